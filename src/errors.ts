@@ -1,0 +1,38 @@
+/** The errors a caller can catch. Numerical outcomes of a run (`reachedEnd`, `nonFinite`, …) are values, not errors. */
+
+/** One fault of the user's input: where it stands and what to do about it. */
+export interface Problem {
+  /** Dotted path of the field, e.g. `flow.rtol`; empty for the whole file. */
+  readonly path: string;
+  /** Constraint, value and remedy in one sentence. */
+  readonly message: string;
+  readonly file?: string;
+  readonly line?: number;
+}
+
+/** Bad input: a config, an override, a data file, an output folder. Lists every problem found. Exit code 2. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[] | string) {
+    const list = typeof problems === "string" ? [{ path: "", message: problems }] : problems;
+    super(list.map(describeProblem).join("\n"));
+    this.problems = list;
+  }
+}
+
+/** A computation that cannot go on (singular system, non-finite input). Exit code 1. */
+export class NumericalError extends Error {
+  override readonly name = "NumericalError";
+}
+
+/** An engine that is absent, or that cannot do what was asked of it. Exit code 2. */
+export class EngineError extends Error {
+  override readonly name = "EngineError";
+}
+
+function describeProblem(problem: Problem): string {
+  const place = problem.file === undefined ? "" : `${problem.file}${problem.line === undefined ? "" : `:${problem.line}`}: `;
+  return `${place}${problem.path === "" ? "" : `${problem.path}: `}${problem.message}`;
+}
