@@ -1,0 +1,2 @@
+export { hessianProduct, pushforward } from "./forward.js";
+export { gradient, pullback } from "./reverse.js";

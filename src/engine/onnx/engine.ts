@@ -1,0 +1,82 @@
+/** ONNX Runtime on the CPU, float64 or float32: the default engine and the only importer of onnxruntime-node. */
+import { createRequire } from "node:module";
+import * as ort from "onnxruntime-node";
+import { sizeOf } from "../../graph/index.js";
+import { checkInput, type Dtype, type Engine, type Program, type Tensors } from "../engine.js";
+import { lowerToOnnx } from "./lower.js";
+
+const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
+
+/** @param threads workers of one operation (intra-op). */
+export function createOnnxEngine(options: { dtype: Dtype; threads: number }): Engine {
+  const sessions: ort.InferenceSession[] = [];
+  const { dtype, threads } = options;
+  return {
+    kind: "onnx",
+    dtype,
+    threads,
+    description: `onnxruntime-node ${version} (cpu)`,
+    async compile(graph, bound = {}) {
+      const session = await ort.InferenceSession.create(lowerToOnnx(graph, dtype), {
+        executionProviders: ["cpu"],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        executionMode: "sequential",
+        graphOptimizationLevel: "all",
+        logSeverityLevel: 3,
+      });
+      sessions.push(session);
+      return createProgram(session, graph, dtype, bound);
+    },
+    async dispose() {
+      await Promise.all(sessions.splice(0).map((session) => session.release()));
+    },
+  };
+}
+
+function createProgram(session: ort.InferenceSession, graph: Program["graph"], dtype: Dtype, bound: Tensors): Program {
+  const single = dtype === "float32";
+  const makeTensor = (data: Float64Array, dims: readonly number[]): ort.Tensor =>
+    single ? new ort.Tensor("float32", new Float32Array(data.length), dims) : new ort.Tensor("float64", data, dims);
+  const feeds: Record<string, ort.Tensor> = {};
+  const inputs = graph.inputs.map((node) => ({ name: node.attributes.name, shape: node.shape, size: sizeOf(node.shape) }));
+  for (const { name, shape, size } of inputs) {
+    const value = bound[name];
+    if (value === undefined) continue;
+    const tensor = makeTensor(checkInput(graph, name, size, value), shape);
+    if (single) (tensor.data as Float32Array).set(value);
+    feeds[name] = tensor;
+  }
+  const free = inputs.filter(({ name }) => bound[name] === undefined);
+  const outputs = Object.entries(graph.outputs).map(([name, node]) => ({ name, shape: node.shape, own: new Float64Array(sizeOf(node.shape)) }));
+  // In float64 a tensor shares the caller's memory, so one wrapper per buffer serves every call.
+  const wrappers = new WeakMap<Float64Array, ort.Tensor>();
+  const wrap = (data: Float64Array, shape: readonly number[]): ort.Tensor => {
+    const known = wrappers.get(data);
+    if (known !== undefined && known.dims.length === shape.length && known.dims.every((d, i) => d === shape[i])) return known;
+    const tensor = makeTensor(data, shape);
+    wrappers.set(data, tensor);
+    return tensor;
+  };
+  return {
+    graph,
+    async run(given, into = {}) {
+      for (const { name, shape, size } of free) {
+        const value = checkInput(graph, name, size, given[name]);
+        const tensor = wrap(value, shape);
+        if (single) (tensor.data as Float32Array).set(value);
+        feeds[name] = tensor;
+      }
+      const fetches: Record<string, ort.Tensor> = {};
+      const results: Record<string, Float64Array> = {};
+      for (const { name, shape, own } of outputs) {
+        const target = into[name] ?? own;
+        results[name] = target;
+        fetches[name] = wrap(target, shape);
+      }
+      await session.run(feeds, fetches);
+      if (single) for (const { name } of outputs) results[name]!.set(fetches[name]!.data as Float32Array);
+      return results;
+    },
+  };
+}

@@ -1,0 +1,175 @@
+/** Graph → ONNX model: one lowering rule per operation. Knows the operator set, not the runtime. */
+import { type AnyNode, type Graph, type Node, narrow, type OpName, sizeOf } from "../../graph/index.js";
+import type { Dtype } from "../engine.js";
+import { attribute, elementType, encodeModel, type OnnxNode, type OnnxTensor, valueInfo } from "./schema.js";
+
+/** Collects nodes and initialisers while the rules run. */
+interface Emitter {
+  emit(opType: string, inputs: readonly string[], attributes?: readonly object[], output?: string): string;
+  number(value: number): string;
+  integers(values: readonly number[]): string;
+  name(node: Node): string;
+  /** True when `node` has one user, so that it may be folded into it. */
+  solelyUsed(node: Node): boolean;
+}
+
+type Lowering<K extends OpName> = (e: Emitter, node: Extract<AnyNode, { op: K }>, inputs: readonly string[], output: string) => void;
+
+const direct =
+  <K extends OpName>(opType: string): Lowering<K> =>
+  (e, _, inputs, output) => {
+    e.emit(opType, inputs, [], output);
+  };
+
+const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Lowering<K> } = {
+  add: direct("Add"),
+  sub: direct("Sub"),
+  mul: direct("Mul"),
+  div: direct("Div"),
+  neg: direct("Neg"),
+  exp: direct("Exp"),
+  log: direct("Log"),
+  sqrt: direct("Sqrt"),
+  tanh: direct("Tanh"),
+  sigmoid: direct("Sigmoid"),
+  matmul: (e, node, [x, y], output) => {
+    const { transposeA, transposeB } = node.attributes;
+    const [a, b] = node.operands as [Node, Node];
+    if (a.shape.length === 2 && b.shape.length === 2) {
+      e.emit("Gemm", [x!, y!], [attribute("transA", Number(transposeA)), attribute("transB", Number(transposeB))], output);
+      return;
+    }
+    const flip = (name: string, operand: Node): string => {
+      const rank = operand.shape.length;
+      const order = operand.shape.map((_, i) => (i === rank - 1 ? rank - 2 : i === rank - 2 ? rank - 1 : i));
+      return e.emit("Transpose", [name], [attribute("perm", order)]);
+    };
+    e.emit("MatMul", [transposeA ? flip(x!, a) : x!, transposeB ? flip(y!, b) : y!], [], output);
+  },
+  transpose: (e, node, inputs, output) => {
+    e.emit("Transpose", inputs, [attribute("perm", node.attributes.permutation)], output);
+  },
+  reshape: (e, node, [x], output) => {
+    e.emit("Reshape", [x!, e.integers(node.attributes.shape)], [], output);
+  },
+  broadcast: (e, node, [x], output) => {
+    e.emit("Expand", [x!, e.integers(node.attributes.shape)], [], output);
+  },
+  sum: (e, node, [x], output) => {
+    e.emit("ReduceSum", [x!, e.integers(node.attributes.axes)], [attribute("keepdims", 1)], output);
+  },
+  slice: (e, { attributes: { axis, start, end } }, [x], output) => {
+    e.emit("Slice", [x!, e.integers([start]), e.integers([end]), e.integers([axis])], [], output);
+  },
+  pad: (e, { attributes: { axis, before, after }, shape }, [x], output) => {
+    const amounts = [...shape.map((_, i) => (i === axis ? before : 0)), ...shape.map((_, i) => (i === axis ? after : 0))];
+    e.emit("Pad", [x!, e.integers(amounts), e.number(0)], [], output);
+  },
+  concat: (e, node, inputs, output) => {
+    e.emit("Concat", inputs, [attribute("axis", node.attributes.axis)], output);
+  },
+  pieceOf: (e, { attributes: { breakpoints } }, [z], output) => {
+    const above = breakpoints.map((breakpoint) => {
+      const isAbove = e.emit("Greater", [z!, e.number(breakpoint)]);
+      return e.emit("Where", [isAbove, e.number(1), e.number(0)]);
+    });
+    sumAll(e, above, output);
+  },
+  lookup: (e, node, [m], output) => {
+    const { values } = node.attributes;
+    const source = narrow(node.operands[0] as Node);
+    if (source.op === "pieceOf" && values.length === 2 && source.attributes.breakpoints.length === 1) {
+      const isAbove = e.emit("Greater", [e.name(source.operands[0] as Node), e.number(source.attributes.breakpoints[0]!)]);
+      e.emit("Where", [isAbove, e.number(values[1]!), e.number(values[0]!)], [], output);
+      return;
+    }
+    if (values.length === 2) {
+      const above = e.emit("Mul", [m!, e.number(values[1]!)]);
+      const below = e.emit("Mul", [e.emit("Sub", [e.number(1), m!]), e.number(values[0]!)]);
+      e.emit("Add", [above, below], [], output);
+      return;
+    }
+    // Σ_k values[k]·hat(m − k), hat(x) = max(0, 1 − |x|): exact at integers.
+    const hats = values.flatMap((value, k) => {
+      if (value === 0) return [];
+      const distance = e.emit("Abs", [e.emit("Sub", [m!, e.number(k)])]);
+      const hat = e.emit("Max", [e.emit("Sub", [e.number(1), distance]), e.number(0)]);
+      return [e.emit("Mul", [hat, e.number(value)])];
+    });
+    sumAll(e, hats, output);
+  },
+};
+
+function sumAll(e: Emitter, terms: readonly string[], output: string): void {
+  const last = terms.length - 1;
+  terms.reduce((sum, term, i) => e.emit("Add", [sum, term], [], i === last ? output : undefined), "");
+}
+
+/** Serialises `graph` in the given precision. Inputs and outputs keep their names. */
+export function lowerToOnnx(graph: Graph, dtype: Dtype): Uint8Array {
+  const nodes: OnnxNode[] = [];
+  const initializers = new Map<string, OnnxTensor>();
+  const type = elementType[dtype];
+  const names = new Map<Node, string>();
+  const users = new Map<Node, number>();
+  for (const node of [...graph.nodes.flatMap((n) => n.operands), ...Object.values(graph.outputs)]) {
+    users.set(node, (users.get(node) ?? 0) + 1);
+  }
+  let count = 0;
+  const store = (name: string, dims: readonly number[], data_type: number, data: ArrayBufferView): string => {
+    const raw_data = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    if (!initializers.has(name)) initializers.set(name, { name, dims, data_type, raw_data });
+    return name;
+  };
+  const real = (value: Float64Array): ArrayBufferView => (dtype === "float64" ? value : Float32Array.from(value));
+  const e: Emitter = {
+    emit(op_type, input, attributes = [], output = `t${count++}`) {
+      nodes.push({ op_type, input, output: [output], attribute: attributes });
+      return output;
+    },
+    number: (value) => store(`number:${value}`, [], type, real(Float64Array.of(value))),
+    integers: (values) => store(`integers:${values}`, [values.length], elementType.int64, BigInt64Array.from(values, BigInt)),
+    name: (node) => names.get(node) as string,
+    solelyUsed: (node) => users.get(node) === 1,
+  };
+  for (const node of graph.nodes) {
+    const known = narrow(node);
+    const name = known.op === "input" ? known.attributes.name : `n${node.id}`;
+    names.set(node, name);
+    if (known.op === "input" || isFolded(e, graph, node)) continue;
+    if (known.op === "constant") store(name, node.shape, type, real(known.attributes.value));
+    else if (known.op === "add" && foldableProduct(e, node) !== undefined) emitGemm(e, node, name);
+    else (lowerings[known.op] as Lowering<OpName>)(e, known as never, node.operands.map(e.name), name);
+  }
+  const output = Object.entries(graph.outputs).map(([name, node]) => {
+    e.emit("Identity", [e.name(node)], [], name);
+    return valueInfo(name, type, node.shape);
+  });
+  const input = graph.inputs.map((node) => valueInfo(node.attributes.name, type, node.shape));
+  return encodeModel({ name: graph.name, node: nodes, initializer: [...initializers.values()], input, output });
+}
+
+/** X·W of an affine layer X·W + b, when nothing else needs it: one Gemm does both. */
+function foldableProduct(e: Emitter, node: Node): Node | undefined {
+  const [product, bias] = node.operands;
+  if (node.op !== "add" || product === undefined || bias === undefined) return undefined;
+  const fits =
+    product.op === "matmul" &&
+    product.operands.every((operand) => operand.shape.length === 2) &&
+    bias.shape.length <= 2 &&
+    sizeOf(node.shape) === sizeOf(product.shape) &&
+    e.solelyUsed(product);
+  return fits ? product : undefined;
+}
+
+function emitGemm(e: Emitter, node: Node, output: string): void {
+  const product = narrow(foldableProduct(e, node) as Node) as Extract<AnyNode, { op: "matmul" }>;
+  const { transposeA, transposeB } = product.attributes;
+  const inputs = [...product.operands, node.operands[1] as Node].map(e.name);
+  e.emit("Gemm", inputs, [attribute("transA", Number(transposeA)), attribute("transB", Number(transposeB))], output);
+}
+
+function isFolded(e: Emitter, graph: Graph, node: Node): boolean {
+  if (node.op !== "matmul" || !e.solelyUsed(node)) return false;
+  return graph.nodes.some((user) => foldableProduct(e, user) === node);
+}

@@ -1,0 +1,124 @@
+/**
+ * Builds nodes, checking shapes as it goes. Equal expressions become one node (hash-consing), so a derivative
+ * built beside its forward pass shares the forward pass.
+ */
+import type { AnyNode, Node, OpAttributes, OpName, Shape } from "./node.js";
+import { sameShape, sizeOf } from "./node.js";
+import { broadcastShapes, shapeRules } from "./shapes.js";
+
+type Derived = Exclude<OpName, "input" | "constant">;
+
+/** Creates the nodes of one family of graphs. Methods throw Error on shapes that do not fit. */
+export class GraphBuilder {
+  readonly #byKey = new Map<string, Node>();
+  #count = 0;
+
+  input(name: string, shape: Shape): Node<"input"> {
+    const known = this.#byKey.get(`input:${name}`) as Node<"input"> | undefined;
+    if (known !== undefined) {
+      if (!sameShape(known.shape, shape)) throw new Error(`input ${name} is both [${known.shape}] and [${shape}]`);
+      return known;
+    }
+    return this.#register(`input:${name}`, { id: this.#count, op: "input", operands: [], attributes: { name }, shape });
+  }
+
+  /** A tensor known now; `value` is not copied. A number becomes a scalar. */
+  constant(value: number | Float64Array, shape: Shape = []): Node<"constant"> {
+    const data = typeof value === "number" ? new Float64Array(sizeOf(shape)).fill(value) : value;
+    if (data.length !== sizeOf(shape)) throw new Error(`constant of ${data.length} entries does not fill [${shape}]`);
+    const key = typeof value === "number" ? `constant:${Object.is(value, -0) ? "-0" : value}:${shape}` : `constant#${this.#count}`;
+    const known = this.#byKey.get(key) as Node<"constant"> | undefined;
+    return known ?? this.#register(key, { id: this.#count, op: "constant", operands: [], attributes: { value: data }, shape });
+  }
+
+  add = (a: Node, b: Node): Node => this.#derive("add", [a, b], {});
+  sub = (a: Node, b: Node): Node => this.#derive("sub", [a, b], {});
+  mul = (a: Node, b: Node): Node => this.#derive("mul", [a, b], {});
+  div = (a: Node, b: Node): Node => this.#derive("div", [a, b], {});
+  neg = (a: Node): Node => this.#derive("neg", [a], {});
+  exp = (a: Node): Node => this.#derive("exp", [a], {});
+  log = (a: Node): Node => this.#derive("log", [a], {});
+  sqrt = (a: Node): Node => this.#derive("sqrt", [a], {});
+  tanh = (a: Node): Node => this.#derive("tanh", [a], {});
+  sigmoid = (a: Node): Node => this.#derive("sigmoid", [a], {});
+
+  scale(a: Node, factor: number): Node {
+    return factor === 1 ? a : this.mul(a, this.constant(factor));
+  }
+
+  matmul(a: Node, b: Node, options: { transposeA?: boolean; transposeB?: boolean } = {}): Node {
+    return this.#derive("matmul", [a, b], {
+      transposeA: options.transposeA ?? false,
+      transposeB: options.transposeB ?? false,
+    });
+  }
+
+  transpose = (a: Node, permutation: readonly number[]): Node => this.#derive("transpose", [a], { permutation });
+
+  reshape(a: Node, shape: Shape): Node {
+    return sameShape(a.shape, shape) ? a : this.#derive("reshape", [a], { shape });
+  }
+
+  broadcast(a: Node, shape: Shape): Node {
+    return sameShape(a.shape, shape) ? a : this.#derive("broadcast", [a], { shape });
+  }
+
+  /** Sum over `axes` (all by default), which stay as dimensions of length 1. */
+  sum(a: Node, axes: readonly number[] = a.shape.map((_, i) => i)): Node {
+    return axes.length === 0 ? a : this.#derive("sum", [a], { axes });
+  }
+
+  /** Sum of all entries, a scalar. */
+  total = (a: Node): Node => this.reshape(this.sum(a), []);
+
+  slice(a: Node, axis: number, start: number, end: number): Node {
+    return start === 0 && end === a.shape[axis] ? a : this.#derive("slice", [a], { axis, start, end });
+  }
+
+  pad(a: Node, axis: number, before: number, after: number): Node {
+    return before === 0 && after === 0 ? a : this.#derive("pad", [a], { axis, before, after });
+  }
+
+  concat(parts: readonly Node[], axis: number): Node {
+    return parts.length === 1 ? (parts[0] as Node) : this.#derive("concat", parts, { axis });
+  }
+
+  pieceOf = (z: Node, breakpoints: readonly number[]): Node => this.#derive("pieceOf", [z], { breakpoints });
+
+  lookup(pieces: Node, values: readonly number[]): Node {
+    const first = values[0] as number;
+    return values.every((value) => value === first) ? this.constant(first) : this.#derive("lookup", [pieces], { values });
+  }
+
+  /** Sums `a` down to `shape`: the adjoint of broadcasting `shape` to `a.shape`. */
+  sumTo(a: Node, shape: Shape): Node {
+    if (sameShape(a.shape, shape)) return a;
+    broadcastShapes(a.shape, shape);
+    const extra = a.shape.length - shape.length;
+    const axes = a.shape.flatMap((length, i) => (i < extra || (shape[i - extra] === 1 && length !== 1) ? [i] : []));
+    return this.reshape(this.sum(a, axes), shape);
+  }
+
+  #derive<K extends Derived>(op: K, operands: readonly Node[], attributes: OpAttributes[K]): Node {
+    const key = `${op}:${operands.map((node) => node.id)}:${JSON.stringify(attributes)}`;
+    const known = this.#byKey.get(key);
+    if (known !== undefined) return known;
+    const rule = shapeRules[op] as (shapes: readonly Shape[], attributes: OpAttributes[K]) => Shape;
+    const shape = rule(
+      operands.map((node) => node.shape),
+      attributes,
+    );
+    return this.#register(key, { id: this.#count, op, operands, attributes, shape });
+  }
+
+  #register<K extends OpName>(key: string, node: Node<K>): Node<K> {
+    this.#count += 1;
+    this.#byKey.set(key, node as Node);
+    return node;
+  }
+}
+
+/** Narrows a node to the union discriminated by `op`. */
+export function narrow(node: Node): AnyNode {
+  return node as AnyNode;
+}
