@@ -1,0 +1,171 @@
+/** Constraints between fields, and what is named in the schema but not built yet. Each check needs only the sections it reads. */
+import { type Finding, show } from "./messages.js";
+import type { ActivationConfig, Config } from "./schema.js";
+import { supportedBoundaries } from "./schema-flow.js";
+import { supportedActivations } from "./schema-network.js";
+
+/** Below this, rounding of float32 (unit 6e-8, accumulated over a gradient) drowns the error estimate; mathematics.md section 6. */
+const smallestFloat32Tolerance = 1e-5;
+
+/** The sections that are sound by themselves; absent ones have faults of their own. */
+export type Sections = Partial<Config>;
+
+/** All constraints between fields that the sections break. */
+export function checkSections(sections: Sections): Finding[] {
+  return [
+    ...checkModel(sections),
+    ...checkTeacher(sections),
+    ...checkTimes(sections),
+    ...checkBoundaries(sections),
+    ...checkEngine(sections),
+  ];
+}
+
+function checkModel({ model, dataset }: Sections): Finding[] {
+  if (model === undefined) return [];
+  const findings = checkActivation(model.activation, ["model", "activation"]);
+  if (model.kind === "resnet") {
+    const { hidden } = model;
+    if (hidden.length === 0)
+      findings.push(at("model.hidden", "must have at least one width in a resnet, got an empty list."));
+    if (hidden.some((width) => width !== hidden[0])) {
+      findings.push(
+        at(
+          "model.hidden",
+          `must have equal widths in a resnet (h_l = h_{l−1} + …), got [${hidden.join(", ")}].`,
+        ),
+      );
+    }
+  }
+  if (
+    model.kind === "gcn" &&
+    dataset !== undefined &&
+    dataset.kind !== "file" &&
+    model.neighbours >= dataset.samples
+  ) {
+    findings.push(
+      at(
+        "model.neighbours",
+        `must be less than dataset.samples = ${dataset.samples}, got ${model.neighbours}.`,
+      ),
+    );
+  }
+  return findings;
+}
+
+function checkTeacher({ dataset }: Sections): Finding[] {
+  if (dataset?.kind !== "teacher") return [];
+  return checkActivation(dataset.network.activation, ["dataset", "network", "activation"]);
+}
+
+function checkActivation(activation: ActivationConfig, path: readonly string[]): Finding[] {
+  const findings: Finding[] = [];
+  if (!supportedActivations.includes(activation.kind)) {
+    const message = `${activation.kind} is not available yet; choose one of ${supportedActivations.join(", ")}.`;
+    findings.push({ path: [...path, "kind"], message });
+  }
+  if (activation.kind !== "piecewise-polynomial") return findings;
+  const { breakpoints, coefficients } = activation;
+  const unsorted = breakpoints.findIndex((b, i) => i > 0 && b <= breakpoints[i - 1]!);
+  if (unsorted > 0) {
+    findings.push({
+      path: [...path, "breakpoints"],
+      message: `must ascend, got ${breakpoints[unsorted]} after ${breakpoints[unsorted - 1]}.`,
+    });
+  }
+  if (coefficients.length !== breakpoints.length + 1) {
+    const message = `must have one list more than there are breakpoints (${breakpoints.length + 1}), got ${coefficients.length}.`;
+    findings.push({ path: [...path, "coefficients"], message });
+    return findings;
+  }
+  breakpoints.forEach((b, i) => {
+    const [left, right] = [evaluate(coefficients[i]!, b), evaluate(coefficients[i + 1]!, b)];
+    const gap = right - left;
+    // 1e-9 admits coefficients typed with ten digits and no visible jump.
+    if (Math.abs(gap) > 1e-9 * Math.max(1, Math.abs(left), Math.abs(right))) {
+      const message = `must be continuous, got a gap of ${gap} at the breakpoint ${b} (${left} from the left, ${right} from the right).`;
+      findings.push({ path: [...path, "coefficients"], message });
+    }
+  });
+  return findings;
+}
+
+function evaluate(coefficients: readonly number[], z: number): number {
+  return coefficients.reduceRight((value, coefficient) => value * z + coefficient, 0);
+}
+
+function checkTimes({ flow, record, decay, descent }: Sections): Finding[] {
+  if (flow === undefined) return [];
+  const findings: Finding[] = [];
+  const { tEnd } = flow;
+  const notBeyondEnd = (path: string, value: number | undefined) => {
+    if (value !== undefined && value > tEnd)
+      findings.push(at(path, `must be at most flow.tEnd = ${tEnd}, got ${value}.`));
+  };
+  if ("stepSize" in flow) {
+    notBeyondEnd("flow.stepSize", flow.stepSize);
+  } else {
+    notBeyondEnd("flow.firstStep", flow.firstStep);
+    if (flow.firstStep !== undefined && flow.maxStep !== undefined && flow.firstStep > flow.maxStep) {
+      findings.push(
+        at("flow.firstStep", `must be at most flow.maxStep = ${flow.maxStep}, got ${flow.firstStep}.`),
+      );
+    }
+  }
+  if (record?.at === "log" && record.from !== undefined && record.from >= tEnd) {
+    findings.push(at("record.from", `must be less than flow.tEnd = ${tEnd}, got ${record.from}.`));
+  }
+  notBeyondEnd("decay.to", decay?.to);
+  const to = decay?.to ?? tEnd;
+  if (decay?.from !== undefined && decay.from >= to) {
+    const limit = decay.to === undefined ? "flow.tEnd" : "decay.to";
+    findings.push(at("decay.from", `must be less than ${limit} = ${to}, got ${decay.from}.`));
+  }
+  descent?.learningRates.forEach((rate, i, rates) => {
+    notBeyondEnd(`descent.learningRates.${i}`, rate);
+    if (rates.indexOf(rate) < i)
+      findings.push(at(`descent.learningRates.${i}`, `${rate} stands in the list already.`));
+  });
+  return findings;
+}
+
+function checkBoundaries({ flow }: Sections): Finding[] {
+  if (flow === undefined) return [];
+  const { boundaries, smoothing } = flow;
+  if (!supportedBoundaries.includes(boundaries)) {
+    return [
+      at(
+        "flow.boundaries",
+        `${boundaries} is not available yet; choose one of ${supportedBoundaries.join(", ")}.`,
+      ),
+    ];
+  }
+  if (boundaries === "smooth" && smoothing === undefined)
+    return [at("flow.smoothing", "is required with boundaries: smooth.")];
+  if (boundaries !== "smooth" && smoothing !== undefined) {
+    return [at("flow.smoothing", `is only for boundaries: smooth, not for ${boundaries}; leave it out.`)];
+  }
+  return [];
+}
+
+function checkEngine({ flow, engine }: Sections): Finding[] {
+  if (engine === undefined) return [];
+  const findings: Finding[] = [];
+  if (engine.kind === "reference" && engine.dtype === "float32") {
+    findings.push(at("engine.dtype", "must be float64 with engine.kind: reference, got float32."));
+  }
+  if (flow === undefined) return findings;
+  if (engine.dtype === "float32" && "rtol" in flow && flow.rtol < smallestFloat32Tolerance) {
+    const message = `float32 cannot honour rtol below about ${show(smallestFloat32Tolerance)}, got ${show(flow.rtol)}; raise flow.rtol or set engine.dtype: float64.`;
+    findings.push(at("flow.rtol", message));
+  }
+  if (flow.method === "odex" && engine.kind !== "reference") {
+    const message = `odex calls the gradient synchronously and needs engine.kind: reference, got ${engine.kind}; set that, or flow.method: dop853.`;
+    findings.push(at("flow.method", message));
+  }
+  return findings;
+}
+
+function at(path: string, message: string): Finding {
+  return { path: path.split("."), message };
+}

@@ -1,0 +1,43 @@
+/** The files a config refers to: which they are, whether they exist. Never reads what they hold. */
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Sections } from "./checks.js";
+import type { Finding } from "./messages.js";
+
+/** A field of the config that names a file. */
+export interface FileReference {
+  readonly path: readonly string[];
+  /** As written: relative to the config file's folder, or absolute. */
+  readonly file: string;
+}
+
+/** Every file that the sound sections of a config name. */
+export function fileReferences({ dataset, model }: Sections): FileReference[] {
+  const references: FileReference[] = [];
+  if (dataset?.kind === "file") {
+    references.push({ path: ["dataset", "inputs"], file: dataset.inputs });
+    references.push({ path: ["dataset", "targets"], file: dataset.targets });
+  }
+  if (dataset?.kind === "teacher" && dataset.network.init.kind === "file") {
+    references.push({ path: ["dataset", "network", "init", "path"], file: dataset.network.init.path });
+  }
+  if (model?.init.kind === "file")
+    references.push({ path: ["model", "init", "path"], file: model.init.path });
+  return references;
+}
+
+/** The references that lead to no file. */
+export async function checkFiles(sections: Sections, baseDir: string): Promise<Finding[]> {
+  const findings = await Promise.all(
+    fileReferences(sections).map(async ({ path, file }) => {
+      const full = resolve(baseDir, file);
+      const found = await stat(full).catch(() => null);
+      if (found?.isFile()) return [];
+      const fault = found === null ? "no such file" : "not a file";
+      return [
+        { path, message: `${fault}: ${file} (looked for ${full}; names are relative to the config file).` },
+      ];
+    }),
+  );
+  return findings.flat();
+}

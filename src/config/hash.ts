@@ -1,0 +1,38 @@
+/** The identity of an experiment: its complete config with every file it refers to replaced by that file's contents. */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { fileReferences } from "./files.js";
+import type { Config } from "./schema.js";
+import { isRecord } from "./walk.js";
+
+export interface ConfigHash {
+  /** The first 12 hexadecimal digits of the SHA-256 of the canonical text. */
+  readonly hash: string;
+  /** SHA-256 of each file, by the path of the field that names it, e.g. `dataset.inputs`. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** Hashes a config. The same whatever the order of keys, and wherever the files stand. */
+export async function hashConfig(config: Config, baseDir: string): Promise<ConfigHash> {
+  const copy = structuredClone(config) as unknown as Record<string, unknown>;
+  const files: Record<string, string> = {};
+  for (const { path, file } of fileReferences(config)) {
+    const digest = sha256(await readFile(resolve(baseDir, file)));
+    files[path.join(".")] = digest;
+    const parent = path.slice(0, -1).reduce((section, key) => section[key] as Record<string, unknown>, copy);
+    parent[path.at(-1)!] = `sha256:${digest}`;
+  }
+  return { hash: sha256(canonicalJson(copy)).slice(0, 12), files };
+}
+
+/** JSON with the keys of every object sorted and no spaces. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, entry: unknown) =>
+    isRecord(entry) ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1))) : entry,
+  );
+}
+
+function sha256(data: string | Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}

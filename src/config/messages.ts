@@ -1,0 +1,156 @@
+/** From zod's issues to sentences with constraint, value and remedy. Knows no files and no lines. */
+import { closest, distance } from "fastest-levenshtein";
+import type { z } from "zod";
+import { alternatives, descend, fieldsOf, shapeOf, unwrap, valueAt } from "./walk.js";
+
+/** A fault at a place in the config. */
+export interface Finding {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** The findings of one zod issue on `input` under the schema `root`. */
+export function describeIssue(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: unknown): Finding[] {
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      path: [...issue.path, key],
+      message: describeUnknownKey(key, root, input, issue.path),
+    }));
+  }
+  return [{ path: issue.path, message: describeValue(issue, root, input) }];
+}
+
+function describeValue(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: unknown): string {
+  const value = valueAt(input, issue.path);
+  if (value === undefined) return describeMissing(issue, root, input);
+  const got = `got ${show(value)}.`;
+  switch (issue.code) {
+    case "invalid_type":
+      return `must be ${nounOf(issue.expected, root, input, issue.path)}, ${got}`;
+    case "too_small":
+    case "too_big":
+      return `must ${describeLimit(issue)}, ${got}`;
+    case "invalid_value":
+      return `must be ${oneOf(issue.values.map(String))}, ${got}${suggest(value, issue.values.map(String))}`;
+    case "invalid_union": {
+      const options = unionOptions(issue);
+      return `must be ${oneOf(options)}, ${got}${suggest(value, options)}`;
+    }
+    default:
+      return `${issue.message}, ${got}`;
+  }
+}
+
+function describeMissing(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: unknown): string {
+  if (issue.code === "invalid_union") return `is required: ${oneOf(unionOptions(issue))}.`;
+  const field = descend(root, input, issue.path);
+  const description = field === null ? "" : unwrap(field.schema).description;
+  return description === "" ? "is required." : `is required: ${description}`;
+}
+
+function describeUnknownKey(
+  key: string,
+  root: z.core.$ZodType,
+  input: unknown,
+  path: readonly PropertyKey[],
+): string {
+  const section = descend(root, input, path);
+  if (section === null) return "unknown key.";
+  const union = alternatives(unwrap(section.schema).def);
+  if (union !== null) {
+    const owners = union.options
+      .filter(({ shape }) => Object.hasOwn(shape, key))
+      .flatMap(({ values }) => values);
+    const chosen =
+      valueAt(section.value, [union.discriminator]) ?? union.options.find((o) => o.byDefault)?.values[0];
+    if (owners.length > 0) {
+      return `is only for ${union.discriminator}: ${owners.join(", ")}, not for ${show(chosen)}; leave it out.`;
+    }
+  }
+  const known = Object.keys(fieldsOf(section.schema, section.value) ?? {});
+  const near = nearest(key, known);
+  if (near !== null) return `unknown key; did you mean ${near}?`;
+  const home = path.length === 0 ? sectionsWith(key, root)[0] : undefined;
+  return home === undefined
+    ? `unknown key; known here: ${known.join(", ")}.`
+    : `unknown key; did you mean ${home}.${key}?`;
+}
+
+/** The top-level sections that have a field of that name. */
+function sectionsWith(key: string, root: z.core.$ZodType): string[] {
+  return Object.entries(shapeOf(unwrap(root).def) ?? {}).flatMap(([section, schema]) => {
+    const { def } = unwrap(schema);
+    const shapes = alternatives(def)?.options.map((option) => option.shape) ?? [shapeOf(def) ?? {}];
+    return shapes.some((shape) => Object.hasOwn(shape, key)) ? [section] : [];
+  });
+}
+
+const NOUNS: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a finite number",
+  int: "an integer",
+  boolean: "true or false",
+  object: "a section (keys and values)",
+  array: "a list",
+};
+
+/** zod reports a text where an integer belongs as "not a number"; the schema knows better. */
+function nounOf(
+  expected: string,
+  root: z.core.$ZodType,
+  input: unknown,
+  path: readonly PropertyKey[],
+): string {
+  const field = descend(root, input, path);
+  const def = field === null ? null : unwrap(field.schema).def;
+  const integer = expected === "number" && def !== null && "format" in def && def.format === "safeint";
+  return NOUNS[integer ? "int" : expected] ?? expected;
+}
+
+function describeLimit(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string {
+  const bound = issue.code === "too_small" ? issue.minimum : issue.maximum;
+  if (issue.origin === "string" && bound === 1) return "not be empty";
+  if (issue.origin === "array" || issue.origin === "string") {
+    const unit = issue.origin === "array" ? "entries" : "characters";
+    return `have at ${issue.code === "too_small" ? "least" : "most"} ${bound} ${unit}`;
+  }
+  if (issue.code === "too_small")
+    return issue.inclusive ? `be at least ${bound}` : `be greater than ${bound}`;
+  return issue.inclusive ? `be at most ${bound}` : `be less than ${bound}`;
+}
+
+function unionOptions(issue: z.core.$ZodIssueInvalidUnion): string[] {
+  // zod lists `undefined` where the discriminator has a default.
+  const { options } = issue as unknown as { options?: unknown[] };
+  return (options ?? []).filter((option) => option !== undefined).map(String);
+}
+
+function oneOf(options: readonly string[]): string {
+  return options.length === 1 ? options[0]! : `one of ${options.join(", ")}`;
+}
+
+function suggest(value: unknown, options: readonly string[]): string {
+  const near = typeof value === "string" ? nearest(value, options) : null;
+  return near === null || options.length === 1 ? "" : ` Did you mean ${near}?`;
+}
+
+/** The nearest name by edit distance, if it is near enough to be a slip: up to 2 edits, or a third of the length. */
+function nearest(name: string, known: readonly string[]): string | null {
+  if (known.length === 0) return null;
+  const folded = known.find(
+    (candidate) => candidate.toLowerCase() === name.toLowerCase().replaceAll(/[_-]/g, ""),
+  );
+  if (folded !== undefined) return folded;
+  const near = closest(name, known);
+  return distance(name, near) <= Math.max(2, Math.floor(name.length / 3)) ? near : null;
+}
+
+/** A value as the reader wrote it, shortened. */
+export function show(value: unknown): string {
+  if (typeof value === "number") {
+    return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : String(value);
+  }
+  if (Array.isArray(value) && value.length === 0) return "an empty list";
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

@@ -1,0 +1,97 @@
+/** The parts of the config about time: integration, gradient descent beside it, what is recorded and fitted. */
+import { z } from "zod";
+
+const positive = z.number().positive();
+const count = z.int().min(1);
+
+/** Boundary treatments the program has today; `auto` picks the best of them. The others are refused by name. */
+export const supportedBoundaries: readonly string[] = ["auto", "off"];
+
+/** Methods with a given step and no error control. */
+export const fixedMethods = ["euler", "heun", "rk4"] as const;
+/** Methods that choose their step from the tolerances. */
+export const adaptiveMethods = ["bs32", "dopri5", "tsit5", "dop853", "odex"] as const;
+
+const shared = {
+  tEnd: positive.describe("End time, in the time of the configured loss."),
+  lossFactor: z
+    .number()
+    .gt(1)
+    .exactOptional()
+    .describe("Stop when the loss has fallen by this factor, L(t) ≤ L(0)/lossFactor. Absent: never."),
+  maxGradientEvaluations: count
+    .exactOptional()
+    .describe("Stop after this many gradients of the flow. Absent: no limit."),
+  maxSteps: count.default(1_000_000).describe("Stop after this many steps, accepted and rejected."),
+  boundaries: z
+    .enum(["auto", "exact", "smooth", "detect", "off"])
+    .default("auto")
+    .describe(
+      "Treatment of the kinks of a piecewise-polynomial activation. off: nothing is watched; auto: the best there is.",
+    ),
+  smoothing: positive
+    .exactOptional()
+    .describe("Half-width ε of the polynomial that replaces a kink; with boundaries: smooth only."),
+};
+
+export const flowSchema = z
+  .discriminatedUnion("method", [
+    z.strictObject({
+      method: z
+        .enum(adaptiveMethods)
+        .default("dopri5")
+        .optional()
+        .describe(
+          "Adaptive: bs32 (order 3), dopri5 (5), tsit5 (5), dop853 (8), odex (extrapolation; small problems, engine.kind: reference).",
+        ),
+      rtol: positive
+        .default(1e-6)
+        .describe("Relative tolerance of the error of one step; at least 1e-5 in float32."),
+      atol: positive.default(1e-9).describe("Absolute tolerance of the error of one step."),
+      firstStep: positive.exactOptional().describe("First step. Absent: chosen from the problem (Hairer)."),
+      maxStep: positive.exactOptional().describe("Largest step. Absent: no limit."),
+      ...shared,
+    }),
+    z.strictObject({
+      method: z.enum(fixedMethods).describe("Fixed step: euler (order 1), heun (2), rk4 (4)."),
+      stepSize: positive.describe("The step."),
+      ...shared,
+    }),
+  ])
+  .describe("Gradient flow θ' = −∇L(θ) and how it is integrated.");
+
+export const descentSchema = z
+  .strictObject({
+    learningRates: z
+      .array(positive)
+      .default([])
+      .describe(
+        "One gradient-descent run θ ← θ − η∇L per learning rate η, compared with the flow at t = kη.",
+      ),
+  })
+  .describe("Gradient descent beside the flow.");
+
+const points = count.default(200).describe("Number of recorded times besides t = 0.");
+
+export const recordSchema = z
+  .discriminatedUnion("at", [
+    z.strictObject({
+      at: z.literal("log").default("log").optional().describe("At logarithmically spaced times."),
+      points,
+      from: positive.exactOptional().describe("First recorded time after 0. Absent: tEnd/10 000."),
+    }),
+    z.strictObject({ at: z.literal("linear").describe("At equally spaced times."), points }),
+    z.strictObject({ at: z.literal("steps").describe("After every accepted step.") }),
+  ])
+  .describe("When a row is written to the series.");
+
+export const decaySchema = z
+  .strictObject({
+    from: z
+      .number()
+      .nonnegative()
+      .exactOptional()
+      .describe("Start of the window. Absent: half of the time reached."),
+    to: positive.exactOptional().describe("End of the window. Absent: the time reached."),
+  })
+  .describe("The window in which the exponential rate of ‖r‖² is fitted.");

@@ -1,0 +1,82 @@
+/**
+ * The config: every field with its range, default and text. Knows nothing of files; positions and overrides
+ * are in load.ts, constraints between fields in checks.ts.
+ */
+import { z } from "zod";
+import { datasetSchema } from "./schema-dataset.js";
+import { decaySchema, descentSchema, flowSchema, recordSchema } from "./schema-flow.js";
+import { modelSchema } from "./schema-network.js";
+
+export const configSchema = z.strictObject({
+  name: z
+    .string()
+    .max(100)
+    .regex(
+      /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/,
+      "must consist of letters, digits, '.', '_' and '-', and not begin with '.'",
+    )
+    .describe("Name of the study; the record's folder begins with it."),
+  seed: z.int().nonnegative().default(0).describe("Seed of every random draw: data, initial parameters."),
+  dataset: datasetSchema,
+  model: modelSchema,
+  loss: z
+    .strictObject({
+      kind: z.literal("squared").default("squared").describe("L = c‖r‖² of the stacked residual r = F − y."),
+      reduction: z
+        .enum(["half-mean-sample", "half-sum", "sum", "mean"])
+        .default("half-mean-sample")
+        .describe("c = 1/(2n), 1/2, 1 or 1/(nM). It sets the unit of time and of every learning rate."),
+    })
+    .prefault({})
+    .describe("The loss."),
+  flow: flowSchema,
+  descent: descentSchema.prefault({}),
+  record: recordSchema.prefault({}),
+  decay: decaySchema.prefault({}),
+  engine: z
+    .strictObject({
+      kind: z
+        .enum(["onnx", "reference"])
+        .default("onnx")
+        .describe(
+          "onnx: ONNX Runtime on the CPU. reference: a plain interpreter, float64, slow, for checking.",
+        ),
+      dtype: z.enum(["float64", "float32"]).default("float64").describe("Precision of all computation."),
+      threads: z
+        .int()
+        .min(1)
+        .max(256)
+        .default(2)
+        .describe(
+          "Threads of the engine. A fixed number, so that a config gives the same digits on every machine.",
+        ),
+    })
+    .prefault({})
+    .describe("What computes the graphs."),
+});
+
+/** Makes `kind?: "x" | undefined`, which a defaulted discriminator leaves in zod's types, the `kind: "x"` it is. */
+type Resolved<T> = T extends readonly (infer E)[]
+  ? Resolved<E>[]
+  : T extends object
+    ? Merged<
+        { [K in keyof T as K extends Discriminator ? K : never]-?: Exclude<T[K], undefined> } & {
+          [K in keyof T as K extends Discriminator ? never : K]: Resolved<T[K]>;
+        }
+      >
+    : T;
+type Discriminator = "kind" | "method" | "at";
+type Merged<T> = { [K in keyof T]: T[K] };
+
+/** A complete config: every default filled in. */
+export type Config = Resolved<z.output<typeof configSchema>>;
+export type DatasetConfig = Config["dataset"];
+export type ModelConfig = Config["model"];
+export type ActivationConfig = ModelConfig["activation"];
+export type InitConfig = ModelConfig["init"];
+/** A teacher: `ModelConfig` of kind `dnn` without the kind. */
+export type TeacherConfig = Extract<DatasetConfig, { kind: "teacher" }>["network"];
+export type LossConfig = Config["loss"];
+export type FlowConfig = Config["flow"];
+export type RecordConfig = Config["record"];
+export type EngineConfig = Config["engine"];

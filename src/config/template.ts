@@ -1,0 +1,40 @@
+/** The study that `gradflow init` writes: complete without other files, every section shown. A test loads it. */
+
+export const studyTemplate = `# A gradflow study. Run it:       npx gradflow run study.yaml
+# Change a value for one run:     npx gradflow run study.yaml --set flow.rtol=1e-8
+# Every field, with its default:  docs/config.md
+name: study
+seed: 0
+
+# The data. Your own: { kind: file, inputs: inputs.npy, targets: targets.csv }, relative to this file.
+dataset:
+  kind: gaussian            # file | gaussian | uniform-ball | teacher
+  samples: 50
+  inputDimension: 10
+  outputDimension: 2
+
+model:
+  kind: dnn                 # dnn | resnet | gcn
+  hidden: [20, 20]
+  bias: true
+  activation: { kind: tanh }            # identity | leaky-relu | relu | tanh | sigmoid
+  init: { kind: kaiming-uniform }       # PyTorch's default for nn.Linear; or { kind: file, path: theta0.npy }
+
+# L = c‖F − y‖². The reduction sets c, and with it the unit of time and of every learning rate.
+loss: { kind: squared, reduction: half-mean-sample }    # half-mean-sample | half-sum | sum | mean
+
+# Gradient flow θ' = −∇L(θ), integrated with controlled error.
+flow:
+  method: dopri5            # bs32 | dopri5 | tsit5 | dop853 | odex; euler | heun | rk4 take stepSize, no tolerances
+  rtol: 1e-6
+  atol: 1e-9
+  tEnd: 10
+
+# Gradient descent beside it, compared at t = kη. [] runs the flow alone.
+descent:
+  learningRates: [0.2, 0.02]
+
+record: { at: log, points: 200 }        # log | linear | steps
+
+engine: { kind: onnx, dtype: float64, threads: 2 }
+`;

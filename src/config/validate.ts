@@ -1,0 +1,43 @@
+/** A plain value → a complete config, or all that is wrong with it. Knows no files and no lines. */
+import { ConfigError } from "../errors.js";
+import { checkSections, type Sections } from "./checks.js";
+import { describeIssue, type Finding, show } from "./messages.js";
+import { type Config, configSchema } from "./schema.js";
+import { isRecord } from "./walk.js";
+
+/** The sections that are sound, all of them if `findings` is empty. */
+export interface Validation {
+  readonly sections: Sections;
+  readonly findings: readonly Finding[];
+}
+
+/** Checks every field, then the constraints between the sections that are sound by themselves. */
+export function validate(input: unknown): Validation {
+  if (!isRecord(input)) {
+    return {
+      sections: {},
+      findings: [{ path: [], message: `must be keys and values, got ${show(input)}.` }],
+    };
+  }
+  const findings: Finding[] = [];
+  const sections: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(configSchema.shape)) {
+    const section = schema.safeParse(input[name]);
+    if (section.success) sections[name] = section.data;
+  }
+  const whole = configSchema.safeParse(input);
+  if (!whole.success) {
+    findings.push(...whole.error.issues.flatMap((issue) => describeIssue(issue, configSchema, input)));
+  }
+  findings.push(...checkSections(sections as Sections));
+  return { sections: sections as Sections, findings };
+}
+
+/** A config from a plain object, for callers without a file. @throws ConfigError with every problem. */
+export function parseConfig(input: unknown): Config {
+  const { sections, findings } = validate(input);
+  if (findings.length > 0) {
+    throw new ConfigError(findings.map(({ path, message }) => ({ path: path.join("."), message })));
+  }
+  return sections as Config;
+}

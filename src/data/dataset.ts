@@ -1,0 +1,172 @@
+/**
+ * Datasets: inputs x_i ∈ R^N and targets y_i ∈ R^M, i = 1..n, from files or from a seeded law. Knows neither
+ * networks nor the config's syntax: a teacher's labels come from a function the caller supplies.
+ */
+import { extname, resolve } from "node:path";
+import { ConfigError, type Problem } from "../errors.js";
+import type { Random } from "../random.js";
+import { readCsv } from "./csv.js";
+import { type NumericArray, readNpy } from "./npy.js";
+
+/** n samples, row-major: `inputs` is n × N, `targets` is n × M. */
+export interface Dataset extends DatasetShape {
+  readonly inputs: Float64Array;
+  readonly targets: Float64Array;
+}
+
+/** n, N and M. */
+export interface DatasetShape {
+  readonly samples: number;
+  readonly inputDimension: number;
+  readonly outputDimension: number;
+}
+
+/** The law of the inputs: N(0, scale²) in each entry, or uniform in the ball of that radius around 0. */
+export type InputLaw =
+  | { readonly kind: "gaussian"; readonly scale: number }
+  | { readonly kind: "uniform-ball"; readonly radius: number };
+
+/** What to load or draw. `Network` describes the teacher and is handed on unread. */
+export type DatasetSpec<Network> =
+  | { readonly kind: "file"; readonly inputs: string; readonly targets: string }
+  | (DatasetShape & { readonly kind: "uniform-ball"; readonly radius: number; readonly labelScale: number })
+  | (DatasetShape & { readonly kind: "gaussian"; readonly inputScale: number; readonly labelScale: number })
+  | (DatasetShape & {
+      readonly kind: "teacher";
+      readonly inputLaw: InputLaw;
+      readonly network: Network;
+      readonly labelNoise: number;
+    });
+
+/** The outputs of a teacher on the given inputs (n × N row-major), as n × M row-major. */
+export type Teacher<Network> = (
+  network: Network,
+  inputs: Float64Array,
+  shape: DatasetShape,
+) => Promise<Float64Array>;
+
+export interface DatasetContext<Network> {
+  /** The folder that relative file names start from. */
+  readonly baseDir: string;
+  /** Inputs are drawn from its split `inputs`, labels (or their noise) from `labels`. */
+  readonly random: Random;
+  /** Needed for kind `teacher` only. */
+  readonly teacher?: Teacher<Network>;
+}
+
+/**
+ * Loads or draws a dataset.
+ * @throws ConfigError for a missing or malformed file, a number that is not finite, no data, or unequal sample counts.
+ */
+export async function loadDataset<Network>(
+  spec: DatasetSpec<Network>,
+  context: DatasetContext<Network>,
+): Promise<Dataset> {
+  if (spec.kind === "file") return loadFiles(spec.inputs, spec.targets, context.baseDir);
+  const { samples, inputDimension, outputDimension } = spec;
+  const shape = { samples, inputDimension, outputDimension };
+  const inputs = drawInputs(lawOf(spec), samples, inputDimension, context.random.split("inputs"));
+  const labels = context.random.split("labels");
+  if (spec.kind !== "teacher") {
+    return { ...shape, inputs, targets: drawNormals(samples * outputDimension, spec.labelScale, labels) };
+  }
+  if (context.teacher === undefined) throw new TypeError("dataset: kind teacher needs the teacher function.");
+  const targets = Float64Array.from(await context.teacher(spec.network, inputs, shape));
+  if (targets.length !== samples * outputDimension) {
+    throw new RangeError(
+      `dataset: the teacher returned ${targets.length} numbers, not ${samples} × ${outputDimension}.`,
+    );
+  }
+  if (spec.labelNoise > 0) {
+    for (let i = 0; i < targets.length; i++) targets[i]! += spec.labelNoise * labels.normal();
+  }
+  return { ...shape, inputs, targets };
+}
+
+function lawOf(spec: Exclude<DatasetSpec<unknown>, { kind: "file" }>): InputLaw {
+  if (spec.kind === "teacher") return spec.inputLaw;
+  return spec.kind === "gaussian"
+    ? { kind: "gaussian", scale: spec.inputScale }
+    : { kind: "uniform-ball", radius: spec.radius };
+}
+
+function drawInputs(law: InputLaw, samples: number, dimension: number, random: Random): Float64Array {
+  const inputs = drawNormals(samples * dimension, law.kind === "gaussian" ? law.scale : 1, random);
+  if (law.kind === "gaussian") return inputs;
+  // A normal direction times radius·U^{1/N} is uniform in the ball.
+  for (let sample = 0; sample < samples; sample++) {
+    const row = inputs.subarray(sample * dimension, (sample + 1) * dimension);
+    const norm = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
+    const factor = (law.radius * random.uniform() ** (1 / dimension)) / norm;
+    for (let i = 0; i < dimension; i++) row[i]! *= factor;
+  }
+  return inputs;
+}
+
+function drawNormals(count: number, scale: number, random: Random): Float64Array {
+  const out = new Float64Array(count);
+  for (let i = 0; i < count; i++) out[i] = scale * random.normal();
+  return out;
+}
+
+async function loadFiles(inputsFile: string, targetsFile: string, baseDir: string): Promise<Dataset> {
+  const problems: Problem[] = [];
+  const load = (field: string, file: string) =>
+    loadMatrix(resolve(baseDir, file)).catch((error: unknown) => {
+      if (!(error instanceof ConfigError)) throw error;
+      problems.push(...error.problems.map((problem) => ({ ...problem, path: `dataset.${field}` })));
+      return null;
+    });
+  const inputs = await load("inputs", inputsFile);
+  const targets = await load("targets", targetsFile);
+  if (inputs === null || targets === null) throw new ConfigError(problems);
+  if (inputs.rows !== targets.rows) {
+    throw new ConfigError([
+      {
+        path: "dataset",
+        message: `inputs and targets must have as many samples (rows) as each other, got ${inputs.rows} in ${inputsFile} and ${targets.rows} in ${targetsFile}.`,
+      },
+    ]);
+  }
+  return {
+    inputs: inputs.data,
+    targets: targets.data,
+    samples: inputs.rows,
+    inputDimension: inputs.columns,
+    outputDimension: targets.columns,
+  };
+}
+
+async function loadMatrix(file: string): Promise<{ data: Float64Array; rows: number; columns: number }> {
+  const fail = (message: string, line?: number): never => {
+    throw new ConfigError([{ path: "", message, file, ...(line === undefined ? {} : { line }) }]);
+  };
+  let array: NumericArray;
+  let lines: readonly number[] | null = null;
+  const extension = extname(file).toLowerCase();
+  if (extension === ".npy") array = await readNpy(file);
+  else if (extension === ".csv") {
+    const table = await readCsv(file);
+    array = table;
+    lines = table.lines;
+  } else return fail(`the name must end in .npy or .csv, got ${JSON.stringify(extension)}.`);
+
+  const { shape, data } = array;
+  if (shape.length < 1 || shape.length > 2) {
+    return fail(
+      `expected one sample per row (a matrix) or a column (one axis), got ${shape.length} axes: shape (${shape.join(", ")}).`,
+    );
+  }
+  const rows = shape[0]!;
+  const columns = shape[1] ?? 1;
+  if (data.length === 0) return fail(`no data: the shape is (${shape.join(", ")}).`);
+  const bad = data.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    const row = Math.floor(bad / columns);
+    return fail(
+      `row ${row + 1}, column ${(bad % columns) + 1} is ${data[bad]}; every number must be finite.`,
+      lines?.[row],
+    );
+  }
+  return { data, rows, columns };
+}
