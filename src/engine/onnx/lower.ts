@@ -101,8 +101,10 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
 };
 
 function sumAll(e: Emitter, terms: readonly string[], output: string): void {
-  const last = terms.length - 1;
-  terms.reduce((sum, term, i) => e.emit("Add", [sum, term], [], i === last ? output : undefined), "");
+  const [first, ...rest] = terms as [string, ...string[]];
+  const sum = rest.slice(0, -1).reduce((partial, term) => e.emit("Add", [partial, term]), first);
+  if (rest.length === 0) e.emit("Identity", [sum], [], output);
+  else e.emit("Add", [sum, rest[rest.length - 1] as string], [], output);
 }
 
 /** Serialises `graph` in the given precision. Inputs and outputs keep their names. */

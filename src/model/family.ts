@@ -1,0 +1,170 @@
+/**
+ * One network and one data set, as a family of graphs from the same source: prediction, loss and gradient, Jacobian
+ * and Hessian products, with the pieces of the activations free (read off z) or locked (given).
+ *
+ * Entries: the pre-activations of all activated layers, flat: layer by layer, in each [sample, unit] row-major.
+ * E is their number.
+ */
+import { gradient, hessianProduct, pullback, pushforward } from "../autodiff/index.js";
+import { createGraph, type Graph, GraphBuilder, type Node, sizeOf } from "../graph/index.js";
+import { pieceTable, type PieceTable } from "./activation.js";
+import { squaredLoss } from "./loss.js";
+import { type Forward, forward, type Layout, layoutOf, type NetworkSpec } from "./network.js";
+
+export type Pieces = "free" | "locked";
+
+export interface FamilyOptions {
+  readonly spec: NetworkSpec;
+  /** n */
+  readonly samples: number;
+  /** c of L = c‖r‖² */
+  readonly factor: number;
+}
+
+/** Where the entries of one activated layer stand. */
+export interface EntryBlock {
+  readonly offset: number;
+  readonly width: number;
+}
+
+/**
+ * Graphs take `theta` [P] and, bound once per data set, `x` [n, N], `y` [n, M] and for a gcn `adjacency` [n, n];
+ * locked ones take `pieces` [E] as well.
+ */
+export interface Family extends FamilyOptions {
+  readonly layout: Layout;
+  /** The pieces of the activation; null where it is smooth. */
+  readonly table: PieceTable | null;
+  readonly blocks: readonly EntryBlock[];
+  /** E, zero for smooth activations. */
+  readonly entries: number;
+  /** `output` [n, M] */
+  predict(): Graph;
+  /** `loss` [], `gradient` [P] */
+  lossGradient(pieces: Pieces): Graph;
+  /** `loss` [] */
+  loss(): Graph;
+  /** `z` [E] */
+  preactivations(pieces: Pieces): Graph;
+  /** `loss`, `gradient`, `z` [E] and `signal` = ∂L/∂a [E] */
+  lockedField(): Graph;
+  /** From `velocity` [P]: `zDot` = (∂z/∂θ)·velocity [E] */
+  normalVelocity(): Graph;
+  /** From `velocity` [P]: `output` = J·velocity [n, M] */
+  jacobianProduct(pieces: Pieces): Graph;
+  /** From `cotangent` [n, M]: `product` = Jᵀ·cotangent [P] */
+  jacobianTransposeProduct(pieces: Pieces): Graph;
+  /** From `velocity` [P]: `product` = ∇²L·velocity [P] */
+  hessianProduct(pieces: Pieces): Graph;
+  /**
+   * `rows` [s, P] of ∂z/∂θ and their Gram matrix `gram` [s, s] for s selected combinations of entries. Samples that do
+   * not couple: from `x` [s, N], `pieces` and `seeds` [s, Σ widths] of the sample each entry belongs to. A gcn: from
+   * the whole data set, with `seeds` [s, E].
+   */
+  entryRows(capacity: number): Graph;
+}
+
+export function createFamily(options: FamilyOptions): Family {
+  const { spec, samples, factor } = options;
+  const b = new GraphBuilder();
+  const layout = layoutOf(spec);
+  const table = pieceTable(spec.activation);
+  const blocks: EntryBlock[] = [];
+  let entries = 0;
+  if (table !== null) {
+    for (const width of spec.hidden) {
+      blocks.push({ offset: entries, width });
+      entries += samples * width;
+    }
+  }
+  const theta = b.input("theta", [layout.size]);
+  const velocity = b.input("velocity", [layout.size]);
+  const x = b.input("x", [samples, spec.inputDimension]);
+  const y = b.input("y", [samples, spec.outputDimension]);
+  const adjacency = spec.kind === "gcn" ? b.input("adjacency", [samples, samples]) : null;
+
+  const pass = (pieces: Pieces): Forward => {
+    if (pieces === "free" || table === null) return forward(b, spec, theta, x, null, adjacency);
+    const given = b.input("pieces", [entries]);
+    const parts = blocks.map(({ offset, width }) =>
+      b.reshape(b.slice(given, 0, offset, offset + samples * width), [samples, width]),
+    );
+    return forward(b, spec, theta, x, parts, adjacency);
+  };
+  const flat = (nodes: readonly Node[]): Node => b.concat(nodes.map((node) => b.reshape(node, [sizeOf(node.shape)])), 0);
+  const lossOf = (run: Forward): Node => squaredLoss(b, run.output, y, factor);
+  const orZero = (node: Node | null | undefined, shape: readonly number[]): Node => node ?? b.constant(0, shape);
+
+  return {
+    ...options,
+    layout,
+    table,
+    blocks,
+    entries,
+    predict: () => createGraph("predict", { output: pass("free").output }),
+    lossGradient: (pieces) => {
+      const loss = lossOf(pass(pieces));
+      return createGraph(`loss-gradient-${pieces}`, { loss, gradient: gradient(b, loss, [theta])[0] as Node });
+    },
+    loss: () => createGraph("loss", { loss: lossOf(pass("free")) }),
+    preactivations: (pieces) => createGraph(`preactivations-${pieces}`, { z: flat(pass(pieces).preactivations) }),
+    lockedField: () => {
+      const run = pass("locked");
+      const loss = lossOf(run);
+      const [g, ...signals] = pullback(b, [loss], [b.constant(1)], [theta, ...run.activations]);
+      return createGraph("locked-field", {
+        loss,
+        gradient: orZero(g, theta.shape),
+        z: flat(run.preactivations),
+        signal: flat(signals.map((signal, l) => orZero(signal, run.activations[l]!.shape))),
+      });
+    },
+    normalVelocity: () => {
+      const { preactivations } = pass("locked");
+      const tangents = pushforward(b, preactivations, [theta], [velocity]);
+      return createGraph("normal-velocity", { zDot: flat(tangents.map((t, l) => orZero(t, preactivations[l]!.shape))) });
+    },
+    jacobianProduct: (pieces) => {
+      const { output } = pass(pieces);
+      const [tangent] = pushforward(b, [output], [theta], [velocity]);
+      return createGraph(`jacobian-product-${pieces}`, { output: orZero(tangent, output.shape) });
+    },
+    jacobianTransposeProduct: (pieces) => {
+      const { output } = pass(pieces);
+      const cotangent = b.input("cotangent", output.shape);
+      const [product] = pullback(b, [output], [cotangent], [theta]);
+      return createGraph(`jacobian-transpose-product-${pieces}`, { product: orZero(product, theta.shape) });
+    },
+    hessianProduct: (pieces) =>
+      createGraph(`hessian-product-${pieces}`, { product: hessianProduct(b, lossOf(pass(pieces)), theta, velocity) }),
+    entryRows: (capacity) => entryRowsGraph(spec, layout, samples, blocks, capacity),
+  };
+}
+
+function entryRowsGraph(spec: NetworkSpec, layout: Layout, samples: number, blocks: readonly EntryBlock[], s: number): Graph {
+  const b = new GraphBuilder();
+  const coupled = spec.kind === "gcn";
+  const n = coupled ? samples : 1;
+  const tiled = b.broadcast(b.reshape(b.input("theta", [layout.size]), [1, layout.size]), [s, layout.size]);
+  const x = coupled
+    ? b.input("x", [n, spec.inputDimension])
+    : b.reshape(b.input("x", [s, spec.inputDimension]), [s, 1, spec.inputDimension]);
+  const width = blocks.reduce((sum, block) => sum + n * block.width, 0);
+  const given = b.input("pieces", coupled ? [width] : [s, width]);
+  const seeds = b.input("seeds", [s, width]);
+  let start = 0;
+  const cut = blocks.map((block) => {
+    const from = start;
+    start += n * block.width;
+    return (node: Node, shape: readonly number[]): Node => {
+      const axis = node.shape.length - 1;
+      return b.reshape(b.slice(node, axis, from, from + n * block.width), [...shape, n, block.width]);
+    };
+  });
+  const pieces = cut.map((take) => take(given, coupled ? [] : [s]));
+  const { preactivations } = forward(b, spec, tiled, x, pieces, coupled ? b.input("adjacency", [n, n]) : null);
+  const cotangents = cut.map((take) => take(seeds, [s]));
+  const [pulled] = pullback(b, preactivations, cotangents, [tiled]);
+  const rows = pulled ?? b.constant(0, [s, layout.size]);
+  return createGraph(`entry-rows-${s}`, { rows, gram: b.matmul(rows, rows, { transposeB: true }) });
+}
