@@ -1,0 +1,79 @@
+/** The words on a figure that do not depend on its curves: title, subtitle, time axis. Every part is left out where the record lacks it. */
+import type { RunRecord } from "../record/reader.js";
+import { formatNumber } from "./axis.js";
+import { measureText } from "./render.js";
+import { PLOT_WIDTH, SUBTITLE_SIZE } from "./theme.js";
+
+/** Title and subtitle of every figure: what was run, and how its clocks compare. */
+export function caption(record: RunRecord): { text: string; subtitle: string[] } {
+  const { name } = record.config;
+  return {
+    text: typeof name === "string" && name !== "" ? name.replace(/\p{Cc}/gu, " ") : "gradient flow",
+    subtitle: [modelFacts(record), solverFacts(record), clockFacts(record)].flatMap(wrap),
+  };
+}
+
+function modelFacts(record: RunRecord): string[] {
+  const model = part(record.config["model"]);
+  const activation = part(model["activation"]);
+  const size = record.manifest.problem;
+  const hidden = Array.isArray(model["hidden"]) ? model["hidden"] : [];
+  const widths = [size?.inputs, ...hidden, size?.outputs].filter((width) => width !== undefined);
+  const slope =
+    typeof activation["slope"] === "number" ? ` (slope ${formatNumber(activation["slope"])})` : "";
+  const parameters = size?.parameters ?? record.result?.parameters;
+  const samples = size?.samples ?? record.result?.samples;
+  return [
+    words(model["kind"], widths.join("–")),
+    words(activation["kind"]) && `${words(activation["kind"])}${slope}`,
+    parameters === undefined ? "" : `P = ${parameters}`,
+    samples === undefined ? "" : `n = ${samples}`,
+  ].filter((fact) => fact !== "");
+}
+
+function solverFacts(record: RunRecord): string[] {
+  const flow = part(record.config["flow"]);
+  const reduction = words(part(record.config["loss"])["reduction"]);
+  const { rtol } = flow;
+  return [
+    reduction && `${reduction} loss`,
+    words(flow["method"]),
+    typeof rtol === "number" ? `rtol ${formatNumber(rtol)}` : "",
+    words(record.manifest.dtype),
+  ].filter((fact) => fact !== "");
+}
+
+/** The three clocks of a run, and its end where that was early. */
+function clockFacts(record: RunRecord): string[] {
+  const { t, canonicalTime } = record.series;
+  const last = t.findLastIndex((time) => time > 0);
+  const factor = canonicalTime[last]! / t[last]!;
+  const facts = Number.isFinite(factor) ? [`canonical time τ = 2ct = ${formatNumber(factor, 4)} t`] : [];
+  if (record.descent.t.length > 0) facts.push("descent step k stands at t = kη");
+  const { status } = record.manifest;
+  if (status === "running") facts.push("unfinished run");
+  else if (status !== "reachedEnd") facts.push(`run ended: ${status}`);
+  return facts;
+}
+
+export const TIME_TITLE = "flow time t (units of the configured loss)";
+
+function words(...parts: unknown[]): string {
+  return parts.filter((word) => typeof word === "string" && word !== "").join(" ");
+}
+
+function part(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** Joins the facts into as few lines as fit over the plot. */
+function wrap(facts: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const fact of facts) {
+    const longer = lines.length === 0 ? fact : `${lines.at(-1)} · ${fact}`;
+    if (lines.length > 0 && measureText(longer, SUBTITLE_SIZE) <= PLOT_WIDTH)
+      lines[lines.length - 1] = longer;
+    else lines.push(fact);
+  }
+  return lines;
+}

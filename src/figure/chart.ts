@@ -1,0 +1,92 @@
+/** The parts that all line charts here share, as pieces of a Vega-Lite spec. */
+import type { TopLevelSpec } from "vega-lite";
+import type { RunRecord } from "../record/reader.js";
+import { type AxisPlan, planLinearAxis, planLogAxis } from "./axis.js";
+import { TIME_TITLE } from "./caption.js";
+import { type Curve, hasLogTime } from "./curves.js";
+import { measureText } from "./render.js";
+import { LEGEND_SIZE, PLOT_WIDTH } from "./theme.js";
+
+/** A pure function from a record to a picture. */
+export interface Figure {
+  /** Its files' name. */
+  readonly name: string;
+  /** The spec and the rows it plots; null where the record has nothing to show. */
+  build(record: RunRecord): { readonly spec: TopLevelSpec; readonly rows: readonly PlottedRow[] } | null;
+}
+
+/** The rows a figure plots, as they stand in its data file. */
+export interface PlottedRow {
+  readonly panel: string;
+  readonly curve: string;
+  readonly t: number;
+  readonly value: number;
+}
+
+/** One time axis for all panels of a figure. */
+export function planTimeAxis(record: RunRecord, curves: readonly Curve[]): AxisPlan {
+  const times = curves.flatMap((curve) => curve.points.map((point) => point.t));
+  return hasLogTime(record) ? planLogAxis(times, 0) : planLinearAxis(times, true);
+}
+
+export function plottedRows(panel: string, curves: readonly Curve[]): PlottedRow[] {
+  return curves.flatMap((curve) => curve.points.map((point) => ({ panel, curve: curve.label, ...point })));
+}
+
+/** Vega's guess of a letter's width, by which it sets the columns of a legend; and the room of symbol and padding. */
+const LEGEND_LETTER = 0.8 * LEGEND_SIZE;
+const LEGEND_SYMBOL = 45;
+
+/** Encodings of colour, dash and width that merge into one legend, in as many columns as fit below the plot. */
+export function curveStyle(curves: readonly Curve[], shown: boolean) {
+  const domain = curves.map((curve) => curve.label);
+  const legend = shown ? { columns: legendColumns(domain), title: null } : null;
+  const channel = <T>(range: T[]) => ({
+    field: "curve",
+    type: "nominal" as const,
+    scale: { type: "ordinal" as const, domain, range },
+    sort: null,
+    legend,
+  });
+  return {
+    color: channel(curves.map((curve) => curve.colour)),
+    strokeDash: channel(curves.map((curve) => curve.dash)),
+    strokeWidth: channel(curves.map((curve) => curve.width)),
+  };
+}
+
+/** As many columns as end above the right margin of the plot; only the last is as narrow as its letters. */
+function legendColumns(labels: readonly string[]): number {
+  const step = LEGEND_SYMBOL + LEGEND_LETTER * Math.max(...labels.map((label) => label.length));
+  const last = LEGEND_SYMBOL + Math.max(...labels.map((label) => measureText(label, LEGEND_SIZE)));
+  return Math.min(labels.length, 1 + Math.max(0, Math.floor((PLOT_WIDTH - last) / step)));
+}
+
+/** The time channel; a panel above another shows no labels. */
+export function timeChannel(plan: AxisPlan, labelled = true) {
+  const axis = labelled ? { ...plan.axis, title: TIME_TITLE } : { ...plan.axis, title: null, labels: false };
+  return { field: "t", type: "quantitative" as const, scale: plan.scale, axis };
+}
+
+export function valueChannel(plan: AxisPlan, title: string | string[]) {
+  return { field: "value", type: "quantitative" as const, scale: plan.scale, axis: { ...plan.axis, title } };
+}
+
+/** Crosses where diverging curves are cut off. */
+export function cutMarks(curves: readonly Curve[]) {
+  const values = curves.flatMap((curve) => (curve.cut ? [{ ...curve.cut, colour: curve.colour }] : []));
+  return {
+    data: { values },
+    mark: {
+      type: "point" as const,
+      shape: "M-1,-1L1,1M-1,1L1,-1",
+      size: 60,
+      strokeWidth: 2,
+      filled: false,
+      opacity: 1,
+    },
+    encoding: {
+      stroke: { field: "colour", type: "nominal" as const, scale: null, legend: null },
+    },
+  };
+}

@@ -1,0 +1,34 @@
+/** Draws every figure of a record into its `figures/`. To add one: write a file like `gap.ts` and name it in `figures`. */
+import { readRecord } from "../record/reader.js";
+import { formatTable } from "../record/table.js";
+import { attachFiles } from "../record/writer.js";
+import type { Figure } from "./chart.js";
+import { gapFigure } from "./gap.js";
+import { lossFigure } from "./loss.js";
+import { renderPng, renderSvg } from "./render.js";
+
+const figures: readonly Figure[] = [lossFigure, gapFigure];
+
+/**
+ * Writes `figures/<name>.svg`, `.png`, `.json` (the Vega-Lite spec with its data) and `.csv` (the plotted rows) for every figure
+ * that the record can fill, finished or not. Returns the pictures' paths relative to the record, SVG before PNG.
+ * Throws ConfigError where the folder is not a record or cannot be written.
+ */
+export async function drawFigures(directory: string): Promise<string[]> {
+  const record = await readRecord(directory);
+  const pictures: string[] = [];
+  for (const figure of figures) {
+    const drawing = figure.build(record);
+    if (drawing === null) continue;
+    const svg = await renderSvg(drawing.spec);
+    const stem = `figures/${figure.name}`;
+    await attachFiles(directory, {
+      [`${stem}.svg`]: svg,
+      [`${stem}.png`]: renderPng(svg),
+      [`${stem}.json`]: `${JSON.stringify(drawing.spec)}\n`,
+      [`${stem}.csv`]: formatTable(["panel", "curve", "t", "value"], drawing.rows),
+    });
+    pictures.push(`${stem}.svg`, `${stem}.png`);
+  }
+  return pictures;
+}

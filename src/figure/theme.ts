@@ -1,0 +1,76 @@
+/** What all figures look like: size, type, colours. Black and white print stays readable, common colour blindness too. */
+import type { Config } from "vega-lite";
+import { FONT } from "./render.js";
+
+/** Of the plotting area, in units of the figure (pixels at scale 1). */
+export const PLOT_WIDTH = 560;
+export const PLOT_HEIGHT = 330;
+export const SUBTITLE_SIZE = 11;
+export const LEGEND_SIZE = 11;
+
+/** The flow is a broad band on which descents that agree with it stay visible, and the fit on both. */
+export const FLOW_COLOUR = "#ABABAB";
+export const FIT_COLOUR = "#000000";
+
+/** Okabe and Ito, "Color Universal Design" (2008), without its black and yellow; the order puts the strongest contrast first. */
+const DESCENT_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"];
+const DESCENT_DASHES = [
+  [1, 0],
+  [5, 2],
+  [2, 2],
+  [8, 2, 2, 2],
+];
+
+/** Colour and dash of the k-th learning rate: colours first, then the same colours dashed. */
+export function descentStyle(k: number): { colour: string; dash: number[] } {
+  const round = Math.floor(k / DESCENT_COLOURS.length);
+  return {
+    colour: DESCENT_COLOURS[k % DESCENT_COLOURS.length]!,
+    dash: DESCENT_DASHES[round % DESCENT_DASHES.length]!,
+  };
+}
+
+export const THEME: Config = {
+  font: FONT,
+  view: { stroke: "#888888", strokeWidth: 0.8 },
+  axis: {
+    labelFontSize: 11,
+    titleFontSize: 12,
+    titleFontWeight: "normal",
+    titlePadding: 8,
+    gridColor: "#E4E4E4",
+    gridWidth: 0.7,
+    domain: false,
+    labelFlush: false,
+    labelBound: false,
+    tickColor: "#888888",
+    labelColor: "#222222",
+    titleColor: "#222222",
+  },
+  axisLeft: { minExtent: 52 }, // one width for all labels, so that stacked panels align their titles
+  title: {
+    anchor: "start",
+    frame: "group",
+    fontSize: 15,
+    limit: 900,
+    fontWeight: "bold",
+    subtitleFontSize: SUBTITLE_SIZE,
+    subtitleColor: "#555555",
+    subtitlePadding: 5,
+    subtitleLineHeight: 15,
+    offset: 12,
+  },
+  legend: {
+    orient: "bottom",
+    direction: "horizontal",
+    title: null,
+    labelFontSize: LEGEND_SIZE,
+    labelLimit: 0,
+    labelColor: "#222222",
+    symbolSize: 500,
+    symbolType: "stroke",
+    offset: 10,
+    rowPadding: 4,
+    columnPadding: 14,
+  },
+};

@@ -1,0 +1,33 @@
+/** The columns of a record's tables. Units: times and rates in those of the configured loss; no wall-clock, so that equal runs give equal bytes. */
+
+/**
+ * `series.csv`, one row per recorded time of the flow: t, canonicalTime τ = 2ct, loss L = c‖r‖², residualNorm ‖r‖, gradientNorm ‖∇L‖,
+ * lambdaEff ‖∇L‖²/(4cL), energyDefect (relative), stepSize h, the two running counts, parameterDistance ‖θ − θ0‖.
+ */
+export const SERIES_COLUMNS = [
+  "t",
+  "canonicalTime",
+  "loss",
+  "residualNorm",
+  "gradientNorm",
+  "lambdaEff",
+  "energyDefect",
+  "stepSize",
+  "gradientEvaluations",
+  "acceptedSteps",
+  "parameterDistance",
+] as const;
+
+/** `descent.csv`, one row per learning rate η and compared step k: t = kη, GD's own loss, ‖θ(t) − θ_k‖, ‖F(t) − F_k‖, |L(t) − L_k|. */
+export const DESCENT_COLUMNS = [
+  "learningRate",
+  "step",
+  "t",
+  "loss",
+  "parameterGap",
+  "functionGap",
+  "lossGap",
+] as const;
+
+export type SeriesColumn = (typeof SERIES_COLUMNS)[number];
+export type DescentColumn = (typeof DESCENT_COLUMNS)[number];

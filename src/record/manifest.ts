@@ -1,0 +1,124 @@
+/** `manifest.json`: what makes a folder a record. It is written first, removed last, and lists the files that belong to the record. */
+import { link, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { ConfigError } from "../errors.js";
+import { errorCode, formatJson, readJsonObject, writeFault, writeJson, writeWhole } from "./files.js";
+
+export const MANIFEST = "manifest.json";
+const FORMAT = "gradflow-record";
+
+/** Size of the problem, known before the first step, so that figures of an unfinished run can name it. */
+interface ProblemSize {
+  /** P */
+  readonly parameters: number;
+  /** n */
+  readonly samples: number;
+  /** N */
+  readonly inputs: number;
+  /** M */
+  readonly outputs: number;
+}
+
+/** What the caller knows of a run when it starts. */
+export interface RunFacts {
+  /** The command line as typed, program first. */
+  readonly command: readonly string[];
+  /** Version of gradflow. */
+  readonly gradflow: string;
+  readonly engine: string;
+  readonly engineVersion: string;
+  readonly dtype: string;
+  readonly threads: number;
+  readonly seed: number;
+  /** Commit of the working directory, null outside git. */
+  readonly gitCommit: string | null;
+  readonly problem?: ProblemSize;
+}
+
+export interface Manifest extends RunFacts {
+  readonly format: typeof FORMAT;
+  readonly formatVersion: 1;
+  readonly node: string;
+  readonly platform: string;
+  /** ISO 8601, UTC. */
+  readonly started: string;
+  readonly finished: string | null;
+  /** `running` until the run ends; then the status of `result.json`, or `failed`. A killed run stays `running`. */
+  readonly status: string;
+  /** Why the run failed; null otherwise. */
+  readonly failure: string | null;
+  /** Every file of the record, relative to its folder, `/` between folders. `force` removes these and no other. */
+  readonly files: readonly string[];
+}
+
+export function startManifest(facts: RunFacts, files: readonly string[]): Manifest {
+  return {
+    format: FORMAT,
+    formatVersion: 1,
+    ...facts,
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    started: new Date().toISOString(),
+    finished: null,
+    status: "running",
+    failure: null,
+    files: [MANIFEST, ...files],
+  };
+}
+
+/** The manifest of a folder, or null where there is none. Throws ConfigError where `manifest.json` is not gradflow's. */
+export async function readManifest(directory: string): Promise<Manifest | null> {
+  const path = join(directory, MANIFEST);
+  const value = await readJsonObject(path);
+  if (value === null) return null;
+  if (value["format"] !== FORMAT || !Array.isArray(value["files"]))
+    throw new ConfigError(`${path}: was not written by gradflow; choose another folder.`);
+  if (value["formatVersion"] !== 1)
+    throw new ConfigError(
+      `${path}: has record format ${String(value["formatVersion"])}, this version reads format 1; use the gradflow that wrote it.`,
+    );
+  return value as unknown as Manifest;
+}
+
+/** Places a new manifest only where none stands, so that of two runs that start at once one is refused. Returns false when refused. */
+export async function claimFolder(
+  directory: string,
+  manifest: Manifest,
+  beforehand: () => Promise<void>,
+): Promise<boolean> {
+  const path = join(directory, MANIFEST);
+  const claim = join(directory, `.${MANIFEST}.${process.pid}`);
+  try {
+    await writeWhole(claim, formatJson(manifest));
+    await beforehand();
+    await link(claim, path).catch(async (error: unknown) => {
+      // Some file systems have no hard links; there the check is only as good as the caller's own.
+      if (errorCode(error) === "EEXIST") throw error;
+      await rename(claim, path);
+    });
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return false;
+    throw writeFault(directory, error);
+  } finally {
+    await rm(claim, { force: true }).catch(() => undefined);
+  }
+}
+
+/** Replaces some fields and adds `files` to the list. The file on disk is the truth: figures are drawn by others than the writer. */
+export async function updateManifest(
+  directory: string,
+  change: Partial<Pick<Manifest, "finished" | "status" | "failure">>,
+  files: readonly string[] = [],
+): Promise<void> {
+  const manifest = await readManifest(directory);
+  if (manifest === null)
+    throw new ConfigError(
+      `${directory}: its ${MANIFEST} has gone; the folder was removed or replaced while in use.`,
+    );
+  await writeJson(join(directory, MANIFEST), {
+    ...manifest,
+    ...change,
+    files: [...new Set([...manifest.files, ...files])],
+  });
+}

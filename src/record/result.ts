@@ -1,0 +1,59 @@
+/** What `result.json` holds: the outcome of one run as a reader, a script or `--json` sees it. */
+
+/** The fitted law ‖r(t)‖² ∝ exp(−rate·t). */
+export interface DecayFit {
+  /** First and last flow time of the fit. */
+  readonly window: readonly [from: number, to: number];
+  readonly rate: number;
+  readonly rSquared: number;
+  /** Mean of 4cλ_eff over the window: what the gradient itself says the rate is. */
+  readonly meanRateFromLambdaEff: number;
+}
+
+/** One gradient-descent trajectory at its end, beside the flow at the same time. */
+export interface DescentResult {
+  readonly learningRate: number;
+  readonly steps: number;
+  /** steps · learningRate, on the clock of the flow. */
+  readonly time: number;
+  readonly loss: number | null;
+  readonly parameterGap: number | null;
+  readonly functionGap: number | null;
+  readonly lossGap: number | null;
+  readonly diverged: boolean;
+  readonly divergedAtStep: number | null;
+}
+
+/** Absent numbers are `null`: JSON has neither NaN nor ∞, and both are written as `null`. */
+export interface RunResult {
+  /** A solver's outcome: `reachedEnd`, `maxSteps`, `stepTooSmall`, `nonFinite`, `interrupted`, … */
+  readonly status: string;
+  readonly message: string;
+  readonly time: number;
+  readonly canonicalTime: number;
+  readonly initialLoss: number;
+  readonly loss: number;
+  readonly gradientEvaluations: number;
+  readonly steps: { readonly accepted: number; readonly rejected: number };
+  readonly energyDefect: number | null;
+  readonly decay: DecayFit | null;
+  readonly descent: readonly DescentResult[];
+  /** P, the number of parameters. */
+  readonly parameters: number;
+  readonly samples: number;
+  readonly outputs: number;
+  readonly engine: string;
+  readonly dtype: string;
+  readonly threads: number;
+  readonly method: string;
+  /** How the run treats the kinks of its activations. */
+  readonly boundaries: string;
+  /** Everything done less, or otherwise, than asked. */
+  readonly notes: readonly string[];
+  readonly wallSeconds: number;
+  readonly gradientSeconds: number;
+  /** The record's folder. */
+  readonly record: string;
+  /** Figures, relative to that folder. */
+  readonly figures: readonly string[];
+}

@@ -1,0 +1,105 @@
+/** CSV tables that grow row by row and survive a kill: a row is one write ending in a newline, so only the last line can be torn. */
+import { appendFileSync, closeSync, openSync } from "node:fs";
+import { parse } from "csv-parse/sync";
+import { ConfigError } from "../errors.js";
+import { readIfPresent, writeFault } from "./files.js";
+
+/** `null`, `undefined` and an omitted key are a missing value: an empty cell. */
+type Cell = number | string | boolean | null | undefined;
+export type Row<Column extends string> = { readonly [K in Column]?: Cell };
+
+export interface TableWriter<Column extends string> {
+  readonly path: string;
+  readonly columns: readonly Column[];
+  /** Writes one row at once. Throws ConfigError where the disk refuses, TypeError for a column the table has not. */
+  append(row: Row<Column>): void;
+  /** Ends the table; a second call does nothing. */
+  close(): void;
+}
+
+/** Starts a new CSV file with its header. Throws ConfigError where `path` exists or cannot be written. */
+export function createTable<const Column extends string>(
+  path: string,
+  columns: readonly Column[],
+): TableWriter<Column> {
+  let file: number | null = attempt(() => openSync(path, "ax"));
+  const descriptor = file;
+  attempt(() => appendFileSync(descriptor, `${columns.map(formatCell).join(",")}\n`));
+  return {
+    path,
+    columns,
+    append(row) {
+      if (file === null) throw new TypeError(`${path}: a row was appended after the table was closed.`);
+      const line = formatRow(columns, row);
+      const open = file;
+      attempt(() => appendFileSync(open, line));
+    },
+    close() {
+      if (file !== null) closeSync(file);
+      file = null;
+    },
+  };
+
+  function attempt<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      throw writeFault(path, error);
+    }
+  }
+}
+
+/** A whole table as CSV text. */
+export function formatTable<const Column extends string>(
+  columns: readonly Column[],
+  rows: readonly Row<Column>[],
+): string {
+  return `${columns.map(formatCell).join(",")}\n${rows.map((row) => formatRow(columns, row)).join("")}`;
+}
+
+function formatRow<Column extends string>(columns: readonly Column[], row: Row<Column>): string {
+  for (const key of Object.keys(row))
+    if (!(columns as readonly string[]).includes(key))
+      throw new TypeError(`A table with the columns ${columns.join(", ")} has no column ${key}.`);
+  return `${columns.map((column) => formatCell(row[column])).join(",")}\n`;
+}
+
+/** JavaScript's own number text is the shortest that reads back to the same float64; it loses only the sign of −0. */
+function formatCell(value: Cell): string {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
+  const text = String(value).replace(/\s*[\r\n]+\s*/g, " "); // a newline inside a cell would defeat the repair of torn files
+  return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** A table read back: one array per column, NaN where a cell is blank or no number. */
+export interface NumericTable {
+  readonly columns: readonly string[];
+  readonly length: number;
+  readonly values: Readonly<Record<string, Float64Array>>;
+}
+
+/** The cells of a table as text, one array per row; null where there is no such file. A torn last line is dropped. */
+export async function readCells(path: string): Promise<{ columns: string[]; rows: string[][] } | null> {
+  const text = await readIfPresent(path);
+  if (text === null) return null;
+  // A line without its newline was cut off by a kill, even where it parses: 0.12 may have been 0.123.
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+  try {
+    const [columns = [], ...rows] = parse(whole);
+    return { columns, rows };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`${path}: is not a readable table (${reason}); restore it or run again.`);
+  }
+}
+
+/** Reads a table of numbers; a missing file is an empty table. Throws ConfigError where the file is damaged before its last line. */
+export async function readTable(path: string): Promise<NumericTable> {
+  const { columns, rows } = (await readCells(path)) ?? { columns: [], rows: [] };
+  const values: Record<string, Float64Array> = {};
+  columns.forEach((column, index) => {
+    values[column] = Float64Array.from(rows, (row) => (row[index] ? Number(row[index]) : Number.NaN));
+  });
+  return { columns, length: rows.length, values };
+}

@@ -1,0 +1,217 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { formatNumber, planLinearAxis, planLogAxis } from "../../src/figure/axis.js";
+import { caption } from "../../src/figure/caption.js";
+import { descentCurves, flowCurve } from "../../src/figure/curves.js";
+import { drawFigures } from "../../src/figure/draw.js";
+import { gapFigure } from "../../src/figure/gap.js";
+import { lossFigure } from "../../src/figure/loss.js";
+import { measureText, renderPng, renderSvg } from "../../src/figure/render.js";
+import { THEME } from "../../src/figure/theme.js";
+import { readRecord } from "../../src/record/reader.js";
+import {
+  type SyntheticOptions,
+  syntheticLoss,
+  syntheticRecord,
+  syntheticResult,
+} from "../record/synthetic.js";
+
+let home: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "gradflow-figure-"));
+});
+afterEach(() => {
+  rmSync(home, { recursive: true, force: true });
+});
+
+async function finished(options: Partial<SyntheticOptions> = {}) {
+  const writer = await syntheticRecord({ directory: home, ...options });
+  await writer.finish(syntheticResult(home));
+  return readRecord(home);
+}
+
+describe("curves", () => {
+  it("are the record's rows, without what a log axis cannot show", async () => {
+    const record = await finished();
+    const flow = flowCurve(record, "loss");
+    expect(flow.points.length).toBe(200); // t = 0 is gone
+    expect(flow.points.every(({ t, value }) => value === syntheticLoss(t))).toBe(true);
+    const [, middle] = descentCurves(record, "parameterGap");
+    const rows = Array.from(record.descent.t.keys()).filter(
+      (row) => record.descent.learningRate[row] === 0.5,
+    );
+    expect(middle?.points).toEqual(
+      rows.map((row) => ({ t: record.descent.t[row], value: record.descent.parameterGap[row] })),
+    );
+  });
+
+  it("keep t = 0 on a linear time axis", async () => {
+    expect(flowCurve(await finished({ logTime: false }), "loss").points[0]?.t).toBe(0);
+  });
+
+  it("end at divergence, marked, near the healthy ones", async () => {
+    const record = await finished();
+    const flow = flowCurve(record, "loss");
+    const [diverging, ...healthy] = descentCurves(record, "loss", [flow]);
+    expect(diverging?.label).toBe("GD η = 2.4 × diverged, step 20");
+    expect(diverging?.cut).toEqual(diverging?.points.at(-1));
+    expect(diverging!.cut!.t).toBeLessThan(20 * 2.4);
+    expect(diverging!.cut!.value).toBeLessThan(200);
+    expect(healthy.every((curve) => curve.cut === null)).toBe(true);
+  });
+
+  it("show divergence in a killed run too", async () => {
+    await syntheticRecord({ directory: home });
+    const [diverging] = descentCurves(await readRecord(home), "loss");
+    expect(diverging?.label).toContain("diverged, step");
+  });
+
+  it("are thinned without losing a spike", async () => {
+    const writer = await syntheticRecord({ directory: home, learningRates: [], logTime: false });
+    for (let step = 0; step < 80_000; step++)
+      writer.descent.append({ learningRate: 0.001, step, t: step * 0.001, loss: step === 40_321 ? 9 : 0.5 });
+    const [curve] = descentCurves(await readRecord(home), "loss");
+    expect(curve!.points.length).toBeLessThan(4 * 561);
+    expect(curve!.points.filter((point) => point.value === 9)).toEqual([{ t: 40_321 * 0.001, value: 9 }]);
+    expect(curve!.points.at(-1)?.t).toBe(79_999 * 0.001);
+  });
+});
+
+describe("specs", () => {
+  it("hold the plotted rows, the fit and the residual axis", async () => {
+    const drawing = lossFigure.build(await finished());
+    const text = JSON.stringify(drawing?.spec);
+    expect(text).toContain("fit ∝ exp(−0.06 t), R² = 0.9987");
+    expect(text).toContain("squared residual");
+    const fit = drawing!.rows.filter((row) => row.curve.startsWith("fit"));
+    expect(fit[0]!.t).toBeGreaterThanOrEqual(5);
+    const { t, value } = fit.at(-1)!;
+    const rate = Math.log(fit[0]!.value / value) / (t - fit[0]!.t);
+    expect(rate).toBeCloseTo(0.06, 10);
+    expect(value / syntheticLoss(t)).toBeGreaterThan(0.9);
+    expect(value / syntheticLoss(t)).toBeLessThan(1.1);
+  });
+
+  it("say what was run and how its clocks compare", async () => {
+    const { text, subtitle } = caption(await finished());
+    expect(text).toBe("two-widths");
+    expect(subtitle).toEqual([
+      "dnn 10–20–20–2 · leaky-relu (slope 0.01) · P = 682 · n = 50",
+      "half-mean-sample loss · dopri5 · rtol 10⁻⁶ · float64",
+      "canonical time τ = 2ct = 0.02 t · descent step k stands at t = kη",
+    ]);
+  });
+
+  it("have no gap without descent", async () => {
+    expect(gapFigure.build(await finished({ learningRates: [] }))).toBeNull();
+  });
+});
+
+describe("axes", () => {
+  it("label decades by powers, short ranges by 1-2-5, the nearly constant evenly", () => {
+    expect(labels(planLogAxis([1e-8, 1]))).toContain("10⁻⁸");
+    expect(labels(planLogAxis([0.02, 0.5]))).toEqual(["0.02", "0.05", "0.1", "0.2", "0.5"]);
+    expect(planLogAxis([0.5, 0.501]).scale.type).toBe("linear");
+    expect(labels(planLinearAxis([0, 8], true))).toEqual(["0", "2", "4", "6", "8"]);
+    for (const values of [[1e-300, 1e300], [1, 1], [], [0, -1], [1e-7, 1.0001e-7]]) {
+      const { axis, scale } = planLogAxis(values);
+      expect(axis.values.length).toBeGreaterThan(1);
+      expect(axis.values.length).toBeLessThan(12);
+      expect(axis.values.every((tick) => tick >= scale.domain[0] && tick <= scale.domain[1])).toBe(true);
+    }
+  });
+
+  it("write numbers for people", () => {
+    expect([-0.0601, 1e-6, -2.5e-9, 12345, 0, 1e7].map((value) => formatNumber(value))).toEqual([
+      "−0.0601",
+      "10⁻⁶",
+      "−2.5×10⁻⁹",
+      "12300",
+      "0",
+      "10⁷",
+    ]);
+  });
+
+  function labels(plan: ReturnType<typeof planLogAxis>): string[] {
+    const table = JSON.parse(/^\((.*)\)\[/.exec(plan.axis.labelExpr)![1]!) as Record<string, string>;
+    return plan.axis.values.map((value) => table[String(value)]!);
+  }
+});
+
+describe("letters", () => {
+  const drawn = (text: string) =>
+    renderPng(
+      `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40"><text x="10" y="30" font-family="${THEME.font}" font-size="24">${text}</text></svg>`,
+    );
+
+  it("are drawn for every symbol in use, each different from the sign for a missing one", () => {
+    const [blank, missing] = [drawn(""), drawn("\u{10FFFD}")];
+    const pictures = [..."θ‖λητ²₀ₖ∝×·–−⁻⁶∇σF"].map((symbol) => Buffer.from(drawn(symbol)).toString("base64"));
+    expect(new Set(pictures).size).toBe(pictures.length);
+    for (const picture of pictures)
+      expect([blank, missing].map((png) => Buffer.from(png).toString("base64"))).not.toContain(picture);
+    expect(measureText("θθ", 20)).toBeGreaterThan(measureText("θ", 20));
+  });
+
+  it("come from no font of the machine: every family draws as DejaVu Sans, and equally wide", () => {
+    const svg = (family: string) =>
+      `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40"><text y="30" font-family="${family}" font-size="24">Wi</text></svg>`;
+    const picture = Buffer.from(renderPng(svg("DejaVu Sans")));
+    for (const family of ["Verdana", "Liberation Sans", "monospace", "serif", "nowhere"])
+      expect(Buffer.from(renderPng(svg(family))).equals(picture)).toBe(true);
+    expect(picture.equals(Buffer.from(renderPng(svg("DejaVu Sans").replace("Wi", ""))))).toBe(false);
+  });
+});
+
+describe("drawing", () => {
+  it("writes pictures with their spec and data", async () => {
+    await finished();
+    const pictures = await drawFigures(home);
+    expect(pictures).toEqual(["figures/loss.svg", "figures/loss.png", "figures/gap.svg", "figures/gap.png"]);
+    for (const picture of pictures) expect(existsSync(join(home, picture))).toBe(true);
+    const spec = JSON.parse(readFileSync(join(home, "figures/loss.json"), "utf8"));
+    expect(spec.title.text).toBe("two-widths");
+    expect(readFileSync(join(home, "figures/loss.csv"), "utf8").split("\n")[1]).toMatch(
+      /^loss,gradient flow \(GF\),0\.01,/,
+    );
+    const { manifest } = await readRecord(home);
+    expect(manifest.files).toContain("figures/gap.csv");
+    const first = pictures.map((picture) => readFileSync(join(home, picture)));
+    await drawFigures(home);
+    expect(pictures.map((picture) => readFileSync(join(home, picture)))).toEqual(first);
+  });
+
+  it("shows all of its text: the ink of a title, room to the right", async () => {
+    const drawing = lossFigure.build(await finished({ name: "a <name> & more" }));
+    const svg = await renderSvg(drawing!.spec);
+    const without = await renderSvg({ ...drawing!.spec, title: { text: "", subtitle: [] } });
+    expect(Buffer.from(renderPng(svg))).not.toEqual(Buffer.from(renderPng(without)));
+    expect(svg).toContain("a &lt;name&gt; &amp; more");
+    expect(Number(/width="(\d+)"/.exec(svg)![1])).toBeLessThan(760);
+  });
+
+  it("draws what a killed run left", async () => {
+    await syntheticRecord({ directory: home });
+    truncateSync(join(home, "series.csv"), 3000);
+    expect((await drawFigures(home)).length).toBe(4);
+    expect(readFileSync(join(home, "figures/loss.svg"), "utf8")).toContain("unfinished run");
+  });
+
+  it("draws nothing of a run killed before its first row", async () => {
+    await syntheticRecord({ directory: home });
+    for (const file of ["series.csv", "descent.csv", "config.resolved.json"]) rmSync(join(home, file));
+    expect(await drawFigures(home)).toEqual([]);
+  });
+
+  it("survives odd numbers: one row, blanks, zeros", async () => {
+    await finished({ learningRates: [] });
+    const header = readFileSync(join(home, "series.csv"), "utf8").split("\n")[0];
+    writeFileSync(
+      join(home, "series.csv"),
+      `${header}\n0,0,,,,,,,,,\n1,0.02,0.5,,,,,,,,\n2,0.04,0,,,,,,,,\n`,
+    );
+    expect(await drawFigures(home)).toEqual(["figures/loss.svg", "figures/loss.png"]);
+  });
+});
