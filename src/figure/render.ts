@@ -10,12 +10,13 @@ export const FONT = `${PNG_FONT}, Verdana, sans-serif`;
 /** Pixels of the PNG per unit of the figure: about 200 dots per inch at 16 cm width. */
 const SCALE = 2;
 
-const modules = createRequire(import.meta.url);
+const require = createRequire(import.meta.url);
 const FONT_OPTIONS = {
   loadSystemFonts: false,
-  fontFiles: ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"].map((file) =>
-    modules.resolve(`dejavu-fonts-ttf/ttf/${file}`),
-  ),
+  fontFiles: [
+    require.resolve("dejavu-fonts-ttf/ttf/DejaVuSans.ttf"),
+    require.resolve("dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf"),
+  ],
   defaultFontFamily: PNG_FONT,
   sansSerifFamily: PNG_FONT,
 };
