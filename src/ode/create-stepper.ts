@@ -1,0 +1,35 @@
+/** Checks what the caller asked for and makes the stepper; the only place where options become a solver. */
+
+import { ConfigError } from "../errors.js";
+import { requireFinite, requirePositive } from "./arguments.js";
+import { resolveMethod } from "./methods.js";
+import { RungeKuttaStepper } from "./runge-kutta.js";
+import type { Stepper, StepperOptions } from "./stepper.js";
+
+/** A Runge–Kutta stepper. Throws `ConfigError` on arguments that make no sense. */
+export function createStepper<V>(options: StepperOptions<V>): Stepper<V> {
+  const method = resolveMethod(options.method);
+  const { name } = method;
+  const { rtol = 1e-6, atol = 1e-9, stepSize, firstStep, maxStep = Infinity, tEnd, t0 } = options;
+  requireFinite(name, "t0", t0);
+  if (tEnd !== undefined && !(tEnd > t0)) {
+    throw new ConfigError(`${name}: tEnd must lie after t0 = ${t0}, got ${tEnd}.`);
+  }
+  requirePositive(name, "rtol", rtol);
+  requirePositive(name, "atol", atol);
+  if (!(maxStep > 0)) throw new ConfigError(`${name}: maxStep must be a positive number, got ${maxStep}.`);
+  if (method.error === null) {
+    if (stepSize === undefined)
+      throw new ConfigError(`${name}: stepSize is required, the method is not adaptive.`);
+    requirePositive(name, "stepSize", stepSize);
+    if (firstStep !== undefined) throw new ConfigError(`${name}: firstStep has no meaning, use stepSize.`);
+  } else {
+    if (stepSize !== undefined) {
+      throw new ConfigError(
+        `${name}: stepSize has no meaning, the method is adaptive; use firstStep or maxStep.`,
+      );
+    }
+    if (firstStep !== undefined) requirePositive(name, "firstStep", firstStep);
+  }
+  return new RungeKuttaStepper(options, method, { rtol, atol, maxStep });
+}

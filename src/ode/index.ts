@@ -1,0 +1,20 @@
+/** ODE solvers over an abstract state. */
+
+export { createStepper } from "./create-stepper.js";
+export {
+  type IntegrateOptions,
+  type IntegrationLimits,
+  integrate,
+  type Outcome,
+  type OutcomeStatus,
+  type PlainField,
+  type Solution,
+  type SolveOptions,
+  solve,
+} from "./integrate.js";
+export { type MethodName, methodNames, methods, resolveMethod } from "./methods.js";
+export { type OdexOptions, type OdexSolution, type SyncField, solveOdex } from "./odex.js";
+export { conditionDefect, denseDefect, rowSumDefect, treesOfOrder } from "./order-conditions.js";
+export type { Failure, Field, Restart, Step, Stepper, StepperOptions } from "./stepper.js";
+export { type DenseOutput, denseWeights, type ErrorEstimate, type Method } from "./tableau.js";
+export { float64Space, type VectorSpace } from "./vector-space.js";

@@ -1,0 +1,147 @@
+/**
+ * The integration loop: steps until the end, a limit, a stop, an interruption or a failure, and says which. `solve` is the
+ * small form for plain arrays. Neither prints nor throws on numerical trouble.
+ */
+
+import { ConfigError } from "../errors.js";
+import { requirePositive } from "./arguments.js";
+import { createStepper } from "./create-stepper.js";
+import type { Step, Stepper, StepperOptions } from "./stepper.js";
+import { float64Space } from "./vector-space.js";
+
+export type OutcomeStatus =
+  | "reachedEnd"
+  | "stopped"
+  | "maxSteps"
+  | "maxEvaluations"
+  | "stepTooSmall"
+  | "nonFinite"
+  | "interrupted";
+
+/** How an integration ended. Counts are those of this integration, not of the stepper's life. */
+export interface Outcome {
+  readonly status: OutcomeStatus;
+  readonly t: number;
+  /** Size of the last step attempted; null if there was none. */
+  readonly h: number | null;
+  readonly message: string;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly evaluations: number;
+}
+
+/** Where to stop. */
+export interface IntegrationLimits {
+  readonly tEnd: number;
+  /** Accepted steps; default no limit. */
+  readonly maxSteps?: number;
+  /** Field evaluations, checked between steps; default no limit. */
+  readonly maxEvaluations?: number;
+  /** Checked between steps. */
+  readonly signal?: AbortSignal;
+}
+
+export interface IntegrateOptions<V> extends IntegrationLimits {
+  readonly stepper: Stepper<V>;
+  /** Called after each accepted step; may restart the stepper. Returning `stop` ends the integration. */
+  readonly onStep?: (step: Step<V>) => Promise<"stop" | undefined> | "stop" | undefined;
+}
+
+/** Advances `stepper` to `tEnd`. */
+export async function integrate<V>(options: IntegrateOptions<V>): Promise<Outcome> {
+  const { stepper, tEnd, maxSteps = Infinity, maxEvaluations = Infinity, signal, onStep } = options;
+  if (!(tEnd >= stepper.t && tEnd < Infinity)) {
+    throw new ConfigError(
+      `${stepper.name}: tEnd must be finite and not before t = ${stepper.t}, got ${tEnd}.`,
+    );
+  }
+  if (maxSteps !== Infinity) requirePositive(stepper.name, "maxSteps", maxSteps);
+  if (maxEvaluations !== Infinity) requirePositive(stepper.name, "maxEvaluations", maxEvaluations);
+  const start = { accepted: stepper.accepted, rejected: stepper.rejected, evaluations: stepper.evaluations };
+  let h: number | null = null;
+  const finish = (status: OutcomeStatus, message: string): Outcome => ({
+    status,
+    t: stepper.t,
+    h,
+    message,
+    accepted: stepper.accepted - start.accepted,
+    rejected: stepper.rejected - start.rejected,
+    evaluations: stepper.evaluations - start.evaluations,
+  });
+  const at = () => `t = ${stepper.t}`;
+  while (stepper.t < tEnd) {
+    if (signal?.aborted) return finish("interrupted", `${stepper.name}: interrupted at ${at()}.`);
+    if (stepper.accepted - start.accepted >= maxSteps) {
+      return finish("maxSteps", `${stepper.name}: ${maxSteps} steps were not enough to pass ${at()}.`);
+    }
+    if (stepper.evaluations - start.evaluations >= maxEvaluations) {
+      return finish(
+        "maxEvaluations",
+        `${stepper.name}: ${maxEvaluations} evaluations were spent at ${at()}.`,
+      );
+    }
+    const result = await stepper.advance(tEnd);
+    h = result.h;
+    if (result.status !== "accepted") return finish(result.status, result.message);
+    if ((await onStep?.(result)) === "stop") return finish("stopped", `${stepper.name}: stopped at ${at()}.`);
+  }
+  return finish("reachedEnd", `${stepper.name}: reached t = ${tEnd}.`);
+}
+
+/** y' = f(t, y) over plain arrays. */
+export type PlainField = (t: number, y: Float64Array) => ArrayLike<number>;
+
+export interface SolveOptions
+  extends Omit<StepperOptions<Float64Array>, "space" | "field" | "y0" | "derivative" | "tEnd">,
+    IntegrationLimits {
+  readonly y0: ArrayLike<number>;
+  /** Increasing times in [t0, tEnd] to report, from the dense output; default every accepted step. */
+  readonly at?: readonly number[];
+}
+
+export interface Solution extends Outcome {
+  /** Times reported, t0 first unless `at` was given, and the states there. */
+  readonly times: readonly number[];
+  readonly states: readonly Float64Array[];
+}
+
+/** Solves y' = f(t, y) from plain arrays to plain arrays. After a failure the times reached so far are there. */
+export async function solve(f: PlainField, options: SolveOptions): Promise<Solution> {
+  const { y0, at, ...rest } = options;
+  const { t0, tEnd } = options;
+  const start = Float64Array.from(y0);
+  at?.forEach((t, i) => {
+    if (!(t >= (at[i - 1] ?? t0) && t <= tEnd)) {
+      throw new ConfigError(`solve: at must increase within [${t0}, ${tEnd}], got ${t} at place ${i}.`);
+    }
+  });
+  const stepper = createStepper({
+    ...rest,
+    space: float64Space(start.length),
+    y0: start,
+    field: (t, y, out) => out.set(f(t, y)),
+  });
+  const times: number[] = [];
+  const states: Float64Array[] = [];
+  const report = (t: number, y: Float64Array) => {
+    times.push(t);
+    states.push(y);
+  };
+  let next = 0;
+  if (at === undefined) report(t0, start);
+  for (; at !== undefined && at[next] === t0; next++) report(t0, start.slice());
+  const outcome = await integrate({
+    ...rest,
+    stepper,
+    async onStep(step) {
+      if (at === undefined) report(step.t1, step.y1.slice());
+      for (; at !== undefined && next < at.length && at[next]! <= step.t1; next++) {
+        const out = new Float64Array(start.length);
+        await step.interpolate(at[next]!, out);
+        report(at[next]!, out);
+      }
+      return undefined;
+    },
+  });
+  return { ...outcome, times, states };
+}

@@ -1,0 +1,103 @@
+/**
+ * What every solver offers: one accepted step at a time, forwards in t, over an abstract state. Numerical trouble is a
+ * returned `Failure`; only bad arguments throw. Says nothing of how a step is made.
+ */
+
+import type { MethodName } from "./methods.js";
+import type { Method } from "./tableau.js";
+import type { VectorSpace } from "./vector-space.js";
+
+/** out ← f(t, y). Must not keep or change y. A returned promise is awaited, anything else is taken as done. */
+export type Field<V> = (t: number, y: V, out: V) => Promise<void> | void;
+
+/** Why a step could not be taken; the stepper stays where it was. */
+export interface Failure {
+  readonly status: "stepTooSmall" | "nonFinite";
+  readonly t: number;
+  /** Size of the last step attempted. */
+  readonly h: number;
+  readonly message: string;
+}
+
+/**
+ * One accepted step. Its vectors are buffers of the stepper: valid until the next `advance` or `restart`, never to be
+ * written to. y0 and derivative0 survive until then, so a caller may go back into the step.
+ */
+export interface Step<V> {
+  readonly status: "accepted";
+  readonly t0: number;
+  readonly t1: number;
+  readonly h: number;
+  readonly y0: V;
+  readonly y1: V;
+  /** f(t0, y0) and f(t1, y1). */
+  readonly derivative0: V;
+  readonly derivative1: V;
+  /** Times of the stages that `quadrature` weighs, by index. */
+  readonly stageTimes: readonly number[];
+  /**
+   * out ← y(t) for t in [t0, t1], of the method's own global order. `out` must not be a vector of the step. For dop853 the
+   * first call evaluates the field three more times, so the field must still be the one that made the step.
+   */
+  interpolate(t: number, out: V): Promise<void> | void;
+  /**
+   * h Σ b_i g(k_i, i): the integral over the step of a functional g of y', of the method's order. With `until` < t1 the
+   * integral over [t0, until] by the weights of the dense output; dop853 then wants `interpolate` called before.
+   */
+  quadrature(functional: (stageDerivative: V, stage: number) => number, until?: number): number;
+}
+
+/** Options of `restart`. */
+export interface Restart<V> {
+  readonly t: number;
+  /** Copied. May be a vector of the last step. */
+  readonly y: V;
+  /** f(t, y), copied; saves its evaluation. */
+  readonly derivative?: V;
+  /** Whether the controller's proposal survives; else the starting step size is chosen anew. Default false. */
+  readonly keepStepSize?: boolean;
+}
+
+/** A solver on its way through an initial value problem. */
+export interface Stepper<V> {
+  readonly space: VectorSpace<V>;
+  readonly name: string;
+  readonly t: number;
+  /** State at t; a buffer of the stepper. */
+  readonly y: V;
+  /** f(t, y); valid after `prepare` or a successful `advance`. */
+  readonly derivative: V;
+  /** Proposal for the next step; null until it is chosen. */
+  readonly stepSize: number | null;
+  /** Field evaluations so far, those of dense output included. */
+  readonly evaluations: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  /** Evaluates f(t, y) and chooses a first step where that is still to be done; `advance` does it by itself. */
+  prepare(): Promise<Failure | null>;
+  /** Takes one accepted step, retrying rejected ones, never past `limit` > t. A step cut by `limit` keeps the proposal. */
+  advance(limit: number): Promise<Step<V> | Failure>;
+  /** Goes on from (t, y), as after an event or a change of the field. The last step becomes invalid. */
+  restart(state: Restart<V>): void;
+}
+
+/** The problem and how to solve it. Vectors given are copied. */
+export interface StepperOptions<V> {
+  readonly space: VectorSpace<V>;
+  readonly field: Field<V>;
+  readonly method: Method | MethodName;
+  readonly t0: number;
+  readonly y0: V;
+  /** Bounds the starting step size only; `advance` takes its own limit. */
+  readonly tEnd?: number;
+  /** Relative and absolute tolerance of the local error, default 1e-6 and 1e-9; see `VectorSpace.errorNorm`. */
+  readonly rtol?: number;
+  readonly atol?: number;
+  /** Step size of a fixed method; required there, unknown to the adaptive ones. */
+  readonly stepSize?: number;
+  /** First step of an adaptive method; chosen by Hairer's algorithm if left out. */
+  readonly firstStep?: number;
+  readonly maxStep?: number;
+  /** f(t0, y0) if known. */
+  readonly derivative?: V;
+}
