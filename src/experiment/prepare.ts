@@ -1,0 +1,106 @@
+/** From a config to a problem that can be integrated: data, network, initial parameters, engine. */
+import { relative, resolve } from "node:path";
+import type { Config, TeacherConfig } from "../config/schema.js";
+import { type LoadedConfig, problemAt } from "../config/load.js";
+import { type Dataset, type DatasetShape, loadDataset } from "../data/dataset.js";
+import { readNpy } from "../data/npy.js";
+import { createEngine, type Engine } from "../engine/index.js";
+import { createProblem, type Problem } from "../flow/index.js";
+import { createFamily, initialise, layoutOf, lossFactor, type NetworkSpec, normalisedAdjacency } from "../model/index.js";
+import { createRandom, type Random } from "../random.js";
+
+export interface Prepared {
+  readonly problem: Problem;
+  readonly dataset: Dataset;
+  readonly theta0: Float64Array;
+  /** The tensors the graphs are bound to. */
+  readonly data: Readonly<Record<string, Float64Array>>;
+}
+
+/** @throws ConfigError where data, network and initial parameters do not fit, citing the config's line. */
+export async function prepare(loaded: LoadedConfig, engine: Engine): Promise<Prepared> {
+  const { config, baseDir } = loaded;
+  const random = createRandom(config.seed);
+  const dataset = await loadDataset(config.dataset, {
+    baseDir,
+    random: random.split("data"),
+    teacher: (network, inputs, shape) => teach(network as TeacherConfig, inputs, shape, engine, random.split("teacher"), loaded),
+  });
+  const spec: NetworkSpec = {
+    kind: config.model.kind,
+    inputDimension: dataset.inputDimension,
+    hidden: config.model.hidden,
+    outputDimension: dataset.outputDimension,
+    bias: config.model.bias,
+    activation: config.model.activation,
+  };
+  const data: Record<string, Float64Array> = { x: dataset.inputs, y: dataset.targets };
+  if (config.model.kind === "gcn") {
+    const { neighbours } = config.model;
+    if (neighbours >= dataset.samples) {
+      throw problemAt(
+        loaded,
+        "model.neighbours",
+        `must be below the number of samples, ${dataset.samples}, got ${neighbours}; lower it.`,
+      );
+    }
+    data["adjacency"] = normalisedAdjacency(dataset.inputs, dataset.samples, neighbours);
+  }
+  const theta0 = await initialParameters(spec, config.model.init, random.split("init"), loaded, "model.init.path");
+  const factor = lossFactor(config.loss.reduction, dataset.samples, dataset.outputDimension);
+  const family = createFamily({ spec, samples: dataset.samples, factor });
+  return { problem: await createProblem(engine, family, data), dataset, theta0, data };
+}
+
+async function initialParameters(
+  spec: NetworkSpec,
+  init: Config["model"]["init"],
+  random: Random,
+  loaded: LoadedConfig,
+  path: string,
+): Promise<Float64Array> {
+  if (init.kind !== "file") return initialise(spec, init, random);
+  const file = resolve(loaded.baseDir, init.path);
+  const { data } = await readNpy(file);
+  const { layers, size } = layoutOf(spec);
+  const shown = relative(process.cwd(), file);
+  if (data.length !== size) {
+    const widths = [spec.inputDimension, ...layers.map((layer) => layer.fanOut)].join("-");
+    throw problemAt(
+      loaded,
+      path,
+      `${shown} holds ${data.length} numbers, but the network ${widths} ${spec.bias ? "with" : "without"} biases has ${size} parameters; ` +
+        "check the data's dimensions, model.hidden and model.bias.",
+    );
+  }
+  const bad = data.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) throw problemAt(loaded, path, `${shown} holds ${data[bad]} at index ${bad}; parameters must be finite.`);
+  return data;
+}
+
+async function teach(
+  network: TeacherConfig,
+  inputs: Float64Array,
+  shape: DatasetShape,
+  engine: Engine,
+  random: Random,
+  loaded: LoadedConfig,
+): Promise<Float64Array> {
+  const spec: NetworkSpec = {
+    kind: "dnn",
+    inputDimension: shape.inputDimension,
+    hidden: network.hidden,
+    outputDimension: shape.outputDimension,
+    bias: network.bias,
+    activation: network.activation,
+  };
+  const theta = await initialParameters(spec, network.init, random, loaded, "dataset.network.init.path");
+  const program = await engine.compile(createFamily({ spec, samples: shape.samples, factor: 1 }).predict());
+  const { output } = await program.run({ theta, x: inputs });
+  return (output as Float64Array).slice();
+}
+
+/** The engine a config asks for. @throws EngineError where it is not there. */
+export function engineOf(config: Config): Engine {
+  return createEngine(config.engine);
+}

@@ -1,0 +1,258 @@
+/** One run, end to end: a config in; flow and descent in lockstep; a record and its figures out. */
+import { execFile } from "node:child_process";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { hashConfig } from "../config/hash.js";
+import type { LoadedConfig } from "../config/load.js";
+import { compileReference } from "../engine/index.js";
+import { drawFigures } from "../figure/draw.js";
+import {
+  createDescent,
+  createObserver,
+  type Descent,
+  type FlowCounts,
+  type FlowOutcome,
+  fitDecay,
+  integrateFlow,
+  integrateFlowByOdex,
+  measureGradient,
+  type Observation,
+  type Segment,
+} from "../flow/index.js";
+import type { MethodName } from "../ode/index.js";
+import type { RunResult } from "../record/result.js";
+import { openRecord, type RecordWriter } from "../record/writer.js";
+import { engineOf, type Prepared, prepare } from "./prepare.js";
+import { recordTimes } from "./times.js";
+
+/** Where a run stands, for a progress bar. */
+export interface Progress {
+  /** Part of the time span done, 0 to 1. */
+  readonly fraction: number;
+  readonly t: number;
+  readonly tEnd: number;
+  readonly loss: number;
+  readonly gradientEvaluations: number;
+  readonly stepSize: number;
+}
+
+export interface RunOptions {
+  /** The record's folder. Default `runs/<name>-<hash>` in the working directory. */
+  readonly directory?: string;
+  /** Replace a record that stands there. */
+  readonly force?: boolean;
+  /** Ends the run with status `interrupted`. */
+  readonly signal?: AbortSignal;
+  /** The command line, for the manifest. */
+  readonly command: readonly string[];
+  readonly onProgress?: (progress: Progress) => void;
+  readonly onMessage?: (line: string) => void;
+}
+
+const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+
+/**
+ * Runs a study and writes its record. Numerical trouble is the result's `status`.
+ * @throws ConfigError or EngineError, before anything is written or with the record marked `failed`.
+ */
+export async function runExperiment(loaded: LoadedConfig, options: RunOptions): Promise<RunResult> {
+  const started = performance.now();
+  const { config } = loaded;
+  const engine = engineOf(config);
+  try {
+    const prepared = await prepare(loaded, engine);
+    const { dataset, problem, theta0 } = prepared;
+    const { hash } = await hashConfig(config, loaded.baseDir);
+    const record = await openRecord({
+      directory: options.directory ?? join("runs", `${config.name}-${hash}`),
+      force: options.force ?? false,
+      config,
+      configText: loaded.source,
+      overrides: loaded.set,
+      manifest: {
+        command: options.command,
+        gradflow: version,
+        engine: engine.kind,
+        engineVersion: engine.description,
+        dtype: engine.dtype,
+        threads: engine.threads,
+        seed: config.seed,
+        gitCommit: await gitCommit(),
+        problem: {
+          parameters: theta0.length,
+          samples: dataset.samples,
+          inputs: dataset.inputDimension,
+          outputs: dataset.outputDimension,
+        },
+      },
+    });
+    try {
+      await record.array("theta0", theta0);
+      const { outcome, observations, descents, notes } = await integrate(loaded, prepared, record, options);
+      await record.array("theta", outcome.theta);
+      const last = observations[observations.length - 1] as Observation;
+      const { factor } = problem.family;
+      const result = (figures: readonly string[]): RunResult => ({
+        status: outcome.status,
+        message: outcome.message,
+        time: last.t,
+        canonicalTime: last.canonicalTime,
+        initialLoss: observations[0]!.loss,
+        loss: last.loss,
+        gradientEvaluations: outcome.evaluations,
+        steps: { accepted: outcome.accepted, rejected: outcome.rejected },
+        energyDefect: last.energyDefect,
+        decay: fitDecay(observations, factor, [config.decay.from ?? last.t / 2, config.decay.to ?? last.t]),
+        descent: descents.map((descent) => ({
+          learningRate: descent.learningRate,
+          steps: descent.divergedAtStep ?? descent.last?.step ?? 0,
+          time: (descent.divergedAtStep ?? descent.last?.step ?? 0) * descent.learningRate,
+          loss: descent.last?.loss ?? null,
+          parameterGap: descent.last?.parameterGap ?? null,
+          functionGap: descent.last?.functionGap ?? null,
+          lossGap: descent.last?.lossGap ?? null,
+          diverged: descent.divergedAtStep !== null,
+          divergedAtStep: descent.divergedAtStep,
+        })),
+        parameters: theta0.length,
+        samples: dataset.samples,
+        outputs: dataset.outputDimension,
+        engine: engine.kind,
+        dtype: engine.dtype,
+        threads: engine.threads,
+        method: config.flow.method,
+        boundaries: "off",
+        notes,
+        wallSeconds: (performance.now() - started) / 1000,
+        gradientSeconds: problem.cost.seconds,
+        record: resolve(record.directory),
+        figures,
+      });
+      await record.result(result([]));
+      const drawn = await drawFigures(record.directory);
+      const final = result(drawn);
+      await record.finish(final);
+      return final;
+    } catch (error) {
+      await record.fail(error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  } finally {
+    await engine.dispose();
+  }
+}
+
+interface Integrated {
+  readonly outcome: FlowOutcome;
+  readonly observations: readonly Observation[];
+  readonly descents: readonly Descent[];
+  readonly notes: readonly string[];
+}
+
+async function integrate(
+  { config }: LoadedConfig,
+  { problem, theta0, data }: Prepared,
+  record: RecordWriter,
+  { signal, onProgress }: RunOptions,
+): Promise<Integrated> {
+  const { tEnd, lossFactor, maxGradientEvaluations, maxSteps, boundaries: _, smoothing: __, ...solver } = config.flow;
+  const times = recordTimes(config.record, tEnd);
+  const compareNear = times ?? (recordTimes({ at: "log", points: 200 }, tEnd) as number[]);
+  const descents = config.descent.learningRates.map((learningRate) =>
+    createDescent({ problem, theta0, learningRate, times: compareNear, tEnd }),
+  );
+  const observer = createObserver({
+    problem,
+    theta0,
+    times,
+    measure: measureGradient(problem),
+    onObservation: (observation) => record.series.append({ ...observation }),
+  });
+  const first = await observer.start();
+  if (!Number.isFinite(first.loss)) {
+    const message = `The loss at the initial parameters is ${first.loss}; scale the data or the initial parameters down.`;
+    const counts = { accepted: 0, rejected: 0, evaluations: 0 };
+    return {
+      outcome: { status: "nonFinite", t: 0, h: null, message, ...counts, theta: theta0 },
+      observations: observer.observations,
+      descents,
+      notes: [],
+    };
+  }
+  let lossReached = false;
+  const onSegment = async (segment: Segment, counts: FlowCounts): Promise<"stop" | undefined> => {
+    await observer.follow(segment, counts);
+    for (const descent of descents) await descent.follow(segment, (row) => record.descent.append({ ...row }), signal);
+    onProgress?.({
+      fraction: segment.t1 / tEnd,
+      t: segment.t1,
+      tEnd,
+      loss: observer.observations[observer.observations.length - 1]!.loss,
+      gradientEvaluations: counts.gradients,
+      stepSize: segment.h,
+    });
+    if (lossFactor !== undefined && (await problem.loss(segment.theta1)) <= first.loss / lossFactor) {
+      lossReached = true;
+      return "stop";
+    }
+    return undefined;
+  };
+  const shared = {
+    problem,
+    theta0,
+    tEnd,
+    maxSteps,
+    onSegment,
+    ...(signal && { signal }),
+    ...(maxGradientEvaluations && { maxEvaluations: maxGradientEvaluations }),
+  };
+  const notes: string[] = [];
+  const outcome =
+    solver.method === "odex"
+      ? await integrateFlowByOdex({
+          ...shared,
+          ...solver,
+          method: "dopri5",
+          gradient: syncGradient(problem.family, data),
+          times: [...compareNear, ...descents.flatMap((descent) => descent.times)],
+        })
+      : await integrateFlow({ ...shared, ...solver, method: solver.method as MethodName });
+  await observer.finish();
+  if (solver.method === "odex" && config.record.at === "steps") {
+    notes.push("odex reports at given times only: recorded at 200 logarithmically spaced times instead of every step.");
+  }
+  if (problem.engine.dtype === "float32") {
+    notes.push("Gradients were computed in float32; the state, the error control and the norms are float64.");
+  }
+  if (problem.family.table !== null) {
+    notes.push("Piece boundaries of the activation were not watched: the tolerance promises nothing where the flow meets a kink.");
+  }
+  for (const { divergedAtStep, learningRate } of descents) {
+    if (divergedAtStep !== null) notes.push(`Gradient descent with learning rate ${learningRate} diverged at step ${divergedAtStep}.`);
+  }
+  return {
+    outcome: lossReached
+      ? { ...outcome, status: "lossReached" as FlowOutcome["status"], message: `The loss fell by the factor ${lossFactor} at t = ${outcome.t}.` }
+      : outcome,
+    observations: observer.observations,
+    descents,
+    notes,
+  };
+}
+
+function syncGradient(family: Prepared["problem"]["family"], data: Prepared["data"]) {
+  const program = compileReference(family.lossGradient("free"), data);
+  return (theta: Float64Array, gradient: Float64Array): void => {
+    program.runSync({ theta }, { gradient });
+  };
+}
+
+async function gitCommit(): Promise<string | null> {
+  try {
+    const { stdout } = await promisify(execFile)("git", ["rev-parse", "HEAD"]);
+    return stdout.trim();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,14 @@
+export { type DecayFit, fitDecay } from "./decay.js";
+export { type Comparison, createDescent, type Descent, stepsUntil } from "./descent.js";
+export { createObserver, type Observation, type Observer } from "./observer.js";
+export { type Cost, createProblem, type Problem } from "./problem.js";
+export {
+  type FlowCounts,
+  type FlowOptions,
+  type FlowOutcome,
+  integrateFlow,
+  integrateFlowByOdex,
+  measureGradient,
+  type Segment,
+  type SyncGradient,
+} from "./smooth.js";

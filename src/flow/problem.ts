@@ -1,0 +1,70 @@
+/**
+ * The gradient-flow problem: one network, one data set, one engine. Evaluates loss, gradient and prediction and keeps
+ * count of what that costs. Knows nothing of solvers.
+ */
+import type { Engine, Program, Tensors } from "../engine/index.js";
+import type { Graph } from "../graph/index.js";
+import type { Family } from "../model/index.js";
+
+/** What evaluations have cost so far. */
+export interface Cost {
+  gradients: number;
+  predictions: number;
+  /** Wall-clock time inside the engine. */
+  seconds: number;
+}
+
+export interface Problem {
+  readonly family: Family;
+  readonly engine: Engine;
+  readonly cost: Cost;
+  /** L(θ); ∇L(θ) goes to `gradient` [P]. */
+  lossGradient(theta: Float64Array, gradient: Float64Array): Promise<number>;
+  /** L(θ) alone. */
+  loss(theta: Float64Array): Promise<number>;
+  /** F(θ), n × M row-major, into `output`. */
+  predict(theta: Float64Array, output: Float64Array): Promise<void>;
+  /** A further graph of the family, with the data bound and its time counted. */
+  compile(graph: Graph, bound?: Tensors): Promise<Program>;
+}
+
+/** @param data the tensors `x`, `y` and, for a gcn, `adjacency`. */
+export async function createProblem(engine: Engine, family: Family, data: Tensors): Promise<Problem> {
+  const cost: Cost = { gradients: 0, predictions: 0, seconds: 0 };
+  const compile = async (graph: Graph, bound: Tensors = data): Promise<Program> => {
+    const program = await engine.compile(graph, bound);
+    return {
+      graph,
+      async run(inputs, into) {
+        const start = performance.now();
+        const outputs = await program.run(inputs, into);
+        cost.seconds += (performance.now() - start) / 1000;
+        return outputs;
+      },
+    };
+  };
+  const gradientProgram = await compile(family.lossGradient("free"));
+  const predictProgram = await compile(family.predict());
+  let lossProgram: Program | null = null;
+  return {
+    family,
+    engine,
+    cost,
+    compile,
+    async lossGradient(theta, gradient) {
+      cost.gradients++;
+      const { loss } = await gradientProgram.run({ theta }, { gradient });
+      return loss?.[0] as number;
+    },
+    async loss(theta) {
+      cost.predictions++;
+      lossProgram ??= await compile(family.loss());
+      const { loss } = await lossProgram.run({ theta });
+      return loss?.[0] as number;
+    },
+    async predict(theta, output) {
+      cost.predictions++;
+      await predictProgram.run({ theta }, { output });
+    },
+  };
+}

@@ -1,0 +1,146 @@
+/** Gradient flow with nothing watched: θ' = −∇L(θ) handed to a solver as it stands. */
+import { createStepper, type IntegrationLimits, integrate, type MethodName, type Outcome, solveOdex, float64Space } from "../ode/index.js";
+import type { Problem } from "./problem.js";
+
+/** A stretch of the flow, handed to observers in order; valid during the call. */
+export interface Segment {
+  readonly t0: number;
+  readonly t1: number;
+  /** The solver's step. */
+  readonly h: number;
+  readonly theta1: Float64Array;
+  /** θ(t) for t in [t0, t1] */
+  interpolate(t: number, out: Float64Array): Promise<void> | void;
+  /** ∫ ‖θ'‖² from t0 to `until`, by the solver's own quadrature; call `interpolate` at `until` first. */
+  energy(until: number): number;
+  /** Loss and ‖θ'‖ at a state inside the segment. */
+  measure(theta: Float64Array): Promise<{ loss: number; speed: number }>;
+}
+
+/** Running totals of the solver. */
+export interface FlowCounts {
+  readonly gradients: number;
+  readonly accepted: number;
+  readonly rejected: number;
+}
+
+export interface FlowOptions extends IntegrationLimits {
+  readonly problem: Problem;
+  readonly theta0: Float64Array;
+  readonly method: MethodName;
+  readonly rtol?: number;
+  readonly atol?: number;
+  readonly stepSize?: number;
+  readonly firstStep?: number;
+  readonly maxStep?: number;
+  /** Returning `stop` ends the run with status `stopped`. */
+  readonly onSegment: (segment: Segment, counts: FlowCounts) => Promise<"stop" | undefined>;
+}
+
+export interface FlowOutcome extends Outcome {
+  readonly theta: Float64Array;
+}
+
+/** ‖θ'‖ = ‖∇L‖ where the flow is smooth. */
+export function measureGradient(problem: Problem): Segment["measure"] {
+  const gradient = new Float64Array(problem.family.layout.size);
+  return async (theta) => ({
+    loss: await problem.lossGradient(theta, gradient),
+    speed: Math.sqrt(squaredNorm(gradient)),
+  });
+}
+
+/** Integrates from θ0 at t = 0 to `tEnd`. */
+export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> {
+  const { problem, theta0, onSegment, signal, maxSteps, maxEvaluations, ...solver } = options;
+  const space = float64Space(theta0.length);
+  const measure = measureGradient(problem);
+  const stepper = createStepper({
+    ...solver,
+    space,
+    t0: 0,
+    y0: theta0,
+    async field(_, theta, out) {
+      await problem.lossGradient(theta, out);
+      for (let i = 0; i < out.length; i++) out[i] = -(out[i] as number);
+    },
+  });
+  const outcome = await integrate({
+    stepper,
+    tEnd: solver.tEnd,
+    ...(signal && { signal }),
+    ...(maxSteps && { maxSteps }),
+    ...(maxEvaluations && { maxEvaluations }),
+    onStep: (step) => {
+      const segment: Segment = {
+        t0: step.t0,
+        t1: step.t1,
+        h: step.h,
+        theta1: step.y1,
+        interpolate: (t, out) => (t === step.t1 ? space.copy(step.y1, out) : step.interpolate(t, out)),
+        energy: (until) => step.quadrature((k) => space.dot(k, k), until === step.t1 ? undefined : until),
+        measure,
+      };
+      return onSegment(segment, { gradients: stepper.evaluations, accepted: stepper.accepted, rejected: stepper.rejected });
+    },
+  });
+  return { ...outcome, theta: stepper.y.slice() };
+}
+
+/** A gradient that answers at once, as odex needs it. */
+export type SyncGradient = (theta: Float64Array, gradient: Float64Array) => void;
+
+/**
+ * The same flow by odex, which wants all times in advance: the state is reported at `times` only, and each stretch
+ * between two of them is a segment. The energy integral is one more component of the state.
+ */
+export async function integrateFlowByOdex(
+  options: FlowOptions & { readonly gradient: SyncGradient; readonly times: readonly number[] },
+): Promise<FlowOutcome> {
+  const { problem, theta0, gradient, tEnd, times, onSegment, rtol = 1e-6, atol = 1e-9, maxSteps } = options;
+  const size = theta0.length;
+  const y0 = new Float64Array(size + 1);
+  y0.set(theta0);
+  const at = [...new Set([...times.filter((t) => t > 0 && t < tEnd), tEnd])].sort((p, q) => p - q);
+  const solution = solveOdex({
+    field: (_, y, out) => {
+      const velocity = out.subarray(0, size);
+      gradient(y.subarray(0, size), velocity);
+      out[size] = squaredNorm(velocity);
+      for (let i = 0; i < size; i++) out[i] = -(out[i] as number);
+    },
+    t0: 0,
+    y0,
+    tEnd,
+    rtol,
+    atol,
+    at,
+    ...(maxSteps && { maxSteps }),
+  });
+  const measure = measureGradient(problem);
+  let t0 = 0;
+  let energy0 = 0;
+  const counts = { gradients: solution.evaluations, accepted: solution.accepted, rejected: solution.rejected };
+  for (const [i, t1] of solution.times.entries()) {
+    const state = solution.states[i] as Float64Array;
+    const theta1 = state.subarray(0, size);
+    const energy = (state[size] as number) - energy0;
+    const interpolate = (_: number, out: Float64Array): void => out.set(theta1);
+    await onSegment({ t0, t1, h: t1 - t0, theta1, interpolate, energy: () => energy, measure }, counts);
+    t0 = t1;
+    energy0 = state[size] as number;
+  }
+  return { ...solution, theta: solution.y.slice(0, size) };
+}
+
+export function squaredNorm(v: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < v.length; i++) sum += (v[i] as number) * (v[i] as number);
+  return sum;
+}
+
+export function distance(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += ((a[i] as number) - (b[i] as number)) ** 2;
+  return Math.sqrt(sum);
+}
