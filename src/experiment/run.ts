@@ -129,10 +129,9 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
         record: resolve(record.directory),
         figures,
       });
-      await record.result(result([]));
-      const drawn = await drawFigures(record.directory);
-      const final = result(drawn);
-      await record.finish(final);
+      await record.finish(result([]));
+      const final = result(await drawFigures(record.directory));
+      await record.result(final);
       return final;
     } catch (error) {
       await record.fail(error instanceof Error ? error.message : String(error));
