@@ -1,0 +1,38 @@
+/** Numbers, durations, columns and paths as the terminal shows them. */
+import { isAbsolute, relative } from "node:path";
+
+/** Four significant digits, exponents outside 10⁻³…10⁶; `–` for what is absent. */
+export function formatNumber(value: number | null, digits = 4): string {
+  if (value === null) return "–";
+  if (value === 0 || !Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size >= 1e-3 && size < 1e6) return String(Number(value.toPrecision(digits)));
+  const [mantissa, exponent] = value.toExponential(digits - 1).split("e") as [string, string];
+  return `${Number(mantissa)}e${exponent.replace("+", "")}`;
+}
+
+/** `0.42 s`, `12 s`, `3 min 5 s`, `2 h 7 min`. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 10) return `${Number(seconds.toPrecision(2))} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60
+    ? `${minutes} min ${whole % 60} s`
+    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** Columns aligned to the right, two spaces apart, indented by two. */
+export function formatColumns(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    `  ${row.map((cell, column) => cell.padStart(widths[column]!)).join("  ")}`.trimEnd(),
+  );
+}
+
+/** A path as one would type it here: relative where it lies below the working directory. */
+export function formatPath(path: string): string {
+  if (!isAbsolute(path)) return path;
+  const here = relative(process.cwd(), path);
+  return here === "" ? "." : here.startsWith("..") ? path : here;
+}

@@ -1,0 +1,76 @@
+/** `gradflow run`: one study from its file to its record. */
+import { loadConfig } from "../config/load.js";
+import type { RunResult } from "../record/result.js";
+import type { Command, Values } from "./command.js";
+import { exitCodeOf, UsageError } from "./exit.js";
+import { watchInterrupts } from "./interrupt.js";
+import { reportProgress } from "./progress.js";
+import { summarise } from "./summary.js";
+
+export const runCommand: Command = {
+  usage: "run <study>",
+  summary: "Integrate the gradient flow of a study, gradient descent beside it; write a record with figures",
+  positionals: { study: { type: "string", describe: "The study, a YAML file", demandOption: true } },
+  options: {
+    set: {
+      type: "string",
+      array: true,
+      requiresArg: true,
+      describe: "Change a value for this run: key.key=value (may be repeated)",
+    },
+    out: {
+      type: "string",
+      requiresArg: true,
+      describe: "Folder of the record; runs/<name>-<hash> if left out",
+    },
+    force: { type: "boolean", describe: "Replace the record that stands in that folder" },
+    json: { type: "boolean", describe: "Print the result as JSON, and nothing else, on stdout" },
+    quiet: { type: "boolean", describe: "No progress on stderr" },
+  },
+  epilogue: `Examples:
+  gradflow run study.yaml
+  gradflow run study.yaml --set flow.rtol=1e-8 --set descent.learningRates=[0.1,0.01]
+  gradflow run study.yaml --out runs/tight --force
+  gradflow run study.yaml --json --quiet | jq .decay.rate
+
+The result goes to stdout, progress to stderr. Ctrl-C ends the run and keeps its record; a second one kills.
+Exit codes: 0 done, 1 the numbers failed, 2 bad study or usage, 130 interrupted.`,
+
+  async execute(values, words) {
+    const directory = single(values, "out");
+    const report = reportProgress(process.stderr, values["quiet"] === true);
+    const interruption = watchInterrupts(() => {
+      report.say("Interrupted: finishing the record. A second Ctrl-C kills.");
+    });
+    let result: RunResult;
+    try {
+      const loaded = await loadConfig(String(values["study"]), { set: (values["set"] ?? []) as string[] });
+      // Loaded late, so that --help and a bad study do not wait for the engine.
+      const { runExperiment } = await import("../experiment/run.js");
+      result = await runExperiment(loaded, {
+        ...(directory === undefined ? {} : { directory }),
+        force: values["force"] === true,
+        signal: interruption.signal,
+        command: ["gradflow", ...words],
+        onProgress: report.update,
+        onMessage: report.say,
+      });
+    } finally {
+      report.stop();
+      interruption.release();
+    }
+    process.stdout.write(
+      values["json"] === true ? `${JSON.stringify(result, null, 2)}\n` : summarise(result),
+    );
+    return exitCodeOf(result.status);
+  },
+};
+
+/** The one value of an option; yargs makes a list of an option given twice. */
+function single(values: Values, name: string): string | undefined {
+  const value = values[name];
+  if (Array.isArray(value))
+    throw new UsageError(`run: --${name} was given ${value.length} times; give it once.`);
+  if (value === "") throw new UsageError(`run: --${name} needs a value.`);
+  return value as string | undefined;
+}

@@ -1,0 +1,77 @@
+/** The outcome of a run as text for a person. */
+import { join } from "node:path";
+import type { DecayFit, DescentResult, RunResult } from "../record/result.js";
+import { formatColumns, formatDuration, formatNumber, formatPath } from "./format.js";
+
+/** Lines of a run's outcome; the last names the figure to open, or the record where none was drawn. */
+export function summarise(result: RunResult): string {
+  const { accepted, rejected } = result.steps;
+  const { time, canonicalTime } = result;
+  const facts: [string, string][] = [
+    ["loss L", `${formatNumber(result.initialLoss)} → ${formatNumber(result.loss)}${describeFall(result)}`],
+    [
+      "flow time",
+      `t = ${formatNumber(time)}, canonical time τ = 2ct = ${formatNumber(canonicalTime)}, GD steps k = t/η`,
+    ],
+    ["energy defect", `${formatNumber(result.energyDefect)} (relative; L(0) − L(t) against ∫‖∇L‖² ds)`],
+    ["decay of ‖r‖²", describeDecay(result.decay)],
+    [
+      "cost",
+      `${result.gradientEvaluations} gradients in ${formatDuration(result.gradientSeconds)}, ${accepted} steps and ${rejected} rejected, ${formatDuration(result.wallSeconds)} in all`,
+    ],
+    [
+      "network",
+      `P = ${result.parameters} parameters, nM = ${result.samples} × ${result.outputs} = ${result.samples * result.outputs} targets`,
+    ],
+    [
+      "computed by",
+      `${result.method}, boundaries ${result.boundaries}; ${result.engine}, ${result.dtype}, ${count(result.threads, "thread")}`,
+    ],
+  ];
+  const figure = result.figures.find((file) => file.endsWith(".png")) ?? result.figures[0];
+  return [
+    `${result.status}: ${result.message}`,
+    "",
+    ...facts.map(([name, text]) => `  ${name.padEnd(15)}${text}`),
+    ...describeDescents(result.descent),
+    ...(result.notes.length === 0 ? [] : ["", ...result.notes.map((note) => `note: ${note}`)]),
+    "",
+    `record: ${formatPath(result.record)}`,
+    ...(figure === undefined ? [] : [`figure: ${formatPath(join(result.record, figure))}`]),
+    "",
+  ].join("\n");
+}
+
+function describeFall({ initialLoss, loss }: RunResult): string {
+  const factor = initialLoss / loss;
+  return factor > 1 && Number.isFinite(factor) ? `, fallen by a factor of ${formatNumber(factor, 3)}` : "";
+}
+
+function describeDecay(fit: DecayFit | null): string {
+  if (fit === null) return "not fitted (too few rows in the window)";
+  const [from, to] = fit.window;
+  return `∝ exp(${formatNumber(-fit.rate)} t) for t in [${formatNumber(from)}, ${formatNumber(to)}], R² = ${formatNumber(fit.rSquared, 5)}; 4cλ_eff there ${formatNumber(fit.meanRateFromLambdaEff)}`;
+}
+
+/** One row per learning rate: the third clock, and how far descent is from the flow at t = kη. */
+function describeDescents(descents: readonly DescentResult[]): string[] {
+  if (descents.length === 0) return [];
+  const head = ["η", "steps k", "t = kη", "loss", "‖θ − θₖ‖", "‖F − Fₖ‖", "|L − Lₖ|", ""];
+  const rows = descents.map((run) => [
+    formatNumber(run.learningRate, 6),
+    String(run.steps),
+    ...[run.time, run.loss, run.parameterGap, run.functionGap, run.lossGap].map((value) =>
+      formatNumber(value),
+    ),
+    run.diverged ? `diverged${run.divergedAtStep === null ? "" : ` at step ${run.divergedAtStep}`}` : "",
+  ]);
+  return [
+    "",
+    "  gradient descent, compared with the flow at its last step",
+    ...formatColumns([head, ...rows]),
+  ];
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
