@@ -1,0 +1,73 @@
+/** The public API: a loss as a graph, its calculus, engines, networks, solvers, the flow, studies and their records. */
+export { gradient, hessianProduct, pullback, pushforward } from "./autodiff/index.js";
+export { type ConfigHash, hashConfig } from "./config/hash.js";
+export { type LoadedConfig, loadConfig } from "./config/load.js";
+export type { Config } from "./config/schema.js";
+export { studyTemplate } from "./config/template.js";
+export { parseConfig } from "./config/validate.js";
+export { type CsvTable, readCsv } from "./data/csv.js";
+export { type Dataset, type DatasetSpec, loadDataset } from "./data/dataset.js";
+export { type NumericArray, readNpy, writeNpy } from "./data/npy.js";
+export {
+  createEngine,
+  createOnnxEngine,
+  createReferenceEngine,
+  type Dtype,
+  type Engine,
+  type EngineSpec,
+  type Program,
+  type Tensors,
+} from "./engine/index.js";
+export { ConfigError, EngineError, NumericalError, type Problem } from "./errors.js";
+export { type Progress, type RunOptions, runExperiment } from "./experiment/run.js";
+export { drawFigures } from "./figure/draw.js";
+export { createDescent, createObserver, createProblem, fitDecay, integrateFlow } from "./flow/index.js";
+export {
+  createGraph,
+  type Graph,
+  GraphBuilder,
+  type Node,
+  type OpName,
+  printGraph,
+  type Shape,
+  sizeOf,
+  verifyGraph,
+} from "./graph/index.js";
+export {
+  type ActivationSpec,
+  createFamily,
+  type Family,
+  type InitSpec,
+  initialise,
+  type Layout,
+  layoutOf,
+  lossFactor,
+  type NetworkSpec,
+  normalisedAdjacency,
+  type Reduction,
+} from "./model/index.js";
+export {
+  createStepper,
+  type Field,
+  float64Space,
+  type IntegrateOptions,
+  integrate,
+  type Method,
+  type MethodName,
+  methodNames,
+  type OdexOptions,
+  type OdexSolution,
+  type Outcome,
+  type OutcomeStatus,
+  type Solution,
+  type SolveOptions,
+  type Step,
+  type Stepper,
+  type StepperOptions,
+  solve,
+  solveOdex,
+  type VectorSpace,
+} from "./ode/index.js";
+export { createRandom, type Random } from "./random.js";
+export { type RunRecord, readRecord } from "./record/reader.js";
+export type { DecayFit, DescentResult, RunResult } from "./record/result.js";
