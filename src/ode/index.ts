@@ -2,6 +2,13 @@
 
 export { createStepper } from "./create-stepper.js";
 export {
+  type Crossing,
+  type Event,
+  type EventFunction,
+  EventLocator,
+  type EventLocatorOptions,
+} from "./events.js";
+export {
   type IntegrateOptions,
   type IntegrationLimits,
   integrate,
@@ -12,6 +19,12 @@ export {
   type SolveOptions,
   solve,
 } from "./integrate.js";
+export {
+  type EventOutcome,
+  type EventResponse,
+  type IntegrateWithEventsOptions,
+  integrateWithEvents,
+} from "./integrate-with-events.js";
 export { type MethodName, methodNames, methods, resolveMethod } from "./methods.js";
 export { type OdexOptions, type OdexSolution, type SyncField, solveOdex } from "./odex.js";
 export { conditionDefect, denseDefect, rowSumDefect, treesOfOrder } from "./order-conditions.js";

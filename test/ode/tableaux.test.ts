@@ -27,7 +27,7 @@ describe.each(methodNames)("%s", (name) => {
   test("is explicit and of the stated shape", () => {
     expect(method.name).toBe(name);
     expect([method.a.length, method.b.length, method.c.length]).toEqual(Array(3).fill(method.stages));
-    method.a.forEach((row, i) => expect(row.length).toBe(i));
+    expect(method.a.map((row) => row.length)).toEqual([...method.a.keys()]);
     expect(method.error === null).toBe(method.controller === null);
   });
 
@@ -54,7 +54,7 @@ describe.each(methodNames)("%s", (name) => {
   test("its interpolant starts at y0 and ends at y1", () => {
     const end = denseWeights(method, 1, []);
     expect(denseWeights(method, 0, []).every((w) => Math.abs(w) === 0)).toBe(true);
-    end.forEach((w, i) => expect(w).toBeCloseTo(method.b[i] ?? 0, 14));
+    for (const [i, w] of end.entries()) expect(w).toBeCloseTo(method.b[i] ?? 0, 14);
   });
 
   test.runIf(method.error !== null)("its error estimate vanishes to the stated order and no further", () => {

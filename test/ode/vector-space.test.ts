@@ -16,7 +16,7 @@ function plainSum(c: readonly number[], v: readonly Float64Array[]): Float64Arra
 const ROUNDING = 1e-13;
 
 function expectClose(a: Float64Array, b: Float64Array): void {
-  a.forEach((x, i) => expect(Math.abs(x - b[i]!)).toBeLessThan(ROUNDING));
+  for (const [i, x] of a.entries()) expect(Math.abs(x - b[i]!)).toBeLessThan(ROUNDING);
 }
 
 describe("combine", () => {

@@ -1,0 +1,403 @@
+/**
+ * Event location for piecewise fields: many components z(t, y), each within a piece between two breakpoints; finds the first
+ * time in an accepted step at which any of them leaves its piece, on the dense output. Knows steps, not what z means.
+ */
+
+import { ConfigError } from "../errors.js";
+import { requirePositive } from "./arguments.js";
+import { firstExcursion, mayLeave } from "./hermite-excursion.js";
+import { nextTrial } from "./root.js";
+import type { Step } from "./stepper.js";
+import type { VectorSpace } from "./vector-space.js";
+
+/** Absolute tolerance on z: a component has left its piece when it is this far outside. */
+const Z_TOLERANCE = 1e-12;
+/** Tolerance on event times relative to the step, beside a few units in the last place of t. */
+const TIME_TOLERANCE = 1e-12;
+/** Interior points that are checked when no derivative of z is there to forecast excursions. */
+const INTERIOR_POINTS = 3;
+/** A component may start this many z tolerances outside its piece (what a located event leaves) and is not an event by that. */
+const START_SLACK = 100;
+/** Forecast excursions that are looked at in one step before the rest is believed to be harmless. */
+const MAX_FORECASTS = 16;
+/** Chandrupatla's method needs about ten trials; a bracket of doubles is exhausted by bisection in this many at worst. */
+const MAX_TRIALS = 120;
+
+/** The event function: z(t, y) with many components, and where each has its breakpoints. */
+export interface EventFunction<V> {
+  readonly components: number;
+  /** out ← z(t, y). */
+  evaluate(t: number, y: V, out: Float64Array): Promise<void> | void;
+  /** out ← dz/dt along y' = `derivative`. Optional: forecasts excursions inside a step and saves evaluations of z. */
+  derivative?(t: number, y: V, derivative: V, out: Float64Array): Promise<void> | void;
+  /** Breakpoints in increasing order, of all components or by component; default one at 0. Piece p ends at number p. */
+  readonly breakpoints?: readonly number[] | ((component: number) => readonly number[]);
+}
+
+/** One component that leaves piece `from` for the neighbouring piece `to`. */
+export interface Crossing {
+  readonly component: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The first event of a step. */
+export interface Event<V> {
+  /** In [t0, t1] of the step; z is on the new side at t, or within the tolerance of the breakpoint. */
+  readonly t: number;
+  /** State at t and z there; buffers of the locator, valid until its next call. */
+  readonly y: V;
+  readonly z: Float64Array;
+  /** All components that cross at t within tolerance, by increasing component. */
+  readonly crossings: readonly Crossing[];
+}
+
+export interface EventLocatorOptions<V> {
+  readonly space: VectorSpace<V>;
+  readonly events: EventFunction<V>;
+  /** Absolute tolerance on z, default 1e-12: set it above the rounding error of z. */
+  readonly zTolerance?: number;
+  /** Tolerance on event times relative to the step size, default 1e-12. */
+  readonly timeTolerance?: number;
+  /** Points inside each step at which z is checked for double crossings; default 0 with `derivative`, else 3. */
+  readonly interiorPoints?: number;
+}
+
+interface Point {
+  t: number;
+  z: Float64Array;
+}
+
+/** Follows the pieces of all components along the steps of one solver. */
+export class EventLocator<V> {
+  /** The current piece of each component; changed through `setPiece`. */
+  readonly pieces: Int32Array;
+  /** Evaluations of z and of its derivative so far. */
+  evaluations = 0;
+
+  readonly #events: EventFunction<V>;
+  readonly #y: V;
+  readonly #low: Float64Array;
+  readonly #high: Float64Array;
+  /** How far outside its piece a component has to be in this step. */
+  readonly #threshold: Float64Array;
+  readonly #tolerance: number;
+  readonly #timeTolerance: number;
+  readonly #interior: number;
+  readonly #free: Float64Array[] = [];
+  #start: Point;
+  #startSlope: Float64Array;
+  #endSlope: Float64Array;
+  /** Components that began on a breakpoint without a direction. */
+  #undecided: number[] = [];
+
+  constructor(options: EventLocatorOptions<V>) {
+    const { events, zTolerance = Z_TOLERANCE, timeTolerance = TIME_TOLERANCE } = options;
+    const n = events.components;
+    requirePositive("events", "zTolerance", zTolerance);
+    requirePositive("events", "timeTolerance", timeTolerance);
+    this.#interior = options.interiorPoints ?? (events.derivative === undefined ? INTERIOR_POINTS : 0);
+    if (!(Number.isInteger(this.#interior) && this.#interior >= 0)) {
+      throw new ConfigError(`events: interiorPoints must be a whole number, got ${this.#interior}.`);
+    }
+    this.#events = events;
+    this.#tolerance = zTolerance;
+    this.#timeTolerance = timeTolerance;
+    this.#y = options.space.create();
+    this.pieces = new Int32Array(n);
+    this.#low = new Float64Array(n).fill(-Infinity);
+    this.#high = new Float64Array(n).fill(Infinity);
+    this.#threshold = new Float64Array(n);
+    this.#start = { t: Number.NaN, z: new Float64Array(n) };
+    this.#startSlope = new Float64Array(n);
+    this.#endSlope = new Float64Array(n);
+  }
+
+  /** Puts a component into a piece. */
+  setPiece(component: number, piece: number): void {
+    const breakpoints = this.#breakpoints(component);
+    if (!(piece >= 0 && piece <= breakpoints.length)) {
+      throw new ConfigError(
+        `events: piece of component ${component} must lie in 0..${breakpoints.length}, got ${piece}.`,
+      );
+    }
+    this.pieces[component] = piece;
+    this.#low[component] = breakpoints[piece - 1] ?? -Infinity;
+    this.#high[component] = breakpoints[piece] ?? Infinity;
+  }
+
+  /** Lets a component go where it likes, as one that is held on its breakpoint, until the next `setPiece`. */
+  ignore(component: number): void {
+    this.#low[component] = -Infinity;
+    this.#high[component] = Infinity;
+  }
+
+  /**
+   * Reads all pieces off z(t, y) and begins there. A component at a breakpoint gets the piece its derivative points into, or,
+   * without one, the piece it is found in at the first check of the first step.
+   */
+  async beginWithPieces(t: number, y: V, derivative: V): Promise<void> {
+    await this.#load(t, y, derivative, null);
+    this.#undecided = [];
+    for (let e = 0; e < this.pieces.length; e++) {
+      const slope = this.#events.derivative === undefined ? 0 : this.#startSlope[e]!;
+      this.setPiece(e, this.#pieceOf(e, this.#start.z[e]!, slope));
+      if (
+        slope === 0 &&
+        this.#breakpoints(e).some((b) => Math.abs(this.#start.z[e]! - b) <= this.#tolerance)
+      ) {
+        this.#undecided.push(e);
+      }
+    }
+    this.#arm();
+  }
+
+  /** Begins anew at (t, y) with the pieces as they are, as after an event; `z` saves an evaluation where it is known. */
+  async begin(t: number, y: V, derivative: V, z: Float64Array | null = null): Promise<void> {
+    await this.#load(t, y, derivative, z);
+    this.#undecided = [];
+    this.#arm();
+  }
+
+  /**
+   * The first event of an accepted step that begins where the last one ended (or `begin` was called), or null. After an event
+   * the pieces are unchanged: the caller sets them, restarts the solver and calls `begin`.
+   */
+  async locate(step: Step<V>): Promise<Event<V> | null> {
+    if (step.t0 !== this.#start.t) {
+      throw new ConfigError(
+        `events: the step begins at ${step.t0}, but z is known at ${this.#start.t}; call begin.`,
+      );
+    }
+    if (this.#anyOutside(this.#start.z)) return this.#event(step, this.#start, this.#start);
+    const forecasts = this.#events.derivative !== undefined;
+    const end = await this.#point(step, step.t1);
+    if (forecasts) await this.#slope(step.t1, step.y1, step.derivative1, this.#endSlope);
+
+    let left = this.#start;
+    const release = (point: Point) => {
+      if (point !== this.#start) this.#free.push(point.z);
+    };
+    for (let i = 1; i <= this.#interior + 1; i++) {
+      const right =
+        i > this.#interior ? end : await this.#point(step, step.t0 + (i / (this.#interior + 1)) * step.h);
+      this.#decide(right.z);
+      const found = await this.#firstIn(step, left, right, end);
+      if (found !== null) {
+        release(left);
+        if (end !== right) release(end);
+        return found;
+      }
+      release(left);
+      left = right;
+    }
+    // No event: the end of this step is the start of the next.
+    this.#free.push(this.#start.z);
+    this.#start = end;
+    [this.#startSlope, this.#endSlope] = [this.#endSlope, this.#startSlope];
+    this.#arm();
+    return null;
+  }
+
+  /** The first event in (left.t, right.t]; nothing has left its piece at `left`. */
+  async #firstIn(step: Step<V>, left: Point, right: Point, end: Point): Promise<Event<V> | null> {
+    const isOutside = this.#anyOutside(right.z);
+    let guess: number | null = null;
+    if (this.#events.derivative !== undefined) {
+      const forecasts = this.#forecast(step, end, left.t, right.t);
+      guess = forecasts.find(({ component }) => this.#excess(component, right.z) > 0)?.crossing ?? null;
+      let looks = 0;
+      for (const { crossing, peak } of forecasts) {
+        if (peak >= right.t || crossing >= (guess ?? right.t)) continue;
+        if (++looks > MAX_FORECASTS) break;
+        const top = await this.#point(step, peak);
+        if (this.#anyOutside(top.z)) {
+          const event = await this.#narrow(step, left, top, crossing);
+          this.#free.push(right.z);
+          return event;
+        }
+        this.#free.push(top.z);
+      }
+    }
+    return isOutside ? this.#narrow(step, left, right, guess) : null;
+  }
+
+  /** Excursions that the cubics through both ends of the step foretell in (from, to), by increasing time of crossing. */
+  #forecast(
+    step: Step<V>,
+    end: Point,
+    from: number,
+    to: number,
+  ): { component: number; crossing: number; peak: number }[] {
+    const found: { component: number; crossing: number; peak: number }[] = [];
+    const { h, t0 } = step;
+    for (let e = 0; e < this.pieces.length; e++) {
+      const low = this.#low[e]! - this.#threshold[e]!;
+      const high = this.#high[e]! + this.#threshold[e]!;
+      const [z0, z1] = [this.#start.z[e]!, end.z[e]!];
+      const [d0, d1] = [h * this.#startSlope[e]!, h * this.#endSlope[e]!];
+      if (!mayLeave(z0, z1, d0, d1, low, high)) continue;
+      const excursion = firstExcursion({ z0, z1, d0, d1 }, low, high);
+      if (excursion === null) continue;
+      const crossing = t0 + h * excursion.crossing;
+      const peak = excursion.peak === 1 ? step.t1 : t0 + h * excursion.peak;
+      if (crossing < to && peak > from) found.push({ component: e, crossing, peak });
+    }
+    return found.sort((a, b) => a.crossing - b.crossing);
+  }
+
+  /** Closes the bracket between `left`, where all is inside, and `right`, where something is outside. Frees `right`. */
+  async #narrow(step: Step<V>, left: Point, right: Point, guess: number | null): Promise<Event<V>> {
+    const ulp = Number.EPSILON * Math.max(Math.abs(step.t0), Math.abs(step.t1));
+    const tolerance = Math.max(4 * ulp, this.#timeTolerance * step.h);
+    const first = left;
+    let [newest, other] = [right, left];
+    let third: Point | null = null;
+    let [low, high] = [left, right];
+    let trial = guess;
+    for (let i = 0; i < MAX_TRIALS && high.t - low.t > tolerance; i++) {
+      const leader = this.#leader(low, high);
+      const upper = high.z[leader]! > this.#high[leader]!;
+      const at = (point: Point): [number, number] => [point.t, this.#excess(leader, point.z, upper)];
+      let t = nextTrial(at(newest), at(other), third && at(third), tolerance / 2);
+      // A forecast is worth one trial, a hair to the right of it so that it becomes the upper end.
+      if (trial !== null && trial > low.t && trial + tolerance < high.t) t = trial + tolerance;
+      trial = null;
+      if (!(t > low.t && t < high.t)) break;
+      const point = await this.#point(step, t);
+      const outside = this.#anyOutside(point.z);
+      const dropped: Point | null = third;
+      if (outside === (newest === high)) third = newest;
+      else {
+        third = other;
+        other = newest;
+      }
+      newest = point;
+      if (outside) high = point;
+      else low = point;
+      if (dropped !== null && dropped !== first) this.#free.push(dropped.z);
+    }
+    const event = await this.#event(step, first, high);
+    for (const point of new Set([newest, other, third])) {
+      if (point !== null && point !== first && point !== this.#start) this.#free.push(point.z);
+    }
+    return event;
+  }
+
+  /** Of the components outside at `high`, the one whose chord crosses first. */
+  #leader(low: Point, high: Point): number {
+    let leader = -1;
+    let earliest = Infinity;
+    for (let e = 0; e < this.pieces.length; e++) {
+      const above = this.#excess(e, high.z);
+      if (above <= 0) continue;
+      const below = this.#excess(e, low.z, high.z[e]! > this.#high[e]!);
+      const fraction = below / (below - above);
+      if (leader < 0 || fraction < earliest) {
+        earliest = fraction;
+        leader = e;
+      }
+    }
+    return leader;
+  }
+
+  /** Collects everything that crosses at `point`, seen from `before`. */
+  async #event(step: Step<V>, before: Point, point: Point): Promise<Event<V>> {
+    const pending = step.interpolate(point.t, this.#y);
+    if (pending) await pending;
+    const crossings: Crossing[] = [];
+    const z = point.z.slice();
+    for (let e = 0; e < this.pieces.length; e++) {
+      const from = this.pieces[e]!;
+      const above = z[e]! - this.#high[e]!;
+      const below = this.#low[e]! - z[e]!;
+      const up = above >= below;
+      const outside = Math.max(above, below);
+      const earlier = up ? before.z[e]! - this.#high[e]! : this.#low[e]! - before.z[e]!;
+      // Outside, or at the breakpoint within tolerance and on its way out.
+      const isOutside = outside > this.#threshold[e]!;
+      const arrives = outside > -this.#tolerance && outside > earlier + this.#tolerance;
+      if (isOutside || arrives) crossings.push({ component: e, from, to: up ? from + 1 : from - 1 });
+    }
+    return { t: point.t, y: this.#y, z, crossings };
+  }
+
+  /** Distance outside the piece beyond the threshold; `upper` picks the side, else the nearer one counts. */
+  #excess(e: number, z: Float64Array, upper?: boolean): number {
+    const above = z[e]! - this.#high[e]!;
+    const below = this.#low[e]! - z[e]!;
+    const outside = upper === undefined ? Math.max(above, below) : upper ? above : below;
+    return outside - this.#threshold[e]!;
+  }
+
+  #anyOutside(z: Float64Array): boolean {
+    for (let e = 0; e < z.length; e++) if (this.#excess(e, z) > 0) return true;
+    return false;
+  }
+
+  /** Thresholds of the coming step: a component that starts a little outside has to go further to count. */
+  #arm(): void {
+    const { z } = this.#start;
+    for (let e = 0; e < z.length; e++) {
+      const outside = Math.max(z[e]! - this.#high[e]!, this.#low[e]! - z[e]!);
+      const isSlight = outside > 0 && outside <= START_SLACK * this.#tolerance;
+      this.#threshold[e] = this.#tolerance + (isSlight ? outside : 0);
+    }
+  }
+
+  /** Gives the components that began on a breakpoint without a direction the piece they have moved into. */
+  #decide(z: Float64Array): void {
+    if (this.#undecided.length === 0) return;
+    for (const e of this.#undecided) this.setPiece(e, this.#pieceOf(e, z[e]!, 0));
+    this.#undecided = [];
+    this.#arm();
+  }
+
+  #pieceOf(component: number, z: number, slope: number): number {
+    let piece = 0;
+    for (const breakpoint of this.#breakpoints(component)) {
+      const distance = z - breakpoint;
+      if (Math.abs(distance) <= this.#tolerance && slope !== 0 ? slope > 0 : distance >= 0) piece++;
+    }
+    return piece;
+  }
+
+  #breakpoints(component: number): readonly number[] {
+    const { breakpoints } = this.#events;
+    return typeof breakpoints === "function" ? breakpoints(component) : (breakpoints ?? atZero);
+  }
+
+  async #load(t: number, y: V, derivative: V, z: Float64Array | null): Promise<void> {
+    this.#start.t = t;
+    if (z === null) await this.#evaluate(t, y, this.#start.z);
+    else this.#start.z.set(z);
+    await this.#slope(t, y, derivative, this.#startSlope);
+  }
+
+  async #point(step: Step<V>, t: number): Promise<Point> {
+    const z = this.#free.pop() ?? new Float64Array(this.pieces.length);
+    if (t === step.t1) {
+      await this.#evaluate(t, step.y1, z);
+      return { t, z };
+    }
+    const pending = step.interpolate(t, this.#y);
+    if (pending) await pending;
+    await this.#evaluate(t, this.#y, z);
+    return { t, z };
+  }
+
+  async #evaluate(t: number, y: V, out: Float64Array): Promise<void> {
+    this.evaluations++;
+    const pending = this.#events.evaluate(t, y, out);
+    if (pending) await pending;
+  }
+
+  async #slope(t: number, y: V, derivative: V, out: Float64Array): Promise<void> {
+    if (this.#events.derivative === undefined) return;
+    this.evaluations++;
+    const pending = this.#events.derivative(t, y, derivative, out);
+    if (pending) await pending;
+  }
+}
+
+const atZero: readonly number[] = [0];
