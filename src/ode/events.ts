@@ -231,11 +231,15 @@ export class EventLocator<V> {
   ): { component: number; crossing: number; peak: number }[] {
     const found: { component: number; crossing: number; peak: number }[] = [];
     const { h, t0 } = step;
-    for (let e = 0; e < this.pieces.length; e++) {
-      const low = this.#low[e]! - this.#threshold[e]!;
-      const high = this.#high[e]! + this.#threshold[e]!;
-      const [z0, z1] = [this.#start.z[e]!, end.z[e]!];
-      const [d0, d1] = [h * this.#startSlope[e]!, h * this.#endSlope[e]!];
+    const [lows, highs, threshold] = [this.#low, this.#high, this.#threshold];
+    const [start, startSlope, ending, endSlope] = [this.#start.z, this.#startSlope, end.z, this.#endSlope];
+    for (let e = 0; e < start.length; e++) {
+      const low = lows[e]! - threshold[e]!;
+      const high = highs[e]! + threshold[e]!;
+      const z0 = start[e]!;
+      const z1 = ending[e]!;
+      const d0 = h * startSlope[e]!;
+      const d1 = h * endSlope[e]!;
       if (!mayLeave(z0, z1, d0, d1, low, high)) continue;
       const excursion = firstExcursion({ z0, z1, d0, d1 }, low, high);
       if (excursion === null) continue;
@@ -288,8 +292,9 @@ export class EventLocator<V> {
   #leader(low: Point, high: Point): number {
     let leader = -1;
     let earliest = Infinity;
-    for (let e = 0; e < this.pieces.length; e++) {
-      const above = this.#excess(e, high.z);
+    const [zHigh, low0, high0, threshold] = [high.z, this.#low, this.#high, this.#threshold];
+    for (let e = 0; e < zHigh.length; e++) {
+      const above = Math.max(zHigh[e]! - high0[e]!, low0[e]! - zHigh[e]!) - threshold[e]!;
       if (above <= 0) continue;
       const below = this.#excess(e, low.z, high.z[e]! > this.#high[e]!);
       const fraction = below / (below - above);
@@ -307,16 +312,18 @@ export class EventLocator<V> {
     if (pending) await pending;
     const crossings: Crossing[] = [];
     const z = point.z.slice();
-    for (let e = 0; e < this.pieces.length; e++) {
-      const from = this.pieces[e]!;
-      const above = z[e]! - this.#high[e]!;
-      const below = this.#low[e]! - z[e]!;
+    const [low, high, tolerance] = [this.#low, this.#high, this.#tolerance];
+    for (let e = 0; e < z.length; e++) {
+      const above = z[e]! - high[e]!;
+      const below = low[e]! - z[e]!;
       const up = above >= below;
       const outside = Math.max(above, below);
-      const earlier = up ? before.z[e]! - this.#high[e]! : this.#low[e]! - before.z[e]!;
+      if (outside <= -tolerance) continue;
+      const from = this.pieces[e]!;
+      const earlier = up ? before.z[e]! - high[e]! : low[e]! - before.z[e]!;
       // Outside, or at the breakpoint within tolerance and on its way out.
       const isOutside = outside > this.#threshold[e]!;
-      const arrives = outside > -this.#tolerance && outside > earlier + this.#tolerance;
+      const arrives = outside > earlier + tolerance;
       if (isOutside || arrives) crossings.push({ component: e, from, to: up ? from + 1 : from - 1 });
     }
     return { t: point.t, y: this.#y, z, crossings };
@@ -331,17 +338,21 @@ export class EventLocator<V> {
   }
 
   #anyOutside(z: Float64Array): boolean {
-    for (let e = 0; e < z.length; e++) if (this.#excess(e, z) > 0) return true;
+    const [low, high, threshold] = [this.#low, this.#high, this.#threshold];
+    for (let e = 0; e < z.length; e++) {
+      if (z[e]! - high[e]! > threshold[e]! || low[e]! - z[e]! > threshold[e]!) return true;
+    }
     return false;
   }
 
   /** Thresholds of the coming step: a component that starts a little outside has to go further to count. */
   #arm(): void {
     const { z } = this.#start;
+    const [low, high, threshold, tolerance] = [this.#low, this.#high, this.#threshold, this.#tolerance];
     for (let e = 0; e < z.length; e++) {
-      const outside = Math.max(z[e]! - this.#high[e]!, this.#low[e]! - z[e]!);
-      const isSlight = outside > 0 && outside <= START_SLACK * this.#tolerance;
-      this.#threshold[e] = this.#tolerance + (isSlight ? outside : 0);
+      const outside = Math.max(z[e]! - high[e]!, low[e]! - z[e]!);
+      const isSlight = outside > 0 && outside <= START_SLACK * tolerance;
+      threshold[e] = tolerance + (isSlight ? outside : 0);
     }
   }
 

@@ -26,7 +26,7 @@ function value({ z0, z1, d0, d1 }: Cubic, x: number): number {
 export function mayLeave(z0: number, z1: number, d0: number, d1: number, low: number, high: number): boolean {
   const b1 = z0 + d0 / 3;
   const b2 = z1 - d1 / 3;
-  return Math.max(z0, z1, b1, b2) > high || Math.min(z0, z1, b1, b2) < low;
+  return z1 > high || z1 < low || b1 > high || b1 < low || b2 > high || b2 < low || z0 > high || z0 < low;
 }
 
 /** The first excursion of the cubic out of [low, high] on (0, 1], or null; it starts inside or at the border. */
