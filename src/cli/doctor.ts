@@ -1,6 +1,6 @@
 /** `gradflow doctor`: what this installation can do, found by doing it. */
 
-import { type Check, runChecks } from "./checks.js";
+import type { Check } from "./checks.js";
 import type { Command } from "./command.js";
 import { EXIT } from "./exit.js";
 import { gradflowVersion } from "./version.js";
@@ -13,6 +13,7 @@ export const doctorCommand: Command = {
   epilogue: "Exit codes: 0 all in order, 2 something is missing.",
 
   async execute(values) {
+    const { runChecks } = await import("./checks.js");
     const checks = await runChecks();
     const ok = checks.every((check) => check.ok);
     const json = { gradflow: gradflowVersion, ok, checks };

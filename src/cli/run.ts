@@ -1,5 +1,4 @@
 /** `gradflow run`: one study from its file to its record. */
-import { loadConfig } from "../config/load.js";
 import type { RunResult } from "../record/result.js";
 import type { Command, Values } from "./command.js";
 import { exitCodeOf, UsageError } from "./exit.js";
@@ -38,26 +37,30 @@ Exit codes: 0 done, 1 the numbers failed, 2 bad study or usage, 130 interrupted.
 
   async execute(values, words) {
     const directory = single(values, "out");
+    // Loaded late, so that --help does not wait for the schema, nor a bad study for the engine.
+    const { loadConfig } = await import("../config/load.js");
+    const loaded = await loadConfig(String(values["study"]), { set: (values["set"] ?? []) as string[] });
+    const { runExperiment } = await import("../experiment/run.js");
     const report = reportProgress(process.stderr, values["quiet"] === true);
-    const interruption = watchInterrupts(() => {
-      report.say("Interrupted: finishing the record. A second Ctrl-C kills.");
-    });
+    // The reference interpreter never gives the event loop a turn: a handler would only swallow Ctrl-C, so there the
+    // system's default stands and kills at once; the record then reads as unfinished.
+    const interruption =
+      loaded.config.engine.kind === "reference"
+        ? null
+        : watchInterrupts(() => report.say("Interrupted: finishing the record. A second Ctrl-C kills."));
     let result: RunResult;
     try {
-      const loaded = await loadConfig(String(values["study"]), { set: (values["set"] ?? []) as string[] });
-      // Loaded late, so that --help and a bad study do not wait for the engine.
-      const { runExperiment } = await import("../experiment/run.js");
       result = await runExperiment(loaded, {
         ...(directory === undefined ? {} : { directory }),
         force: values["force"] === true,
-        signal: interruption.signal,
+        ...(interruption === null ? {} : { signal: interruption.signal }),
         command: ["gradflow", ...words],
         onProgress: report.update,
         onMessage: report.say,
       });
     } finally {
       report.stop();
-      interruption.release();
+      interruption?.release();
     }
     process.stdout.write(
       values["json"] === true ? `${JSON.stringify(result, null, 2)}\n` : summarise(result),

@@ -1,0 +1,63 @@
+import type { ChildProcess } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { afterEach, expect, it } from "vitest";
+import { readNpy } from "../../src/data/npy.js";
+import { readRecord } from "../../src/record/reader.js";
+import type { RunResult } from "../../src/record/result.js";
+import { start, temporaryFolder, writeStudy } from "./gradflow.js";
+
+const folder = await temporaryFolder();
+/** Long enough that no machine reaches its end before the signal. */
+const study = await writeStudy(folder, "long.yaml", {
+  "rtol: 1e-8, atol: 1e-10, tEnd: 2": "rtol: 1e-12, atol: 1e-14, maxStep: 1e-3, tEnd: 1e6",
+  "at: linear, points: 20": "at: steps",
+});
+
+const running: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill("SIGKILL");
+});
+
+/** Starts a run and returns once it has recorded something. */
+async function begin(out: string, ...words: readonly string[]) {
+  const run = start(folder, ["run", study, "--out", out, ...words]);
+  running.push(run.child);
+  for (;;) {
+    const rows = await readFile(join(folder, out, "series.csv"), "utf8").catch(() => "");
+    if (rows.split("\n").length > 3) return run;
+    if (run.child.exitCode !== null) throw new Error((await run.ended).stderr);
+    await wait(50);
+  }
+}
+
+it.each(["SIGINT", "SIGTERM"] as const)(
+  "%s ends a run with exit 130 and a record that reads",
+  async (signal) => {
+    const { child, ended } = await begin(signal, "--json");
+    child.kill(signal);
+    await wait(20);
+    child.kill(signal); // npm passes on what the terminal has sent already
+    const { code, stdout, stderr } = await ended;
+    expect(code, stderr).toBe(130);
+    expect(stderr).toContain("Interrupted");
+    const result = JSON.parse(stdout) as RunResult;
+    expect(result.status).toBe("interrupted");
+    const record = await readRecord(join(folder, signal));
+    expect(record.manifest.status).toBe("interrupted");
+    expect(record.result).toEqual(result);
+    expect(record.series.t.at(-1)).toBe(result.time);
+    expect((await readNpy(join(folder, signal, "theta.npy"))).shape).toEqual([26]);
+  },
+);
+
+it("SIGINT kills a run on the reference engine, which cannot listen, and the record reads as unfinished", async () => {
+  const { child, ended } = await begin("reference", "--set", "engine.kind=reference");
+  child.kill("SIGINT");
+  expect((await ended).killedBy).toBe("SIGINT");
+  const record = await readRecord(join(folder, "reference"));
+  expect(record.manifest.status).toBe("running");
+  expect(record.result).toBeNull();
+  expect(record.series.t.length).toBeGreaterThan(1);
+});

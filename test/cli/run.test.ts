@@ -1,0 +1,160 @@
+import { existsSync } from "node:fs";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { readRecord } from "../../src/record/reader.js";
+import type { RunResult } from "../../src/record/result.js";
+import { gradflow, REPOSITORY, temporaryFolder, writeStudy } from "./gradflow.js";
+
+const folder = await temporaryFolder();
+const study = await writeStudy(folder, "tiny.yaml");
+const lossOnly = { "descent: { learningRates: [0.1, 0.01] }\n": "" };
+
+describe("gradflow run", () => {
+  it("writes a record, tells the outcome and ends with the figure to open", async () => {
+    const { code, stdout } = await gradflow(folder, "run", study);
+    expect(code).toBe(0);
+    for (const word of ["reachedEnd", "τ = 2ct", "t/η", "energy defect", "R² =", "4cλ_eff", "0.01"])
+      expect(stdout).toContain(word);
+    const last = stdout.trimEnd().split("\n").at(-1)!;
+    expect(last).toMatch(/^figure: runs\/tiny-[0-9a-f]{12}\/figures\/loss\.png$/);
+    const figure = join(folder, last.replace("figure: ", ""));
+    expect(existsSync(figure)).toBe(true);
+    const record = await readRecord(join(figure, "../.."));
+    expect(record.manifest.command).toEqual(["gradflow", "run", study]);
+    expect(record.manifest.status).toBe("reachedEnd");
+    expect(record.result!.time).toBe(2);
+    expect(record.series.t.length).toBe(21);
+  });
+
+  it("with --json says the RunResult on stdout and nothing else", async () => {
+    const words = ["run", study, "--json", "--quiet", "--out", "as-json"];
+    const { code, stdout, stderr } = await gradflow(folder, ...words);
+    expect(code).toBe(0);
+    expect(stderr).toBe("");
+    const result = JSON.parse(stdout) as RunResult;
+    expect(result).toEqual(JSON.parse(await readFile(join(folder, "as-json/result.json"), "utf8")));
+    const keys =
+      "status time canonicalTime initialLoss loss gradientEvaluations steps energyDefect decay descent engine dtype wallSeconds gradientSeconds";
+    for (const key of keys.split(" ")) expect(result).toHaveProperty(key);
+    expect(result.canonicalTime).toBeCloseTo(2 * (1 / 16) * 2, 12); // c = 1/(2n), n = 8, t = 2
+    expect(result.descent.map((run) => [run.learningRate, run.steps])).toEqual([
+      [0.1, 20],
+      [0.01, 200],
+    ]);
+  });
+
+  it("takes --set over the file, several times and before the study too", async () => {
+    const set = ["--set", "flow.tEnd=1", "--set", "descent.learningRates=[0.5]"];
+    const { code, stdout } = await gradflow(folder, "run", ...set, study, "--out", "set", "--json");
+    expect(code).toBe(0);
+    const result = JSON.parse(stdout) as RunResult;
+    expect(result.time).toBe(1);
+    expect(result.descent.map((run) => run.learningRate)).toEqual([0.5]);
+    expect(await readFile(join(folder, "set/config.yaml"), "utf8")).toContain("--set flow.tEnd=1");
+  });
+
+  it("refuses to replace a record, unless --force", async () => {
+    const words = ["run", study, "--out", "twice", "--quiet"];
+    expect(await gradflow(folder, ...words)).toMatchObject({ code: 0 });
+    const before = await readFile(join(folder, "twice/manifest.json"), "utf8");
+    const refused = await gradflow(folder, ...words);
+    expect(refused).toMatchObject({ code: 2, stdout: "" });
+    expect(refused.stderr).toContain("already holds a record; use --force");
+    expect(await readFile(join(folder, "twice/manifest.json"), "utf8")).toBe(before);
+    expect(await gradflow(folder, ...words, "--force")).toMatchObject({ code: 0 });
+  });
+
+  it("gives the same bytes twice", async () => {
+    for (const out of ["first", "second"]) await gradflow(folder, "run", study, "--out", out, "--quiet");
+    for (const file of ["series.csv", "descent.csv", "theta0.npy", "theta.npy"]) {
+      const [first, second] = await Promise.all(
+        ["first", "second"].map((out) => readFile(join(folder, out, file))),
+      );
+      expect(first!.length, file).toBeGreaterThan(100);
+      expect(first!.equals(second!), file).toBe(true);
+    }
+  });
+
+  it("runs the study that init writes", async () => {
+    await gradflow(folder, "init");
+    const set = ["--set", "flow.tEnd=0.1", "--set", "descent.learningRates=[]"];
+    expect(await gradflow(folder, "run", "study.yaml", ...set)).toMatchObject({ code: 0 });
+  });
+
+  it("finds files beside the study, not beside the caller", async () => {
+    const quickstart = join(REPOSITORY, "configs/quickstart.yaml");
+    const { code, stdout } = await gradflow(
+      folder,
+      "run",
+      quickstart,
+      "--set",
+      "flow.tEnd=0.1",
+      "--set",
+      "descent.learningRates=[]",
+    );
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^record: runs\/quickstart-/m);
+  });
+});
+
+describe("how a run ends", () => {
+  it.each([
+    ["lossReached", "flow.lossFactor=1.01", 0],
+    ["maxEvaluations", "flow.maxGradientEvaluations=30", 0],
+    ["maxSteps", "flow.maxSteps=3", 1],
+  ])("%s by %s exits with the code of the documentation", async (status, set, expected) => {
+    const file = await writeStudy(folder, `${status}.yaml`, lossOnly);
+    const { code, stdout } = await gradflow(folder, "run", file, "--set", set, "--json", "--out", status);
+    const result = JSON.parse(stdout) as RunResult;
+    expect(result.status).toBe(status);
+    expect(result.message).not.toBe("");
+    expect(code).toBe(expected);
+  });
+
+  it("nonFinite exits with 1 and keeps the record", async () => {
+    const file = await writeStudy(folder, "explode.yaml", {
+      ...lossOnly,
+      "{ method: dopri5, rtol: 1e-8, atol: 1e-10, tEnd: 2 }": "{ method: euler, stepSize: 5, tEnd: 5000 }",
+      "activation: { kind: tanh }": "activation: { kind: identity }",
+    });
+    const { code, stdout } = await gradflow(
+      folder,
+      "run",
+      file,
+      "--set",
+      "loss.reduction=sum",
+      "--out",
+      "exploded",
+      "--json",
+    );
+    expect((JSON.parse(stdout) as RunResult).status).toBe("nonFinite");
+    expect(code).toBe(1);
+    expect((await readRecord(join(folder, "exploded"))).manifest.status).toBe("nonFinite");
+  });
+});
+
+describe("gradflow figure", () => {
+  it("draws a record again and names the figure", async () => {
+    await gradflow(folder, "run", study, "--out", "redraw", "--quiet");
+    const figure = join(folder, "redraw/figures/loss.svg");
+    const before = await readFile(figure, "utf8");
+    await rm(figure);
+    const { code, stdout } = await gradflow(folder, "figure", "redraw");
+    expect(code).toBe(0);
+    expect(stdout.trimEnd().split("\n").at(-1)).toBe("figure: redraw/figures/loss.png");
+    expect(await readFile(figure, "utf8")).toBe(before);
+  });
+
+  it("refuses what is no record", async () => {
+    await writeFile(join(folder, "some-file"), "");
+    for (const [name, message] of [
+      ["nothing-here", "is not a record"],
+      ["some-file", "is not a record"],
+    ] as const) {
+      const { code, stderr } = await gradflow(folder, "figure", name);
+      expect(code).toBe(2);
+      expect(stderr).toContain(message);
+    }
+  });
+});
