@@ -1,12 +1,12 @@
 /** Numbers, durations, columns and paths as the terminal shows them. */
 import { isAbsolute, relative } from "node:path";
 
-/** Four significant digits, exponents outside 10⁻³…10⁶; `–` for what is absent. */
+/** Four significant digits, exponents outside 10⁻³…10⁴; `–` for what is absent. */
 export function formatNumber(value: number | null, digits = 4): string {
   if (value === null) return "–";
   if (value === 0 || !Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  if (size >= 1e-3 && size < 1e6) return String(Number(value.toPrecision(digits)));
+  if (size >= 1e-3 && size < 1e4) return String(Number(value.toPrecision(digits)));
   const [mantissa, exponent] = value.toExponential(digits - 1).split("e") as [string, string];
   return `${Number(mantissa)}e${exponent.replace("+", "")}`;
 }
