@@ -1,0 +1,129 @@
+import { describe, expect, test } from "vitest";
+import { fitDecay, type Observation } from "../../src/flow/index.js";
+import { makeCase } from "../support/networks.js";
+import { logTimes, observeFlow, problemOf } from "./runs.js";
+
+const FACTOR = 0.05;
+
+/** What an observer would record of ‖r‖² = residual(t), with the λ_eff that belongs to `rate`. */
+function observe(
+  times: readonly number[],
+  squared: (t: number) => number,
+  rate: (t: number) => number,
+): Observation[] {
+  return times.map((t) => ({
+    t,
+    canonicalTime: 2 * FACTOR * t,
+    loss: FACTOR * squared(t),
+    residualNorm: Math.sqrt(squared(t)),
+    gradientNorm: 0,
+    lambdaEff: rate(t) / (4 * FACTOR),
+    energyDefect: null,
+    stepSize: null,
+    gradientEvaluations: 0,
+    acceptedSteps: 0,
+    parameterDistance: 0,
+  }));
+}
+
+describe("an exact exponential", () => {
+  test.each([
+    ["equally spaced", Array.from({ length: 21 }, (_, i) => i / 2)],
+    ["logarithmically spaced", [0, ...logTimes(0.001, 10, 40)]],
+    ["three times", [1, 4, 9]],
+  ])("gives its rate and R² = 1, %s", (_, times) => {
+    const rate = 0.7;
+    const fit = fitDecay(
+      observe(
+        times,
+        (t) => 12 * Math.exp(-rate * t),
+        () => rate,
+      ),
+      FACTOR,
+      [0, 10],
+    )!;
+    expect(Math.abs(fit.rate - rate)).toBeLessThan(1e-13);
+    expect(Math.abs(fit.rSquared - 1)).toBeLessThan(1e-13);
+    expect(Math.abs(fit.meanRateFromLambdaEff - rate)).toBeLessThan(1e-13);
+    expect(fit.window).toEqual([times[0], times[times.length - 1]]);
+  });
+
+  test("over 300 powers of ten", () => {
+    const times = Array.from({ length: 50 }, (_, i) => i);
+    const fit = fitDecay(
+      observe(
+        times,
+        (t) => Math.exp(-14 * t),
+        () => 14,
+      ),
+      FACTOR,
+      [0, 50],
+    )!;
+    expect(Math.abs(fit.rate - 14)).toBeLessThan(1e-11);
+  });
+});
+
+test("only the window counts", () => {
+  const squared = (t: number) => (t < 5 ? Math.exp(-3 * t) : Math.exp(-15 - 0.5 * (t - 5)));
+  const rows = observe(
+    Array.from({ length: 41 }, (_, i) => i / 4),
+    squared,
+    (t) => (t < 5 ? 3 : 0.5),
+  );
+  expect(fitDecay(rows, FACTOR, [5, 10])!.rate).toBeCloseTo(0.5, 12);
+  expect(fitDecay(rows, FACTOR, [0, 4.9])!.rate).toBeCloseTo(3, 12);
+  const whole = fitDecay(rows, FACTOR, [0, 10])!;
+  expect(whole.rSquared).toBeLessThan(0.95);
+});
+
+test("crowded early times do not outweigh the rest: a trapezoid, not a count", () => {
+  // ln‖r‖² is a parabola, whose regression slope over [0, 10] is minus its mean slope, 10, however it is sampled.
+  const fitAt = (times: readonly number[]) =>
+    fitDecay(
+      observe(
+        times,
+        (t) => Math.exp(-(t ** 2)),
+        (t) => 2 * t,
+      ),
+      FACTOR,
+      [0, 10],
+    )!;
+  const even = fitAt(Array.from({ length: 1001 }, (_, i) => i / 100));
+  const crowded = fitAt([0, ...logTimes(1e-4, 10, 4000)]);
+  for (const { rate, meanRateFromLambdaEff } of [even, crowded]) {
+    expect(Math.abs(rate - 10)).toBeLessThan(1e-3);
+    expect(Math.abs(meanRateFromLambdaEff - 10)).toBeLessThan(1e-3);
+  }
+});
+
+test("too few usable times give no fit", () => {
+  const rows = observe(
+    [0, 1, 2, 3],
+    (t) => Math.exp(-t),
+    () => 1,
+  );
+  expect(fitDecay(rows, FACTOR, [0.5, 2.5])).toBeNull();
+  expect(fitDecay([], FACTOR, [0, 1])).toBeNull();
+  const vanished = observe(
+    [0, 1, 2, 3],
+    (t) => (t > 1 ? 0 : 1),
+    () => 1,
+  );
+  expect(fitDecay(vanished, FACTOR, [0, 3])).toBeNull();
+});
+
+test("on a real flow the fitted rate is near the mean of 4cλ_eff", async () => {
+  const c = makeCase({ activation: { kind: "tanh" }, seed: 3 });
+  const { observations } = await observeFlow({
+    problem: await problemOf(c),
+    theta0: c.theta,
+    method: "dopri5",
+    rtol: 1e-8,
+    tEnd: 20,
+    times: logTimes(0.002, 20, 300),
+  });
+  const fit = fitDecay(observations, c.family.factor, [15, 20])!;
+  // Over a window in which the rate itself hardly changes.
+  expect(fit.rSquared).toBeGreaterThan(0.99);
+  expect(Math.abs(fit.rate / fit.meanRateFromLambdaEff - 1)).toBeLessThan(0.02);
+});
