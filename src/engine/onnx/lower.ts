@@ -77,8 +77,8 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
   },
   lookup: (e, node, [m], output) => {
     const { values } = node.attributes;
-    const source = narrow(node.operands[0] as Node);
-    if (source.op === "pieceOf" && values.length === 2 && source.attributes.breakpoints.length === 1) {
+    const source = steppedPiece(node);
+    if (source !== undefined) {
       const isAbove = e.emit("Greater", [e.name(source.operands[0] as Node), e.number(source.attributes.breakpoints[0]!)]);
       e.emit("Where", [isAbove, e.number(values[1]!), e.number(values[0]!)], [], output);
       return;
@@ -171,7 +171,19 @@ function emitGemm(e: Emitter, node: Node, output: string): void {
   e.emit("Gemm", inputs, [attribute("transA", Number(transposeA)), attribute("transB", Number(transposeB))], output);
 }
 
+/** The piece of a look-up that is one comparison, v₁ above the breakpoint and v₀ below: such a piece is never computed. */
+function steppedPiece(node: Node): Node<"pieceOf"> | undefined {
+  const known = narrow(node);
+  if (known.op !== "lookup" || known.attributes.values.length !== 2) return undefined;
+  const source = narrow(node.operands[0] as Node);
+  return source.op === "pieceOf" && source.attributes.breakpoints.length === 1 ? source : undefined;
+}
+
 function isFolded(e: Emitter, graph: Graph, node: Node): boolean {
+  if (node.op === "pieceOf") {
+    const isOutput = Object.values(graph.outputs).includes(node);
+    return !isOutput && graph.nodes.every((user) => !user.operands.includes(node) || steppedPiece(user) === node);
+  }
   if (node.op !== "matmul" || !e.solelyUsed(node)) return false;
   return graph.nodes.some((user) => foldableProduct(e, user) === node);
 }
