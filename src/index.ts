@@ -30,6 +30,7 @@ export {
   type OpName,
   printGraph,
   type Shape,
+  sameShape,
   sizeOf,
   verifyGraph,
 } from "./graph/index.js";
@@ -44,6 +45,8 @@ export {
   lossFactor,
   type NetworkSpec,
   normalisedAdjacency,
+  type PieceTable,
+  pieceTable,
   type Reduction,
 } from "./model/index.js";
 export {
