@@ -1,8 +1,6 @@
-/** Constraints between fields, and what is named in the schema but not built yet. Each check needs only the sections it reads. */
+/** Constraints between fields. Each check needs only the sections it reads. */
 import { type Finding, show } from "./messages.js";
 import type { ActivationConfig, Config } from "./schema.js";
-import { supportedBoundaries } from "./schema-flow.js";
-import { supportedActivations } from "./schema-network.js";
 
 /** Below this, rounding of float32 (unit 6e-8, accumulated over a gradient) drowns the error estimate; mathematics.md section 6. */
 const smallestFloat32Tolerance = 1e-5;
@@ -17,6 +15,7 @@ export function checkSections(sections: Sections): Finding[] {
     ...checkTeacher(sections),
     ...checkTimes(sections),
     ...checkBoundaries(sections),
+    ...checkRecord(sections),
     ...checkEngine(sections),
   ];
 }
@@ -60,10 +59,6 @@ function checkTeacher({ dataset }: Sections): Finding[] {
 
 function checkActivation(activation: ActivationConfig, path: readonly string[]): Finding[] {
   const findings: Finding[] = [];
-  if (!supportedActivations.includes(activation.kind)) {
-    const message = `${activation.kind} is not available yet; choose one of ${supportedActivations.join(", ")}.`;
-    findings.push({ path: [...path, "kind"], message });
-  }
   if (activation.kind !== "piecewise-polynomial") return findings;
   const { breakpoints, coefficients } = activation;
   const unsorted = breakpoints.findIndex((b, i) => i > 0 && b <= breakpoints[i - 1]!);
@@ -132,20 +127,18 @@ function checkTimes({ flow, record, decay, descent }: Sections): Finding[] {
 function checkBoundaries({ flow }: Sections): Finding[] {
   if (flow === undefined) return [];
   const { boundaries, smoothing } = flow;
-  if (!supportedBoundaries.includes(boundaries)) {
-    return [
-      at(
-        "flow.boundaries",
-        `${boundaries} is not available yet; choose one of ${supportedBoundaries.join(", ")}.`,
-      ),
-    ];
-  }
   if (boundaries === "smooth" && smoothing === undefined)
     return [at("flow.smoothing", "is required with boundaries: smooth.")];
   if (boundaries !== "smooth" && smoothing !== undefined) {
     return [at("flow.smoothing", `is only for boundaries: smooth, not for ${boundaries}; leave it out.`)];
   }
   return [];
+}
+
+function checkRecord({ record, model }: Sections): Finding[] {
+  const layers = model?.hidden.length;
+  if (record === undefined || layers === undefined || layers === 0 || record.layer <= layers) return [];
+  return [at("record.layer", `must be at most the number of hidden layers, ${layers}, got ${record.layer}.`)];
 }
 
 function checkEngine({ flow, engine }: Sections): Finding[] {
@@ -158,6 +151,13 @@ function checkEngine({ flow, engine }: Sections): Finding[] {
   if (engine.dtype === "float32" && "rtol" in flow && flow.rtol < smallestFloat32Tolerance) {
     const message = `float32 cannot honour rtol below about ${show(smallestFloat32Tolerance)}, got ${show(flow.rtol)}; raise flow.rtol or set engine.dtype: float64.`;
     findings.push(at("flow.rtol", message));
+  }
+  if (flow.boundaries === "exact" && engine.dtype === "float32") {
+    const message = "exact needs engine.dtype: float64, since float32 cannot tell on which side of a boundary a unit is; set that, or flow.boundaries: detect.";
+    findings.push(at("flow.boundaries", message));
+  }
+  if (flow.method === "odex" && flow.boundaries === "exact") {
+    findings.push(at("flow.boundaries", "exact needs a method with steps of its own, not odex; set flow.method: dopri5 or dop853."));
   }
   if (flow.method === "odex" && engine.kind !== "reference") {
     const message = `odex calls the gradient synchronously and needs engine.kind: reference, got ${engine.kind}; set that, or flow.method: dop853.`;

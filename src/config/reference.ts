@@ -1,8 +1,6 @@
 /** The config reference in Markdown, rendered from the schema. What the program refuses today is left out. */
 import { show } from "./messages.js";
 import { configSchema } from "./schema.js";
-import { supportedBoundaries } from "./schema-flow.js";
-import { supportedActivations } from "./schema-network.js";
 import { alternatives, type Field, literals, type Shape, shapeOf, unwrap } from "./walk.js";
 
 const PREAMBLE = `# The config
@@ -38,9 +36,7 @@ function renderSection(path: string, field: Field): string {
     const fields = fieldList(shapeOf(field.def) ?? {});
     return [head, renderTable(fields), ...fields.flatMap((entry) => renderNested(path, entry))].join("\n");
   }
-  const options = union.options.filter(
-    ({ values }) => !path.endsWith("activation") || supportedActivations.includes(values[0]!),
-  );
+  const { options } = union;
   const common = Object.keys(options[0]!.shape).filter(
     (key) =>
       key !== union.discriminator && options.every(({ shape }) => shape[key] === options[0]!.shape[key]),
@@ -76,9 +72,7 @@ function renderNested(path: string, { name, field }: { name: string; field: Fiel
 }
 
 function fieldList(shape: Shape): { name: string; field: Field }[] {
-  return Object.entries(shape)
-    .filter(([name]) => name !== "smoothing" || supportedBoundaries.includes("smooth"))
-    .map(([name, schema]) => ({ name, field: unwrap(schema) }));
+  return Object.entries(shape).map(([name, schema]) => ({ name, field: unwrap(schema) }));
 }
 
 function renderTable(fields: readonly { name: string; field: Field }[]): string {
@@ -88,17 +82,16 @@ function renderTable(fields: readonly { name: string; field: Field }[]): string 
         ? "absent"
         : quote(field.fallback)
       : "required";
-    return `| \`${name}\` | ${describeType(name, field)} | ${fallback} | ${field.description.replaceAll("|", "\\|")} |`;
+    return `| \`${name}\` | ${describeType(field)} | ${fallback} | ${field.description.replaceAll("|", "\\|")} |`;
   });
   return `| field | type | default | meaning |\n|---|---|---|---|\n${rows.join("\n")}\n`;
 }
 
-function describeType(name: string, { def }: Field): string {
-  if (name === "boundaries") return supportedBoundaries.map(quote).join(", ");
+function describeType({ def }: Field): string {
   const values = literals(def);
   if (values.length > 0) return values.map(quote).join(", ");
   if (alternatives(def) !== null || shapeOf(def) !== null) return "section";
-  if (def.type === "array") return `list of ${describeType("", unwrap(def.element))}`;
+  if (def.type === "array") return `list of ${describeType(unwrap(def.element))}`;
   if (def.type === "string") return "text";
   if (def.type === "boolean") return "`true`, `false`";
   return describeNumber(def);

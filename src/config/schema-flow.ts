@@ -4,9 +4,6 @@ import { z } from "zod";
 const positive = z.number().positive();
 const count = z.int().min(1);
 
-/** Boundary treatments the program has today; `auto` picks the best of them. The others are refused by name. */
-export const supportedBoundaries: readonly string[] = ["auto", "off"];
-
 /** Methods with a given step and no error control. */
 export const fixedMethods = ["euler", "heun", "rk4"] as const;
 /** Methods that choose their step from the tolerances. */
@@ -27,7 +24,7 @@ const shared = {
     .enum(["auto", "exact", "smooth", "detect", "off"])
     .default("auto")
     .describe(
-      "Treatment of the kinks of a piecewise-polynomial activation. off: nothing is watched; auto: the best there is.",
+      "Treatment of the kinks of a piecewise-polynomial activation. exact: crossings located, sliding modes followed; detect: crossings counted and chatter diagnosed, the flow left as it is; smooth: kinks replaced by polynomials of half-width flow.smoothing, an approximation; off: nothing is watched; auto: exact up to 5 000 pre-activation entries in float64, detect beyond.",
     ),
   smoothing: positive
     .exactOptional()
@@ -71,6 +68,9 @@ export const descentSchema = z
   })
   .describe("Gradient descent beside the flow.");
 
+const layer = count
+  .default(1)
+  .describe("Layer that the raster figure of activation pieces shows, counted from 1 over the hidden layers.");
 const points = count.default(200).describe("Number of recorded times besides t = 0.");
 
 export const recordSchema = z
@@ -78,10 +78,11 @@ export const recordSchema = z
     z.strictObject({
       at: z.literal("log").default("log").optional().describe("At logarithmically spaced times."),
       points,
+      layer,
       from: positive.exactOptional().describe("First recorded time after 0. Absent: tEnd/10 000."),
     }),
-    z.strictObject({ at: z.literal("linear").describe("At equally spaced times."), points }),
-    z.strictObject({ at: z.literal("steps").describe("After every accepted step.") }),
+    z.strictObject({ at: z.literal("linear").describe("At equally spaced times."), points, layer }),
+    z.strictObject({ at: z.literal("steps").describe("After every accepted step."), layer }),
   ])
   .describe("When a row is written to the series.");
 

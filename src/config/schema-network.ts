@@ -9,9 +9,6 @@ const positive = z.number().positive();
 const width = z.int().min(1);
 const slope = z.number().nonnegative().lt(1);
 
-/** Activations the program computes today; the others are in the schema and refused by name. */
-export const supportedActivations: readonly string[] = ["identity", "leaky-relu", "relu", "tanh", "sigmoid"];
-
 const plain = <const K extends string>(kind: K, text: string) =>
   z.strictObject({ kind: z.literal(kind).describe(text) });
 

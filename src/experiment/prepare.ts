@@ -8,6 +8,7 @@ import { createEngine, type Engine } from "../engine/index.js";
 import { createProblem, type Problem } from "../flow/index.js";
 import { createFamily, initialise, layoutOf, lossFactor, type NetworkSpec, normalisedAdjacency } from "../model/index.js";
 import { createRandom, type Random } from "../random.js";
+import { activationOf } from "./boundaries.js";
 
 export interface Prepared {
   readonly problem: Problem;
@@ -32,7 +33,7 @@ export async function prepare(loaded: LoadedConfig, engine: Engine): Promise<Pre
     hidden: config.model.hidden,
     outputDimension: dataset.outputDimension,
     bias: config.model.bias,
-    activation: config.model.activation,
+    activation: activationOf(loaded),
   };
   const data: Record<string, Float64Array> = { x: dataset.inputs, y: dataset.targets };
   if (config.model.kind === "gcn") {

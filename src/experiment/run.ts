@@ -8,12 +8,16 @@ import type { LoadedConfig } from "../config/load.js";
 import { compileReference } from "../engine/index.js";
 import { drawFigures } from "../figure/draw.js";
 import {
+  type BoundaryEvent,
   createDescent,
+  createDetector,
   createObserver,
   type Descent,
   type FlowCounts,
   type FlowOutcome,
+  type FlowOptions,
   fitDecay,
+  integrateExactly,
   integrateFlow,
   integrateFlowByOdex,
   measureGradient,
@@ -21,8 +25,10 @@ import {
   type Segment,
 } from "../flow/index.js";
 import type { MethodName } from "../ode/index.js";
-import type { RunResult } from "../record/result.js";
+import { EVENT_COLUMNS } from "../record/columns.js";
+import type { EventsResult, RunResult } from "../record/result.js";
 import { openRecord, type RecordWriter } from "../record/writer.js";
+import { chooseTreatment, type Treatment } from "./boundaries.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
 import { recordTimes } from "./times.js";
 
@@ -63,6 +69,7 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
   try {
     const prepared = await prepare(loaded, engine);
     const { dataset, problem, theta0 } = prepared;
+    const choice = chooseTreatment(loaded, problem.family);
     const { hash } = await hashConfig(config, loaded.baseDir);
     const record = await openRecord({
       directory: options.directory ?? join("runs", `${config.name}-${hash}`),
@@ -89,7 +96,8 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
     });
     try {
       await record.array("theta0", theta0);
-      const { outcome, observations, descents, notes } = await integrate(loaded, prepared, record, options);
+      const run = await integrate(loaded, prepared, choice.treatment, record, options);
+      const { outcome, observations, descents, events } = run;
       await record.array("theta", outcome.theta);
       const last = observations[observations.length - 1] as Observation;
       const { factor } = problem.family;
@@ -122,8 +130,9 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
         dtype: engine.dtype,
         threads: engine.threads,
         method: config.flow.method,
-        boundaries: "off",
-        notes,
+        boundaries: choice.treatment,
+        events,
+        notes: [...choice.notes, ...run.notes],
         wallSeconds: (performance.now() - started) / 1000,
         gradientSeconds: problem.cost.seconds,
         record: resolve(record.directory),
@@ -146,18 +155,20 @@ interface Integrated {
   readonly outcome: FlowOutcome;
   readonly observations: readonly Observation[];
   readonly descents: readonly Descent[];
+  readonly events: EventsResult | null;
   readonly notes: readonly string[];
 }
 
 async function integrate(
   { config }: LoadedConfig,
   { problem, theta0, data }: Prepared,
+  treatment: Treatment,
   record: RecordWriter,
   { signal, onProgress }: RunOptions,
 ): Promise<Integrated> {
   const { tEnd, lossFactor, maxGradientEvaluations, maxSteps, boundaries: _, smoothing: __, ...solver } = config.flow;
   const times = recordTimes(config.record, tEnd);
-  const compareNear = times ?? (recordTimes({ at: "log", points: 200 }, tEnd) as number[]);
+  const compareNear = times ?? (recordTimes({ at: "log", points: 200, layer: 1 }, tEnd) as number[]);
   const descents = config.descent.learningRates.map((learningRate) =>
     createDescent({ problem, theta0, learningRate, times: compareNear, tEnd }),
   );
@@ -176,6 +187,7 @@ async function integrate(
       outcome: { status: "nonFinite", t: 0, h: null, message, ...counts, theta: theta0 },
       observations: observer.observations,
       descents,
+      events: null,
       notes: [],
     };
   }
@@ -207,16 +219,41 @@ async function integrate(
     ...(maxGradientEvaluations && { maxEvaluations: maxGradientEvaluations }),
   };
   const notes: string[] = [];
-  const outcome =
-    solver.method === "odex"
-      ? await integrateFlowByOdex({
-          ...shared,
-          ...solver,
-          method: "dopri5",
-          gradient: syncGradient(problem.family, data),
-          times: [...compareNear, ...descents.flatMap((descent) => descent.times)],
-        })
-      : await integrateFlow({ ...shared, ...solver, method: solver.method as MethodName });
+  let outcome: FlowOutcome;
+  let events: EventsResult | null = null;
+  if (solver.method === "odex") {
+    outcome = await integrateFlowByOdex({
+      ...shared,
+      ...solver,
+      method: "dopri5",
+      gradient: syncGradient(problem.family, data),
+      times: [...compareNear, ...descents.flatMap((descent) => descent.times)],
+    });
+  } else {
+    const options: FlowOptions = { ...shared, ...solver, method: solver.method as MethodName };
+    if (treatment === "exact" || treatment === "detect") {
+      const table = await record.table("events", EVENT_COLUMNS);
+      const watch = {
+        onEvent: (event: BoundaryEvent) => table.append({ ...event }),
+        onStart: (pieces: Float64Array) => record.array("pieces0", pieces),
+      };
+      if (treatment === "exact") {
+        const exact = await integrateExactly({ ...options, ...watch, data });
+        outcome = exact;
+        events = exact.events;
+      } else {
+        const detector = await createDetector({ ...options, ...watch });
+        outcome = await integrateFlow({
+          ...options,
+          onSegment: async (segment, counts) => {
+            await detector.follow(segment, counts);
+            return onSegment(segment, counts);
+          },
+        });
+        events = detector.summary();
+      }
+    } else outcome = await integrateFlow(options);
+  }
   await observer.finish();
   if (solver.method === "odex" && config.record.at === "steps") {
     notes.push("odex reports at given times only: recorded at 200 logarithmically spaced times instead of every step.");
@@ -224,9 +261,7 @@ async function integrate(
   if (problem.engine.dtype === "float32") {
     notes.push("Gradients were computed in float32; the state, the error control and the norms are float64.");
   }
-  if (problem.family.table !== null) {
-    notes.push("Piece boundaries of the activation were not watched: the tolerance promises nothing where the flow meets a kink.");
-  }
+  notes.push(...boundaryNotes(events));
   for (const { divergedAtStep, learningRate } of descents) {
     if (divergedAtStep !== null) notes.push(`Gradient descent with learning rate ${learningRate} diverged at step ${divergedAtStep}.`);
   }
@@ -236,8 +271,26 @@ async function integrate(
       : outcome,
     observations: observer.observations,
     descents,
+    events,
     notes,
   };
+}
+
+/** What happened at the boundaries that a reader must not miss. */
+function boundaryNotes(events: EventsResult | null): string[] {
+  const notes: string[] = [];
+  if (events?.ambiguous) {
+    notes.push(
+      `At ${events.ambiguous} instants an entry stood on a repelling boundary, where the flow is not unique; it kept the side it was on.`,
+    );
+  }
+  if (events?.unsettled) notes.push(`${events.unsettled} decisions at events did not settle; do not trust the flow after them.`);
+  if (events?.chattering) {
+    notes.push(
+      `${events.chattering} entries chattered from t = ${events.firstChatter} on, the trace of sliding; only flow.boundaries: exact follows it.`,
+    );
+  }
+  return notes;
 }
 
 function syncGradient(family: Prepared["problem"]["family"], data: Prepared["data"]) {

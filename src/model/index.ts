@@ -4,3 +4,4 @@ export { type InitSpec, initialise } from "./initialise.js";
 export { lossFactor, type Reduction } from "./loss.js";
 export { type Layer, type Layout, layoutOf, type NetworkSpec } from "./network.js";
 export { normalisedAdjacency } from "./neighbours.js";
+export { smoothActivation } from "./smoothing.js";

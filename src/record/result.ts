@@ -24,6 +24,26 @@ export interface DescentResult {
   readonly divergedAtStep: number | null;
 }
 
+/** What happened at the piece boundaries; fields that the treatment used cannot know are absent. */
+export interface EventsResult {
+  readonly crossings: number;
+  readonly slidingEntries?: number;
+  readonly slidingExits?: number;
+  readonly maxSliding?: number;
+  /** Time during which at least one entry slides, and its sum over entries. */
+  readonly timeSliding?: number;
+  readonly entryTimeSliding?: number;
+  readonly firstSliding?: number | null;
+  /** Instants at which a repelling boundary was reached: from there the solution is not unique. */
+  readonly ambiguous?: number;
+  /** Decisions at an event that did not settle. */
+  readonly unsettled?: number;
+  /** `detect`: entries that chattered, the most at once, and since when. */
+  readonly chattering?: number;
+  readonly maxChattering?: number;
+  readonly firstChatter?: number | null;
+}
+
 /** Absent numbers are `null`: JSON has neither NaN nor ∞, and both are written as `null`. */
 export interface RunResult {
   /** A solver's outcome: `reachedEnd`, `maxSteps`, `stepTooSmall`, `nonFinite`, `interrupted`, … */
@@ -48,6 +68,8 @@ export interface RunResult {
   readonly method: string;
   /** How the run treats the kinks of its activations. */
   readonly boundaries: string;
+  /** Null where nothing was watched. */
+  readonly events: EventsResult | null;
   /** Everything done less, or otherwise, than asked. */
   readonly notes: readonly string[];
   readonly wallSeconds: number;

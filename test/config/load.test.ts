@@ -96,6 +96,7 @@ describe("loadConfig", () => {
         "name": "base",
         "record": {
           "at": "log",
+          "layer": 1,
           "points": 200,
         },
         "seed": 0,
@@ -378,11 +379,7 @@ describe("--set", () => {
     ["model.hidden.7=1", 'model.hidden is a list of 1; "7" is not a place in it.'],
     ["model.hidden=[4", "--set model.hidden=[4: the value is not valid YAML"],
     ["flow.tEnd=", "flow.tEnd: is required: End time"],
-    [
-      "model.activation.kind=prelu",
-      "prelu is not available yet; choose one of identity, leaky-relu, relu, tanh, sigmoid.",
-    ],
-    ["flow.boundaries=exact", "exact is not available yet; choose one of auto, off."],
+    ["record.layer=9", "record.layer: must be at most the number of hidden layers"],
   ])("refuses %s", async (set, message) => {
     expect(await faults(BASE, set)).toContain(message);
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();

@@ -43,6 +43,8 @@ export interface BoundarySummary {
 export interface ExactOptions extends FlowOptions {
   readonly data: Readonly<Record<string, Float64Array>>;
   readonly onEvent: (event: BoundaryEvent) => void;
+  /** Called once with the piece index of every entry at t = 0. */
+  readonly onStart?: (pieces: Float64Array) => Promise<void>;
 }
 
 export interface ExactOutcome extends FlowOutcome {
@@ -200,6 +202,7 @@ class ExactFlow {
       this.#field.pattern.pieces[e] = this.#kinks.pieceOf(value);
     });
     await this.#settle(0, theta0.slice());
+    await this.#options.onStart?.(this.#field.pattern.pieces.slice());
   }
 
   /**

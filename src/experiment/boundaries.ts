@@ -1,0 +1,70 @@
+/** Which treatment of the piece boundaries a run gets, and why. */
+import { type LoadedConfig, problemAt } from "../config/load.js";
+import type { Config } from "../config/schema.js";
+import { kinksOf } from "../flow/index.js";
+import { type ActivationSpec, type Family, smoothActivation } from "../model/index.js";
+
+export type Treatment = "exact" | "detect" | "smooth" | "off";
+
+/** Pre-activation entries up to which `auto` chooses `exact`: beyond, restarts at single events dominate the cost. */
+export const AUTO_EXACT_ENTRIES = 5_000;
+/** Entries that `exact` accepts when asked by name: beyond, the events alone take days. */
+export const MAX_EXACT_ENTRIES = 20_000;
+
+export interface Choice {
+  readonly treatment: Treatment;
+  readonly notes: readonly string[];
+}
+
+/** @throws ConfigError where what was asked cannot be done. */
+export function chooseTreatment(loaded: LoadedConfig, family: Family): Choice {
+  const { flow, engine } = loaded.config;
+  const asked = flow.boundaries;
+  // What `smooth` asked for is done already: its network has no kinks.
+  if (asked === "smooth") {
+    const note = `Kinks were replaced by polynomials of half-width ε = ${flow.smoothing}: an approximation of the network asked for.`;
+    return { treatment: "smooth", notes: [note] };
+  }
+  if (kinksOf(family) === null) {
+    const note = `The activation ${loaded.config.model.activation.kind} has no kinks: there are no boundaries to treat.`;
+    return { treatment: "off", notes: asked === "exact" || asked === "detect" ? [note] : [] };
+  }
+  const unwatched = "Piece boundaries were not watched: the tolerance promises nothing where the flow meets a kink.";
+  if (asked === "off") return { treatment: "off", notes: [unwatched] };
+  const detected = "Piece boundaries were watched but not treated (detect): the tolerance promises nothing where the flow meets a kink.";
+  if (asked === "detect") return { treatment: "detect", notes: [detected] };
+  const entries = family.entries.toLocaleString("en");
+  if (asked === "exact") {
+    if (family.entries > MAX_EXACT_ENTRIES) {
+      throw problemAt(
+        loaded,
+        "flow.boundaries",
+        `exact takes at most ${MAX_EXACT_ENTRIES.toLocaleString("en")} pre-activation entries (samples × hidden units), this problem has ${entries}; ` +
+          "use fewer samples or units, or flow.boundaries: detect, smooth or off.",
+      );
+    }
+    return { treatment: "exact", notes: [] };
+  }
+  if (flow.method === "odex") return { treatment: "off", notes: [`odex has no steps to watch. ${unwatched}`] };
+  if (engine.dtype === "float32") return { treatment: "detect", notes: [`exact needs float64, the engine computes in float32. ${detected}`] };
+  if (family.entries > AUTO_EXACT_ENTRIES) {
+    const limit = AUTO_EXACT_ENTRIES.toLocaleString("en");
+    return { treatment: "detect", notes: [`${entries} pre-activation entries are more than the ${limit} up to which auto is exact. ${detected}`] };
+  }
+  return { treatment: "exact", notes: [] };
+}
+
+/** The activation the run computes: the one asked for, or its blend under `smooth`. @throws ConfigError where it cannot be blended. */
+export function activationOf(loaded: LoadedConfig): ActivationSpec {
+  const { flow, model }: Config = loaded.config;
+  if (flow.boundaries !== "smooth") return model.activation;
+  const smoothed = smoothActivation(model.activation, flow.smoothing as number);
+  if (smoothed !== null) return smoothed;
+  throw problemAt(
+    loaded,
+    "flow.smoothing",
+    model.activation.kind === "prelu"
+      ? "smooth cannot blend prelu, whose slope is trained; use flow.boundaries: exact, detect or off."
+      : `must be below half the distance between breakpoints, got ${flow.smoothing}; lower it.`,
+  );
+}

@@ -1,0 +1,112 @@
+/**
+ * Watches an ordinary integration cross piece boundaries: counts and locates crossings, and diagnoses chatter, the trace
+ * that sliding leaves in a method that does not know of it. Changes nothing in the flow.
+ */
+import type { FlowOptions } from "../smooth.js";
+import type { BoundaryEvent } from "./exact.js";
+import { kinksOf } from "./kinks.js";
+
+/** An entry that changes side this often within the window of steps is said to chatter. */
+const CHATTER_FLIPS = 4;
+const CHATTER_WINDOW = 12;
+
+export interface DetectSummary {
+  readonly crossings: number;
+  /** Entries that chattered at some time, and the most that did at once. */
+  readonly chattering: number;
+  readonly maxChattering: number;
+  readonly firstChatter: number | null;
+}
+
+export interface Detector {
+  readonly summary: () => DetectSummary;
+  readonly follow: FlowOptions["onSegment"];
+}
+
+/**
+ * Looks at the pre-activations at the middle and the end of every step. Crossings are placed by the parabola through
+ * start, middle and end; an entry that goes out and back between two looks is missed.
+ */
+export async function createDetector(
+  options: Pick<FlowOptions, "problem" | "theta0"> & {
+    readonly onEvent: (event: BoundaryEvent) => void;
+    readonly onStart: (pieces: Float64Array) => Promise<void>;
+  },
+): Promise<Detector> {
+  const { problem, theta0, onEvent } = options;
+  const kinks = kinksOf(problem.family);
+  if (kinks === null) throw new Error("createDetector: the activation has no kinks.");
+  const program = await problem.compile(problem.family.preactivations("free"));
+  const look = async (theta: Float64Array): Promise<Float64Array> => ((await program.run({ theta }))["z"] as Float64Array).slice();
+  const middle = new Float64Array(theta0.length);
+  let z0 = await look(theta0);
+  const pieces = z0.map(kinks.pieceOf);
+  await options.onStart(pieces.slice());
+  const flips = new Map<number, number[]>();
+  const chattered = new Set<number>();
+  let crossings = 0;
+  let maxChattering = 0;
+  let firstChatter: number | null = null;
+  let step = 0;
+
+  return {
+    summary: () => ({ crossings, chattering: chattered.size, maxChattering, firstChatter }),
+    async follow(segment) {
+      step++;
+      const h = segment.t1 - segment.t0;
+      await segment.interpolate(segment.t0 + h / 2, middle);
+      const zMiddle = await look(middle);
+      const z1 = await look(segment.theta1);
+      const found: { t: number; entry: number; breakpoint: number; side: BoundaryEvent["side"] }[] = [];
+      for (let entry = 0; entry < kinks.entries; entry++) {
+        for (const z of [zMiddle, z1]) {
+          const target = kinks.pieceOf(z[entry] as number);
+          while (pieces[entry] !== target) {
+            const up = target > (pieces[entry] as number);
+            const breakpoint = up ? (pieces[entry] as number) : (pieces[entry] as number) - 1;
+            const level = kinks.table.breakpoints[breakpoint] as number;
+            const s = crossingOf(z0[entry]! - level, zMiddle[entry]! - level, z1[entry]! - level, z === zMiddle);
+            found.push({ t: segment.t0 + s * h, entry, breakpoint, side: up ? "above" : "below" });
+            pieces[entry] = (pieces[entry] as number) + (up ? 1 : -1);
+          }
+        }
+      }
+      found.sort((p, q) => p.t - q.t);
+      for (const { t, entry, breakpoint, side } of found) {
+        crossings++;
+        onEvent({ t, kind: "crossing", ...kinks.place(entry), breakpoint, side, sliding: 0 });
+        const recent = (flips.get(entry) ?? []).filter((at) => at > step - CHATTER_WINDOW);
+        recent.push(step);
+        flips.set(entry, recent);
+        if (recent.length >= CHATTER_FLIPS) {
+          chattered.add(entry);
+          firstChatter ??= t;
+        }
+      }
+      let now = 0;
+      for (const [entry, at] of flips) {
+        const recent = at.filter((k) => k > step - CHATTER_WINDOW);
+        if (recent.length === 0) flips.delete(entry);
+        else if (recent.length >= CHATTER_FLIPS) now++;
+      }
+      maxChattering = Math.max(maxChattering, now);
+      z0 = z1;
+      return undefined;
+    },
+  };
+}
+
+/** Zero of the parabola through (0, a), (½, m), (1, b), in the first half or the second. */
+function crossingOf(a: number, m: number, b: number, first: boolean): number {
+  const [from, to] = first ? [0, 0.5] : [0.5, 1];
+  const [p, q] = first ? [a, m] : [m, b];
+  const linear = from + (p === q ? 0.5 : p / (p - q)) * (to - from);
+  const c2 = 2 * (a - 2 * m + b);
+  const c1 = b - a - c2;
+  let s = linear;
+  for (let k = 0; k < 3; k++) {
+    const slope = c1 + 2 * c2 * s;
+    if (slope !== 0) s -= (a + c1 * s + c2 * s * s) / slope;
+  }
+  return s >= from && s <= to ? s : Math.min(Math.max(linear, from), to);
+}
