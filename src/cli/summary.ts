@@ -1,6 +1,6 @@
 /** The outcome of a run as text for a person. */
 import { join } from "node:path";
-import type { DecayFit, DescentResult, RunResult } from "../record/result.js";
+import type { DecayFit, DescentResult, EventsResult, RunResult, SmoothingResult } from "../record/result.js";
 import { formatColumns, formatDuration, formatNumber, formatPath } from "./format.js";
 
 /** Lines of a run's outcome; the last names the figure to open, or the record where none was drawn. */
@@ -15,6 +15,7 @@ export function summarise(result: RunResult): string {
     ],
     ["energy defect", `${formatNumber(result.energyDefect)} (relative; L(0) − L(t) against ∫‖∇L‖² ds)`],
     ["decay of ‖r‖²", describeDecay(result.decay)],
+    ...(result.events === null ? [] : [["boundaries", describeEvents(result.events)] as [string, string]]),
     [
       "cost",
       `${result.gradientEvaluations} gradients in ${formatDuration(result.gradientSeconds)}, ${accepted} steps and ${rejected} rejected, ${formatDuration(result.wallSeconds)} in all`,
@@ -34,6 +35,7 @@ export function summarise(result: RunResult): string {
     "",
     ...facts.map(([name, text]) => `  ${name.padEnd(15)}${text}`),
     ...describeDescents(result.descent),
+    ...describeSmoothing(result.smoothing),
     ...(result.notes.length === 0 ? [] : ["", ...result.notes.map((note) => `note: ${note}`)]),
     "",
     `record: ${formatPath(result.record)}`,
@@ -53,16 +55,44 @@ function describeDecay(fit: DecayFit | null): string {
   return `∝ exp(${formatNumber(-fit.rate)} t) for t in [${formatNumber(from)}, ${formatNumber(to)}], R² = ${formatNumber(fit.rSquared, 5)}; 4cλ_eff there ${formatNumber(fit.meanRateFromLambdaEff)}`;
 }
 
+function describeEvents(events: EventsResult): string {
+  const { crossings, slidingEntries = 0, slidingExits = 0, maxSliding = 0, firstSliding, chattering } = events;
+  const slides =
+    events.slidingEntries === undefined
+      ? `${chattering ?? 0} entries chattered`
+      : firstSliding === null || firstSliding === undefined
+        ? "no sliding"
+        : `${slidingEntries} entries into and ${slidingExits} exits from sliding, up to ${maxSliding} at once, first at t = ${formatNumber(firstSliding)}`;
+  return `${crossings} crossings, ${slides}`;
+}
+
+function describeSmoothing(results: readonly SmoothingResult[]): string[] {
+  if (results.length === 0) return [];
+  const rows = results.map(({ halfWidth, parameterDistance, gradientEvaluations, status }) => [
+    formatNumber(halfWidth),
+    formatNumber(parameterDistance),
+    String(gradientEvaluations),
+    status,
+  ]);
+  return [
+    "",
+    "  flow of the smoothed network, an approximation, at the end of the run",
+    ...formatColumns([["ε", "‖θ_ε − θ‖", "gradients", "status"], ...rows]),
+  ];
+}
+
 /** One row per learning rate: the third clock, and how far descent is from the flow at t = kη. */
 function describeDescents(descents: readonly DescentResult[]): string[] {
   if (descents.length === 0) return [];
-  const head = ["η", "steps k", "t = kη", "loss", "‖θ − θₖ‖", "‖F − Fₖ‖", "|L − Lₖ|", ""];
+  const flips = descents.some((run) => run.flips !== null);
+  const head = ["η", "steps k", "t = kη", "loss", "‖θ − θₖ‖", "‖F − Fₖ‖", "|L − Lₖ|", ...(flips ? ["flips"] : []), ""];
   const rows = descents.map((run) => [
     formatNumber(run.learningRate, 6),
     String(run.steps),
     ...[run.time, run.loss, run.parameterGap, run.functionGap, run.lossGap].map((value) =>
       formatNumber(value),
     ),
+    ...(flips ? [formatNumber(run.flips)] : []),
     run.diverged ? `diverged${run.divergedAtStep === null ? "" : ` at step ${run.divergedAtStep}`}` : "",
   ]);
   return [

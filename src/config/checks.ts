@@ -127,6 +127,13 @@ function checkTimes({ flow, record, decay, descent }: Sections): Finding[] {
 function checkBoundaries({ flow }: Sections): Finding[] {
   if (flow === undefined) return [];
   const { boundaries, smoothing } = flow;
+  const { compareSmoothing } = flow;
+  if (compareSmoothing.length > 0 && boundaries === "smooth") {
+    return [at("flow.compareSmoothing", "compares with the flow of the kinked network; choose another flow.boundaries than smooth.")];
+  }
+  if (compareSmoothing.length > 0 && flow.method === "odex") {
+    return [at("flow.compareSmoothing", "is not for odex; set flow.method: dopri5 or dop853.")];
+  }
   if (boundaries === "smooth" && smoothing === undefined)
     return [at("flow.smoothing", "is required with boundaries: smooth.")];
   if (boundaries !== "smooth" && smoothing !== undefined) {

@@ -29,6 +29,12 @@ const shared = {
   smoothing: positive
     .exactOptional()
     .describe("Half-width ε of the polynomial that replaces a kink; with boundaries: smooth only."),
+  compareSmoothing: z
+    .array(positive)
+    .default([])
+    .describe(
+      "Half-widths ε. For each the flow of the smoothed network is integrated as well, from the same start with the same method, and its distance from the flow at the end is reported.",
+    ),
 };
 
 export const flowSchema = z
@@ -64,6 +70,12 @@ export const descentSchema = z
       .default([])
       .describe(
         "One gradient-descent run θ ← θ − η∇L per learning rate η, compared with the flow at t = kη.",
+      ),
+    countFlips: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Count how often pre-activations change their piece from one descent step to the next. Costs one evaluation of the network a step.",
       ),
   })
   .describe("Gradient descent beside the flow.");

@@ -26,10 +26,11 @@ import {
 } from "../flow/index.js";
 import type { MethodName } from "../ode/index.js";
 import { EVENT_COLUMNS } from "../record/columns.js";
-import type { EventsResult, RunResult } from "../record/result.js";
+import type { EventsResult, RunResult, SmoothingResult } from "../record/result.js";
 import { openRecord, type RecordWriter } from "../record/writer.js";
 import { chooseTreatment, type Treatment } from "./boundaries.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
+import { checkSmoothing, compareSmoothing } from "./smoothing.js";
 import { recordTimes } from "./times.js";
 
 /** Where a run stands, for a progress bar. */
@@ -69,6 +70,7 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
   try {
     const prepared = await prepare(loaded, engine);
     const { dataset, problem, theta0 } = prepared;
+    checkSmoothing(loaded);
     const choice = chooseTreatment(loaded, problem.family);
     const { hash } = await hashConfig(config, loaded.baseDir);
     const record = await openRecord({
@@ -122,6 +124,7 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
           lossGap: descent.last?.lossGap ?? null,
           diverged: descent.divergedAtStep !== null,
           divergedAtStep: descent.divergedAtStep,
+          flips: descent.flips,
         })),
         parameters: theta0.length,
         samples: dataset.samples,
@@ -132,6 +135,7 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
         method: config.flow.method,
         boundaries: choice.treatment,
         events,
+        smoothing: run.smoothing,
         notes: [...choice.notes, ...run.notes],
         wallSeconds: (performance.now() - started) / 1000,
         gradientSeconds: problem.cost.seconds,
@@ -156,21 +160,23 @@ interface Integrated {
   readonly observations: readonly Observation[];
   readonly descents: readonly Descent[];
   readonly events: EventsResult | null;
+  readonly smoothing: readonly SmoothingResult[];
   readonly notes: readonly string[];
 }
 
 async function integrate(
   { config }: LoadedConfig,
-  { problem, theta0, data }: Prepared,
+  prepared: Prepared,
   treatment: Treatment,
   record: RecordWriter,
   { signal, onProgress }: RunOptions,
 ): Promise<Integrated> {
-  const { tEnd, lossFactor, maxGradientEvaluations, maxSteps, boundaries: _, smoothing: __, ...solver } = config.flow;
+  const { tEnd, lossFactor, maxGradientEvaluations, maxSteps, boundaries: _, smoothing: __, compareSmoothing: halfWidths, ...solver } = config.flow;
+  const { problem, theta0, data } = prepared;
   const times = recordTimes(config.record, tEnd);
   const compareNear = times ?? (recordTimes({ at: "log", points: 200, layer: 1 }, tEnd) as number[]);
   const descents = config.descent.learningRates.map((learningRate) =>
-    createDescent({ problem, theta0, learningRate, times: compareNear, tEnd }),
+    createDescent({ problem, theta0, learningRate, times: compareNear, tEnd, countFlips: config.descent.countFlips }),
   );
   const observer = createObserver({
     problem,
@@ -188,6 +194,7 @@ async function integrate(
       observations: observer.observations,
       descents,
       events: null,
+      smoothing: [],
       notes: [],
     };
   }
@@ -255,6 +262,16 @@ async function integrate(
     } else outcome = await integrateFlow(options);
   }
   await observer.finish();
+  const smoothing =
+    outcome.status === "reachedEnd" && solver.method !== "odex"
+      ? await compareSmoothing(
+          halfWidths,
+          problem.engine,
+          prepared,
+          { ...solver, method: solver.method as MethodName, tEnd, maxSteps, ...(signal && { signal }) },
+          outcome.theta,
+        )
+      : [];
   if (solver.method === "odex" && config.record.at === "steps") {
     notes.push("odex reports at given times only: recorded at 200 logarithmically spaced times instead of every step.");
   }
@@ -272,6 +289,7 @@ async function integrate(
     observations: observer.observations,
     descents,
     events,
+    smoothing,
     notes,
   };
 }

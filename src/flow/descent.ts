@@ -2,6 +2,7 @@
  * Gradient descent beside the flow: θ_{k+1} = θ_k − η∇L(θ_k), compared with the flow at t = kη through its dense output.
  * Runs in lockstep with the flow's segments and stores no trajectory.
  */
+import { kinksOf } from "./boundaries/kinks.js";
 import type { Problem } from "./problem.js";
 import { distance, type Segment } from "./smooth.js";
 
@@ -25,6 +26,8 @@ export interface Descent {
   readonly learningRate: number;
   readonly last: Comparison | null;
   readonly divergedAtStep: number | null;
+  /** How often an entry changed its piece from one step to the next; null where nobody counts. */
+  readonly flips: number | null;
   /** Times kη at which this descent is compared. */
   readonly times: readonly number[];
   /** Runs descent to the segment's end, comparing on the way. */
@@ -46,6 +49,8 @@ export function createDescent(options: {
   readonly learningRate: number;
   readonly times: readonly number[];
   readonly tEnd: number;
+  /** Count changes of activation pieces, at one more evaluation of the network a step. */
+  readonly countFlips?: boolean;
 }): Descent {
   const { problem, theta0, learningRate, tEnd } = options;
   const lastStep = stepsUntil(tEnd, learningRate);
@@ -64,9 +69,12 @@ export function createDescent(options: {
   let last: Comparison | null = null;
   let divergedAtStep: number | null = null;
 
+  const counter = options.countFlips ? createFlipCounter(problem) : null;
+
   const evaluate = async (): Promise<boolean> => {
     loss = await problem.lossGradient(theta, gradient);
     if (step === 0) initialLoss = loss;
+    await counter?.look(theta);
     if (!(loss <= DIVERGENCE_FACTOR * initialLoss)) divergedAtStep = step;
     return divergedAtStep === null;
   };
@@ -78,6 +86,9 @@ export function createDescent(options: {
     },
     get divergedAtStep() {
       return divergedAtStep;
+    },
+    get flips() {
+      return counter?.flips ?? null;
     },
     times: steps.map((k) => Math.min(k * learningRate, tEnd)),
     async follow(segment, onComparison, signal) {
@@ -108,6 +119,29 @@ export function createDescent(options: {
         onComparison(last);
         next++;
       }
+    },
+  };
+}
+
+/** Counts changes of activation pieces between successive looks; null where the activation has no kinks. */
+function createFlipCounter(problem: Problem): { readonly flips: number; look(theta: Float64Array): Promise<void> } | null {
+  const kinks = kinksOf(problem.family);
+  if (kinks === null) return null;
+  let program: Awaited<ReturnType<Problem["compile"]>> | null = null;
+  let pieces: Float64Array | null = null;
+  let flips = 0;
+  return {
+    get flips() {
+      return flips;
+    },
+    async look(theta) {
+      program ??= await problem.compile(problem.family.preactivations("free"));
+      const { z } = await program.run({ theta });
+      const now = (z as Float64Array).map(kinks.pieceOf);
+      pieces?.forEach((piece, e) => {
+        if (piece !== now[e]) flips++;
+      });
+      pieces = now;
     },
   };
 }

@@ -6,6 +6,7 @@ export { type Comparison, createDescent, type Descent, stepsUntil } from "./desc
 export { createObserver, type Observation, type Observer } from "./observer.js";
 export { type Cost, createProblem, type Problem } from "./problem.js";
 export {
+  distance,
   type FlowCounts,
   type FlowOptions,
   type FlowOutcome,

@@ -22,6 +22,18 @@ export interface DescentResult {
   readonly lossGap: number | null;
   readonly diverged: boolean;
   readonly divergedAtStep: number | null;
+  /** Changes of activation pieces between successive steps; null unless descent.countFlips asked for them. */
+  readonly flips: number | null;
+}
+
+/** The flow of the network with its kinks smoothed to half-width ε, at the end of the run. */
+export interface SmoothingResult {
+  readonly halfWidth: number;
+  /** ‖θ_ε − θ‖ at that time; null where the smoothed flow did not get there. */
+  readonly parameterDistance: number | null;
+  readonly loss: number | null;
+  readonly gradientEvaluations: number;
+  readonly status: string;
 }
 
 /** What happened at the piece boundaries; fields that the treatment used cannot know are absent. */
@@ -70,6 +82,8 @@ export interface RunResult {
   readonly boundaries: string;
   /** Null where nothing was watched. */
   readonly events: EventsResult | null;
+  /** One entry per flow.compareSmoothing. */
+  readonly smoothing: readonly SmoothingResult[];
   /** Everything done less, or otherwise, than asked. */
   readonly notes: readonly string[];
   readonly wallSeconds: number;

@@ -58,6 +58,7 @@ describe("loadConfig", () => {
         },
         "decay": {},
         "descent": {
+          "countFlips": false,
           "learningRates": [],
         },
         "engine": {
@@ -68,6 +69,7 @@ describe("loadConfig", () => {
         "flow": {
           "atol": 1e-9,
           "boundaries": "auto",
+          "compareSmoothing": [],
           "maxSteps": 1000000,
           "method": "dopri5",
           "rtol": 0.000001,

@@ -111,6 +111,7 @@ export function syntheticResult(record: string): RunResult {
     lossGap: null,
     diverged: divergedAtStep !== null,
     divergedAtStep,
+    flips: null,
   });
   return {
     status: "reachedEnd",
@@ -131,7 +132,9 @@ export function syntheticResult(record: string): RunResult {
     dtype: "float64",
     threads: 2,
     method: "dopri5",
-    boundaries: "ignored",
+    boundaries: "off",
+    events: null,
+    smoothing: [],
     notes: [],
     wallSeconds: 1.5,
     gradientSeconds: 1.4,
