@@ -33,6 +33,9 @@ export class EngineError extends Error {
 }
 
 function describeProblem(problem: Problem): string {
-  const place = problem.file === undefined ? "" : `${problem.file}${problem.line === undefined ? "" : `:${problem.line}`}: `;
+  const place =
+    problem.file === undefined
+      ? ""
+      : `${problem.file}${problem.line === undefined ? "" : `:${problem.line}`}: `;
   return `${place}${problem.path === "" ? "" : `${problem.path}: `}${problem.message}`;
 }

@@ -1,5 +1,12 @@
 /** Forward mode: one Jacobian–vector rule per operation, graph → graph. Over `gradient` it gives Hessian products. */
-import { type AnyNode, type GraphBuilder, type Node, narrow, type OpName, topologicalOrder } from "../graph/index.js";
+import {
+  type AnyNode,
+  type GraphBuilder,
+  type Node,
+  narrow,
+  type OpName,
+  topologicalOrder,
+} from "../graph/index.js";
 import { gradient } from "./reverse.js";
 
 /** Tangent of the node given those of its operands (null is zero; at least one is not). */
@@ -15,9 +22,18 @@ const linear =
     rule(b, node as Node, dx as Node);
 
 /** Sum of the terms that are not zero, at the node's full shape. */
-function combine(b: GraphBuilder, node: { readonly shape: readonly number[] }, ...terms: (Node | null)[]): Node | null {
+function combine(
+  b: GraphBuilder,
+  node: { readonly shape: readonly number[] },
+  ...terms: (Node | null)[]
+): Node | null {
   const present = terms.filter((term) => term !== null);
-  return present.length === 0 ? null : b.broadcast(present.reduce((p, q) => b.add(p, q)), node.shape);
+  return present.length === 0
+    ? null
+    : b.broadcast(
+        present.reduce((p, q) => b.add(p, q)),
+        node.shape,
+      );
 }
 
 const vanishes = (): null => null;
@@ -43,7 +59,12 @@ const jvpRules: { readonly [K in OpName]: JvpRule<K> } = {
   sigmoid: linear((b, node, dx) => b.mul(dx, b.mul(node as Node, b.sub(b.constant(1), node as Node)))),
   matmul: (b, node, [dx, dy]) => {
     const [x, y] = node.operands as [Node, Node];
-    return combine(b, node, dx ? b.matmul(dx, y, node.attributes) : null, dy ? b.matmul(x, dy, node.attributes) : null);
+    return combine(
+      b,
+      node,
+      dx ? b.matmul(dx, y, node.attributes) : null,
+      dy ? b.matmul(x, dy, node.attributes) : null,
+    );
   },
   transpose: (b, node, [dx]) => b.transpose(dx as Node, node.attributes.permutation),
   reshape: (b, node, [dx]) => b.reshape(dx as Node, node.shape),
@@ -72,7 +93,10 @@ export function pushforward(
     if (known.has(node)) continue;
     const operandTangents = node.operands.map((operand) => known.get(operand) ?? null);
     const rule = jvpRules[node.op] as JvpRule<OpName>;
-    known.set(node, operandTangents.every((tangent) => tangent === null) ? null : rule(b, narrow(node), operandTangents));
+    known.set(
+      node,
+      operandTangents.every((tangent) => tangent === null) ? null : rule(b, narrow(node), operandTangents),
+    );
   }
   return outputs.map((output) => known.get(output) ?? null);
 }

@@ -1,8 +1,19 @@
 /** Reverse mode: one vector–Jacobian rule per operation, graph → graph. */
-import { type AnyNode, type GraphBuilder, type Node, narrow, type OpName, topologicalOrder } from "../graph/index.js";
+import {
+  type AnyNode,
+  type GraphBuilder,
+  type Node,
+  narrow,
+  type OpName,
+  topologicalOrder,
+} from "../graph/index.js";
 
 /** Cotangents of the operands given the cotangent `g` of the node; null where the derivative vanishes. */
-type VjpRule<K extends OpName> = (b: GraphBuilder, node: Extract<AnyNode, { op: K }>, g: Node) => readonly (Node | null)[];
+type VjpRule<K extends OpName> = (
+  b: GraphBuilder,
+  node: Extract<AnyNode, { op: K }>,
+  g: Node,
+) => readonly (Node | null)[];
 
 const none = (): readonly null[] => [null];
 
@@ -96,7 +107,9 @@ export function pullback(
 /** Gradient of the scalar `output` with respect to each of `wrt`; zeros where it does not depend on one. */
 export function gradient(b: GraphBuilder, output: Node, wrt: readonly Node[]): Node[] {
   if (output.shape.length !== 0) throw new Error(`gradient takes a scalar, got shape [${output.shape}]`);
-  return pullback(b, [output], [b.constant(1)], wrt).map((g, i) => g ?? b.constant(0, (wrt[i] as Node).shape));
+  return pullback(b, [output], [b.constant(1)], wrt).map(
+    (g, i) => g ?? b.constant(0, (wrt[i] as Node).shape),
+  );
 }
 
 function dependents(order: readonly Node[], sources: readonly Node[]): Set<Node> {
@@ -118,12 +131,23 @@ function append(map: Map<Node, Node[]>, key: Node, value: Node): void {
 function accumulate(b: GraphBuilder, list: readonly Node[]): Node {
   const pads = list.map(narrow).filter((node) => node.op === "pad");
   const axis = pads[0]?.attributes.axis;
-  if (list.length > 1 && pads.length === list.length && axis !== undefined && pads.every((node) => node.attributes.axis === axis)) {
+  if (
+    list.length > 1 &&
+    pads.length === list.length &&
+    axis !== undefined &&
+    pads.every((node) => node.attributes.axis === axis)
+  ) {
     const sorted = [...pads].sort((p, q) => p.attributes.before - q.attributes.before);
     const parts: Node[] = [];
     let end = 0;
     const fill = (until: number): void => {
-      if (until > end) parts.push(b.constant(0, list[0]!.shape.map((length, i) => (i === axis ? until - end : length))));
+      if (until > end)
+        parts.push(
+          b.constant(
+            0,
+            list[0]!.shape.map((length, i) => (i === axis ? until - end : length)),
+          ),
+        );
     };
     const disjoint = sorted.every((node) => {
       const fits = node.attributes.before >= end;

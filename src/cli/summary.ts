@@ -56,7 +56,14 @@ function describeDecay(fit: DecayFit | null): string {
 }
 
 function describeEvents(events: EventsResult): string {
-  const { crossings, slidingEntries = 0, slidingExits = 0, maxSliding = 0, firstSliding, chattering } = events;
+  const {
+    crossings,
+    slidingEntries = 0,
+    slidingExits = 0,
+    maxSliding = 0,
+    firstSliding,
+    chattering,
+  } = events;
   const slides =
     events.slidingEntries === undefined
       ? `${chattering ?? 0} entries chattered`
@@ -85,7 +92,17 @@ function describeSmoothing(results: readonly SmoothingResult[]): string[] {
 function describeDescents(descents: readonly DescentResult[]): string[] {
   if (descents.length === 0) return [];
   const flips = descents.some((run) => run.flips !== null);
-  const head = ["η", "steps k", "t = kη", "loss", "‖θ − θₖ‖", "‖F − Fₖ‖", "|L − Lₖ|", ...(flips ? ["flips"] : []), ""];
+  const head = [
+    "η",
+    "steps k",
+    "t = kη",
+    "loss",
+    "‖θ − θₖ‖",
+    "‖F − Fₖ‖",
+    "|L − Lₖ|",
+    ...(flips ? ["flips"] : []),
+    "",
+  ];
   const rows = descents.map((run) => [
     formatNumber(run.learningRate, 6),
     String(run.steps),

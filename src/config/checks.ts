@@ -129,7 +129,12 @@ function checkBoundaries({ flow }: Sections): Finding[] {
   const { boundaries, smoothing } = flow;
   const { compareSmoothing } = flow;
   if (compareSmoothing.length > 0 && boundaries === "smooth") {
-    return [at("flow.compareSmoothing", "compares with the flow of the kinked network; choose another flow.boundaries than smooth.")];
+    return [
+      at(
+        "flow.compareSmoothing",
+        "compares with the flow of the kinked network; choose another flow.boundaries than smooth.",
+      ),
+    ];
   }
   if (compareSmoothing.length > 0 && flow.method === "odex") {
     return [at("flow.compareSmoothing", "is not for odex; set flow.method: dopri5 or dop853.")];
@@ -160,11 +165,17 @@ function checkEngine({ flow, engine }: Sections): Finding[] {
     findings.push(at("flow.rtol", message));
   }
   if (flow.boundaries === "exact" && engine.dtype === "float32") {
-    const message = "exact needs engine.dtype: float64, since float32 cannot tell on which side of a boundary a unit is; set that, or flow.boundaries: detect.";
+    const message =
+      "exact needs engine.dtype: float64, since float32 cannot tell on which side of a boundary a unit is; set that, or flow.boundaries: detect.";
     findings.push(at("flow.boundaries", message));
   }
   if (flow.method === "odex" && flow.boundaries === "exact") {
-    findings.push(at("flow.boundaries", "exact needs a method with steps of its own, not odex; set flow.method: dopri5 or dop853."));
+    findings.push(
+      at(
+        "flow.boundaries",
+        "exact needs a method with steps of its own, not odex; set flow.method: dopri5 or dop853.",
+      ),
+    );
   }
   if (flow.method === "odex" && engine.kind !== "reference") {
     const message = `odex calls the gradient synchronously and needs engine.kind: reference, got ${engine.kind}; set that, or flow.method: dop853.`;

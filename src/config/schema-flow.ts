@@ -82,7 +82,9 @@ export const descentSchema = z
 
 const layer = count
   .default(1)
-  .describe("Layer that the raster figure of activation pieces shows, counted from 1 over the hidden layers.");
+  .describe(
+    "Layer that the raster figure of activation pieces shows, counted from 1 over the hidden layers.",
+  );
 const points = count.default(200).describe("Number of recorded times besides t = 0.");
 
 export const recordSchema = z

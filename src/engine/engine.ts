@@ -29,8 +29,14 @@ export interface Engine {
 }
 
 /** @throws Error naming the graph and the input that is missing or has the wrong size. */
-export function checkInput(graph: Graph, name: string, size: number, value: Float64Array | undefined): Float64Array {
+export function checkInput(
+  graph: Graph,
+  name: string,
+  size: number,
+  value: Float64Array | undefined,
+): Float64Array {
   if (value === undefined) throw new Error(`graph ${graph.name}: input ${name} is missing`);
-  if (value.length !== size) throw new Error(`graph ${graph.name}: input ${name} takes ${size} numbers, got ${value.length}`);
+  if (value.length !== size)
+    throw new Error(`graph ${graph.name}: input ${name} takes ${size} numbers, got ${value.length}`);
   return value;
 }

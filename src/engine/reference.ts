@@ -1,9 +1,21 @@
 /** The reference engine: a plain float64 interpreter, one loop per operation. The oracle of every other engine. */
-import { type AnyNode, type Graph, type Node, narrow, type OpName, type Shape, sizeOf } from "../graph/index.js";
+import {
+  type AnyNode,
+  type Graph,
+  type Node,
+  narrow,
+  type OpName,
+  type Shape,
+  sizeOf,
+} from "../graph/index.js";
 import { checkInput, type Engine, type Program, type Tensors } from "./engine.js";
 
 /** Evaluates one node into `out`, given its operands' data. */
-type Kernel<K extends OpName> = (node: Extract<AnyNode, { op: K }>, operands: readonly Float64Array[], out: Float64Array) => void;
+type Kernel<K extends OpName> = (
+  node: Extract<AnyNode, { op: K }>,
+  operands: readonly Float64Array[],
+  out: Float64Array,
+) => void;
 
 const unary =
   <K extends OpName>(f: (x: number) => number): Kernel<K> =>
@@ -21,7 +33,8 @@ const binary =
     }
     const p = broadcastIndex(a.shape, node.shape);
     const q = broadcastIndex(b.shape, node.shape);
-    for (let i = 0; i < out.length; i++) out[i] = f(x![p[i] as number] as number, y![q[i] as number] as number);
+    for (let i = 0; i < out.length; i++)
+      out[i] = f(x![p[i] as number] as number, y![q[i] as number] as number);
   };
 
 const kernels: { readonly [K in OpName]: Kernel<K> } = {
@@ -56,7 +69,8 @@ const kernels: { readonly [K in OpName]: Kernel<K> } = {
         for (let k = 0; k < inner; k++) {
           const factor = x![baseA + i * rowA + k * colA] as number;
           const start = baseB + k * rowB;
-          for (let j = 0; j < n; j++) out[row + j] = (out[row + j] as number) + factor * (y![start + j * colB] as number);
+          for (let j = 0; j < n; j++)
+            out[row + j] = (out[row + j] as number) + factor * (y![start + j * colB] as number);
         }
       }
     }
@@ -125,7 +139,8 @@ const kernels: { readonly [K in OpName]: Kernel<K> } = {
       const index = Math.min(Math.max(m![i] as number, 0), values.length - 1);
       const k = Math.floor(index);
       const f = index - k;
-      out[i] = f === 0 ? (values[k] as number) : (1 - f) * (values[k] as number) + f * (values[k + 1] as number);
+      out[i] =
+        f === 0 ? (values[k] as number) : (1 - f) * (values[k] as number) + f * (values[k + 1] as number);
     }
   },
 };
@@ -185,7 +200,8 @@ export function compileReference(graph: Graph, bound: Tensors = {}): ReferencePr
 
 function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length).fill(1);
-  for (let i = shape.length - 2; i >= 0; i--) strides[i] = (strides[i + 1] as number) * (shape[i + 1] as number);
+  for (let i = shape.length - 2; i >= 0; i--)
+    strides[i] = (strides[i + 1] as number) * (shape[i + 1] as number);
   return strides;
 }
 
@@ -211,7 +227,8 @@ function walk(shape: Shape, strides: readonly number[]): Int32Array {
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     const length = shape[axis] as number;
     const stride = strides[axis] as number;
-    for (let i = span; i < span * length; i++) index[i] = (index[i % span] as number) + Math.floor(i / span) * stride;
+    for (let i = span; i < span * length; i++)
+      index[i] = (index[i % span] as number) + Math.floor(i / span) * stride;
     span *= length;
   }
   indexCache.set(key, index);
@@ -219,5 +236,9 @@ function walk(shape: Shape, strides: readonly number[]): Int32Array {
 }
 
 function around(shape: Shape, axis: number): { outer: number; length: number; inner: number } {
-  return { outer: sizeOf(shape.slice(0, axis)), length: shape[axis] as number, inner: sizeOf(shape.slice(axis + 1)) };
+  return {
+    outer: sizeOf(shape.slice(0, axis)),
+    length: shape[axis] as number,
+    inner: sizeOf(shape.slice(axis + 1)),
+  };
 }

@@ -29,9 +29,11 @@ export function chooseTreatment(loaded: LoadedConfig, family: Family): Choice {
     const note = `The activation ${loaded.config.model.activation.kind} has no kinks: there are no boundaries to treat.`;
     return { treatment: "off", notes: asked === "exact" || asked === "detect" ? [note] : [] };
   }
-  const unwatched = "Piece boundaries were not watched: the tolerance promises nothing where the flow meets a kink.";
+  const unwatched =
+    "Piece boundaries were not watched: the tolerance promises nothing where the flow meets a kink.";
   if (asked === "off") return { treatment: "off", notes: [unwatched] };
-  const detected = "Piece boundaries were watched but not treated (detect): the tolerance promises nothing where the flow meets a kink.";
+  const detected =
+    "Piece boundaries were watched but not treated (detect): the tolerance promises nothing where the flow meets a kink.";
   if (asked === "detect") return { treatment: "detect", notes: [detected] };
   const entries = family.entries.toLocaleString("en");
   if (asked === "exact") {
@@ -45,11 +47,21 @@ export function chooseTreatment(loaded: LoadedConfig, family: Family): Choice {
     }
     return { treatment: "exact", notes: [] };
   }
-  if (flow.method === "odex") return { treatment: "off", notes: [`odex has no steps to watch. ${unwatched}`] };
-  if (engine.dtype === "float32") return { treatment: "detect", notes: [`exact needs float64, the engine computes in float32. ${detected}`] };
+  if (flow.method === "odex")
+    return { treatment: "off", notes: [`odex has no steps to watch. ${unwatched}`] };
+  if (engine.dtype === "float32")
+    return {
+      treatment: "detect",
+      notes: [`exact needs float64, the engine computes in float32. ${detected}`],
+    };
   if (family.entries > AUTO_EXACT_ENTRIES) {
     const limit = AUTO_EXACT_ENTRIES.toLocaleString("en");
-    return { treatment: "detect", notes: [`${entries} pre-activation entries are more than the ${limit} up to which auto is exact. ${detected}`] };
+    return {
+      treatment: "detect",
+      notes: [
+        `${entries} pre-activation entries are more than the ${limit} up to which auto is exact. ${detected}`,
+      ],
+    };
   }
   return { treatment: "exact", notes: [] };
 }

@@ -1,12 +1,19 @@
 /** From a config to a problem that can be integrated: data, network, initial parameters, engine. */
 import { relative, resolve } from "node:path";
-import type { Config, TeacherConfig } from "../config/schema.js";
 import { type LoadedConfig, problemAt } from "../config/load.js";
+import type { Config, TeacherConfig } from "../config/schema.js";
 import { type Dataset, type DatasetShape, loadDataset } from "../data/dataset.js";
 import { readNpy } from "../data/npy.js";
 import { createEngine, type Engine } from "../engine/index.js";
 import { createProblem, type Problem } from "../flow/index.js";
-import { createFamily, initialise, layoutOf, lossFactor, type NetworkSpec, normalisedAdjacency } from "../model/index.js";
+import {
+  createFamily,
+  initialise,
+  layoutOf,
+  lossFactor,
+  type NetworkSpec,
+  normalisedAdjacency,
+} from "../model/index.js";
 import { createRandom, type Random } from "../random.js";
 import { activationOf } from "./boundaries.js";
 
@@ -25,7 +32,8 @@ export async function prepare(loaded: LoadedConfig, engine: Engine): Promise<Pre
   const dataset = await loadDataset(config.dataset, {
     baseDir,
     random: random.split("data"),
-    teacher: (network, inputs, shape) => teach(network as TeacherConfig, inputs, shape, engine, random.split("teacher"), loaded),
+    teacher: (network, inputs, shape) =>
+      teach(network as TeacherConfig, inputs, shape, engine, random.split("teacher"), loaded),
   });
   const spec: NetworkSpec = {
     kind: config.model.kind,
@@ -47,7 +55,13 @@ export async function prepare(loaded: LoadedConfig, engine: Engine): Promise<Pre
     }
     data["adjacency"] = normalisedAdjacency(dataset.inputs, dataset.samples, neighbours);
   }
-  const theta0 = await initialParameters(spec, config.model.init, random.split("init"), loaded, "model.init.path");
+  const theta0 = await initialParameters(
+    spec,
+    config.model.init,
+    random.split("init"),
+    loaded,
+    "model.init.path",
+  );
   const factor = lossFactor(config.loss.reduction, dataset.samples, dataset.outputDimension);
   const family = createFamily({ spec, samples: dataset.samples, factor });
   return { problem: await createProblem(engine, family, data), dataset, theta0, data };
@@ -75,7 +89,8 @@ async function initialParameters(
     );
   }
   const bad = data.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) throw problemAt(loaded, path, `${shown} holds ${data[bad]} at index ${bad}; parameters must be finite.`);
+  if (bad >= 0)
+    throw problemAt(loaded, path, `${shown} holds ${data[bad]} at index ${bad}; parameters must be finite.`);
   return data;
 }
 

@@ -14,8 +14,8 @@ import {
   createObserver,
   type Descent,
   type FlowCounts,
-  type FlowOutcome,
   type FlowOptions,
+  type FlowOutcome,
   fitDecay,
   integrateExactly,
   integrateFlow,
@@ -171,12 +171,28 @@ async function integrate(
   record: RecordWriter,
   { signal, onProgress }: RunOptions,
 ): Promise<Integrated> {
-  const { tEnd, lossFactor, maxGradientEvaluations, maxSteps, boundaries: _, smoothing: __, compareSmoothing: halfWidths, ...solver } = config.flow;
+  const {
+    tEnd,
+    lossFactor,
+    maxGradientEvaluations,
+    maxSteps,
+    boundaries: _,
+    smoothing: __,
+    compareSmoothing: halfWidths,
+    ...solver
+  } = config.flow;
   const { problem, theta0, data } = prepared;
   const times = recordTimes(config.record, tEnd);
   const compareNear = times ?? (recordTimes({ at: "log", points: 200, layer: 1 }, tEnd) as number[]);
   const descents = config.descent.learningRates.map((learningRate) =>
-    createDescent({ problem, theta0, learningRate, times: compareNear, tEnd, countFlips: config.descent.countFlips }),
+    createDescent({
+      problem,
+      theta0,
+      learningRate,
+      times: compareNear,
+      tEnd,
+      countFlips: config.descent.countFlips,
+    }),
   );
   const observer = createObserver({
     problem,
@@ -201,7 +217,8 @@ async function integrate(
   let lossReached = false;
   const onSegment = async (segment: Segment, counts: FlowCounts): Promise<"stop" | undefined> => {
     await observer.follow(segment, counts);
-    for (const descent of descents) await descent.follow(segment, (row) => record.descent.append({ ...row }), signal);
+    for (const descent of descents)
+      await descent.follow(segment, (row) => record.descent.append({ ...row }), signal);
     onProgress?.({
       fraction: segment.t1 / tEnd,
       t: segment.t1,
@@ -273,18 +290,25 @@ async function integrate(
         )
       : [];
   if (solver.method === "odex" && config.record.at === "steps") {
-    notes.push("odex reports at given times only: recorded at 200 logarithmically spaced times instead of every step.");
+    notes.push(
+      "odex reports at given times only: recorded at 200 logarithmically spaced times instead of every step.",
+    );
   }
   if (problem.engine.dtype === "float32") {
     notes.push("Gradients were computed in float32; the state, the error control and the norms are float64.");
   }
   notes.push(...boundaryNotes(events));
   for (const { divergedAtStep, learningRate } of descents) {
-    if (divergedAtStep !== null) notes.push(`Gradient descent with learning rate ${learningRate} diverged at step ${divergedAtStep}.`);
+    if (divergedAtStep !== null)
+      notes.push(`Gradient descent with learning rate ${learningRate} diverged at step ${divergedAtStep}.`);
   }
   return {
     outcome: lossReached
-      ? { ...outcome, status: "lossReached" as FlowOutcome["status"], message: `The loss fell by the factor ${lossFactor} at t = ${outcome.t}.` }
+      ? {
+          ...outcome,
+          status: "lossReached" as FlowOutcome["status"],
+          message: `The loss fell by the factor ${lossFactor} at t = ${outcome.t}.`,
+        }
       : outcome,
     observations: observer.observations,
     descents,
@@ -302,7 +326,8 @@ function boundaryNotes(events: EventsResult | null): string[] {
       `At ${events.ambiguous} instants an entry stood on a repelling boundary, where the flow is not unique; it kept the side it was on.`,
     );
   }
-  if (events?.unsettled) notes.push(`${events.unsettled} decisions at events did not settle; do not trust the flow after them.`);
+  if (events?.unsettled)
+    notes.push(`${events.unsettled} decisions at events did not settle; do not trust the flow after them.`);
   if (events?.chattering) {
     notes.push(
       `${events.chattering} entries chattered from t = ${events.firstChatter} on, the trace of sliding; only flow.boundaries: exact follows it.`,

@@ -32,8 +32,17 @@ export async function compareSmoothing(
     const { spec, samples, factor } = problem.family;
     const activation = smoothActivation(spec.activation, halfWidth);
     if (activation === null) continue; // refused by checkSmoothing before the run
-    const smoothed = await createProblem(engine, createFamily({ spec: { ...spec, activation }, samples, factor }), data);
-    const outcome = await integrateFlow({ ...options, problem: smoothed, theta0, onSegment: async () => undefined });
+    const smoothed = await createProblem(
+      engine,
+      createFamily({ spec: { ...spec, activation }, samples, factor }),
+      data,
+    );
+    const outcome = await integrateFlow({
+      ...options,
+      problem: smoothed,
+      theta0,
+      onSegment: async () => undefined,
+    });
     const arrived = outcome.t === options.tEnd;
     results.push({
       halfWidth,

@@ -5,7 +5,8 @@ import type { RecordConfig } from "../config/schema.js";
 export function recordTimes(record: RecordConfig, tEnd: number): number[] | null {
   if (record.at === "steps") return null;
   const { points } = record;
-  if (record.at === "linear") return Array.from({ length: points }, (_, i) => (i === points - 1 ? tEnd : ((i + 1) * tEnd) / points));
+  if (record.at === "linear")
+    return Array.from({ length: points }, (_, i) => (i === points - 1 ? tEnd : ((i + 1) * tEnd) / points));
   const from = record.from ?? tEnd / 10_000;
   if (points === 1) return [tEnd];
   const ratio = Math.log(tEnd / from) / (points - 1);

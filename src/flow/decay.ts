@@ -14,14 +14,19 @@ export interface DecayFit {
  * Least squares of ln‖r‖² against t over the recorded times in the window, each weighted with the time it stands for
  * (trapezoid), so that logarithmic recording does not favour early times. Null with fewer than three usable times.
  */
-export function fitDecay(observations: readonly Observation[], factor: number, window: readonly [number, number]): DecayFit | null {
+export function fitDecay(
+  observations: readonly Observation[],
+  factor: number,
+  window: readonly [number, number],
+): DecayFit | null {
   const points = observations
     .filter(({ t, loss }) => t >= window[0] && t <= window[1] && loss > 0)
     .map(({ t, loss, lambdaEff }) => ({ t, y: Math.log(loss / factor), rate: 4 * factor * lambdaEff }));
   if (points.length < 3) return null;
   const weights = points.map(({ t }, i) => ((points[i + 1]?.t ?? t) - (points[i - 1]?.t ?? t)) / 2);
   const mean = (value: (point: (typeof points)[number]) => number): number =>
-    points.reduce((sum, point, i) => sum + (weights[i] as number) * value(point), 0) / weights.reduce((p, q) => p + q, 0);
+    points.reduce((sum, point, i) => sum + (weights[i] as number) * value(point), 0) /
+    weights.reduce((p, q) => p + q, 0);
   const meanT = mean(({ t }) => t);
   const meanY = mean(({ y }) => y);
   const varianceT = mean(({ t }) => (t - meanT) ** 2);

@@ -31,7 +31,11 @@ export interface Descent {
   /** Times kη at which this descent is compared. */
   readonly times: readonly number[];
   /** Runs descent to the segment's end, comparing on the way. */
-  follow(segment: Segment, onComparison: (comparison: Comparison) => void, signal?: AbortSignal): Promise<void>;
+  follow(
+    segment: Segment,
+    onComparison: (comparison: Comparison) => void,
+    signal?: AbortSignal,
+  ): Promise<void>;
 }
 
 /** k with kη ≤ t, forgiving rounding. */
@@ -99,7 +103,8 @@ export function createDescent(options: {
         if (loss === null && !(await evaluate())) return;
         while (step < target) {
           if (signal?.aborted) return;
-          for (let i = 0; i < theta.length; i++) theta[i] = (theta[i] as number) - learningRate * (gradient[i] as number);
+          for (let i = 0; i < theta.length; i++)
+            theta[i] = (theta[i] as number) - learningRate * (gradient[i] as number);
           step++;
           if (!(await evaluate())) return;
         }
@@ -124,7 +129,9 @@ export function createDescent(options: {
 }
 
 /** Counts changes of activation pieces between successive looks; null where the activation has no kinks. */
-function createFlipCounter(problem: Problem): { readonly flips: number; look(theta: Float64Array): Promise<void> } | null {
+function createFlipCounter(
+  problem: Problem,
+): { readonly flips: number; look(theta: Float64Array): Promise<void> } | null {
   const kinks = kinksOf(problem.family);
   if (kinks === null) return null;
   let program: Awaited<ReturnType<Problem["compile"]>> | null = null;

@@ -48,7 +48,11 @@ export function createObserver(options: {
   let energy = 0;
   let next = 0;
   let initialLoss = 0;
-  let last: { segment: Pick<Segment, "measure" | "t1" | "h">; theta: Float64Array; counts: FlowCounts } | null = null;
+  let last: {
+    segment: Pick<Segment, "measure" | "t1" | "h">;
+    theta: Float64Array;
+    counts: FlowCounts;
+  } | null = null;
 
   const observe = async (
     t: number,
@@ -91,7 +95,11 @@ export function createObserver(options: {
         await observe(t, theta, energy + segment.energy(t), segment.measure, segment.h, counts);
       }
       energy += segment.energy(segment.t1);
-      last = { segment: { measure: segment.measure, t1: segment.t1, h: segment.h }, theta: segment.theta1, counts };
+      last = {
+        segment: { measure: segment.measure, t1: segment.t1, h: segment.h },
+        theta: segment.theta1,
+        counts,
+      };
     },
     async finish() {
       const latest = observations[observations.length - 1] as Observation;

@@ -1,5 +1,13 @@
 /** Gradient flow with nothing watched: θ' = −∇L(θ) handed to a solver as it stands. */
-import { createStepper, type IntegrationLimits, integrate, type MethodName, type Outcome, solveOdex, float64Space } from "../ode/index.js";
+import {
+  createStepper,
+  float64Space,
+  type IntegrationLimits,
+  integrate,
+  type MethodName,
+  type Outcome,
+  solveOdex,
+} from "../ode/index.js";
 import type { Problem } from "./problem.js";
 
 /** A stretch of the flow, handed to observers in order; valid during the call. */
@@ -81,7 +89,11 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
         energy: (until) => step.quadrature((k) => space.dot(k, k), until === step.t1 ? undefined : until),
         measure,
       };
-      return onSegment(segment, { gradients: stepper.evaluations, accepted: stepper.accepted, rejected: stepper.rejected });
+      return onSegment(segment, {
+        gradients: stepper.evaluations,
+        accepted: stepper.accepted,
+        rejected: stepper.rejected,
+      });
     },
   });
   return { ...outcome, theta: stepper.y.slice() };
@@ -120,7 +132,11 @@ export async function integrateFlowByOdex(
   const measure = measureGradient(problem);
   let t0 = 0;
   let energy0 = 0;
-  const counts = { gradients: solution.evaluations, accepted: solution.accepted, rejected: solution.rejected };
+  const counts = {
+    gradients: solution.evaluations,
+    accepted: solution.accepted,
+    rejected: solution.rejected,
+  };
   for (const [i, t1] of solution.times.entries()) {
     const state = solution.states[i] as Float64Array;
     const theta1 = state.subarray(0, size);

@@ -16,19 +16,39 @@ export class GraphBuilder {
   input(name: string, shape: Shape): Node<"input"> {
     const known = this.#byKey.get(`input:${name}`) as Node<"input"> | undefined;
     if (known !== undefined) {
-      if (!sameShape(known.shape, shape)) throw new Error(`input ${name} is both [${known.shape}] and [${shape}]`);
+      if (!sameShape(known.shape, shape))
+        throw new Error(`input ${name} is both [${known.shape}] and [${shape}]`);
       return known;
     }
-    return this.#register(`input:${name}`, { id: this.#count, op: "input", operands: [], attributes: { name }, shape });
+    return this.#register(`input:${name}`, {
+      id: this.#count,
+      op: "input",
+      operands: [],
+      attributes: { name },
+      shape,
+    });
   }
 
   /** A tensor known now; `value` is not copied. A number becomes a scalar. */
   constant(value: number | Float64Array, shape: Shape = []): Node<"constant"> {
     const data = typeof value === "number" ? new Float64Array(sizeOf(shape)).fill(value) : value;
-    if (data.length !== sizeOf(shape)) throw new Error(`constant of ${data.length} entries does not fill [${shape}]`);
-    const key = typeof value === "number" ? `constant:${Object.is(value, -0) ? "-0" : value}:${shape}` : `constant#${this.#count}`;
+    if (data.length !== sizeOf(shape))
+      throw new Error(`constant of ${data.length} entries does not fill [${shape}]`);
+    const key =
+      typeof value === "number"
+        ? `constant:${Object.is(value, -0) ? "-0" : value}:${shape}`
+        : `constant#${this.#count}`;
     const known = this.#byKey.get(key) as Node<"constant"> | undefined;
-    return known ?? this.#register(key, { id: this.#count, op: "constant", operands: [], attributes: { value: data }, shape });
+    return (
+      known ??
+      this.#register(key, {
+        id: this.#count,
+        op: "constant",
+        operands: [],
+        attributes: { value: data },
+        shape,
+      })
+    );
   }
 
   add = (a: Node, b: Node): Node => this.#derive("add", [a, b], {});
@@ -53,7 +73,8 @@ export class GraphBuilder {
     });
   }
 
-  transpose = (a: Node, permutation: readonly number[]): Node => this.#derive("transpose", [a], { permutation });
+  transpose = (a: Node, permutation: readonly number[]): Node =>
+    this.#derive("transpose", [a], { permutation });
 
   reshape(a: Node, shape: Shape): Node {
     return sameShape(a.shape, shape) ? a : this.#derive("reshape", [a], { shape });
@@ -87,7 +108,9 @@ export class GraphBuilder {
 
   lookup(pieces: Node, values: readonly number[]): Node {
     const first = values[0] as number;
-    return values.every((value) => value === first) ? this.constant(first) : this.#derive("lookup", [pieces], { values });
+    return values.every((value) => value === first)
+      ? this.constant(first)
+      : this.#derive("lookup", [pieces], { values });
   }
 
   /** Sums `a` down to `shape`: the adjoint of broadcasting `shape` to `a.shape`. */
@@ -95,7 +118,9 @@ export class GraphBuilder {
     if (sameShape(a.shape, shape)) return a;
     broadcastShapes(a.shape, shape);
     const extra = a.shape.length - shape.length;
-    const axes = a.shape.flatMap((length, i) => (i < extra || (shape[i - extra] === 1 && length !== 1) ? [i] : []));
+    const axes = a.shape.flatMap((length, i) =>
+      i < extra || (shape[i - extra] === 1 && length !== 1) ? [i] : [],
+    );
     return this.reshape(this.sum(a, axes), shape);
   }
 

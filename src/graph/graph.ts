@@ -58,17 +58,20 @@ export function verifyGraph(graph: Graph): void {
     seen.add(node);
     const known = narrow(node);
     if (known.op === "input") {
-      if (names.has(known.attributes.name)) throw new Error(`${subject}: two inputs are named ${known.attributes.name}`);
+      if (names.has(known.attributes.name))
+        throw new Error(`${subject}: two inputs are named ${known.attributes.name}`);
       names.add(known.attributes.name);
     } else if (known.op === "constant") {
-      if (known.attributes.value.length !== sizeOf(known.shape)) throw new Error(`${subject}: data does not fill its shape`);
+      if (known.attributes.value.length !== sizeOf(known.shape))
+        throw new Error(`${subject}: data does not fill its shape`);
     } else {
       const rule = shapeRules[known.op] as (shapes: readonly Shape[], attributes: unknown) => Shape;
       const shape = rule(
         node.operands.map((operand) => operand.shape),
         node.attributes,
       );
-      if (!sameShape(shape, node.shape)) throw new Error(`${subject} says [${node.shape}], its rule says [${shape}]`);
+      if (!sameShape(shape, node.shape))
+        throw new Error(`${subject} says [${node.shape}], its rule says [${shape}]`);
     }
   }
   for (const [name, node] of Object.entries(graph.outputs)) {
@@ -78,7 +81,9 @@ export function verifyGraph(graph: Graph): void {
 
 /** The graph as text, one node a line: `%7 = matmul(%3, %5ᵀ) : [50, 20]`. */
 export function printGraph(graph: Graph): string {
-  const lines = graph.nodes.map((node) => `  %${node.id} = ${describeNode(node)} : [${node.shape.join(", ")}]`);
+  const lines = graph.nodes.map(
+    (node) => `  %${node.id} = ${describeNode(node)} : [${node.shape.join(", ")}]`,
+  );
   const outputs = Object.entries(graph.outputs).map(([name, node]) => `${name} = %${node.id}`);
   return `graph ${graph.name} {\n${lines.join("\n")}\n  return ${outputs.join(", ")}\n}`;
 }
@@ -102,5 +107,7 @@ function describeNode(node: Node): string {
 
 function describeAttributes(op: OpName, attributes: object): string[] {
   if (op === "reshape" || op === "broadcast") return [];
-  return Object.entries(attributes).map(([name, value]) => `${name}=${Array.isArray(value) ? `[${value}]` : String(value)}`);
+  return Object.entries(attributes).map(
+    ([name, value]) => `${name}=${Array.isArray(value) ? `[${value}]` : String(value)}`,
+  );
 }

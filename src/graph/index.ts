@@ -1,3 +1,11 @@
 export { GraphBuilder, narrow } from "./builder.js";
 export { createGraph, type Graph, printGraph, topologicalOrder, verifyGraph } from "./graph.js";
-export { type AnyNode, type Node, type OpAttributes, type OpName, type Shape, sameShape, sizeOf } from "./node.js";
+export {
+  type AnyNode,
+  type Node,
+  type OpAttributes,
+  type OpName,
+  type Shape,
+  sameShape,
+  sizeOf,
+} from "./node.js";

@@ -51,19 +51,25 @@ export const shapeRules: { readonly [K in Exclude<OpName, "input" | "constant">]
     const [rows, inner] = transposeA ? [q, p] : [p, q];
     const [innerB, columns] = transposeB ? [s, r] : [r, s];
     if (inner !== innerB) {
-      throw new Error(`matmul of [${a}]${transposeA ? "ᵀ" : ""} and [${b}]${transposeB ? "ᵀ" : ""}: ${inner} against ${innerB}`);
+      throw new Error(
+        `matmul of [${a}]${transposeA ? "ᵀ" : ""} and [${b}]${transposeB ? "ᵀ" : ""}: ${inner} against ${innerB}`,
+      );
     }
     return [...broadcastShapes(a.slice(0, -2), b.slice(0, -2)), rows, columns];
   },
   transpose: ([a], { permutation }) => {
     const shape = a as Shape;
-    if (permutation.length !== shape.length || [...permutation].sort((p, q) => p - q).some((p, i) => p !== i)) {
+    if (
+      permutation.length !== shape.length ||
+      [...permutation].sort((p, q) => p - q).some((p, i) => p !== i)
+    ) {
       throw new Error(`transpose of [${shape}]: [${permutation}] is not a permutation of its axes`);
     }
     return permutation.map((axis) => shape[axis] as number);
   },
   reshape: ([a], { shape }) => {
-    if (sizeOf(a as Shape) !== sizeOf(shape)) throw new Error(`reshape of [${a}] to [${shape}] changes the size`);
+    if (sizeOf(a as Shape) !== sizeOf(shape))
+      throw new Error(`reshape of [${a}] to [${shape}] changes the size`);
     return shape;
   },
   broadcast: ([a], { shape }) => {
@@ -84,7 +90,8 @@ export const shapeRules: { readonly [K in Exclude<OpName, "input" | "constant">]
     }
     return replaceAxis(a as Shape, axis, end - start);
   },
-  pad: ([a], { axis, before, after }) => replaceAxis(a as Shape, axis, before + axisOf(a as Shape, axis) + after),
+  pad: ([a], { axis, before, after }) =>
+    replaceAxis(a as Shape, axis, before + axisOf(a as Shape, axis) + after),
   concat: (shapes, { axis }) => {
     const first = shapes[0] as Shape;
     let total = 0;

@@ -41,7 +41,8 @@ export function solveBoxQp(
   // Exact solve on the free variables; a variable that would leave its box, or whose multiplier has the wrong sign, changes role.
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const free: number[] = [];
-    for (let i = 0; i < n; i++) if ((x[i] as number) > (lower[i] as number) && (x[i] as number) < (upper[i] as number)) free.push(i);
+    for (let i = 0; i < n; i++)
+      if ((x[i] as number) > (lower[i] as number) && (x[i] as number) < (upper[i] as number)) free.push(i);
     if (free.length > 0) {
       const block = new Float64Array(free.length ** 2);
       const rhs = new Float64Array(free.length);
@@ -55,7 +56,8 @@ export function solveBoxQp(
       let fraction = 1;
       free.forEach((i, a) => {
         const step = rhs[a] as number;
-        const room = step > 0 ? (upper[i] as number) - (x[i] as number) : (lower[i] as number) - (x[i] as number);
+        const room =
+          step > 0 ? (upper[i] as number) - (x[i] as number) : (lower[i] as number) - (x[i] as number);
         if (step !== 0 && step / room > 1) fraction = Math.min(fraction, room / step);
       });
       free.forEach((i, a) => {
@@ -71,7 +73,9 @@ export function solveBoxQp(
     const wrong = q.findIndex((_, i) => {
       if (lower[i] === upper[i]) return false;
       const gradient = slope(i);
-      return (x[i] === lower[i] && gradient < -1e-12 * scale) || (x[i] === upper[i] && gradient > 1e-12 * scale);
+      return (
+        (x[i] === lower[i] && gradient < -1e-12 * scale) || (x[i] === upper[i] && gradient > 1e-12 * scale)
+      );
     });
     if (wrong < 0) return { x, converged: true };
     sweep();

@@ -23,7 +23,10 @@ export interface PieceTable {
 
 /** The pieces of a fixed activation; null for smooth ones. PReLU's table is that of its initial slope. */
 export function pieceTable(spec: ActivationSpec): PieceTable | null {
-  const kinked = (breakpoints: number[], ...coefficients: number[][]): PieceTable => ({ breakpoints, coefficients });
+  const kinked = (breakpoints: number[], ...coefficients: number[][]): PieceTable => ({
+    breakpoints,
+    coefficients,
+  });
   switch (spec.kind) {
     case "identity":
     case "tanh":

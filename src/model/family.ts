@@ -7,7 +7,7 @@
  */
 import { gradient, hessianProduct, pullback, pushforward } from "../autodiff/index.js";
 import { createGraph, type Graph, GraphBuilder, type Node, sizeOf } from "../graph/index.js";
-import { pieceTable, type PieceTable } from "./activation.js";
+import { type PieceTable, pieceTable } from "./activation.js";
 import { squaredLoss } from "./loss.js";
 import { type Forward, forward, type Layout, layoutOf, type NetworkSpec } from "./network.js";
 
@@ -91,9 +91,14 @@ export function createFamily(options: FamilyOptions): Family {
     );
     return forward(b, spec, theta, x, parts, adjacency);
   };
-  const flat = (nodes: readonly Node[]): Node => b.concat(nodes.map((node) => b.reshape(node, [sizeOf(node.shape)])), 0);
+  const flat = (nodes: readonly Node[]): Node =>
+    b.concat(
+      nodes.map((node) => b.reshape(node, [sizeOf(node.shape)])),
+      0,
+    );
   const lossOf = (run: Forward): Node => squaredLoss(b, run.output, y, factor);
-  const orZero = (node: Node | null | undefined, shape: readonly number[]): Node => node ?? b.constant(0, shape);
+  const orZero = (node: Node | null | undefined, shape: readonly number[]): Node =>
+    node ?? b.constant(0, shape);
 
   return {
     ...options,
@@ -104,10 +109,14 @@ export function createFamily(options: FamilyOptions): Family {
     predict: () => createGraph("predict", { output: pass("free").output }),
     lossGradient: (pieces) => {
       const loss = lossOf(pass(pieces));
-      return createGraph(`loss-gradient-${pieces}`, { loss, gradient: gradient(b, loss, [theta])[0] as Node });
+      return createGraph(`loss-gradient-${pieces}`, {
+        loss,
+        gradient: gradient(b, loss, [theta])[0] as Node,
+      });
     },
     loss: () => createGraph("loss", { loss: lossOf(pass("free")) }),
-    preactivations: (pieces) => createGraph(`preactivations-${pieces}`, { z: flat(pass(pieces).preactivations) }),
+    preactivations: (pieces) =>
+      createGraph(`preactivations-${pieces}`, { z: flat(pass(pieces).preactivations) }),
     lockedField: () => {
       const run = pass("locked");
       const loss = lossOf(run);
@@ -122,7 +131,9 @@ export function createFamily(options: FamilyOptions): Family {
     normalVelocity: () => {
       const { preactivations } = pass("locked");
       const tangents = pushforward(b, preactivations, [theta], [velocity]);
-      return createGraph("normal-velocity", { zDot: flat(tangents.map((t, l) => orZero(t, preactivations[l]!.shape))) });
+      return createGraph("normal-velocity", {
+        zDot: flat(tangents.map((t, l) => orZero(t, preactivations[l]!.shape))),
+      });
     },
     jacobianProduct: (pieces) => {
       const { output } = pass(pieces);
@@ -136,12 +147,20 @@ export function createFamily(options: FamilyOptions): Family {
       return createGraph(`jacobian-transpose-product-${pieces}`, { product: orZero(product, theta.shape) });
     },
     hessianProduct: (pieces) =>
-      createGraph(`hessian-product-${pieces}`, { product: hessianProduct(b, lossOf(pass(pieces)), theta, velocity) }),
+      createGraph(`hessian-product-${pieces}`, {
+        product: hessianProduct(b, lossOf(pass(pieces)), theta, velocity),
+      }),
     entryRows: (capacity) => entryRowsGraph(spec, layout, samples, blocks, capacity),
   };
 }
 
-function entryRowsGraph(spec: NetworkSpec, layout: Layout, samples: number, blocks: readonly EntryBlock[], s: number): Graph {
+function entryRowsGraph(
+  spec: NetworkSpec,
+  layout: Layout,
+  samples: number,
+  blocks: readonly EntryBlock[],
+  s: number,
+): Graph {
   const b = new GraphBuilder();
   const coupled = spec.kind === "gcn";
   const n = coupled ? samples : 1;
@@ -162,7 +181,14 @@ function entryRowsGraph(spec: NetworkSpec, layout: Layout, samples: number, bloc
     };
   });
   const pieces = cut.map((take) => take(given, coupled ? [] : [s]));
-  const { preactivations } = forward(b, spec, tiled, x, pieces, coupled ? b.input("adjacency", [n, n]) : null);
+  const { preactivations } = forward(
+    b,
+    spec,
+    tiled,
+    x,
+    pieces,
+    coupled ? b.input("adjacency", [n, n]) : null,
+  );
   const cotangents = cut.map((take) => take(seeds, [s]));
   const [pulled] = pullback(b, preactivations, cotangents, [tiled]);
   const rows = pulled ?? b.constant(0, [s, layout.size]);

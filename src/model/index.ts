@@ -2,6 +2,6 @@ export { type ActivationSpec, type PieceTable, pieceTable } from "./activation.j
 export { createFamily, type EntryBlock, type Family, type FamilyOptions, type Pieces } from "./family.js";
 export { type InitSpec, initialise } from "./initialise.js";
 export { lossFactor, type Reduction } from "./loss.js";
-export { type Layer, type Layout, layoutOf, type NetworkSpec } from "./network.js";
 export { normalisedAdjacency } from "./neighbours.js";
+export { type Layer, type Layout, layoutOf, type NetworkSpec } from "./network.js";
 export { smoothActivation } from "./smoothing.js";

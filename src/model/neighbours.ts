@@ -27,5 +27,7 @@ export function normalisedAdjacency(inputs: Float64Array, samples: number, neigh
     for (let j = 0; j < samples; j++) degree += adjacency[i * samples + j] as number;
     return 1 / Math.sqrt(degree);
   });
-  return adjacency.map((a, e) => a * (scale[Math.floor(e / samples)] as number) * (scale[e % samples] as number));
+  return adjacency.map(
+    (a, e) => a * (scale[Math.floor(e / samples)] as number) * (scale[e % samples] as number),
+  );
 }

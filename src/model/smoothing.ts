@@ -1,5 +1,5 @@
 /** Kinks replaced by polynomial blends: an approximation of the network, again piecewise polynomial, with a continuous σ'. */
-import { type ActivationSpec, pieceTable, type PieceTable } from "./activation.js";
+import { type ActivationSpec, type PieceTable, pieceTable } from "./activation.js";
 
 /**
  * Replaces σ on [b − ε, b + ε] around every breakpoint by the cubic that matches values and slopes at both ends (for leaky
@@ -25,7 +25,11 @@ function overlaps({ breakpoints }: PieceTable, halfWidth: number): boolean {
 }
 
 const value = (p: readonly number[], z: number): number => p.reduceRight((sum, c) => sum * z + c, 0);
-const slope = (p: readonly number[], z: number): number => value(p.slice(1).map((c, k) => (k + 1) * c), z);
+const slope = (p: readonly number[], z: number): number =>
+  value(
+    p.slice(1).map((c, k) => (k + 1) * c),
+    z,
+  );
 
 /** Hermite cubic on [b − ε, b + ε], expanded in powers of z. */
 function blend(below: readonly number[], above: readonly number[], b: number, e: number): number[] {

@@ -34,7 +34,16 @@ export const DESCENT_COLUMNS = [
  * activated layers; sample, unit and breakpoint from 0; side where a crossing or leaving entry goes to, or an entering one comes
  * from; sliding, the number of entries that slide after this instant.
  */
-export const EVENT_COLUMNS = ["t", "kind", "layer", "sample", "unit", "breakpoint", "side", "sliding"] as const;
+export const EVENT_COLUMNS = [
+  "t",
+  "kind",
+  "layer",
+  "sample",
+  "unit",
+  "breakpoint",
+  "side",
+  "sliding",
+] as const;
 
 export type SeriesColumn = (typeof SERIES_COLUMNS)[number];
 export type DescentColumn = (typeof DESCENT_COLUMNS)[number];

@@ -5,9 +5,11 @@ import type { Graph } from "../../src/graph/index.js";
 import { allCases, randomVector } from "../support/networks.js";
 
 const norm = (v: Float64Array): number => Math.hypot(...v);
-const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, x, i) => sum + x * (b[i] as number), 0);
+const dot = (a: Float64Array, b: Float64Array): number =>
+  a.reduce((sum, x, i) => sum + x * (b[i] as number), 0);
 const difference = (a: Float64Array, b: Float64Array): number => norm(a.map((x, i) => x - (b[i] as number)));
-const moved = (theta: Float64Array, v: Float64Array, by: number): Float64Array => theta.map((x, i) => x + by * (v[i] as number));
+const moved = (theta: Float64Array, v: Float64Array, by: number): Float64Array =>
+  theta.map((x, i) => x + by * (v[i] as number));
 
 describe.each(allCases.map((c) => [c.label, c] as const))("%s", (_, { family, theta, bound }) => {
   const size = family.layout.size;
@@ -25,7 +27,9 @@ describe.each(allCases.map((c) => [c.label, c] as const))("%s", (_, { family, th
     const numerical = Float64Array.from({ length: size }, (_, i) => {
       const e = new Float64Array(size);
       e[i] = 1;
-      const [up, down] = [h, -h].map((step) => run(graph, { theta: moved(theta, e, step) }).loss![0] as number);
+      const [up, down] = [h, -h].map(
+        (step) => run(graph, { theta: moved(theta, e, step) }).loss![0] as number,
+      );
       return ((up as number) - (down as number)) / (2 * h);
     });
     expect(difference(g, numerical)).toBeLessThan(1e-7 * norm(g));
@@ -45,7 +49,9 @@ describe.each(allCases.map((c) => [c.label, c] as const))("%s", (_, { family, th
     const hu = run(family.hessianProduct("free"), { theta, velocity: u }).product!;
     expect(Math.abs(dot(u, hv) - dot(v, hu))).toBeLessThan(1e-12 * norm(u) * norm(hv) + 1e-14);
     // Central difference of the gradient: truncation h²‖∇⁴L‖‖v‖³ with h = 1e-6 stays below 1e-6 relative.
-    const [up, down] = [1e-6, -1e-6].map((h) => run(family.lossGradient("free"), { theta: moved(theta, v, h) }).gradient!);
+    const [up, down] = [1e-6, -1e-6].map(
+      (h) => run(family.lossGradient("free"), { theta: moved(theta, v, h) }).gradient!,
+    );
     const numerical = up!.map((x, i) => (x - (down![i] as number)) / 2e-6);
     expect(difference(hv, numerical)).toBeLessThan(1e-6 * norm(hv) + 1e-9);
   });
@@ -65,16 +71,25 @@ describe.each(allCases.map((c) => [c.label, c] as const))("%s", (_, { family, th
   it("agrees between engines", async () => {
     const reference = run(family.lossGradient("free"), { theta });
     // The bounds: float64 differs by the order of summation only, float32 by its unit roundoff 6e-8 grown by depth.
-    for (const [dtype, tolerance] of [["float64", 1e-12], ["float32", 1e-5]] as const) {
+    for (const [dtype, tolerance] of [
+      ["float64", 1e-12],
+      ["float32", 1e-5],
+    ] as const) {
       const engine = createOnnxEngine({ dtype, threads: 1 });
       const free = await (await engine.compile(family.lossGradient("free"), bound)).run({ theta });
-      expect(difference(free.gradient!, reference.gradient!)).toBeLessThan(tolerance * norm(reference.gradient!));
+      expect(difference(free.gradient!, reference.gradient!)).toBeLessThan(
+        tolerance * norm(reference.gradient!),
+      );
       if (family.table !== null) {
         // Fractional pieces everywhere: the locked path of both engines, mixtures included.
-        const pieces = randomVector(3, family.entries).map((x) => Math.min(Math.abs(x), family.table!.breakpoints.length));
+        const pieces = randomVector(3, family.entries).map((x) =>
+          Math.min(Math.abs(x), family.table!.breakpoints.length),
+        );
         const expected = run(family.lockedField(), { theta, pieces });
         const got = await (await engine.compile(family.lockedField(), bound)).run({ theta, pieces });
-        expect(difference(got.gradient!, expected.gradient!)).toBeLessThan(tolerance * norm(expected.gradient!));
+        expect(difference(got.gradient!, expected.gradient!)).toBeLessThan(
+          tolerance * norm(expected.gradient!),
+        );
         expect(difference(got.signal!, expected.signal!)).toBeLessThan(tolerance * norm(expected.signal!));
       }
       await engine.dispose();

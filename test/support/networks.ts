@@ -1,5 +1,11 @@
 /** Small random networks of every kind, with data, for tests that compare engines and derivatives. */
-import { createFamily, type Family, initialise, type NetworkSpec, normalisedAdjacency } from "../../src/model/index.js";
+import {
+  createFamily,
+  type Family,
+  initialise,
+  type NetworkSpec,
+  normalisedAdjacency,
+} from "../../src/model/index.js";
 import { createRandom } from "../../src/random.js";
 
 export interface Case {
@@ -16,7 +22,9 @@ export function randomVector(seed: number, length: number): Float64Array {
 }
 
 /** A network of that kind on `samples` Gaussian samples. */
-export function makeCase(options: Partial<NetworkSpec> & { samples?: number; seed?: number; factor?: number }): Case {
+export function makeCase(
+  options: Partial<NetworkSpec> & { samples?: number; seed?: number; factor?: number },
+): Case {
   const { samples = 7, seed = 1, factor = 0.5 / samples, ...given } = options;
   const spec: NetworkSpec = {
     kind: "dnn",
@@ -56,13 +64,27 @@ const activations: NetworkSpec["activation"][] = [
   { kind: "hard-sigmoid" },
   { kind: "relu6" },
   { kind: "squared-relu" },
-  { kind: "piecewise-polynomial", breakpoints: [-1, 0.5], coefficients: [[0, 0.5], [0, 0, -0.5], [-0.375, 0.5]] },
+  {
+    kind: "piecewise-polynomial",
+    breakpoints: [-1, 0.5],
+    coefficients: [
+      [0, 0.5],
+      [0, 0, -0.5],
+      [-0.375, 0.5],
+    ],
+  },
 ];
 
 /** Every model with every activation, with and without biases. */
 export const allCases: readonly Case[] = (["dnn", "resnet", "gcn"] as const).flatMap((kind) =>
   activations.flatMap((activation, i) => [
     makeCase({ kind, activation, seed: i + 1 }),
-    makeCase({ kind, activation, bias: false, seed: i + 101, hidden: kind === "resnet" ? [4, 4, 4] : [6, 3, 5] }),
+    makeCase({
+      kind,
+      activation,
+      bias: false,
+      seed: i + 101,
+      hidden: kind === "resnet" ? [4, 4, 4] : [6, 3, 5],
+    }),
   ]),
 );

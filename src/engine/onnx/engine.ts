@@ -34,12 +34,23 @@ export function createOnnxEngine(options: { dtype: Dtype; threads: number }): En
   };
 }
 
-function createProgram(session: ort.InferenceSession, graph: Program["graph"], dtype: Dtype, bound: Tensors): Program {
+function createProgram(
+  session: ort.InferenceSession,
+  graph: Program["graph"],
+  dtype: Dtype,
+  bound: Tensors,
+): Program {
   const single = dtype === "float32";
   const makeTensor = (data: Float64Array, dims: readonly number[]): ort.Tensor =>
-    single ? new ort.Tensor("float32", new Float32Array(data.length), dims) : new ort.Tensor("float64", data, dims);
+    single
+      ? new ort.Tensor("float32", new Float32Array(data.length), dims)
+      : new ort.Tensor("float64", data, dims);
   const feeds: Record<string, ort.Tensor> = {};
-  const inputs = graph.inputs.map((node) => ({ name: node.attributes.name, shape: node.shape, size: sizeOf(node.shape) }));
+  const inputs = graph.inputs.map((node) => ({
+    name: node.attributes.name,
+    shape: node.shape,
+    size: sizeOf(node.shape),
+  }));
   for (const { name, shape, size } of inputs) {
     const value = bound[name];
     if (value === undefined) continue;
@@ -48,12 +59,21 @@ function createProgram(session: ort.InferenceSession, graph: Program["graph"], d
     feeds[name] = tensor;
   }
   const free = inputs.filter(({ name }) => bound[name] === undefined);
-  const outputs = Object.entries(graph.outputs).map(([name, node]) => ({ name, shape: node.shape, own: new Float64Array(sizeOf(node.shape)) }));
+  const outputs = Object.entries(graph.outputs).map(([name, node]) => ({
+    name,
+    shape: node.shape,
+    own: new Float64Array(sizeOf(node.shape)),
+  }));
   // In float64 a tensor shares the caller's memory, so one wrapper per buffer serves every call.
   const wrappers = new WeakMap<Float64Array, ort.Tensor>();
   const wrap = (data: Float64Array, shape: readonly number[]): ort.Tensor => {
     const known = wrappers.get(data);
-    if (known !== undefined && known.dims.length === shape.length && known.dims.every((d, i) => d === shape[i])) return known;
+    if (
+      known !== undefined &&
+      known.dims.length === shape.length &&
+      known.dims.every((d, i) => d === shape[i])
+    )
+      return known;
     const tensor = makeTensor(data, shape);
     wrappers.set(data, tensor);
     return tensor;

@@ -37,11 +37,16 @@ export interface OnnxTensor {
 }
 
 export function attribute(name: string, value: number | readonly number[]): object {
-  return typeof value === "number" ? { name, i: value, type: attributeType.int } : { name, ints: value, type: attributeType.ints };
+  return typeof value === "number"
+    ? { name, i: value, type: attributeType.int }
+    : { name, ints: value, type: attributeType.ints };
 }
 
 export function valueInfo(name: string, elem_type: number, shape: readonly number[]): object {
-  return { name, type: { tensor_type: { elem_type, shape: { dim: shape.map((dim_value) => ({ dim_value })) } } } };
+  return {
+    name,
+    type: { tensor_type: { elem_type, shape: { dim: shape.map((dim_value) => ({ dim_value })) } } },
+  };
 }
 
 /** Serialises a model with the default operator set 17 (IR version 8). */
@@ -52,6 +57,11 @@ export function encodeModel(graph: {
   readonly input: readonly object[];
   readonly output: readonly object[];
 }): Uint8Array {
-  const model = { ir_version: 8, producer_name: "gradflow", graph, opset_import: [{ domain: "", version: 17 }] };
+  const model = {
+    ir_version: 8,
+    producer_name: "gradflow",
+    graph,
+    opset_import: [{ domain: "", version: 17 }],
+  };
   return modelType.encode(modelType.fromObject(model)).finish();
 }

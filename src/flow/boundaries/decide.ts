@@ -49,7 +49,10 @@ export async function decide(
     const { gradient, signal } = await field.evaluate(theta);
     const rows = await field.rows(theta, given);
     const q = multiply(rows, gradient).map((value) => -value);
-    const gain = Float64Array.from(given, ({ entry, breakpoint }) => kinks.jump(theta, entry, breakpoint) * (signal[entry] as number));
+    const gain = Float64Array.from(
+      given,
+      ({ entry, breakpoint }) => kinks.jump(theta, entry, breakpoint) * (signal[entry] as number),
+    );
     // Attracting entries may take any weight; the others keep theirs while the rest is solved.
     const lower = gain.map((g, i) => (g > 0 ? -(weights[i] as number) * g : 0));
     const upper = gain.map((g, i) => (g > 0 ? (1 - (weights[i] as number)) * g : 0));
@@ -61,7 +64,12 @@ export async function decide(
       const before = weights[i] as number;
       let after = before;
       if (g > 0) {
-        after = x[i] === upper[i] ? 1 : x[i] === lower[i] ? 0 : Math.min(Math.max(before + (x[i] as number) / g, 0), 1);
+        after =
+          x[i] === upper[i]
+            ? 1
+            : x[i] === lower[i]
+              ? 0
+              : Math.min(Math.max(before + (x[i] as number) / g, 0), 1);
       } else {
         let velocity = q[i] as number;
         for (let j = 0; j < n; j++) velocity -= (rows.gram[i * rows.stride + j] as number) * (x[j] as number);

@@ -37,7 +37,8 @@ export async function createDetector(
   const kinks = kinksOf(problem.family);
   if (kinks === null) throw new Error("createDetector: the activation has no kinks.");
   const program = await problem.compile(problem.family.preactivations("free"));
-  const look = async (theta: Float64Array): Promise<Float64Array> => ((await program.run({ theta }))["z"] as Float64Array).slice();
+  const look = async (theta: Float64Array): Promise<Float64Array> =>
+    ((await program.run({ theta }))["z"] as Float64Array).slice();
   const middle = new Float64Array(theta0.length);
   let z0 = await look(theta0);
   const pieces = z0.map(kinks.pieceOf);
@@ -65,7 +66,12 @@ export async function createDetector(
             const up = target > (pieces[entry] as number);
             const breakpoint = up ? (pieces[entry] as number) : (pieces[entry] as number) - 1;
             const level = kinks.table.breakpoints[breakpoint] as number;
-            const s = crossingOf(z0[entry]! - level, zMiddle[entry]! - level, z1[entry]! - level, z === zMiddle);
+            const s = crossingOf(
+              z0[entry]! - level,
+              zMiddle[entry]! - level,
+              z1[entry]! - level,
+              z === zMiddle,
+            );
             found.push({ t: segment.t0 + s * h, entry, breakpoint, side: up ? "above" : "below" });
             pieces[entry] = (pieces[entry] as number) + (up ? 1 : -1);
           }

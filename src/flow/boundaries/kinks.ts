@@ -31,7 +31,10 @@ export function kinksOf(family: Family): Kinks | null {
   const { table, blocks, samples, layout, spec } = family;
   if (table === null) return null;
   const derivative = (piece: number, z: number): number =>
-    (table.coefficients[piece] as readonly number[]).reduce((sum, c, k) => (k === 0 ? 0 : sum + k * c * z ** (k - 1)), 0);
+    (table.coefficients[piece] as readonly number[]).reduce(
+      (sum, c, k) => (k === 0 ? 0 : sum + k * c * z ** (k - 1)),
+      0,
+    );
   const jumps = table.breakpoints.map((z, k) => derivative(k + 1, z) - derivative(k, z));
   if (jumps.every((jump) => jump === 0)) return null;
   const slopes = layout.layers.filter((layer) => layer.activated).map((layer) => layer.slope);
@@ -46,7 +49,11 @@ export function kinksOf(family: Family): Kinks | null {
     place(entry) {
       const l = layerOf(entry);
       const { offset, width } = blocks[l]!;
-      return { layer: l + 1, sample: Math.floor((entry - offset) / width) % samples, unit: (entry - offset) % width };
+      return {
+        layer: l + 1,
+        sample: Math.floor((entry - offset) / width) % samples,
+        unit: (entry - offset) % width,
+      };
     },
     jump(theta, entry, breakpoint) {
       if (spec.activation.kind !== "prelu") return jumps[breakpoint] as number;

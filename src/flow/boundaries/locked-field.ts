@@ -56,7 +56,11 @@ export interface LockedField {
   project(theta: Float64Array): Promise<void>;
 }
 
-export async function createLockedField(problem: Problem, kinks: Kinks, data: Readonly<Record<string, Float64Array>>): Promise<LockedField> {
+export async function createLockedField(
+  problem: Problem,
+  kinks: Kinks,
+  data: Readonly<Record<string, Float64Array>>,
+): Promise<LockedField> {
   const { family } = problem;
   const P = family.layout.size;
   const field = await problem.compile(family.lockedField());
@@ -131,7 +135,8 @@ export async function createLockedField(problem: Problem, kinks: Kinks, data: Re
       const rows = await self.rows(theta, pattern.sliding);
       const miss = Float64Array.from(
         pattern.sliding,
-        ({ entry, breakpoint }) => (kinks.table.breakpoints[breakpoint] as number) - (values[entry] as number),
+        ({ entry, breakpoint }) =>
+          (kinks.table.breakpoints[breakpoint] as number) - (values[entry] as number),
       );
       factorOf(rows).solve(miss);
       addCombination(theta, rows, miss);
@@ -178,11 +183,19 @@ function createRowPrograms(problem: Problem, kinks: Kinks, data: Readonly<Record
       (inputs["x"] as Float64Array).set(x.subarray(sample * N, (sample + 1) * N), s * N);
       blocks.forEach((block, l) => {
         const from = block.offset + sample * block.width;
-        (inputs["pieces"] as Float64Array).set(pieces.subarray(from, from + block.width), s * widths + (starts[l] as number));
+        (inputs["pieces"] as Float64Array).set(
+          pieces.subarray(from, from + block.width),
+          s * widths + (starts[l] as number),
+        );
       });
     });
     const outputs = await program.run(coupled ? { ...inputs, theta, pieces } : { ...inputs, theta });
-    return { count: contacts.length, rows: outputs["rows"] as Float64Array, gram: outputs["gram"] as Float64Array, stride: capacity };
+    return {
+      count: contacts.length,
+      rows: outputs["rows"] as Float64Array,
+      gram: outputs["gram"] as Float64Array,
+      stride: capacity,
+    };
   };
 }
 

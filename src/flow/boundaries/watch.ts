@@ -16,8 +16,12 @@ export interface End {
 export function excess(kinks: Kinks, pattern: Pattern, z: Float64Array, entry: number): number {
   const { breakpoints } = kinks.table;
   const piece = pattern.pieces[entry] as number;
-  const below = piece > 0 ? (breakpoints[piece - 1] as number) - (z[entry] as number) : Number.NEGATIVE_INFINITY;
-  const above = piece < breakpoints.length ? (z[entry] as number) - (breakpoints[piece] as number) : Number.NEGATIVE_INFINITY;
+  const below =
+    piece > 0 ? (breakpoints[piece - 1] as number) - (z[entry] as number) : Number.NEGATIVE_INFINITY;
+  const above =
+    piece < breakpoints.length
+      ? (z[entry] as number) - (breakpoints[piece] as number)
+      : Number.NEGATIVE_INFINITY;
   return Math.max(below, above);
 }
 
@@ -32,7 +36,13 @@ export interface Suspect {
  * Entries that leave their piece in (t0, t1], by the ends and by the cubic Hermite interpolant between them.
  * @param slack excess that counts as still inside, per entry: an entry that starts on its breakpoint must not fire at once
  */
-export function suspects(kinks: Kinks, pattern: Pattern, start: End, end: End, slack: Float64Array): Suspect[] {
+export function suspects(
+  kinks: Kinks,
+  pattern: Pattern,
+  start: End,
+  end: End,
+  slack: Float64Array,
+): Suspect[] {
   const h = end.t - start.t;
   const sliding = new Set(pattern.sliding.map(({ entry }) => entry));
   const found: Suspect[] = [];
@@ -93,7 +103,8 @@ export async function locate(
   let [left, gLeft, right, gRight] = [a, ga, b, gb];
   let repeated = 0;
   for (let k = 0; k < 100; k++) {
-    if (gRight <= small || right - left <= 4 * Number.EPSILON * Math.max(Math.abs(right), Math.abs(left))) break;
+    if (gRight <= small || right - left <= 4 * Number.EPSILON * Math.max(Math.abs(right), Math.abs(left)))
+      break;
     const width = right - left;
     let t = k % 8 === 7 ? left + width / 2 : right - (gRight * width) / (gRight - gLeft);
     if (!(t > left && t < right)) t = left + width / 2;
