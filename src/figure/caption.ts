@@ -4,12 +4,15 @@ import { formatNumber } from "./axis.js";
 import { measureText } from "./render.js";
 import { PLOT_WIDTH, SUBTITLE_SIZE } from "./theme.js";
 
-/** Title and subtitle of every figure: what was run, and how its clocks compare. */
-export function caption(record: RunRecord): { text: string; subtitle: string[] } {
+/** Title and subtitle of every figure: what was run, how its clocks compare, and what the figure itself has to say. */
+export function caption(
+  record: RunRecord,
+  facts: readonly string[] = [],
+): { text: string; subtitle: string[] } {
   const { name } = record.config;
   return {
     text: typeof name === "string" && name !== "" ? name.replace(/\p{Cc}/gu, " ") : "gradient flow",
-    subtitle: [modelFacts(record), solverFacts(record), clockFacts(record)].flatMap(wrap),
+    subtitle: [modelFacts(record), solverFacts(record), clockFacts(record), facts].flatMap(wrap),
   };
 }
 
@@ -62,7 +65,8 @@ function words(...parts: unknown[]): string {
   return parts.filter((word) => typeof word === "string" && word !== "").join(" ");
 }
 
-function part(value: unknown): Readonly<Record<string, unknown>> {
+/** A part of a config or result that may be absent: an object in any case. */
+export function part(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 

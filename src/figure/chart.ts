@@ -8,20 +8,23 @@ import { measureText } from "./render.js";
 import { LEGEND_SIZE, PLOT_WIDTH } from "./theme.js";
 
 /** A pure function from a record to a picture. */
-export interface Figure {
+export interface Figure<Row extends DataRow = PlottedRow> {
   /** Its files' name. */
   readonly name: string;
-  /** The spec and the rows it plots; null where the record has nothing to show. */
-  build(record: RunRecord): { readonly spec: TopLevelSpec; readonly rows: readonly PlottedRow[] } | null;
+  /** The spec and the rows it plots, at least one; null where the record has nothing to show. */
+  build(record: RunRecord): { readonly spec: TopLevelSpec; readonly rows: readonly Row[] } | null;
 }
 
-/** The rows a figure plots, as they stand in its data file. */
-export interface PlottedRow {
+/** A row of a figure's data file; all rows of one figure have the same keys, its columns. */
+export type DataRow = Readonly<Record<string, string | number>>;
+
+/** What charts of curves plot. */
+export type PlottedRow = {
   readonly panel: string;
   readonly curve: string;
   readonly t: number;
   readonly value: number;
-}
+};
 
 /** One time axis for all panels of a figure. */
 export function planTimeAxis(record: RunRecord, curves: readonly Curve[]): AxisPlan {
@@ -55,10 +58,10 @@ export function curveStyle(curves: readonly Curve[], shown: boolean) {
   };
 }
 
-/** As many columns as end above the right margin of the plot; only the last is as narrow as its letters. */
-function legendColumns(labels: readonly string[]): number {
-  const step = LEGEND_SYMBOL + LEGEND_LETTER * Math.max(...labels.map((label) => label.length));
-  const last = LEGEND_SYMBOL + Math.max(...labels.map((label) => measureText(label, LEGEND_SIZE)));
+/** As many columns as end above the right margin of the plot; only the last is as narrow as its letters. `symbol` is the room of a symbol. */
+export function legendColumns(labels: readonly string[], symbol = LEGEND_SYMBOL): number {
+  const step = symbol + LEGEND_LETTER * Math.max(...labels.map((label) => label.length));
+  const last = symbol + Math.max(...labels.map((label) => measureText(label, LEGEND_SIZE)));
   return Math.min(labels.length, 1 + Math.max(0, Math.floor((PLOT_WIDTH - last) / step)));
 }
 

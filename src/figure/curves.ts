@@ -4,7 +4,7 @@ import type { RunRecord } from "../record/reader.js";
 import { formatNumber } from "./axis.js";
 import { descentStyle, FLOW_COLOUR, PLOT_WIDTH } from "./theme.js";
 
-interface Point {
+export interface Point {
   readonly t: number;
   readonly value: number;
 }
@@ -93,7 +93,7 @@ function drawable(points: readonly Point[], logTime: boolean): Point[] {
 }
 
 /** Keeps the first, lowest, highest and last point of every column of pixels: the drawn line stays the same, the file small. */
-function thin(points: readonly Point[], position: (t: number) => number): Point[] {
+export function thin(points: readonly Point[], position: (t: number) => number): Point[] {
   if (points.length <= 4 * PLOT_WIDTH) return [...points];
   const start = position(points[0]!.t);
   const width = position(points.at(-1)!.t) - start;

@@ -2,12 +2,14 @@
 import { readRecord } from "../record/reader.js";
 import { formatTable } from "../record/table.js";
 import { attachFiles } from "../record/writer.js";
-import type { Figure } from "./chart.js";
+import type { DataRow, Figure } from "./chart.js";
 import { gapFigure } from "./gap.js";
 import { lossFigure } from "./loss.js";
+import { rasterFigure } from "./raster.js";
 import { renderPng, renderSvg } from "./render.js";
+import { slidingFigure } from "./sliding.js";
 
-const figures: readonly Figure[] = [lossFigure, gapFigure];
+const figures: readonly Figure<DataRow>[] = [lossFigure, gapFigure, slidingFigure, rasterFigure];
 
 /**
  * Writes `figures/<name>.svg`, `.png`, `.json` (the Vega-Lite spec with its data) and `.csv` (the plotted rows) for every figure
@@ -26,7 +28,7 @@ export async function drawFigures(directory: string): Promise<string[]> {
       [`${stem}.svg`]: svg,
       [`${stem}.png`]: renderPng(svg),
       [`${stem}.json`]: `${JSON.stringify(drawing.spec)}\n`,
-      [`${stem}.csv`]: formatTable(["panel", "curve", "t", "value"], drawing.rows),
+      [`${stem}.csv`]: formatTable(Object.keys(drawing.rows[0] ?? {}), drawing.rows),
     });
     pictures.push(`${stem}.svg`, `${stem}.png`);
   }

@@ -30,6 +30,27 @@ export function descentStyle(k: number): { colour: string; dash: number[] } {
   };
 }
 
+/** Steps in time: crossings so far, their rate as bars behind. */
+export const STEP_COLOUR = "#0072B2";
+export const RATE_COLOUR = "#CDD5DC";
+
+/** Sliding and chatter are darker than every piece, so that they stand out in grey print too. */
+export const SLIDING_COLOUR = "#B33A00";
+export const CHATTER_COLOUR = "#4A1A4F";
+
+/** From pale to middle blue, evenly, lowest piece first. */
+export function pieceColours(count: number): string[] {
+  const [pale, strong] = [
+    [217, 232, 244],
+    [94, 163, 208],
+  ];
+  return Array.from({ length: count }, (_, k) => {
+    const share = count === 1 ? 0 : k / (count - 1);
+    const channels = pale!.map((value, c) => Math.round(value + share * (strong![c]! - value)));
+    return `#${channels.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+  });
+}
+
 export const THEME: Config = {
   font: FONT,
   view: { stroke: "#888888", strokeWidth: 0.8 },

@@ -1,14 +1,34 @@
 /** Reads a record back, finished or not: whatever a kill left is enough. */
+import { access } from "node:fs/promises";
 import { join } from "node:path";
+import { readNpy } from "../data/npy.js";
 import { ConfigError } from "../errors.js";
 import { DESCENT_COLUMNS, type DescentColumn, SERIES_COLUMNS, type SeriesColumn } from "./columns.js";
 import { readJsonObject } from "./files.js";
 import { MANIFEST, type Manifest, readManifest } from "./manifest.js";
 import type { RunResult } from "./result.js";
-import { readTable } from "./table.js";
+import { readCells, readTable } from "./table.js";
 
 /** Equally long arrays, NaN where a cell is blank. */
 type Columns<Name extends string> = Readonly<Record<Name, Float64Array>>;
+
+const EVENT_KINDS = ["crossing", "entersSliding", "leavesSliding"] as const;
+const SIDES = ["below", "above"] as const;
+
+/** One row of `events.csv`: one pre-activation entry at one of its breakpoints. */
+export interface RecordedEvent {
+  readonly t: number;
+  readonly kind: (typeof EVENT_KINDS)[number];
+  /** From 1, over the activated layers; sample, unit and breakpoint from 0. */
+  readonly layer: number;
+  readonly sample: number;
+  readonly unit: number;
+  readonly breakpoint: number;
+  /** Where a crossing or leaving entry goes to, where an entering entry comes from. */
+  readonly side: (typeof SIDES)[number];
+  /** Entries that slide just after this instant. */
+  readonly sliding: number;
+}
 
 export interface RunRecord {
   readonly directory: string;
@@ -19,6 +39,10 @@ export interface RunRecord {
   readonly config: Readonly<Record<string, unknown>>;
   readonly series: Columns<SeriesColumn>;
   readonly descent: Columns<DescentColumn>;
+  /** Null where the run did not watch piece boundaries. */
+  readonly events: readonly RecordedEvent[] | null;
+  /** Piece index of every pre-activation entry at t = 0, layer by layer, [sample, unit]; k + w slides at breakpoint k. Null where not recorded. */
+  readonly pieces0: Float64Array | null;
 }
 
 /** Throws ConfigError where the folder is not a record or a file in it is damaged. */
@@ -26,13 +50,24 @@ export async function readRecord(directory: string): Promise<RunRecord> {
   const manifest = await readManifest(directory);
   if (manifest === null)
     throw new ConfigError(`${directory}: is not a record (it has no ${MANIFEST}); name the folder of a run.`);
-  const [result, config, series, descent] = await Promise.all([
+  const [result, config, series, descent, events, pieces0] = await Promise.all([
     readJsonObject(join(directory, "result.json")),
     readJsonObject(join(directory, "config.resolved.json")),
     readColumns(join(directory, "series.csv"), SERIES_COLUMNS),
     readColumns(join(directory, "descent.csv"), DESCENT_COLUMNS),
+    readEvents(join(directory, "events.csv")),
+    readArray(join(directory, "pieces0.npy")),
   ]);
-  return { directory, manifest, result: result as RunResult | null, config: config ?? {}, series, descent };
+  return {
+    directory,
+    manifest,
+    result: result as RunResult | null,
+    config: config ?? {},
+    series,
+    descent,
+    events,
+    pieces0,
+  };
 }
 
 /** A column that the file lacks reads as blank. */
@@ -46,4 +81,47 @@ async function readColumns<Name extends string>(
     table.values[name] ?? new Float64Array(table.length).fill(Number.NaN),
   ]);
   return Object.fromEntries(entries) as Columns<Name>;
+}
+
+async function readEvents(path: string): Promise<RecordedEvent[] | null> {
+  const table = await readCells(path);
+  if (table === null || table.columns.length === 0) return null; // killed before its header was written
+  const column = Object.fromEntries(table.columns.map((name, index) => [name, index]));
+  return table.rows.map((row, index): RecordedEvent => {
+    const text = (name: string) => row[column[name] ?? row.length] ?? "";
+    const damaged = (name: string, wanted: string) =>
+      new ConfigError(
+        `${path}: ${name} in row ${index + 1} must be ${wanted}, got ${JSON.stringify(text(name))}; restore it or run again.`,
+      );
+    const number = (name: string, from: number) => {
+      const value = text(name) === "" ? Number.NaN : Number(text(name));
+      if (!(value >= from && (name === "t" || Number.isInteger(value))))
+        throw damaged(name, name === "t" ? "a time" : `an integer from ${from}`);
+      return value;
+    };
+    const word = <Word extends string>(name: string, words: readonly Word[]): Word => {
+      const found = words.find((candidate) => candidate === text(name));
+      if (found === undefined) throw damaged(name, words.join(" or "));
+      return found;
+    };
+    return {
+      t: number("t", 0),
+      kind: word("kind", EVENT_KINDS),
+      layer: number("layer", 1),
+      sample: number("sample", 0),
+      unit: number("unit", 0),
+      breakpoint: number("breakpoint", 0),
+      side: word("side", SIDES),
+      sliding: number("sliding", 0),
+    };
+  });
+}
+
+/** Null where there is no such file. */
+async function readArray(path: string): Promise<Float64Array | null> {
+  const present = await access(path).then(
+    () => true,
+    () => false,
+  );
+  return present ? (await readNpy(path)).data : null;
 }

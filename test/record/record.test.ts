@@ -74,6 +74,32 @@ describe("a record's life", () => {
     expect(readdirSync(directory).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });
 
+  it("holds the pieces at the start and the boundary events, where they were watched", async () => {
+    const writer = await syntheticRecord({ directory: home });
+    expect(await readRecord(home)).toMatchObject({ events: null, pieces0: null });
+    await writer.array("pieces0", Float64Array.of(0, 1, 0.25));
+    const columns = ["t", "kind", "layer", "sample", "unit", "breakpoint", "side", "sliding"] as const;
+    const table = await writer.table("events", columns);
+    expect((await readRecord(home)).events).toEqual([]);
+    const event = {
+      t: 0.1,
+      kind: "entersSliding",
+      layer: 1,
+      sample: 0,
+      unit: 2,
+      breakpoint: 0,
+      side: "below",
+    };
+    table.append({ ...event, sliding: 3 });
+    const { events, pieces0 } = await readRecord(home);
+    expect(events).toEqual([{ ...event, sliding: 3 }]);
+    expect(Array.from(pieces0 ?? [])).toEqual([0, 1, 0.25]);
+    table.append({ ...event, kind: "jumps", sliding: 3 });
+    expect(await refusal(readRecord(home))).toBe(
+      `${join(home, "events.csv")}: kind in row 2 must be crossing or entersSliding or leavesSliding, got "jumps"; restore it or run again.`,
+    );
+  });
+
   it("gives equal bytes for equal runs", async () => {
     const [one, two] = [join(home, "1"), join(home, "2")];
     for (const directory of [one, two]) (await syntheticRecord({ directory })).series.close();

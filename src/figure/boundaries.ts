@@ -1,0 +1,80 @@
+/** What a record says in words about piece boundaries: the treatment used, the counts, and whether the solution is unique. */
+import type { RecordedEvent, RunRecord } from "../record/reader.js";
+import { formatNumber } from "./axis.js";
+import { part } from "./caption.js";
+import { slidingAtStart } from "./pieces.js";
+
+/** The end of what was recorded, finished or not. */
+export function lastTime(record: RunRecord): number {
+  const { series, events, result } = record;
+  const reached = Number(result?.time ?? 0);
+  return Math.max(reached, series.t.findLast(Number.isFinite) ?? 0, events?.at(-1)?.t ?? 0);
+}
+
+/** `exact`, `detect`, …; what the config asked for where the run has no result, empty where it does not say either. */
+export function treatment(record: RunRecord): string {
+  const used = record.result?.boundaries ?? part(record.config["flow"])["boundaries"];
+  return typeof used === "string" ? used : "";
+}
+
+/** The first time at which an entry slides, null where none does. */
+export function firstSliding(record: RunRecord): number | null {
+  if (slidingAtStart(record.pieces0) > 0) return 0;
+  return record.events?.find((event) => event.sliding > 0)?.t ?? null;
+}
+
+/** For a subtitle: counts from the events themselves, so that a killed run has them too; of one layer where it is given. */
+export function boundaryFacts(record: RunRecord, layer: number | null = null): string[] {
+  const used = treatment(record);
+  const events = (record.events ?? []).filter((event) => layer === null || event.layer === layer);
+  const count = (kind: RecordedEvent["kind"]) => events.filter((event) => event.kind === kind).length;
+  const slides =
+    used === "detect" || firstSliding(record) === null
+      ? []
+      : [`${count("entersSliding")} into and ${count("leavesSliding")} out of sliding`];
+  return [
+    ...(used === "" ? [] : [`boundaries ${used}`]),
+    plural(count("crossing"), "crossing"),
+    ...slides,
+    ...(layer === null ? slidingFacts(record, used) : []),
+    ...doubts(record),
+  ];
+}
+
+function slidingFacts(record: RunRecord, used: string): string[] {
+  const { chattering, timeSliding } = eventsResult(record);
+  if (used === "detect") {
+    const count = Array.isArray(chattering) ? chattering.length : chattering;
+    const chatter = typeof count === "number" ? [`entries that chatter: ${count}`] : [];
+    return [...chatter, "slides are not followed, they show as chatter"];
+  }
+  if (firstSliding(record) === null) return ["no entry slides"];
+  const events = record.events ?? [];
+  const most = events.reduce((top, event) => Math.max(top, event.sliding), slidingAtStart(record.pieces0));
+  const end = lastTime(record);
+  const share =
+    typeof timeSliding === "number" && end > 0
+      ? [`some entry slides ${formatNumber((100 * timeSliding) / end)} % of the time`]
+      : [];
+  return [`at most ${most} sliding at once`, ...share];
+}
+
+/** Whether the solution is unique and every decision settled: only a finished run says. */
+function doubts(record: RunRecord): string[] {
+  const { ambiguous, unsettled } = eventsResult(record);
+  const facts: string[] = [];
+  if (ambiguous === 0) facts.push("no repelling boundary reached");
+  else if (typeof ambiguous === "number")
+    facts.push(`repelling boundaries reached at ${plural(ambiguous, "instant")}: the solution is not unique`);
+  if (typeof unsettled === "number" && unsettled > 0)
+    facts.push(`${plural(unsettled, "decision")} did not settle`);
+  return facts;
+}
+
+function eventsResult(record: RunRecord) {
+  return part(part(record.result)["events"]);
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
