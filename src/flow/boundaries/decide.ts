@@ -78,7 +78,9 @@ export async function decide(
         const above = velocity - (1 - before) * g * norm;
         const side = before >= 0.5 ? 1 : 0;
         after = side === 0 ? (below > 0 ? 1 : 0) : above < 0 ? 0 : 1;
-        if (below < 0 && above > 0 && g < 0) ambiguous++;
+        // An entry that arrives and goes on to the other side had no choice: its own side did not hold it.
+        const arrived = given[i]!.weight === 1 - after;
+        if (below < 0 && above > 0 && !arrived) ambiguous++;
       }
       moved = Math.max(moved, Math.abs(after - before));
       weights[i] = after;

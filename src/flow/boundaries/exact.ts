@@ -345,7 +345,8 @@ class ExactFlow {
     const before = new Map(pattern.sliding.map((contact) => [contact.entry, contact]));
     field.invalidate();
     await field.project(theta);
-    const { z } = await field.evaluate(theta);
+    const { z, velocity: arriving } = await field.evaluate(theta);
+    await field.normalVelocities(theta, arriving, this.#end.zDot);
     const touching: Contact[] = [];
     for (let entry = 0; entry < kinks.entries; entry++) {
       const slides = before.get(entry);
@@ -359,7 +360,10 @@ class ExactFlow {
         const adjoining = piece === breakpoint || piece === breakpoint + 1;
         const near = Math.abs(value - position);
         const arrived = entry === lead && breakpoints.every((other) => Math.abs(value - other) >= near);
-        if (adjoining && (arrived || near <= 2 * this.#contact)) {
+        // An entry that has just crossed and moves off is near its breakpoint, but nothing is to be decided about it.
+        const zDot = this.#end.zDot[entry] as number;
+        const departing = t > 0 && (piece === breakpoint ? zDot < 0 : zDot > 0);
+        if (adjoining && (arrived || (near <= 2 * this.#contact && !departing))) {
           touching.push({ entry, breakpoint, weight: piece === breakpoint ? 0 : 1 });
         }
       });
