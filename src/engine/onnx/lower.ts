@@ -13,7 +13,12 @@ interface Emitter {
   solelyUsed(node: Node): boolean;
 }
 
-type Lowering<K extends OpName> = (e: Emitter, node: Extract<AnyNode, { op: K }>, inputs: readonly string[], output: string) => void;
+type Lowering<K extends OpName> = (
+  e: Emitter,
+  node: Extract<AnyNode, { op: K }>,
+  inputs: readonly string[],
+  output: string,
+) => void;
 
 const direct =
   <K extends OpName>(opType: string): Lowering<K> =>
@@ -36,7 +41,12 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
     const { transposeA, transposeB } = node.attributes;
     const [a, b] = node.operands as [Node, Node];
     if (a.shape.length === 2 && b.shape.length === 2) {
-      e.emit("Gemm", [x!, y!], [attribute("transA", Number(transposeA)), attribute("transB", Number(transposeB))], output);
+      e.emit(
+        "Gemm",
+        [x!, y!],
+        [attribute("transA", Number(transposeA)), attribute("transB", Number(transposeB))],
+        output,
+      );
       return;
     }
     const flip = (name: string, operand: Node): string => {
@@ -62,7 +72,10 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
     e.emit("Slice", [x!, e.integers([start]), e.integers([end]), e.integers([axis])], [], output);
   },
   pad: (e, { attributes: { axis, before, after }, shape }, [x], output) => {
-    const amounts = [...shape.map((_, i) => (i === axis ? before : 0)), ...shape.map((_, i) => (i === axis ? after : 0))];
+    const amounts = [
+      ...shape.map((_, i) => (i === axis ? before : 0)),
+      ...shape.map((_, i) => (i === axis ? after : 0)),
+    ];
     e.emit("Pad", [x!, e.integers(amounts), e.number(0)], [], output);
   },
   concat: (e, node, inputs, output) => {
@@ -79,7 +92,10 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
     const { values } = node.attributes;
     const source = steppedPiece(node);
     if (source !== undefined) {
-      const isAbove = e.emit("Greater", [e.name(source.operands[0] as Node), e.number(source.attributes.breakpoints[0]!)]);
+      const isAbove = e.emit("Greater", [
+        e.name(source.operands[0] as Node),
+        e.number(source.attributes.breakpoints[0]!),
+      ]);
       e.emit("Where", [isAbove, e.number(values[1]!), e.number(values[0]!)], [], output);
       return;
     }
@@ -123,14 +139,16 @@ export function lowerToOnnx(graph: Graph, dtype: Dtype): Uint8Array {
     if (!initializers.has(name)) initializers.set(name, { name, dims, data_type, raw_data });
     return name;
   };
-  const real = (value: Float64Array): ArrayBufferView => (dtype === "float64" ? value : Float32Array.from(value));
+  const real = (value: Float64Array): ArrayBufferView =>
+    dtype === "float64" ? value : Float32Array.from(value);
   const e: Emitter = {
     emit(op_type, input, attributes = [], output = `t${count++}`) {
       nodes.push({ op_type, input, output: [output], attribute: attributes });
       return output;
     },
     number: (value) => store(`number:${value}`, [], type, real(Float64Array.of(value))),
-    integers: (values) => store(`integers:${values}`, [values.length], elementType.int64, BigInt64Array.from(values, BigInt)),
+    integers: (values) =>
+      store(`integers:${values}`, [values.length], elementType.int64, BigInt64Array.from(values, BigInt)),
     name: (node) => names.get(node) as string,
     solelyUsed: (node) => users.get(node) === 1,
   };
@@ -148,7 +166,13 @@ export function lowerToOnnx(graph: Graph, dtype: Dtype): Uint8Array {
     return valueInfo(name, type, node.shape);
   });
   const input = graph.inputs.map((node) => valueInfo(node.attributes.name, type, node.shape));
-  return encodeModel({ name: graph.name, node: nodes, initializer: [...initializers.values()], input, output });
+  return encodeModel({
+    name: graph.name,
+    node: nodes,
+    initializer: [...initializers.values()],
+    input,
+    output,
+  });
 }
 
 /** X·W of an affine layer X·W + b, when nothing else needs it: one Gemm does both. */
@@ -168,7 +192,12 @@ function emitGemm(e: Emitter, node: Node, output: string): void {
   const product = narrow(foldableProduct(e, node) as Node) as Extract<AnyNode, { op: "matmul" }>;
   const { transposeA, transposeB } = product.attributes;
   const inputs = [...product.operands, node.operands[1] as Node].map(e.name);
-  e.emit("Gemm", inputs, [attribute("transA", Number(transposeA)), attribute("transB", Number(transposeB))], output);
+  e.emit(
+    "Gemm",
+    inputs,
+    [attribute("transA", Number(transposeA)), attribute("transB", Number(transposeB))],
+    output,
+  );
 }
 
 /** The piece of a look-up that is one comparison, v₁ above the breakpoint and v₀ below: such a piece is never computed. */
@@ -182,7 +211,9 @@ function steppedPiece(node: Node): Node<"pieceOf"> | undefined {
 function isFolded(e: Emitter, graph: Graph, node: Node): boolean {
   if (node.op === "pieceOf") {
     const isOutput = Object.values(graph.outputs).includes(node);
-    return !isOutput && graph.nodes.every((user) => !user.operands.includes(node) || steppedPiece(user) === node);
+    return (
+      !isOutput && graph.nodes.every((user) => !user.operands.includes(node) || steppedPiece(user) === node)
+    );
   }
   if (node.op !== "matmul" || !e.solelyUsed(node)) return false;
   return graph.nodes.some((user) => foldableProduct(e, user) === node);

@@ -1,0 +1,82 @@
+// Speed, memory and achieved error against their targets. `npm run bench [-- THREADS]`; takes about a minute. Wants the
+// machine for itself: a busy core holds up every operation that is split between two.
+import { availableParallelism, cpus, loadavg } from "node:os";
+import { accuracyProblem, accuracyTime, benchAccuracy } from "./accuracy.js";
+import { benchGradients } from "./gradients.js";
+import { benchIntegration } from "./integration.js";
+import { benchMemory } from "./memory.js";
+import { large, nameOf, small } from "./study.js";
+
+const THREADS = Number(process.argv[2] ?? Math.min(2, availableParallelism()));
+
+const percent = (x) => `${(100 * x).toFixed(1)} %`;
+const gigaflops = (x) => `${(x / 1e9).toFixed(1)} Gflop/s`;
+const megabytes = (x) => `${x.toFixed(0)} MB`;
+
+function table(header, rows) {
+  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
+  const line = (cells) => `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;
+  return [line(header), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+}
+
+console.log(
+  `Node ${process.version}, ${cpus()[0].model.trim()}, ${cpus().length} cores, load ${loadavg()[0].toFixed(1)} before the start; ${THREADS} engine threads, float64\n`,
+);
+
+const gradients = await benchGradients(THREADS);
+const { share, steps } = await benchIntegration(THREADS);
+const memory = await benchMemory(THREADS);
+const peak = Math.max(...memory.map((run) => run.megabytes));
+const growth = (memory.at(-1).megabytes - memory[0].megabytes) / memory[0].megabytes;
+
+const verdict = (passed) => (passed ? "pass" : "MISS");
+const rows = [
+  [
+    "a",
+    "flop rate of a large gradient / of a bare MatMul",
+    percent(gradients.ratio),
+    "≥ 70 %",
+    verdict(gradients.ratio >= 0.7),
+  ],
+  ["b", `share of dopri5 steps inside gradients`, percent(share), "≥ 90 %", verdict(share >= 0.9)],
+  [
+    "c",
+    "a small gradient",
+    `${(1e6 * gradients.smallSeconds).toFixed(0)} µs`,
+    "≤ 150 µs",
+    verdict(gradients.smallSeconds <= 150e-6),
+  ],
+  ["d", "peak resident set of a large run", megabytes(peak), "≤ 600 MB", verdict(peak <= 600)],
+  [
+    "d",
+    `its growth from ${memory[0].steps} to ${memory.at(-1).steps} steps`,
+    percent(growth),
+    "≤ 5 %",
+    verdict(growth <= 0.05),
+  ],
+];
+console.log(table(["", "what", "measured", "target", ""], rows));
+console.log(`
+large: ${nameOf(large)}; small: ${nameOf(small)}
+a: gradient ${gigaflops(gradients.gradientRate)} (${(1e3 * gradients.largeSeconds).toFixed(1)} ms), MatMul ${gradients.product} ${gigaflops(gradients.productRate)}; fastest of many calls in turn
+b: ${steps} steps with the observer, record and start-up left out; whole run of ${memory.at(-1).steps} steps with them: ${percent(memory.at(-1).share)}
+c: mean of 100 calls, the best of many; the median ${(1e6 * gradients.smallMedian).toFixed(0)} µs
+d: ${memory.map((run) => `${megabytes(run.megabytes)} after ${run.steps} steps`).join(", ")}, figures included
+`);
+
+const accuracy = await benchAccuracy();
+console.log(`Achieved error: ${nameOf(accuracyProblem)}, t = ${accuracyTime}, atol = rtol/1000\n`);
+console.log(
+  table(
+    ["method", "rtol", "gradients", "relative error of θ", "÷ rtol", "energy defect"],
+    accuracy.map(({ method, rtol, gradients: count, error, energyDefect }) => [
+      method,
+      rtol.toExponential(0),
+      String(count),
+      error.toExponential(1),
+      (error / rtol).toPrecision(1),
+      energyDefect.toExponential(1),
+    ]),
+  ),
+);
+if (rows.some((row) => row[4] === "MISS")) process.exitCode = 1;
