@@ -14,7 +14,7 @@ export interface Observation {
   readonly gradientNorm: number;
   /** λ_eff = ‖θ'‖²/(4cL) */
   readonly lambdaEff: number;
-  /** |L(0) − L(t) − ∫‖θ'‖²| / (L(0) − L(t)); null at t = 0. */
+  /** |L(0) − L(t) − ∫‖θ'‖²| / (L(0) − L(t)); null where the loss has not fallen. */
   readonly energyDefect: number | null;
   readonly stepSize: number | null;
   readonly gradientEvaluations: number;
@@ -72,7 +72,7 @@ export function createObserver(options: {
       residualNorm: Math.sqrt(loss / factor),
       gradientNorm: speed,
       lambdaEff: speed ** 2 / (4 * factor * loss),
-      energyDefect: t === 0 ? null : Math.abs(drop - spent) / Math.max(Math.abs(drop), Number.MIN_VALUE),
+      energyDefect: drop > 0 ? Math.abs(drop - spent) / drop : null,
       stepSize: h,
       gradientEvaluations: counts.gradients,
       acceptedSteps: counts.accepted,
