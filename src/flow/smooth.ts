@@ -109,13 +109,27 @@ export type SyncGradient = (theta: Float64Array, gradient: Float64Array) => void
 export async function integrateFlowByOdex(
   options: FlowOptions & { readonly gradient: SyncGradient; readonly times: readonly number[] },
 ): Promise<FlowOutcome> {
-  const { problem, theta0, gradient, tEnd, times, onSegment, rtol = 1e-6, atol = 1e-9, maxSteps } = options;
+  const {
+    problem,
+    theta0,
+    gradient,
+    tEnd,
+    times,
+    onSegment,
+    signal,
+    rtol = 1e-6,
+    atol = 1e-9,
+    maxSteps,
+  } = options;
+  const { maxEvaluations = Number.POSITIVE_INFINITY } = options;
   const size = theta0.length;
   const y0 = new Float64Array(size + 1);
   y0.set(theta0);
   const at = [...new Set([...times.filter((t) => t > 0 && t < tEnd), tEnd])].sort((p, q) => p - q);
+  let spent = 0;
   const solution = solveOdex({
     field: (_, y, out) => {
+      spent++;
       const velocity = out.subarray(0, size);
       gradient(y.subarray(0, size), velocity);
       out[size] = squaredNorm(velocity);
@@ -127,26 +141,45 @@ export async function integrateFlowByOdex(
     rtol,
     atol,
     at,
+    onSolution: () => (spent >= maxEvaluations ? "stop" : undefined),
     ...(maxSteps && { maxSteps }),
   });
   const measure = measureGradient(problem);
-  let t0 = 0;
-  let energy0 = 0;
   const counts = {
     gradients: solution.evaluations,
     accepted: solution.accepted,
     rejected: solution.rejected,
   };
-  for (const [i, t1] of solution.times.entries()) {
-    const state = solution.states[i] as Float64Array;
+  const ends = solution.times.map((t, i) => ({ t, state: solution.states[i] as Float64Array }));
+  if (solution.t > (ends[ends.length - 1]?.t ?? 0)) ends.push({ t: solution.t, state: solution.y });
+  let t0 = 0;
+  let energy0 = 0;
+  for (const { t: t1, state } of ends) {
     const theta1 = state.subarray(0, size);
     const energy = (state[size] as number) - energy0;
     const interpolate = (_: number, out: Float64Array): void => out.set(theta1);
-    await onSegment({ t0, t1, h: t1 - t0, theta1, interpolate, energy: () => energy, measure }, counts);
+    const segment = { t0, t1, h: t1 - t0, theta1, interpolate, energy: () => energy, measure };
+    const ended =
+      (await onSegment(segment, counts)) === "stop" ? "stopped" : signal?.aborted ? "interrupted" : null;
+    if (ended !== null) {
+      return {
+        ...solution,
+        status: ended,
+        message: `odex: ${ended} at t = ${t1}.`,
+        t: t1,
+        theta: theta1.slice(),
+      };
+    }
     t0 = t1;
     energy0 = state[size] as number;
   }
-  return { ...solution, theta: solution.y.slice(0, size) };
+  const outcome: FlowOutcome = { ...solution, theta: solution.y.slice(0, size) };
+  if (solution.status !== "stopped") return outcome;
+  return {
+    ...outcome,
+    status: "maxEvaluations",
+    message: `odex: ${spent} evaluations were spent at t = ${solution.t}.`,
+  };
 }
 
 export function squaredNorm(v: Float64Array): number {
