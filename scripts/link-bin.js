@@ -1,6 +1,7 @@
 /**
- * Puts bin/gradflow.js among the commands of this checkout, so that `npx gradflow` runs it at once instead of linking the
- * package into npx's cache. Run by `npm ci`. Where links are not to be had (Windows), npx finds the program its own, slower way.
+ * Puts bin/gradflow.js among the commands of this checkout, so that `npx gradflow` runs it at once. Run by `npm ci`.
+ * package.json names no bin outside a published package (see prepack): a bin of the package itself makes npx link and build it
+ * in a cache of its own first, which is slow and can be left broken.
  */
 import { existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 
@@ -12,6 +13,6 @@ if (existsSync(new URL("../node_modules/", import.meta.url))) {
     rmSync(link, { force: true });
     symlinkSync("../../bin/gradflow.js", link);
   } catch (error) {
-    console.warn(`npx gradflow will be slower to start: ${error.message}`);
+    console.warn(`npx gradflow will not be found, use node bin/gradflow.js: ${error.message}`);
   }
 }
