@@ -1,0 +1,77 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "vitest";
+import { readNpy } from "../../src/data/npy.js";
+import { createOnnxEngine } from "../../src/engine/index.js";
+import { createFamily } from "../../src/model/index.js";
+import { distance, follow } from "../boundaries/runs.js";
+import type { Case } from "../support/networks.js";
+
+const path = (name: string): string => fileURLToPath(new URL(`leaky2/${name}`, import.meta.url));
+const golden = JSON.parse(readFileSync(path("case.json"), "utf8")) as {
+  dims: number[];
+  slope: number;
+  times: number[];
+  thetaError: number[];
+};
+const engine = createOnnxEngine({ kind: "onnx", dtype: "float64", threads: 1 });
+let given: Case;
+let references: Float64Array[];
+
+beforeAll(async () => {
+  const load = async (name: string) => (await readNpy(path(`${name}.npy`))).data;
+  const [inputDimension, ...rest] = golden.dims as [number, ...number[]];
+  const outputDimension = rest.pop()!;
+  const x = await load("inputs");
+  const samples = x.length / inputDimension;
+  const spec = {
+    kind: "dnn",
+    inputDimension,
+    hidden: rest,
+    outputDimension,
+    bias: true,
+    activation: { kind: "leaky-relu", slope: golden.slope },
+  } as const;
+  given = {
+    label: "leaky2",
+    family: createFamily({ spec, samples, factor: 0.5 / samples }),
+    theta: await load("theta0"),
+    bound: { x, y: await load("targets") },
+  };
+  references = await Promise.all(golden.times.map((t) => load(`theta-t${t}`)));
+});
+
+const errorsAt = async (rtol: number) => {
+  const run = await follow(given, { method: "dopri5", rtol, tEnd: 8, times: golden.times, engine });
+  return { ...run, errors: run.states.map((state, i) => distance(state, references[i]!)) };
+};
+
+describe("the golden network, 10-20-20-2 with slope 0.01", () => {
+  test("meets the reference at rtol 1e-8 with few evaluations", async () => {
+    const { errors, evaluations, outcome } = await errorsAt(1e-8);
+    expect(outcome.status).toBe("reachedEnd");
+    expect(outcome.events.unsettled).toBe(0);
+    expect(errors).toHaveLength(3);
+    // The reference itself is known to about 7e-7.
+    for (const error of errors) expect(error).toBeLessThan(2e-6);
+    expect(evaluations).toBeLessThan(12_000);
+  });
+
+  test("the error falls with the tolerance until it is the reference's own", async () => {
+    let before = Number.POSITIVE_INFINITY;
+    for (const rtol of [1e-3, 1e-4, 1e-5, 1e-6]) {
+      const { errors } = await errorsAt(rtol);
+      const worst = Math.max(...errors);
+      // Tenfold tolerance gives the error a factor of about ten; 3 leaves room for the luck of single events.
+      expect(worst).toBeLessThan(Math.max(before / 3, 2 * Math.max(...golden.thetaError)));
+      before = worst;
+    }
+  });
+
+  test("goes on to t = 40 through a thousand events without cycling", async () => {
+    const { outcome } = await follow(given, { method: "dopri5", rtol: 1e-6, tEnd: 40, engine });
+    expect(outcome.status).toBe("reachedEnd");
+    expect(outcome.events.unsettled).toBe(0);
+    expect(outcome.events.maxSliding).toBeGreaterThan(40);
+  }, 60_000);
+});
