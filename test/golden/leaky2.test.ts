@@ -14,7 +14,7 @@ const golden = JSON.parse(readFileSync(path("case.json"), "utf8")) as {
   times: number[];
   thetaError: number[];
 };
-const engine = createOnnxEngine({ kind: "onnx", dtype: "float64", threads: 1 });
+const engine = createOnnxEngine({ dtype: "float64", threads: 1 });
 let given: Case;
 let references: Float64Array[];
 
