@@ -2,6 +2,7 @@
 // machine for itself: a busy core holds up every operation that is split between two.
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { accuracyProblem, accuracyTime, benchAccuracy } from "./accuracy.js";
+import { run as benchBoundaries } from "./boundaries.js";
 import { benchGradients } from "./gradients.js";
 import { benchIntegration } from "./integration.js";
 import { benchMemory } from "./memory.js";
@@ -79,4 +80,6 @@ console.log(
     ]),
   ),
 );
+console.log("");
+await benchBoundaries();
 if (rows.some((row) => row[4] === "MISS")) process.exitCode = 1;

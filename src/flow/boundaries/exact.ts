@@ -3,7 +3,14 @@
  * field is smooth and a Runge–Kutta step means what its error estimate says; events are located on the dense output, decided
  * once, and entries that can neither cross nor turn back slide along their boundary until a multiplier lets them go.
  */
-import { createStepper, float64Space, type Outcome, type OutcomeStatus, type Step, type Stepper } from "../../ode/index.js";
+import {
+  createStepper,
+  float64Space,
+  type Outcome,
+  type OutcomeStatus,
+  type Step,
+  type Stepper,
+} from "../../ode/index.js";
 import type { FlowCounts, FlowOptions, FlowOutcome, Segment } from "../smooth.js";
 import { squaredNorm } from "../smooth.js";
 import { decide } from "./decide.js";
@@ -90,7 +97,15 @@ class ExactFlow {
   readonly #contact: number;
   readonly #slack: Float64Array;
   readonly #probe: Float64Array;
-  readonly #counts = { crossings: 0, slidingEntries: 0, slidingExits: 0, maxSliding: 0, ambiguous: 0, unsettled: 0, instants: 0 };
+  readonly #counts = {
+    crossings: 0,
+    slidingEntries: 0,
+    slidingExits: 0,
+    maxSliding: 0,
+    ambiguous: 0,
+    unsettled: 0,
+    instants: 0,
+  };
   #timeSliding = 0;
   #entryTimeSliding = 0;
   #firstSliding: number | null = null;
@@ -98,7 +113,17 @@ class ExactFlow {
   #end: End;
 
   constructor(options: ExactOptions, kinks: Kinks, field: LockedField) {
-    const { theta0, problem: _, onSegment: __, onEvent: ___, data: ____, signal: _____, maxSteps: ______, maxEvaluations: _______, ...solver } = options;
+    const {
+      theta0,
+      problem: _,
+      onSegment: __,
+      onEvent: ___,
+      data: ____,
+      signal: _____,
+      maxSteps: ______,
+      maxEvaluations: _______,
+      ...solver
+    } = options;
     this.#options = options;
     this.#kinks = kinks;
     this.#field = field;
@@ -107,7 +132,11 @@ class ExactFlow {
     this.#contact = Math.max(MIN_CONTACT, CONTACT_SHARE * Math.min(atol, rtol));
     this.#slack = new Float64Array(kinks.entries);
     this.#probe = new Float64Array(theta0.length);
-    const end = (): End => ({ t: 0, z: new Float64Array(kinks.entries), zDot: new Float64Array(kinks.entries) });
+    const end = (): End => ({
+      t: 0,
+      z: new Float64Array(kinks.entries),
+      zDot: new Float64Array(kinks.entries),
+    });
     this.#start = end();
     this.#end = end();
     this.#stepper = createStepper({
@@ -122,7 +151,12 @@ class ExactFlow {
   }
 
   async run(): Promise<ExactOutcome> {
-    const { tEnd, signal, maxSteps = Number.POSITIVE_INFINITY, maxEvaluations = Number.POSITIVE_INFINITY } = this.#options;
+    const {
+      tEnd,
+      signal,
+      maxSteps = Number.POSITIVE_INFINITY,
+      maxEvaluations = Number.POSITIVE_INFINITY,
+    } = this.#options;
     const stepper = this.#stepper;
     let h: number | null = null;
     let status: OutcomeStatus | null = null;
@@ -137,8 +171,10 @@ class ExactFlow {
     while (status === null) {
       if (stepper.t >= tEnd) stop("reachedEnd", `reached t = ${tEnd}.`);
       else if (signal?.aborted) stop("interrupted", `interrupted at t = ${stepper.t}.`);
-      else if (stepper.accepted >= maxSteps) stop("maxSteps", `${maxSteps} steps were not enough to pass t = ${stepper.t}.`);
-      else if (this.#field.cost.evaluations >= maxEvaluations) stop("maxEvaluations", `${maxEvaluations} evaluations were spent at t = ${stepper.t}.`);
+      else if (stepper.accepted >= maxSteps)
+        stop("maxSteps", `${maxSteps} steps were not enough to pass t = ${stepper.t}.`);
+      else if (this.#field.cost.evaluations >= maxEvaluations)
+        stop("maxEvaluations", `${maxEvaluations} evaluations were spent at t = ${stepper.t}.`);
       if (status !== null) break;
       const step = await stepper.advance(tEnd);
       h = step.h;
@@ -165,7 +201,8 @@ class ExactFlow {
       const t1 = taken.t1;
       decisionsHere = t1 - lastInstant <= 1e-13 * Math.max(1, t1) ? decisionsHere + 1 : 0;
       lastInstant = t1;
-      if (decisionsHere > MAX_DECISIONS) stop("stepTooSmall", `the events at t = ${t1} did not come to an end.`);
+      if (decisionsHere > MAX_DECISIONS)
+        stop("stepTooSmall", `the events at t = ${t1} did not come to an end.`);
       this.#probe.set(taken.y1);
       await this.#settle(t1, this.#probe, event.lead);
     }
@@ -210,8 +247,16 @@ class ExactFlow {
    * corrected by Newton's method on z until the entry that leads lies on its breakpoint. Null if no such step is accepted;
    * the event is null if the repeated step fell short of it.
    */
-  async #stepTo(event: Event, step: Step<Float64Array>): Promise<{ step: Step<Float64Array>; event: Event | null } | null> {
-    const start = { t: step.t0, y: step.y0.slice(), derivative: step.derivative0.slice(), keepStepSize: true };
+  async #stepTo(
+    event: Event,
+    step: Step<Float64Array>,
+  ): Promise<{ step: Step<Float64Array>; event: Event | null } | null> {
+    const start = {
+      t: step.t0,
+      y: step.y0.slice(),
+      derivative: step.derivative0.slice(),
+      keepStepSize: true,
+    };
     const { breakpoints } = this.#kinks.table;
     const latest = step.t1;
     let t = event.t;
@@ -227,7 +272,8 @@ class ExactFlow {
       const zDot = this.#end.zDot[event.lead] as number;
       const miss = z - (breakpoints[zDot > 0 ? piece : piece - 1] ?? Number.NaN);
       const corrected = t - miss / zDot;
-      if (Math.abs(miss) <= this.#contact || !(corrected > step.t0 && corrected <= latest)) return { step: taken, event };
+      if (Math.abs(miss) <= this.#contact || !(corrected > step.t0 && corrected <= latest))
+        return { step: taken, event };
       t = corrected;
     }
   }
@@ -255,7 +301,8 @@ class ExactFlow {
       } else z = await field.preactivations(this.#probe);
       lead = null;
       for (const { entry } of found) {
-        const beyond = (excess(this.#kinks, field.pattern, z, entry) - (this.#slack[entry] as number)) * scale;
+        const beyond =
+          (excess(this.#kinks, field.pattern, z, entry) - (this.#slack[entry] as number)) * scale;
         if (beyond > worst) {
           worst = beyond;
           lead = entry;
@@ -319,11 +366,19 @@ class ExactFlow {
       const { multipliers, signal, z } = await this.#field.evaluate(step.y1);
       const weights = this.#weights(step.y1, multipliers, signal);
       const drift = pattern.sliding.reduce(
-        (worst, { entry, breakpoint }) => Math.max(worst, Math.abs((z[entry] as number) - (this.#kinks.table.breakpoints[breakpoint] as number))),
+        (worst, { entry, breakpoint }) =>
+          Math.max(
+            worst,
+            Math.abs((z[entry] as number) - (this.#kinks.table.breakpoints[breakpoint] as number)),
+          ),
         0,
       );
-      pattern.sliding = pattern.sliding.map((contact, s) => ({ ...contact, weight: Math.min(Math.max(weights[s] as number, 0), 1) }));
-      for (const { entry, breakpoint, weight } of pattern.sliding) pattern.pieces[entry] = breakpoint + weight;
+      pattern.sliding = pattern.sliding.map((contact, s) => ({
+        ...contact,
+        weight: Math.min(Math.max(weights[s] as number, 0), 1),
+      }));
+      for (const { entry, breakpoint, weight } of pattern.sliding)
+        pattern.pieces[entry] = breakpoint + weight;
       this.#field.invalidate();
       if (drift > this.#contact) {
         this.#probe.set(step.y1);
@@ -385,7 +440,12 @@ class ExactFlow {
     this.#renewSlack();
   }
 
-  #announce(t: number, contacts: readonly Contact[], initial: readonly number[], before: ReadonlyMap<number, Contact>): void {
+  #announce(
+    t: number,
+    contacts: readonly Contact[],
+    initial: readonly number[],
+    before: ReadonlyMap<number, Contact>,
+  ): void {
     const sliding = this.#field.pattern.sliding.length;
     const counts = this.#counts;
     counts.maxSliding = Math.max(counts.maxSliding, sliding);
