@@ -1,5 +1,6 @@
 // Kinks: what `exact` costs and achieves beside a solver that does not know of them, ours (`off`) and SciPy's RK45.
-// `node scripts/bench/boundaries.js [tEnd]` after a build; 20 seconds at the default tEnd, two minutes or three at 8. PYTHON names an interpreter that has SciPy.
+// `node scripts/bench/boundaries.js [tEnd]` after a build: 20 seconds, or two to three minutes for tEnd = 8.
+// PYTHON names an interpreter that has SciPy.
 import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
