@@ -7,7 +7,7 @@
  */
 import { solveBoxQp } from "../../linalg/box-qp.js";
 import type { Contact, Kinks } from "./kinks.js";
-import { type LockedField, multiply } from "./locked-field.js";
+import { type LockedField, leadersOf, multiply, shareAmongTwins } from "./locked-field.js";
 
 const MAX_ROUNDS = 40;
 /** Weights that move less than this have settled: rounding in c_e and K is 1e-13 or so, and w enters θ' linearly. */
@@ -49,13 +49,15 @@ export async function decide(
     const { gradient, signal } = await field.evaluate(theta);
     const rows = await field.rows(theta, given);
     const q = multiply(rows, gradient).map((value) => -value);
-    const gain = Float64Array.from(
-      given,
+    const leaders = leadersOf(rows);
+    const own = given.map(
       ({ entry, breakpoint }) => kinks.jump(theta, entry, breakpoint) * (signal[entry] as number),
     );
-    // Attracting entries may take any weight; the others keep theirs while the rest is solved.
-    const lower = gain.map((g, i) => (g > 0 ? -(weights[i] as number) * g : 0));
-    const upper = gain.map((g, i) => (g > 0 ? (1 - (weights[i] as number)) * g : 0));
+    const gain = Float64Array.from(shareAmongTwins(leaders, own));
+    // Attracting entries may take any weight; the others keep theirs while the rest is solved. Twins follow their leader.
+    const open = gain.map((g, i) => (g > 0 && leaders[i] === i ? g : 0));
+    const lower = open.map((g, i) => -(weights[i] as number) * g);
+    const upper = open.map((g, i) => (1 - (weights[i] as number)) * g);
     const { x } = solveBoxQp(rows.gram, rows.stride, q, lower, upper);
     let moved = 0;
     ambiguous = 0;
@@ -63,6 +65,13 @@ export async function decide(
       const g = gain[i] as number;
       const before = weights[i] as number;
       let after = before;
+      const leader = leaders[i] as number;
+      if (leader !== i) {
+        after = weights[leader] as number;
+        moved = Math.max(moved, Math.abs(after - before));
+        weights[i] = after;
+        continue;
+      }
       if (g > 0) {
         after =
           x[i] === upper[i]

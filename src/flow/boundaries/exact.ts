@@ -15,7 +15,7 @@ import type { FlowCounts, FlowOptions, FlowOutcome, Segment } from "../smooth.js
 import { squaredNorm } from "../smooth.js";
 import { decide } from "./decide.js";
 import { type Contact, type Kinks, kinksOf, type Place } from "./kinks.js";
-import { createLockedField, type LockedField } from "./locked-field.js";
+import { createLockedField, type Evaluation, type LockedField, shareAmongTwins } from "./locked-field.js";
 import { type End, excess, locate, type Suspect, suspects } from "./watch.js";
 
 /** One change of one entry. */
@@ -283,9 +283,9 @@ class ExactFlow {
     const field = this.#field;
     const { t0, t1 } = step;
     await this.#fillEnd(this.#end, t1, step.y1);
-    const { multipliers, signal } = await field.evaluate(step.y1);
+    const end = await field.evaluate(step.y1);
     const found = suspects(this.#kinks, field.pattern, this.#start, this.#end, this.#slack);
-    const leaving = this.#weightExcess(step.y1, multipliers, signal);
+    const leaving = this.#weightExcess(end);
     if (found.length === 0 && leaving <= 0) return null;
     const scale = 1 / this.#contact;
     // Largest violation of the pattern, in units in which 1 is what counts as contact.
@@ -296,7 +296,7 @@ class ExactFlow {
       let z: Float64Array;
       if (leaving > 0) {
         const evaluation = await field.evaluate(this.#probe);
-        worst = this.#weightExcess(this.#probe, evaluation.multipliers, evaluation.signal) / WEIGHT_SLACK;
+        worst = this.#weightExcess(evaluation) / WEIGHT_SLACK;
         z = evaluation.z;
       } else z = await field.preactivations(this.#probe);
       lead = null;
@@ -333,22 +333,26 @@ class ExactFlow {
   }
 
   /** By how much the worst sliding weight lies outside [0, 1]; −∞ without sliding. */
-  #weightExcess(theta: Float64Array, multipliers: Float64Array, signal: Float64Array): number {
+  #weightExcess(evaluation: Evaluation): number {
     let worst = Number.NEGATIVE_INFINITY;
-    this.#weights(theta, multipliers, signal).forEach((w) => {
+    this.#weights(evaluation).forEach((w) => {
       worst = Math.max(worst, -w, w - 1);
     });
     return worst;
   }
 
-  /** w_e = w_ref − u_e/(jump·c_e) for the sliding entries. */
-  #weights(theta: Float64Array, multipliers: Float64Array, signal: Float64Array): number[] {
-    const { pattern } = this.#field;
-    return pattern.sliding.map(({ entry, breakpoint }, s) => {
-      const reference = (pattern.pieces[entry] as number) - breakpoint;
-      const gain = this.#kinks.jump(theta, entry, breakpoint) * (signal[entry] as number);
-      return reference - (multipliers[s] as number) / gain;
-    });
+  /** w_e = w_ref − u_e/(jump·c_e) for the sliding entries; twins share u and jump·c. */
+  #weights({ theta, multipliers, signal, leaders }: Evaluation): number[] {
+    const { sliding, pieces } = this.#field.pattern;
+    const own = sliding.map(
+      ({ entry, breakpoint }) => this.#kinks.jump(theta, entry, breakpoint) * (signal[entry] as number),
+    );
+    const gains = shareAmongTwins(leaders, own);
+    const multiplier = shareAmongTwins(leaders, multipliers);
+    return sliding.map(
+      ({ entry, breakpoint }, s) =>
+        (pieces[entry] as number) - breakpoint - (multiplier[s] as number) / (gains[s] as number),
+    );
   }
 
   async #fillEnd(end: End, t: number, theta: Float64Array): Promise<void> {
@@ -363,8 +367,9 @@ class ExactFlow {
     const { pattern } = this.#field;
     [this.#start, this.#end] = [this.#end, this.#start];
     if (pattern.sliding.length > 0) {
-      const { multipliers, signal, z } = await this.#field.evaluate(step.y1);
-      const weights = this.#weights(step.y1, multipliers, signal);
+      const evaluation = await this.#field.evaluate(step.y1);
+      const { z } = evaluation;
+      const weights = this.#weights(evaluation);
       const drift = pattern.sliding.reduce(
         (worst, { entry, breakpoint }) =>
           Math.max(

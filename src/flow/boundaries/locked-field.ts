@@ -27,8 +27,10 @@ export interface Evaluation {
   readonly gradient: Float64Array;
   /** θ' [P] */
   readonly velocity: Float64Array;
-  /** K⁻¹J_S g, one per sliding contact. */
+  /** K⁻¹J_S g, one per sliding contact; zero for all but the first of twins. */
   readonly multipliers: Float64Array;
+  /** For every sliding contact the index of its first twin, itself if it has none before it. */
+  readonly leaders: readonly number[];
 }
 
 /** Mutable pattern: piece index of every entry (fractional where it slides) and the sliding contacts. */
@@ -77,6 +79,7 @@ export async function createLockedField(
     gradient: new Float64Array(P),
     velocity: new Float64Array(P),
     multipliers: new Float64Array(0) as Float64Array,
+    leaders: [] as readonly number[],
   });
   const state = makeState();
   const observed = makeState();
@@ -94,6 +97,7 @@ export async function createLockedField(
     into.multipliers = new Float64Array(pattern.sliding.length);
     if (pattern.sliding.length === 0) return;
     const rows = await gather(into.theta, pattern.sliding, pattern.pieces);
+    into.leaders = leadersOf(rows);
     into.multipliers = multiply(rows, into.gradient);
     factorOf(rows).solve(into.multipliers);
     addCombination(into.velocity, rows, into.multipliers);
@@ -197,6 +201,36 @@ function createRowPrograms(problem: Problem, kinks: Kinks, data: Readonly<Record
       stride: capacity,
     };
   };
+}
+
+/** Rows that differ by less than this, relative to their length squared, belong to twins. */
+const TWIN = 1e-10;
+
+/**
+ * Twins: entries whose z is one function of θ nearby, such as those of duplicate samples, or of samples for which all units of the
+ * layer before are dead. They reach their boundary together and share one weight, as Filippov's convex combination has one
+ * field on either side.
+ */
+export function leadersOf({ gram, count, stride }: Rows): number[] {
+  return Array.from({ length: count }, (_, i) => {
+    const own = gram[i * stride + i] as number;
+    if (own === 0) return i;
+    for (let j = 0; j < i; j++) {
+      const other = gram[j * stride + j] as number;
+      const difference = own + other - 2 * (gram[i * stride + j] as number);
+      if (difference <= TWIN * Math.max(own, other)) return j;
+    }
+    return i;
+  });
+}
+
+/** Sums `values` over twins; every twin gets the sum. */
+export function shareAmongTwins(leaders: readonly number[], values: ArrayLike<number>): number[] {
+  const sums = new Array<number>(leaders.length).fill(0);
+  leaders.forEach((leader, i) => {
+    sums[leader] = (sums[leader] as number) + (values[i] as number);
+  });
+  return leaders.map((leader) => sums[leader] as number);
 }
 
 export function factorOf({ gram, count, stride }: Rows): Factor {
