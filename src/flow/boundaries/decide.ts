@@ -7,7 +7,7 @@
  */
 import { solveBoxQp } from "../../linalg/box-qp.js";
 import type { Contact, Kinks } from "./kinks.js";
-import { type LockedField, leadersOf, multiply, shareAmongTwins } from "./locked-field.js";
+import { type LockedField, multiply, sumOverTwins, type Twin, twinsOf } from "./locked-field.js";
 
 const MAX_ROUNDS = 40;
 /** Weights that move less than this have settled: rounding in c_e and K is 1e-13 or so, and w enters θ' linearly. */
@@ -49,13 +49,13 @@ export async function decide(
     const { gradient, signal } = await field.evaluate(theta);
     const rows = await field.rows(theta, given);
     const q = multiply(rows, gradient).map((value) => -value);
-    const leaders = leadersOf(rows);
+    const twins = twinsOf(rows);
     const own = given.map(
       ({ entry, breakpoint }) => kinks.jump(theta, entry, breakpoint) * (signal[entry] as number),
     );
-    const gain = Float64Array.from(shareAmongTwins(leaders, own));
+    const gain = Float64Array.from(sumOverTwins(twins, own, Math.abs));
     // Attracting entries may take any weight; the others keep theirs while the rest is solved. Twins follow their leader.
-    const open = gain.map((g, i) => (g > 0 && leaders[i] === i ? g : 0));
+    const open = gain.map((g, i) => (g > 0 && twins[i]?.leader === i ? g : 0));
     const lower = open.map((g, i) => -(weights[i] as number) * g);
     const upper = open.map((g, i) => (1 - (weights[i] as number)) * g);
     const { x } = solveBoxQp(rows.gram, rows.stride, q, lower, upper);
@@ -65,9 +65,10 @@ export async function decide(
       const g = gain[i] as number;
       const before = weights[i] as number;
       let after = before;
-      const leader = leaders[i] as number;
+      const { leader, ratio } = twins[i] as Twin;
       if (leader !== i) {
-        after = weights[leader] as number;
+        const lead = weights[leader] as number;
+        after = ratio > 0 ? lead : 1 - lead;
         moved = Math.max(moved, Math.abs(after - before));
         weights[i] = after;
         continue;

@@ -15,7 +15,7 @@ import type { FlowCounts, FlowOptions, FlowOutcome, Segment } from "../smooth.js
 import { squaredNorm } from "../smooth.js";
 import { decide } from "./decide.js";
 import { type Contact, type Kinks, kinksOf, type Place } from "./kinks.js";
-import { createLockedField, type Evaluation, type LockedField, shareAmongTwins } from "./locked-field.js";
+import { createLockedField, type Evaluation, type LockedField, sumOverTwins } from "./locked-field.js";
 import { type End, excess, locate, type Suspect, suspects } from "./watch.js";
 
 /** One change of one entry. */
@@ -342,17 +342,17 @@ class ExactFlow {
   }
 
   /** w_e = w_ref − u_e/(jump·c_e) for the sliding entries; twins share u and jump·c. */
-  #weights({ theta, multipliers, signal, leaders }: Evaluation): number[] {
+  #weights({ theta, multipliers, signal, twins }: Evaluation): number[] {
     const { sliding, pieces } = this.#field.pattern;
     const own = sliding.map(
       ({ entry, breakpoint }) => this.#kinks.jump(theta, entry, breakpoint) * (signal[entry] as number),
     );
-    const gains = shareAmongTwins(leaders, own);
-    const multiplier = shareAmongTwins(leaders, multipliers);
-    return sliding.map(
-      ({ entry, breakpoint }, s) =>
-        (pieces[entry] as number) - breakpoint - (multiplier[s] as number) / (gains[s] as number),
-    );
+    const gains = sumOverTwins(twins, own, Math.abs);
+    const shift = sumOverTwins(twins, multipliers, (ratio) => ratio);
+    return sliding.map(({ entry, breakpoint }, s) => {
+      const change = -(shift[s] as number) / (gains[s] as number);
+      return (pieces[entry] as number) - breakpoint + (twins[s]!.ratio > 0 ? change : -change);
+    });
   }
 
   async #fillEnd(end: End, t: number, theta: Float64Array): Promise<void> {

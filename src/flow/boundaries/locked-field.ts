@@ -27,10 +27,9 @@ export interface Evaluation {
   readonly gradient: Float64Array;
   /** θ' [P] */
   readonly velocity: Float64Array;
-  /** K⁻¹J_S g, one per sliding contact; zero for all but the first of twins. */
+  /** K⁻¹J_S g, one per sliding contact; determined up to shifts among twins. */
   readonly multipliers: Float64Array;
-  /** For every sliding contact the index of its first twin, itself if it has none before it. */
-  readonly leaders: readonly number[];
+  readonly twins: readonly Twin[];
 }
 
 /** Mutable pattern: piece index of every entry (fractional where it slides) and the sliding contacts. */
@@ -79,7 +78,7 @@ export async function createLockedField(
     gradient: new Float64Array(P),
     velocity: new Float64Array(P),
     multipliers: new Float64Array(0) as Float64Array,
-    leaders: [] as readonly number[],
+    twins: [] as readonly Twin[],
   });
   const state = makeState();
   const observed = makeState();
@@ -97,7 +96,7 @@ export async function createLockedField(
     into.multipliers = new Float64Array(pattern.sliding.length);
     if (pattern.sliding.length === 0) return;
     const rows = await gather(into.theta, pattern.sliding, pattern.pieces);
-    into.leaders = leadersOf(rows);
+    into.twins = twinsOf(rows);
     into.multipliers = multiply(rows, into.gradient);
     factorOf(rows).solve(into.multipliers);
     addCombination(into.velocity, rows, into.multipliers);
@@ -203,34 +202,45 @@ function createRowPrograms(problem: Problem, kinks: Kinks, data: Readonly<Record
   };
 }
 
-/** Rows that differ by less than this, relative to their length squared, belong to twins. */
-const TWIN = 1e-10;
+/** Rows whose angle has a squared sine below this are parallel. */
+const PARALLEL = 1e-10;
+
+/** Which entries go together: entry i follows `leader`, its row being `ratio` times the leader's. */
+export interface Twin {
+  readonly leader: number;
+  readonly ratio: number;
+}
 
 /**
- * Twins: entries whose z is one function of θ nearby, such as those of duplicate samples, or of samples for which all units of the
- * layer before are dead. They reach their boundary together and share one weight, as Filippov's convex combination has one
- * field on either side.
+ * Twins: entries whose z vanish together, their rows being parallel, such as those of duplicate samples, or of samples that
+ * see one live unit of the layer before. They reach their boundary together and share one weight (or w and 1 − w where
+ * the ratio is negative), as Filippov's convex combination has one field on either side. Entry i leads itself if it has
+ * no twin before it.
  */
-export function leadersOf({ gram, count, stride }: Rows): number[] {
+export function twinsOf({ gram, count, stride }: Rows): Twin[] {
   return Array.from({ length: count }, (_, i) => {
     const own = gram[i * stride + i] as number;
-    if (own === 0) return i;
-    for (let j = 0; j < i; j++) {
+    for (let j = 0; j < i && own > 0; j++) {
       const other = gram[j * stride + j] as number;
-      const difference = own + other - 2 * (gram[i * stride + j] as number);
-      if (difference <= TWIN * Math.max(own, other)) return j;
+      const product = gram[i * stride + j] as number;
+      if (own * other - product * product <= PARALLEL * own * other && other > 0)
+        return { leader: j, ratio: product / other };
     }
-    return i;
+    return { leader: i, ratio: 1 };
   });
 }
 
-/** Sums `values` over twins; every twin gets the sum. */
-export function shareAmongTwins(leaders: readonly number[], values: ArrayLike<number>): number[] {
-  const sums = new Array<number>(leaders.length).fill(0);
-  leaders.forEach((leader, i) => {
-    sums[leader] = (sums[leader] as number) + (values[i] as number);
+/** Σ f(ratio)·value over the twins of each entry. */
+export function sumOverTwins(
+  twins: readonly Twin[],
+  values: ArrayLike<number>,
+  factor: (ratio: number) => number,
+): number[] {
+  const sums = new Array<number>(twins.length).fill(0);
+  twins.forEach(({ leader, ratio }, i) => {
+    sums[leader] = (sums[leader] as number) + factor(ratio) * (values[i] as number);
   });
-  return leaders.map((leader) => sums[leader] as number);
+  return twins.map(({ leader }) => sums[leader] as number);
 }
 
 export function factorOf({ gram, count, stride }: Rows): Factor {
