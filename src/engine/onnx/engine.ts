@@ -17,13 +17,15 @@ export function createOnnxEngine(options: { dtype: Dtype; threads: number }): En
     threads,
     description: `onnxruntime-node ${version} (cpu)`,
     async compile(graph, bound = {}) {
-      const session = await ort.InferenceSession.create(lowerToOnnx(graph, dtype), {
+      const session = await ort.InferenceSession.create(lowerToOnnx(graph, dtype, bound), {
         executionProviders: ["cpu"],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         executionMode: "sequential",
         graphOptimizationLevel: "all",
         logSeverityLevel: 3,
+        // Idle workers of one program would otherwise spin on the cores that the next one needs.
+        extra: { session: { intra_op: { allow_spinning: "0" } } },
       });
       sessions.push(session);
       return createProgram(session, graph, dtype, bound);
