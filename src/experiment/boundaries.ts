@@ -3,6 +3,7 @@ import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Config } from "../config/schema.js";
 import { kinksOf } from "../flow/index.js";
 import { type ActivationSpec, type Family, smoothActivation } from "../model/index.js";
+import type { EventsResult } from "../record/result.js";
 
 export type Treatment = "exact" | "detect" | "smooth" | "off";
 
@@ -79,4 +80,22 @@ export function activationOf(loaded: LoadedConfig): ActivationSpec {
       ? "smooth cannot blend prelu, whose slope is trained; use flow.boundaries: exact, detect or off."
       : `must be below half the distance between breakpoints, got ${flow.smoothing}; lower it.`,
   );
+}
+
+/** What happened at the boundaries that a reader must not miss. */
+export function boundaryNotes(events: EventsResult | null): string[] {
+  const notes: string[] = [];
+  if (events?.ambiguous) {
+    notes.push(
+      `At ${events.ambiguous} instants an entry stood on a repelling boundary, where the flow is not unique; it kept the side it was on.`,
+    );
+  }
+  if (events?.unsettled)
+    notes.push(`${events.unsettled} decisions at events did not settle; do not trust the flow after them.`);
+  if (events?.chattering) {
+    notes.push(
+      `${events.chattering} entries chattered from t = ${events.firstChatter} on, the trace of sliding; only flow.boundaries: exact follows it.`,
+    );
+  }
+  return notes;
 }

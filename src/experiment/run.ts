@@ -28,7 +28,7 @@ import type { MethodName } from "../ode/index.js";
 import { EVENT_COLUMNS } from "../record/columns.js";
 import type { EventsResult, RunResult, SmoothingResult } from "../record/result.js";
 import { openRecord, type RecordWriter } from "../record/writer.js";
-import { chooseTreatment, type Treatment } from "./boundaries.js";
+import { boundaryNotes, chooseTreatment, type Treatment } from "./boundaries.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
 import { checkSmoothing, compareSmoothing } from "./smoothing.js";
 import { recordTimes } from "./times.js";
@@ -316,24 +316,6 @@ async function integrate(
     smoothing,
     notes,
   };
-}
-
-/** What happened at the boundaries that a reader must not miss. */
-function boundaryNotes(events: EventsResult | null): string[] {
-  const notes: string[] = [];
-  if (events?.ambiguous) {
-    notes.push(
-      `At ${events.ambiguous} instants an entry stood on a repelling boundary, where the flow is not unique; it kept the side it was on.`,
-    );
-  }
-  if (events?.unsettled)
-    notes.push(`${events.unsettled} decisions at events did not settle; do not trust the flow after them.`);
-  if (events?.chattering) {
-    notes.push(
-      `${events.chattering} entries chattered from t = ${events.firstChatter} on, the trace of sliding; only flow.boundaries: exact follows it.`,
-    );
-  }
-  return notes;
 }
 
 function syncGradient(family: Prepared["problem"]["family"], data: Prepared["data"]) {
