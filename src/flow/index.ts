@@ -1,6 +1,7 @@
 export { createDetector, type DetectSummary } from "./boundaries/detect.js";
-export { type BoundaryEvent, type BoundarySummary, integrateExactly } from "./boundaries/exact.js";
+export { integrateExactly } from "./boundaries/exact.js";
 export { kinksOf } from "./boundaries/kinks.js";
+export type { BoundaryEvent, BoundarySummary } from "./boundaries/ledger.js";
 export { type DecayFit, fitDecay } from "./decay.js";
 export { type Comparison, createDescent, type Descent, stepsUntil } from "./descent.js";
 export { createObserver, type Observation, type Observer } from "./observer.js";

@@ -10,6 +10,8 @@ export interface Factor {
   readonly dependent: readonly number[];
   /** Overwrites `b` with a solution of Ax = b. */
   solve(b: Float64Array): void;
+  /** Overwrites `b` with L⁻¹b, so that bᵀA⁻¹b′ = (L⁻¹b)·(L⁻¹b′), and returns it. */
+  reduce(b: Float64Array): Float64Array;
 }
 
 /**
@@ -35,16 +37,21 @@ export function factorise(matrix: Float64Array, n: number, stride = n): Factor {
       l[i * n + j] = sum / root;
     }
   }
+  const reduce = (b: Float64Array): Float64Array => {
+    for (let i = 0; i < n; i++) {
+      let sum = b[i] as number;
+      for (let k = 0; k < i; k++) sum -= (l[i * n + k] as number) * (b[k] as number);
+      const diagonal = l[i * n + i] as number;
+      b[i] = diagonal === 0 ? 0 : sum / diagonal;
+    }
+    return b;
+  };
   return {
     size: n,
     dependent,
+    reduce,
     solve(b) {
-      for (let i = 0; i < n; i++) {
-        let sum = b[i] as number;
-        for (let k = 0; k < i; k++) sum -= (l[i * n + k] as number) * (b[k] as number);
-        const diagonal = l[i * n + i] as number;
-        b[i] = diagonal === 0 ? 0 : sum / diagonal;
-      }
+      reduce(b);
       for (let i = n - 1; i >= 0; i--) {
         let sum = b[i] as number;
         for (let k = i + 1; k < n; k++) sum -= (l[k * n + i] as number) * (b[k] as number);

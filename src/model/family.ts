@@ -52,6 +52,8 @@ export interface Family extends FamilyOptions {
   lockedField(): Graph;
   /** From `velocity` [P]: `zDot` = (∂z/∂θ)·velocity [E] */
   normalVelocity(): Graph;
+  /** From `seeds` [E]: `product` = (∂z/∂θ)ᵀ·seeds [P] */
+  entryPullback(): Graph;
   /** From `velocity` [P]: `output` = J·velocity [n, M] */
   jacobianProduct(pieces: Pieces): Graph;
   /** From `cotangent` [n, M]: `product` = Jᵀ·cotangent [P] */
@@ -141,6 +143,15 @@ export function createFamily(options: FamilyOptions): Family {
       return createGraph("normal-velocity", {
         zDot: flat(tangents.map((t, l) => orZero(t, preactivations[l]!.shape))),
       });
+    },
+    entryPullback: () => {
+      const { preactivations } = pass("locked");
+      const seeds = b.input("seeds", [entries]);
+      const cotangents = blocks.map(({ offset, width }) =>
+        b.reshape(b.slice(seeds, 0, offset, offset + samples * width), [samples, width]),
+      );
+      const [product] = pullback(b, preactivations, cotangents, [theta]);
+      return createGraph("entry-pullback", { product: orZero(product, theta.shape) });
     },
     jacobianProduct: (pieces) => {
       const { output } = pass(pieces);

@@ -1,11 +1,7 @@
 /** Runs of the exact flow for tests: everything it reports, collected. */
 import { createReferenceEngine, type Engine } from "../../src/engine/index.js";
-import {
-  type BoundaryEvent,
-  type ExactOptions,
-  type ExactOutcome,
-  integrateExactly,
-} from "../../src/flow/boundaries/exact.js";
+import { type ExactOptions, type ExactOutcome, integrateExactly } from "../../src/flow/boundaries/exact.js";
+import type { BoundaryEvent } from "../../src/flow/boundaries/ledger.js";
 import { createProblem } from "../../src/flow/index.js";
 import type { Case } from "../support/networks.js";
 

@@ -1,17 +1,22 @@
 /**
- * The decision at an event: which of the entries on a breakpoint go up, go down or stay (slide), for all of them together.
- *
- * With x_e = (jump of σ')·c_e·Δw_e the velocity of z is q − Kx, and the solution in Filippov's sense is the
- * minimum of ½xᵀKx − qᵀx in the box 0 ≤ w ≤ 1. Weights of one sample in several layers multiply each other, so the problem
- * is linearised at the current weights and solved again until they stand still (mathematics, section 5.3).
+ * The decision at an event: of all entries on a breakpoint, who goes above, who below, who slides. With fixed weights the
+ * normal velocities are q − Ku with u_e = jump_e·c_e·Δw_e, and the flow takes the Δw that minimise ½uᵀKu − qᵀu over 0 ≤ w ≤ 1.
+ * Weights of one sample in several layers multiply each other, so the problem is linearised at the current weights and solved
+ * again until nothing moves.
  */
 import { solveBoxQp } from "../../linalg/box-qp.js";
+import { solveBoxQpByProducts } from "../../linalg/box-qp-products.js";
+import { squaredNorm } from "../smooth.js";
 import type { Contact, Kinks } from "./kinks.js";
-import { type LockedField, multiply, sumOverTwins, type Twin, twinsOf } from "./locked-field.js";
+import type { LockedField } from "./locked-field.js";
+import type { Normals } from "./normals.js";
+import { direction, independent, sharedGains, type Tie, tiesOf } from "./ties.js";
 
 const MAX_ROUNDS = 40;
 /** Weights that move less than this have settled: rounding in c_e and K is 1e-13 or so, and w enters θ' linearly. */
 const SETTLED = 1e-9;
+/** A normal velocity below this part of ‖∇z_e‖·‖∇L‖ is rounding. */
+const AT_REST = 1e-11;
 
 export interface Decision {
   /** The contacts with their final weights: 0 below, 1 above, between: slides. */
@@ -23,6 +28,7 @@ export interface Decision {
 
 /**
  * Decides at θ. Leaves the weights found in the field's pattern; the sliding set is the caller's to update.
+ * @param given contacts in the order of their entries
  * @param snap a weight this near 0 or 1 counts as having reached it
  */
 export async function decide(
@@ -32,78 +38,112 @@ export async function decide(
   given: readonly Contact[],
   snap: number,
 ): Promise<Decision> {
+  field.pattern.sliding = [];
+  // Entries that arrive move along the surfaces of those that slide; one that turns out to leave is no such surface.
+  const held = given.map(({ weight }) => weight > snap && weight < 1 - snap);
+  for (;;) {
+    const decision = await decideAlong(field, kinks, theta, given, snap, held);
+    const left = decision.contacts.map(({ weight }, i) => held[i]! && (weight === 0 || weight === 1));
+    if (!decision.tied || !left.includes(true)) return decision;
+    left.forEach((leaves, i) => {
+      if (leaves) held[i] = false;
+    });
+  }
+}
+
+async function decideAlong(
+  field: LockedField,
+  kinks: Kinks,
+  theta: Float64Array,
+  given: readonly Contact[],
+  snap: number,
+  held: readonly boolean[],
+): Promise<Decision & { readonly tied: boolean }> {
   const { pieces } = field.pattern;
-  const n = given.length;
   const weights = Float64Array.from(given, ({ weight }) => weight);
-  const contacts = (): Contact[] => given.map((contact, i) => ({ ...contact, weight: weights[i] as number }));
   const place = (): void => {
     given.forEach(({ entry, breakpoint }, i) => {
       pieces[entry] = breakpoint + (weights[i] as number);
     });
-    field.invalidate();
   };
   let ambiguous = 0;
-  field.pattern.sliding = [];
-  for (let round = 0; round < MAX_ROUNDS; round++) {
+  let tied = false;
+  let settled = false;
+  for (let round = 0; round < MAX_ROUNDS && !settled; round++) {
     place();
     const { gradient, signal } = await field.evaluate(theta);
-    const rows = await field.rows(theta, given);
-    const q = multiply(rows, gradient).map((value) => -value);
-    const twins = twinsOf(rows);
+    const speed = Math.sqrt(squaredNorm(gradient));
+    const normals = await field.normals(theta, given);
+    const q = (await normals.along(gradient)).map((value) => -value);
+    const ties =
+      normals.gram === null ? independent(given.length) : tiesOf(normals.gram, normals.layers, held);
+    tied = ties.some(({ leader, bound }, i) => leader !== i || bound);
     const own = given.map(
       ({ entry, breakpoint }) => kinks.jump(theta, entry, breakpoint) * (signal[entry] as number),
     );
-    const gain = Float64Array.from(sumOverTwins(twins, own, Math.abs));
-    // Attracting entries may take any weight; the others keep theirs while the rest is solved. Twins follow their leader.
-    const open = gain.map((g, i) => (g > 0 && twins[i]?.leader === i ? g : 0));
-    const lower = open.map((g, i) => -(weights[i] as number) * g);
-    const upper = open.map((g, i) => (1 - (weights[i] as number)) * g);
-    const { x } = solveBoxQp(rows.gram, rows.stride, q, lower, upper);
-    let moved = 0;
+    const gains = sharedGains(ties, own);
+    const moves = ties.map(({ leader, bound }, i) => leader === i && !bound);
+    // Attracting leaders may take any weight; the others keep theirs while the rest is solved.
+    const open = Float64Array.from(gains, (gain, i) => (moves[i] && gain > 0 ? gain : 0));
+    const lower = open.map((gain, i) => -(weights[i] as number) * gain);
+    const upper = open.map((gain, i) => (1 - (weights[i] as number)) * gain);
+    const x = await solveBox(normals, q, lower, upper);
+    const image = await normals.product(x);
+    const after = weights.slice();
     ambiguous = 0;
-    for (let i = 0; i < n; i++) {
-      const g = gain[i] as number;
+    for (let i = 0; i < ties.length; i++) {
+      const gain = gains[i] as number;
       const before = weights[i] as number;
-      let after = before;
-      const { leader, ratio } = twins[i] as Twin;
-      if (leader !== i) {
-        const lead = weights[leader] as number;
-        after = ratio > 0 ? lead : 1 - lead;
-        moved = Math.max(moved, Math.abs(after - before));
-        weights[i] = after;
-        continue;
-      }
-      if (g > 0) {
-        after =
+      if (!moves[i]) continue;
+      if (gain > 0) {
+        after[i] =
           x[i] === upper[i]
             ? 1
             : x[i] === lower[i]
               ? 0
-              : Math.min(Math.max(before + (x[i] as number) / g, 0), 1);
-      } else {
-        let velocity = q[i] as number;
-        for (let j = 0; j < n; j++) velocity -= (rows.gram[i * rows.stride + j] as number) * (x[j] as number);
-        const norm = rows.gram[i * rows.stride + i] as number;
-        const below = velocity + before * g * norm;
-        const above = velocity - (1 - before) * g * norm;
-        const side = before >= 0.5 ? 1 : 0;
-        after = side === 0 ? (below > 0 ? 1 : 0) : above < 0 ? 0 : 1;
-        // An entry that arrives and goes on to the other side had no choice: its own side did not hold it.
-        const arrived = given[i]!.weight === 1 - after;
-        if (below < 0 && above > 0 && !arrived) ambiguous++;
+              : Math.min(Math.max(before + (x[i] as number) / gain, 0), 1);
+        continue;
       }
-      moved = Math.max(moved, Math.abs(after - before));
-      weights[i] = after;
+      const velocity = (q[i] as number) - (image[i] as number);
+      const norm = await normals.squaredLength(i);
+      // A normal in the span of the sliding ones: nothing decides about its weight, so it keeps it.
+      if (Math.abs(velocity) <= AT_REST * Math.sqrt(norm) * speed) continue;
+      const below = velocity + before * gain * norm;
+      const above = velocity - (1 - before) * gain * norm;
+      const side = before >= 0.5 ? 1 : 0;
+      after[i] = side === 0 ? (below > 0 ? 1 : 0) : above < 0 ? 0 : 1;
+      // An entry that arrives and goes on to the other side had no choice: its own side did not hold it.
+      const arrived = given[i]!.weight === 1 - (after[i] as number);
+      if (below < 0 && above > 0 && !arrived) ambiguous++;
     }
-    if (moved <= SETTLED) {
-      weights.forEach((w, i) => {
-        if (w <= snap) weights[i] = 0;
-        else if (w >= 1 - snap) weights[i] = 1;
-      });
-      place();
-      return { contacts: contacts(), settled: true, ambiguous };
-    }
+    follow(ties, after);
+    settled = after.every((value, i) => Math.abs(value - (weights[i] as number)) <= SETTLED);
+    weights.set(after);
   }
+  weights.forEach((w, i) => {
+    if (settled && w <= snap) weights[i] = 0;
+    else if (settled && w >= 1 - snap) weights[i] = 1;
+  });
   place();
-  return { contacts: contacts(), settled: false, ambiguous };
+  const contacts = given.map((contact, i) => ({ ...contact, weight: weights[i] as number }));
+  return { contacts, settled, ambiguous, tied };
+}
+
+/** Contacts that move with a leader take its weight, or its complement where their z move against each other. */
+function follow(ties: readonly Tie[], weights: Float64Array): void {
+  ties.forEach((tie, i) => {
+    if (tie.leader === i) return;
+    const lead = weights[tie.leader] as number;
+    weights[i] = direction(tie) > 0 ? lead : 1 - lead;
+  });
+}
+
+async function solveBox(
+  { gram, product }: Normals,
+  q: Float64Array,
+  lower: Float64Array,
+  upper: Float64Array,
+): Promise<Float64Array> {
+  if (gram !== null) return solveBoxQp(gram.gram, gram.count, q, lower, upper).x;
+  return (await solveBoxQpByProducts(product, q, lower, upper)).x;
 }

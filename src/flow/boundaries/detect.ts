@@ -3,8 +3,8 @@
  * that sliding leaves in a method that does not know of it. Changes nothing in the flow.
  */
 import type { FlowOptions } from "../smooth.js";
-import type { BoundaryEvent } from "./exact.js";
 import { kinksOf } from "./kinks.js";
+import type { BoundaryEvent } from "./ledger.js";
 
 /** An entry that changes side this often within the window of steps is said to chatter. */
 const CHATTER_FLIPS = 4;

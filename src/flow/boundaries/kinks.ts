@@ -22,6 +22,8 @@ export interface Kinks {
   place(entry: number): Place;
   /** σ'(b+) − σ'(b−) for the entry's layer; depends on θ for PReLU only. */
   jump(theta: Float64Array, entry: number, breakpoint: number): number;
+  /** Whether one sample's entries depend on another's. */
+  readonly coupled: boolean;
   /** Piece of the value z, a breakpoint belonging to the piece below it. */
   pieceOf(z: number): number;
 }
@@ -46,6 +48,7 @@ export function kinksOf(family: Family): Kinks | null {
   return {
     table,
     entries: family.entries,
+    coupled: spec.kind === "gcn",
     place(entry) {
       const l = layerOf(entry);
       const { offset, width } = blocks[l]!;

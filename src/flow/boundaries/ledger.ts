@@ -1,0 +1,102 @@
+/** Books of what happened at the boundaries: events as they are decided, and their totals. Decides nothing. */
+import type { Contact, Kinks, Place } from "./kinks.js";
+import type { BoundaryCost } from "./locked-field.js";
+
+/** One change of one entry. */
+export interface BoundaryEvent extends Place {
+  readonly t: number;
+  readonly kind: "crossing" | "entersSliding" | "leavesSliding";
+  readonly breakpoint: number;
+  /** Side of the breakpoint: where a crossing or a leaving entry goes to, where an entering entry comes from. */
+  readonly side: "above" | "below";
+  /** Entries that slide after this instant. */
+  readonly sliding: number;
+}
+
+export interface BoundarySummary {
+  readonly crossings: number;
+  readonly slidingEntries: number;
+  readonly slidingExits: number;
+  readonly maxSliding: number;
+  /** Time during which at least one entry slides, and the sum over entries. */
+  readonly timeSliding: number;
+  readonly entryTimeSliding: number;
+  readonly firstSliding: number | null;
+  /** Instants at which a repelling boundary was reached: the solution is not unique from there. */
+  readonly ambiguous: number;
+  /** Decisions that did not settle; zero unless something is wrong. */
+  readonly unsettled: number;
+  readonly instants: number;
+  readonly rowSweeps: number;
+  readonly pushforwards: number;
+  readonly products: number;
+}
+
+export interface Ledger {
+  /** Enters the decision of an instant; `sliding` entries slide after it. */
+  decided(t: number, changes: readonly Change[], sliding: number, verdict: Verdict): void;
+  /** The flow has gone on for `duration` with `sliding` entries held. */
+  passed(duration: number, sliding: number): void;
+  summary(cost: BoundaryCost): BoundarySummary;
+}
+
+/** A contact before and after a decision. */
+export interface Change {
+  readonly contact: Contact;
+  readonly weightBefore: number;
+  readonly slidBefore: boolean;
+}
+
+export interface Verdict {
+  readonly settled: boolean;
+  readonly ambiguous: number;
+}
+
+export const isSliding = ({ weight }: Contact): boolean => weight > 0 && weight < 1;
+
+export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => void): Ledger {
+  const counts = {
+    crossings: 0,
+    slidingEntries: 0,
+    slidingExits: 0,
+    maxSliding: 0,
+    timeSliding: 0,
+    entryTimeSliding: 0,
+    firstSliding: null as number | null,
+    ambiguous: 0,
+    unsettled: 0,
+    instants: 0,
+  };
+  return {
+    decided(t, changes, sliding, { settled, ambiguous }) {
+      counts.instants++;
+      if (!settled) counts.unsettled++;
+      if (ambiguous > 0) counts.ambiguous++;
+      counts.maxSliding = Math.max(counts.maxSliding, sliding);
+      if (sliding > 0) counts.firstSliding ??= t;
+      for (const { contact, weightBefore, slidBefore } of changes) {
+        const { entry, breakpoint, weight } = contact;
+        const emit = (kind: BoundaryEvent["kind"], side: BoundaryEvent["side"]): void =>
+          onEvent({ t, kind, ...kinks.place(entry), breakpoint, side, sliding });
+        const slides = isSliding(contact);
+        const goesTo = weight === 1 ? "above" : "below";
+        if (slides && !slidBefore) {
+          counts.slidingEntries++;
+          emit("entersSliding", weightBefore >= 0.5 ? "above" : "below");
+        } else if (!slides && slidBefore) {
+          counts.slidingExits++;
+          emit("leavesSliding", goesTo);
+        } else if (!slides && weight !== weightBefore) {
+          counts.crossings++;
+          emit("crossing", goesTo);
+        }
+      }
+    },
+    passed(duration, sliding) {
+      if (sliding === 0) return;
+      counts.timeSliding += duration;
+      counts.entryTimeSliding += sliding * duration;
+    },
+    summary: ({ rowSweeps, pushforwards, products }) => ({ ...counts, rowSweeps, pushforwards, products }),
+  };
+}
