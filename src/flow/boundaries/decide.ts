@@ -10,7 +10,7 @@ import { squaredNorm } from "../smooth.js";
 import type { Contact, Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
 import type { Normals } from "./normals.js";
-import { direction, independent, sharedGains, type Tie, tiesOf } from "./ties.js";
+import { direction, type Gram, independent, sharedGains, type Tie, tiesOf } from "./ties.js";
 
 const MAX_ROUNDS = 40;
 /** Weights that move less than this have settled: rounding in c_e and K is 1e-13 or so, and w enters θ' linearly. */
@@ -59,15 +59,14 @@ async function decideAlong(
   snap: number,
   held: readonly boolean[],
 ): Promise<Decision & { readonly tied: boolean }> {
-  const { pieces } = field.pattern;
   const weights = Float64Array.from(given, ({ weight }) => weight);
-  const place = (): void => {
-    given.forEach(({ entry, breakpoint }, i) => {
-      pieces[entry] = breakpoint + (weights[i] as number);
-    });
-  };
+  const place = (): void => placeWeights(field, given, weights);
+  const { ties, sides } = await tie(field, kinks, theta, given, held);
+  const moves = ties.map(({ leader, bound }, i) => leader === i && !bound && sides[i] === null);
+  sides.forEach((side, i) => {
+    if (side !== null) weights[i] = side;
+  });
   let ambiguous = 0;
-  let tied = false;
   let settled = false;
   for (let round = 0; round < MAX_ROUNDS && !settled; round++) {
     place();
@@ -75,14 +74,10 @@ async function decideAlong(
     const speed = Math.sqrt(squaredNorm(gradient));
     const normals = await field.normals(theta, given);
     const q = (await normals.along(gradient)).map((value) => -value);
-    const ties =
-      normals.gram === null ? independent(given.length) : tiesOf(normals.gram, normals.layers, held);
-    tied = ties.some(({ leader, bound }, i) => leader !== i || bound);
     const own = given.map(
       ({ entry, breakpoint }) => kinks.jump(theta, entry, breakpoint) * (signal[entry] as number),
     );
     const gains = sharedGains(ties, own);
-    const moves = ties.map(({ leader, bound }, i) => leader === i && !bound);
     // Attracting leaders may take any weight; the others keep theirs while the rest is solved.
     const open = Float64Array.from(gains, (gain, i) => (moves[i] && gain > 0 ? gain : 0));
     const lower = open.map((gain, i) => -(weights[i] as number) * gain);
@@ -125,8 +120,74 @@ async function decideAlong(
     else if (settled && w >= 1 - snap) weights[i] = 1;
   });
   place();
-  const contacts = given.map((contact, i) => ({ ...contact, weight: weights[i] as number }));
-  return { contacts, settled, ambiguous, tied };
+  const contacts = given.map((contact, i) => {
+    const { leader } = ties[i]!;
+    return {
+      ...contact,
+      weight: weights[i] as number,
+      follows: leader === i ? null : given[leader]!.entry,
+    };
+  });
+  return { contacts, settled, ambiguous, tied: ties.some(({ leader, bound }, i) => leader !== i || bound) };
+}
+
+function placeWeights(
+  { pattern }: LockedField,
+  contacts: readonly Contact[],
+  weights: ArrayLike<number>,
+): void {
+  contacts.forEach(({ entry, breakpoint }, i) => {
+    pattern.pieces[entry] = breakpoint + (weights[i] as number);
+  });
+}
+
+/**
+ * Ties of the contacts at θ, and the sides of those that one unit alone feeds, itself on a kink below which it is flat: z = v·σ(z′)
+ * is 0 while z′ is below, where its piece matters to nobody, so it has the piece that it will have when z′ is above.
+ */
+async function tie(
+  field: LockedField,
+  kinks: Kinks,
+  theta: Float64Array,
+  given: readonly Contact[],
+  held: readonly boolean[],
+): Promise<{ ties: readonly Tie[]; sides: readonly (0 | 1 | null)[] }> {
+  const sides = given.map((): 0 | 1 | null => null);
+  const index = new Map(given.map(({ entry }, i) => [entry, i]));
+  const follows = given.map(({ follows }) => (follows === null ? null : (index.get(follows) ?? null)));
+  placeWeights(
+    field,
+    given,
+    given.map(({ weight }) => weight),
+  );
+  let normals = await field.normals(theta, given);
+  const { gram, layers } = normals;
+  if (gram === null) return { ties: independent(given.length), sides };
+  const vanishes = given.some((_, i) => gram.gram[i * given.length + i] === 0);
+  for (let fixed = -1; vanishes && fixed !== sides.filter((side) => side !== null).length; ) {
+    fixed = sides.filter((side) => side !== null).length;
+    placeWeights(
+      field,
+      given,
+      given.map(({ weight }, i) => sides[i] ?? (held[i] ? weight : 0.5)),
+    );
+    normals = await field.normals(theta, given);
+    const ties = tiesOf(
+      normals.gram as Gram,
+      given.map(() => false),
+      follows,
+    );
+    // One layer at a time: the next one sees the sides of this one.
+    const next = ties.flatMap(({ leader }, i) =>
+      sides[i] === null && layers[leader]! < layers[i]! && kinks.isFlatBelow(given[leader]!.breakpoint)
+        ? [i]
+        : [],
+    );
+    const layer = Math.min(...next.map((i) => layers[i]!));
+    for (const i of next) if (layers[i] === layer) sides[i] = ties[i]!.ratio > 0 ? 1 : 0;
+  }
+  const ties = tiesOf(normals.gram as Gram, held, follows);
+  return { ties: ties.map((t, i) => (sides[i] === null ? t : { leader: i, ratio: 1, bound: true })), sides };
 }
 
 /** Contacts that move with a leader take its weight, or its complement where their z move against each other. */

@@ -336,7 +336,7 @@ class ExactFlow {
         const zDot = this.#zDot[entry] as number;
         const departing = t > 0 && (piece === breakpoint ? zDot < 0 : zDot > 0);
         if (arrived || (near <= 2 * this.#contact && !departing))
-          touching.push({ entry, breakpoint, weight: piece === breakpoint ? 0 : 1 });
+          touching.push({ entry, breakpoint, weight: piece === breakpoint ? 0 : 1, follows: null });
       });
     }
     return touching;

@@ -6,6 +6,8 @@ export interface Contact {
   readonly entry: number;
   readonly breakpoint: number;
   readonly weight: number;
+  /** The entry whose weight it shares while both slide; see ties.ts. */
+  readonly follows: number | null;
 }
 
 /** The place of an entry: layer counted from 1 over the activated layers, sample and unit from 0. */
@@ -22,6 +24,8 @@ export interface Kinks {
   place(entry: number): Place;
   /** σ'(b+) − σ'(b−) for the entry's layer; depends on θ for PReLU only. */
   jump(theta: Float64Array, entry: number, breakpoint: number): number;
+  /** Whether σ' vanishes below the breakpoint: what is behind an entry there is cut off. */
+  isFlatBelow(breakpoint: number): boolean;
   /** Whether one sample's entries depend on another's. */
   readonly coupled: boolean;
   /** Piece of the value z, a breakpoint belonging to the piece below it. */
@@ -48,6 +52,7 @@ export function kinksOf(family: Family): Kinks | null {
   return {
     table,
     entries: family.entries,
+    isFlatBelow: (breakpoint) => derivative(breakpoint, table.breakpoints[breakpoint] as number) === 0,
     coupled: spec.kind === "gcn",
     place(entry) {
       const l = layerOf(entry);

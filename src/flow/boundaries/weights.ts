@@ -2,9 +2,10 @@
  * The weights of sliding entries: the share of the piece above with which the field, its pattern fixed, keeps them on their
  * breakpoints. An entry slides while its weight lies in [0, 1].
  */
+import { Matrix, solve } from "ml-matrix";
+import { factorise } from "../../linalg/cholesky.js";
 import type { Kinks } from "./kinks.js";
 import type { Evaluation, LockedField } from "./locked-field.js";
-import { independent, tiesOf, weightChanges } from "./ties.js";
 
 const MAX_ROUNDS = 10;
 /** Weights that move less than this are those of the state: what comes after is rounding. */
@@ -51,26 +52,51 @@ function largestDifference(a: readonly number[], b: readonly number[]): number {
   return a.reduce((worst, value, i) => Math.max(worst, Math.abs(value - (b[i] as number))), 0);
 }
 
+/** What the weights lack of w = w_ref + Δ, Σ gain_i·Δ_i·∇z_i = −Jᵀu, contacts that follow a leader taking its Δ. */
 function changesAt(
   field: LockedField,
   kinks: Kinks,
   { theta, signal, multipliers, normals }: Evaluation,
 ): number[] {
   const { sliding } = field.pattern;
-  if (normals === null) return [];
-  const { gram, layers } = normals;
-  const ties =
-    gram === null
-      ? independent(sliding.length)
-      : tiesOf(
-          gram,
-          layers,
-          sliding.map(() => true),
-        );
-  const own = sliding.map(
+  const gains = sliding.map(
     ({ entry, breakpoint }) => kinks.jump(theta, entry, breakpoint) * (signal[entry] as number),
   );
-  return weightChanges(gram, ties, own, multipliers);
+  const gram = normals?.gram ?? null;
+  if (gram === null || sliding.every(({ follows }) => follows === null))
+    return gains.map((gain, s) => -(multipliers[s] as number) / gain);
+  const at = (i: number, j: number): number => gram.gram[i * gram.count + j] as number;
+  const leaders = sliding.flatMap(({ follows }, s) => (follows === null ? [s] : []));
+  const n = leaders.length;
+  const block = Float64Array.from({ length: n * n }, (_, c) =>
+    at(leaders[Math.floor(c / n)]!, leaders[c % n]!),
+  );
+  const factor = factorise(block, n);
+  /** A vector Σ v_s·∇z_s in the leaders' normals alone. */
+  const onLeaders = (v: (s: number) => number): Float64Array => {
+    const b = Float64Array.from(leaders, (i) => sliding.reduce((sum, _, s) => sum + at(i, s) * v(s), 0));
+    factor.solve(b);
+    return b;
+  };
+  const response = Matrix.zeros(n, n);
+  const leads = new Map(leaders.map((s, column) => [sliding[s]!.entry, { s, column }]));
+  leaders.forEach((s, column) => response.set(column, column, gains[s] as number));
+  const signs = sliding.map((_, s) => {
+    const { follows } = sliding[s]!;
+    if (follows === null) return 1;
+    const { column } = leads.get(follows)!;
+    const parts = onLeaders((i) => (i === s ? 1 : 0));
+    const sign = (parts[column] as number) < 0 ? -1 : 1;
+    parts.forEach((part, row) => {
+      response.set(row, column, response.get(row, column) + sign * (gains[s] as number) * part);
+    });
+    return sign;
+  });
+  const shares = solve(response, Matrix.columnVector(onLeaders((s) => -(multipliers[s] as number))), true);
+  return sliding.map(({ entry, follows }, s) => {
+    const { column } = leads.get(follows ?? entry)!;
+    return (signs[s] as number) * shares.get(column, 0);
+  });
 }
 
 /** Whether the weight of one sliding entry enters the signal of another: one of an earlier layer, of its sample or any of a gcn. */
