@@ -60,3 +60,30 @@ describe("agreement with descent by a tiny step", () => {
     expect(distance(outcome.theta, limit)).toBeLessThan(1e-5);
   });
 });
+
+describe("dead units tie entries together", () => {
+  // Without the ties of ties.ts these two end 1.6e-2 and 1.5e-1 away, however small the step of descent.
+  test.each([
+    { name: "with biases", seed: 0, bias: true, tEnd: 3.4, step: 4e-5 },
+    { name: "without biases", seed: 4, bias: false, tEnd: 6, step: 1e-4 },
+  ])("ReLU $name", async ({ seed, bias, tEnd, step }) => {
+    const given = makeCase({
+      inputDimension: 3,
+      hidden: [4, 4, 4],
+      outputDimension: 2,
+      samples: 8,
+      activation: { kind: "relu" },
+      bias,
+      factor: 0.25,
+      seed,
+    });
+    const { outcome } = await follow(given, { method: "dopri5", rtol: 1e-7, tEnd });
+    expect(outcome.events.unsettled).toBe(0);
+    const [coarse, fine] = [step, step / 2].map((h) =>
+      distance(descend(given, given.theta, h, [tEnd]).states[0]!, outcome.theta),
+    );
+    // Descent is first order: half the step, half the distance, give or take its chatter.
+    expect(fine).toBeLessThan(0.75 * coarse!);
+    expect(fine).toBeLessThan(2e-4);
+  });
+});

@@ -21,14 +21,15 @@ export interface Followed {
 /** Follows a case with atol = rtol/100. */
 export async function follow(
   { family, bound, theta }: Pick<Case, "family" | "bound" | "theta">,
-  options: Pick<ExactOptions, "method" | "tEnd"> & {
+  options: Pick<ExactOptions, "method" | "tEnd" | "maxStep" | "maxRowNumbers"> & {
     rtol: number;
     atol?: number;
     times?: readonly number[];
     engine?: Engine;
   },
 ): Promise<Followed> {
-  const { engine = createReferenceEngine(), times = [], rtol, atol = rtol / 100, method, tEnd } = options;
+  const { engine = createReferenceEngine(), times = [], ...solver } = options;
+  const { atol = options.rtol / 100 } = options;
   const problem = await createProblem(engine, family, bound);
   const events: BoundaryEvent[] = [];
   const states: Float64Array[] = [];
@@ -38,10 +39,8 @@ export async function follow(
     problem,
     data: bound,
     theta0: theta,
-    method,
-    rtol,
+    ...solver,
     atol,
-    tEnd,
     onEvent: (event) => events.push(event),
     onSegment: async (segment, counts) => {
       energy += segment.energy(segment.t1);

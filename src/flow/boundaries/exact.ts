@@ -47,6 +47,20 @@ const MAX_DECISIONS = 50;
 /** Corrections of an event's time on repeated steps. */
 const MAX_CORRECTIONS = 3;
 
+/** A correction below this part of the step is made by one tangent: its error, of second order, is far below the tolerance. */
+const TANGENT_SHARE = 1e-5;
+
+/** Distance at which the rate of a weight is taken, as part of the step. */
+const SECANT_SHARE = 1e-2;
+
+/** A step taken, and where it counts as ended: at an event, a tangent further than its end or short of it. */
+interface Stretch {
+  readonly step: Step<Float64Array>;
+  readonly t1: number;
+  readonly theta1: Float64Array;
+  readonly event: Ahead | null;
+}
+
 /** An event ahead; `lead` is the entry that reaches its breakpoint, null where a sliding entry's weight reaches its end. */
 interface Ahead {
   readonly t: number;
@@ -74,6 +88,8 @@ class ExactFlow {
   readonly #zDot: Float64Array;
   /** Weights of the sliding entries at the end of the last step. */
   #weights: readonly number[] = [];
+  /** Their mean rates over the last step, in place of derivatives. */
+  #weightRates: readonly number[] = [];
   #isLeaving = false;
 
   constructor(options: ExactOptions, kinks: Kinks, field: LockedField) {
@@ -130,6 +146,9 @@ class ExactFlow {
         derivative: async (_t, theta, velocity, out) => {
           await field.normalVelocities(theta, velocity, out.subarray(0, E));
           out.fill(0, E);
+          field.pattern.sliding.forEach(({ entry }, s) => {
+            out[E + entry] = (this.#weightRates[s] ?? 0) * (span[1] as number);
+          });
         },
       },
     });
@@ -169,26 +188,25 @@ class ExactFlow {
         break;
       }
       const found = await this.#findEvent(step);
-      const reached = found === null ? { step, event: null } : await this.#stepTo(found, step);
+      const reached = found === null ? ending(step) : await this.#stepTo(found, step);
       if (reached === null) {
         stop("nonFinite", `the step to the event at t = ${found?.t} failed.`);
         break;
       }
-      const { step: taken, event } = reached;
-      if ((await this.#report(taken)) === "stop") {
-        stop("stopped", `stopped at t = ${taken.t1}.`);
+      if ((await this.#report(reached)) === "stop") {
+        stop("stopped", `stopped at t = ${reached.t1}.`);
         break;
       }
+      const { t1, event } = reached;
       if (event === null) {
-        await this.#carryOn(taken, taken !== step);
+        await this.#carryOn(reached.step, found !== null);
         continue;
       }
-      const { t1 } = taken;
       decisionsHere = t1 - lastInstant <= 1e-13 * Math.max(1, t1) ? decisionsHere + 1 : 0;
       lastInstant = t1;
       if (decisionsHere > MAX_DECISIONS)
         stop("stepTooSmall", `the events at t = ${t1} did not come to an end.`);
-      this.#probe.set(taken.y1);
+      this.#probe.set(reached.theta1);
       await this.#settle(t1, this.#probe, event.lead);
     }
     return {
@@ -219,7 +237,9 @@ class ExactFlow {
 
   /** The first event in the step; null if there is none. Finds the weights at its end. */
   async #findEvent(step: Step<Float64Array>): Promise<Ahead | null> {
+    const before = this.#field.pattern.sliding.map(({ weight }) => weight);
     this.#weights = await slidingWeights(this.#field, this.#kinks, step.y1);
+    this.#weightRates = this.#weights.map((w, s) => (w - (before[s] as number)) / step.h);
     this.#isLeaving = this.#weights.some((w) => w < -WEIGHT_SLACK || w > 1 + WEIGHT_SLACK);
     const event = await this.#locator.locate(step);
     if (event === null) return null;
@@ -231,39 +251,74 @@ class ExactFlow {
 
   /**
    * Repeats the step from its start to the event, since a step is more accurate than its dense output: the time is
-   * corrected by Newton's method on z until the entry that leads lies on its breakpoint. Null if no such step is accepted;
-   * the event is null if the repeated step fell short of it.
+   * corrected by Newton's method until the entry that leads lies on its breakpoint, or the weight that leaves at its end. Null
+   * if no such step is accepted; the event is null if the repeated step fell short of it.
    */
-  async #stepTo(
-    event: Ahead,
-    step: Step<Float64Array>,
-  ): Promise<{ step: Step<Float64Array>; event: Ahead | null } | null> {
+  async #stepTo(event: Ahead, step: Step<Float64Array>): Promise<Stretch | null> {
     const start = {
       t: step.t0,
       y: step.y0.slice(),
       derivative: step.derivative0.slice(),
       keepStepSize: true,
     };
-    const { breakpoints } = this.#kinks.table;
-    const field = this.#field;
     const latest = step.t1;
+    const beyond = event.lead === null ? await this.#weightsBeyond(event.t, step) : null;
     let t = event.t;
     for (let k = 0; ; k++) {
       this.#stepper.restart(start);
       const taken = await this.#stepper.advance(t);
       if (taken.status !== "accepted") return null;
-      if (taken.t1 < t) return { step: taken, event: null };
-      if (event.lead === null || k === MAX_CORRECTIONS) return { step: taken, event };
-      const { z, velocity } = await field.evaluate(taken.y1);
-      await field.normalVelocities(taken.y1, velocity, this.#zDot);
-      const piece = field.pattern.pieces[event.lead] as number;
-      const zDot = this.#zDot[event.lead] as number;
-      const miss = (z[event.lead] as number) - (breakpoints[zDot > 0 ? piece : piece - 1] ?? Number.NaN);
-      const corrected = t - miss / zDot;
-      if (Math.abs(miss) <= this.#contact || !(corrected > step.t0 && corrected <= latest))
-        return { step: taken, event };
-      t = corrected;
+      if (taken.t1 < t) return ending(taken);
+      const shift =
+        event.lead === null
+          ? await this.#shiftToEnd(taken, beyond)
+          : await this.#shiftToBreakpoint(taken, event.lead);
+      const t1 = t + shift;
+      if (Math.abs(shift) <= TANGENT_SHARE * taken.h && t1 <= latest) {
+        const theta1 = taken.y1.slice();
+        this.#space.combine(theta1, [shift, 1], [taken.derivative1, taken.y1]);
+        return { step: taken, t1, theta1, event };
+      }
+      if (event.lead === null || k === MAX_CORRECTIONS || !(t1 > start.t && t1 <= latest))
+        return { ...ending(taken), event };
+      t = t1;
     }
+  }
+
+  /** By how much the end of the step misses the time at which the leading entry is on its breakpoint, to first order. */
+  async #shiftToBreakpoint({ y1 }: Step<Float64Array>, lead: number): Promise<number> {
+    const field = this.#field;
+    const { z, velocity } = await field.evaluate(y1);
+    await field.normalVelocities(y1, velocity, this.#zDot);
+    const piece = field.pattern.pieces[lead] as number;
+    const zDot = this.#zDot[lead] as number;
+    const breakpoint = this.#kinks.table.breakpoints[zDot > 0 ? piece : piece - 1] ?? Number.NaN;
+    return (breakpoint - (z[lead] as number)) / zDot;
+  }
+
+  /** Weights a little after an event, on the dense output: with those at the event they give its rate. */
+  async #weightsBeyond(t: number, step: Step<Float64Array>): Promise<{ t: number; weights: number[] }> {
+    const later = Math.min(t + SECANT_SHARE * step.h, step.t1);
+    await step.interpolate(later, this.#probe);
+    return { t: later, weights: await slidingWeights(this.#field, this.#kinks, this.#probe) };
+  }
+
+  /** The same for the weight that leaves, by the secant to `beyond`. */
+  async #shiftToEnd(
+    { t1, y1 }: Step<Float64Array>,
+    beyond: { readonly t: number; readonly weights: readonly number[] } | null,
+  ): Promise<number> {
+    const weights = await slidingWeights(this.#field, this.#kinks, y1);
+    let shift = 0;
+    let farthest = Number.NEGATIVE_INFINITY;
+    beyond?.weights.forEach((later, s) => {
+      const now = weights[s] as number;
+      const outside = Math.max(-later, later - 1);
+      if (outside <= farthest) return;
+      farthest = outside;
+      shift = (((later < 0.5 ? 0 : 1) - now) * (beyond.t - t1)) / (later - now);
+    });
+    return Number.isFinite(shift) ? shift : 0;
   }
 
   /** After a step without event: the weights found become the references, drift off the boundaries is removed. */
@@ -360,20 +415,24 @@ class ExactFlow {
       this.#locator.setPiece(entries + entry, 1);
       watched[entries + entry] = weight * unit;
     }
+    this.#weightRates = [];
     await this.#locator.begin(t, theta, velocity, watched);
   }
 
-  async #report(step: Step<Float64Array>): Promise<"stop" | undefined> {
-    const { t1 } = step;
+  async #report({ step, t1, theta1 }: Stretch): Promise<"stop" | undefined> {
     this.#ledger.passed(t1 - step.t0, this.#field.pattern.sliding.length);
-    const theta1 = step.y1.slice();
+    const atEnd = theta1.slice();
+    const { derivative1 } = step;
     const segment: Segment = {
       t0: step.t0,
       t1,
-      h: step.h,
-      theta1,
-      interpolate: (t, out) => (t === t1 ? this.#space.copy(theta1, out) : step.interpolate(t, out)),
-      energy: (until) => step.quadrature((k) => squaredNorm(k), until === t1 ? undefined : until),
+      h: t1 - step.t0,
+      theta1: atEnd,
+      interpolate: (t, out) => (t === t1 ? this.#space.copy(atEnd, out) : step.interpolate(t, out)),
+      energy: (until) =>
+        until === t1
+          ? step.quadrature((k) => squaredNorm(k)) + (t1 - step.t1) * squaredNorm(derivative1)
+          : step.quadrature((k) => squaredNorm(k), until),
       measure: async (theta) => {
         const { loss, velocity } = await this.#field.observe(theta);
         return { loss, speed: Math.sqrt(squaredNorm(velocity)) };
@@ -385,4 +444,8 @@ class ExactFlow {
       rejected: this.#stepper.rejected,
     });
   }
+}
+
+function ending(step: Step<Float64Array>): Stretch {
+  return { step, t1: step.t1, theta1: step.y1, event: null };
 }

@@ -2,8 +2,8 @@
  * The weights of sliding entries: the share of the piece above with which the field, its pattern fixed, keeps them on their
  * breakpoints. An entry slides while its weight lies in [0, 1].
  */
-import { Matrix, solve } from "ml-matrix";
 import { factorise } from "../../linalg/cholesky.js";
+import { solveSquare } from "../../linalg/square-system.js";
 import type { Kinks } from "./kinks.js";
 import type { Evaluation, LockedField } from "./locked-field.js";
 
@@ -78,9 +78,11 @@ function changesAt(
     factor.solve(b);
     return b;
   };
-  const response = Matrix.zeros(n, n);
+  const response = new Float64Array(n * n);
   const leads = new Map(leaders.map((s, column) => [sliding[s]!.entry, { s, column }]));
-  leaders.forEach((s, column) => response.set(column, column, gains[s] as number));
+  leaders.forEach((s, column) => {
+    response[column * n + column] = gains[s] as number;
+  });
   const signs = sliding.map((_, s) => {
     const { follows } = sliding[s]!;
     if (follows === null) return 1;
@@ -88,14 +90,17 @@ function changesAt(
     const parts = onLeaders((i) => (i === s ? 1 : 0));
     const sign = (parts[column] as number) < 0 ? -1 : 1;
     parts.forEach((part, row) => {
-      response.set(row, column, response.get(row, column) + sign * (gains[s] as number) * part);
+      response[row * n + column]! += sign * (gains[s] as number) * part;
     });
     return sign;
   });
-  const shares = solve(response, Matrix.columnVector(onLeaders((s) => -(multipliers[s] as number))), true);
+  const shares = solveSquare(
+    response,
+    onLeaders((s) => -(multipliers[s] as number)),
+  );
   return sliding.map(({ entry, follows }, s) => {
     const { column } = leads.get(follows ?? entry)!;
-    return (signs[s] as number) * shares.get(column, 0);
+    return (signs[s] as number) * (shares[column] as number);
   });
 }
 
