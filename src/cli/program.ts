@@ -5,13 +5,21 @@ import yargs from "yargs";
 import type { Command } from "./command.js";
 import { doctorCommand } from "./doctor.js";
 import { describeError, EXIT, UsageError } from "./exit.js";
+import { exportCommand } from "./export.js";
 import { figureCommand } from "./figure.js";
 import { initCommand } from "./init.js";
 import { runCommand } from "./run.js";
 import { sweepCommand } from "./sweep.js";
 import { gradflowVersion } from "./version.js";
 
-const commands: readonly Command[] = [runCommand, sweepCommand, figureCommand, doctorCommand, initCommand];
+const commands: readonly Command[] = [
+  runCommand,
+  sweepCommand,
+  figureCommand,
+  exportCommand,
+  doctorCommand,
+  initCommand,
+];
 
 const EPILOGUE = `Examples:
   gradflow init && gradflow run study.yaml         start from a commented study

@@ -63,10 +63,23 @@ describe("gradflow sweep", () => {
   });
 
   it("does again what was killed, removed or changed, and nothing else", async () => {
-    const words = [study, "-m", "seed=0..2", "--set", "descent.learningRates=[]", "--jobs", "2", "--out", "partly"];
+    const words = [
+      study,
+      "-m",
+      "seed=0..2",
+      "--set",
+      "descent.learningRates=[]",
+      "--jobs",
+      "2",
+      "--out",
+      "partly",
+    ];
     const { json } = await sweep(...words);
     const manifest = join(json.directory, "seed-1/manifest.json");
-    const killed = (await readFile(manifest, "utf8")).replace('"status": "reachedEnd"', '"status": "running"');
+    const killed = (await readFile(manifest, "utf8")).replace(
+      '"status": "reachedEnd"',
+      '"status": "running"',
+    );
     await writeFile(manifest, killed);
     await rm(join(json.directory, "seed-2"), { recursive: true });
     expect((await sweep(...words)).json).toMatchObject({ status: "done", skipped: 1 });
@@ -74,11 +87,11 @@ describe("gradflow sweep", () => {
     const tighter = [...words, "--set", "flow.rtol=1e-9"];
     expect((await sweep(...tighter)).json).toMatchObject({ status: "done", skipped: 0 });
     expect((await sweep(...tighter)).json).toMatchObject({ skipped: 3 });
-    expect((await sweep(...tighter, "-m", "seed=0", "--force")).json).toMatchObject({ skipped: 0 });
+    expect((await sweep(...tighter, "--force")).json).toMatchObject({ skipped: 0 });
   });
 
   it("keeps going when a run fails, says which and why, and exits 1; --fail-fast stops", async () => {
-    const words = [study, "-m", "flow.maxSteps=3,100000", "-m", "seed=0..1", "--jobs", "2"];
+    const words = [study, "-m", "flow.maxSteps=3,100000", "-m", "seed=0..1"];
     const { code, json, stderr } = await sweep(...words, "--out", "failing");
     expect(code).toBe(1);
     expect(json.status).toBe("failed");
