@@ -3,11 +3,13 @@ import { existsSync } from "node:fs";
 import { closest, distance } from "fastest-levenshtein";
 import yargs from "yargs";
 import type { Command } from "./command.js";
+import { compareCommand } from "./compare.js";
 import { doctorCommand } from "./doctor.js";
 import { describeError, EXIT, UsageError } from "./exit.js";
 import { exportCommand } from "./export.js";
 import { figureCommand } from "./figure.js";
 import { initCommand } from "./init.js";
+import { listCommand } from "./list.js";
 import { runCommand } from "./run.js";
 import { sweepCommand } from "./sweep.js";
 import { gradflowVersion } from "./version.js";
@@ -16,6 +18,8 @@ const commands: readonly Command[] = [
   runCommand,
   sweepCommand,
   figureCommand,
+  listCommand,
+  compareCommand,
   exportCommand,
   doctorCommand,
   initCommand,

@@ -2,11 +2,10 @@
 import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import type { SweepResult } from "../experiment/sweep.js";
-import type { Fact } from "../record/facts.js";
 import type { JobState } from "../record/sweep.js";
 import type { Command, Values } from "./command.js";
 import { EXIT, UsageError } from "./exit.js";
-import { formatColumns, formatDuration, formatNumber, formatPath } from "./format.js";
+import { formatColumns, formatDuration, formatFact, formatPath } from "./format.js";
 import { watchInterrupts } from "./interrupt.js";
 import { single } from "./options.js";
 import { reportSweep } from "./sweep-progress.js";
@@ -139,7 +138,7 @@ function summarise(result: SweepResult): string {
   const head = ["run", ...COLUMNS.map(([title]) => title)];
   const rows = states.map((state) => [
     state.job.name,
-    ...COLUMNS.map(([, fact]) => show(state.facts?.get(fact))),
+    ...COLUMNS.map(([, fact]) => formatFact(state.facts?.get(fact))),
   ]);
   const failures = states.flatMap(failureOf);
   const picture = figures.find((name) => name.endsWith(".png"));
@@ -164,11 +163,6 @@ function summarise(result: SweepResult): string {
 
 function failureOf({ job, manifest }: JobState): string[] {
   return manifest?.failure ? [`${job.name} failed: ${manifest.failure.split("\n", 1)[0]}`] : [];
-}
-
-function show(fact: Fact | undefined): string {
-  if (fact === undefined || fact === null) return "–";
-  return typeof fact === "number" ? formatNumber(fact) : String(fact);
 }
 
 /** For `run`: a study with a sweep is not one run. */

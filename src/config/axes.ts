@@ -197,8 +197,10 @@ function nameOf(values: Readonly<Record<string, unknown>>, fields: readonly stri
     .join("_");
 }
 
-/** An axis value in a few letters: `50-50`, `leaky-relu 0.1`. */
-export function describeValue(value: unknown): string {
+/** An axis value in a few letters: `50-50`, `8x100` for many equal ones, `leaky-relu 0.1`. */
+function describeValue(value: unknown): string {
+  if (Array.isArray(value) && value.length > 3 && value.every((entry) => entry === value[0]))
+    return `${value.length}x${describeValue(value[0])}`;
   if (Array.isArray(value)) return value.map(describeValue).join("-");
   if (isRecord(value)) return Object.values(value).map(describeValue).join(" ");
   return String(value);

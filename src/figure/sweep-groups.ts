@@ -56,9 +56,11 @@ export function shortField(field: string): string {
   return field.slice(field.lastIndexOf(".") + 1);
 }
 
-/** An axis value in a legend: `50-50`, `leaky-relu 0.1`. */
+/** An axis value in a legend: `50–50`, `8 × 100` for many equal ones, `leaky-relu 0.1`. */
 export function describeAxisValue(value: unknown): string {
   if (typeof value === "number") return formatNumber(value, 6);
+  if (Array.isArray(value) && value.length > 3 && value.every((entry) => entry === value[0]))
+    return `${value.length} × ${describeAxisValue(value[0])}`;
   if (Array.isArray(value)) return value.map(describeAxisValue).join("–");
   if (typeof value === "object" && value !== null)
     return Object.values(value).map(describeAxisValue).join(" ");
