@@ -60,7 +60,7 @@ describe("gradflow list", () => {
       (await gradflow(folder, "list", "runs", "--where", "parameters=38", "--json")).stdout,
     );
     expect(json).toMatchObject([
-      { parameters: 38, "model.hidden": 6, status: "reachedEnd", parametersPerTarget: 38 / 16 },
+      { parameters: 38, "model.hidden": "6", status: "reachedEnd", parametersPerTarget: 38 / 16 },
     ]);
   });
 
