@@ -10,6 +10,7 @@ import { exportCommand } from "./export.js";
 import { figureCommand } from "./figure.js";
 import { initCommand } from "./init.js";
 import { listCommand } from "./list.js";
+import { reportCommand } from "./report.js";
 import { runCommand } from "./run.js";
 import { sweepCommand } from "./sweep.js";
 import { gradflowVersion } from "./version.js";
@@ -20,6 +21,7 @@ const commands: readonly Command[] = [
   figureCommand,
   listCommand,
   compareCommand,
+  reportCommand,
   exportCommand,
   doctorCommand,
   initCommand,

@@ -9,7 +9,7 @@ import { rasterFigure } from "./raster.js";
 import { renderPng, renderSvg } from "./render.js";
 import { slidingFigure } from "./sliding.js";
 
-const figures: readonly Figure<DataRow>[] = [lossFigure, gapFigure, slidingFigure, rasterFigure];
+export const figures: readonly Figure<DataRow>[] = [lossFigure, gapFigure, slidingFigure, rasterFigure];
 
 /**
  * Writes `figures/<name>.svg`, `.png`, `.json` (the Vega-Lite spec with its data) and `.csv` (the plotted rows) for every figure
