@@ -3,6 +3,7 @@ import { ConfigError } from "../errors.js";
 import { attachSweepFiles, readJobs, readSweep } from "../record/sweep.js";
 import { formatTable } from "../record/table.js";
 import type { DataRow } from "./chart.js";
+import { PLOT_SCRIPT } from "./matplotlib.js";
 import { renderPng, renderSvg } from "./render.js";
 import { drawSweepCurves, type SweepDrawing } from "./sweep-curves.js";
 import { drawSweepPoints } from "./sweep-points.js";
@@ -50,5 +51,6 @@ export async function drawSweepFigures(directory: string): Promise<DrawnSweep> {
     });
     pictures.push(`${stem}.svg`, `${stem}.png`);
   }
+  if (pictures.length > 0) await attachSweepFiles(directory, { "figures/plot.py": PLOT_SCRIPT });
   return { pictures, notes };
 }

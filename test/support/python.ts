@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 
 /** `GRADFLOW_PYTHON=/path/to/venv/bin/python npm test` names the interpreter. */
-const PYTHON = process.env["GRADFLOW_PYTHON"] ?? "python3";
+export const PYTHON = process.env["GRADFLOW_PYTHON"] ?? "python3";
 
 /** Null where the interpreter imports all packages; else what to do, for the title of the skipped test. */
 export function lacksPython(...packages: string[]): string | null {
