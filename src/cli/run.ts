@@ -41,7 +41,7 @@ Exit codes: 0 done, 1 the numbers failed, 2 bad study or usage, 130 interrupted.
 
   async execute(values, words) {
     if (values["multiply"] !== undefined) return executeSweep(values, words);
-    for (const option of ["jobs", "fail-fast"])
+    for (const option of ["jobs", "fail-fast", "launcher", "sbatch"])
       if (values[option] !== undefined)
         throw new UsageError(
           `run: --${option} is for many runs; name what varies with -m, or use gradflow sweep.`,

@@ -25,6 +25,12 @@ export const sweepOptions = {
     requiresArg: true,
     describe: "Runs at a time; as many as the cores bear if left out",
   },
+  launcher: {
+    choices: ["local", "slurm"],
+    requiresArg: true,
+    describe: "local (default): processes on this machine; slurm: a job array, --jobs tasks at a time",
+  },
+  sbatch: { type: "string", requiresArg: true, describe: "Further options of sbatch, in one text (slurm)" },
   "fail-fast": { type: "boolean", describe: "Start no further run after one that failed" },
 } as const;
 
@@ -52,6 +58,7 @@ export const sweepCommand: Command = {
   epilogue: `Examples:
   gradflow sweep configs/paper/dnn-width.yaml --set scale=0.2 --jobs 2
   gradflow sweep study.yaml -m model.hidden=[50,50],[100,100] -m seed=0..2
+  gradflow sweep study.yaml --launcher slurm --jobs 64 --sbatch="--partition=long --time=2:00:00"
   gradflow run study.yaml -m seed=0,1,2            the same for a study without a sweep section
 
 Each run has its record in a folder of the sweep, named by its values; results.csv has all results, figures/ the pictures.
@@ -70,7 +77,12 @@ export async function executeSweep(values: Values, words: readonly string[]): Pr
     set: (values["set"] ?? []) as string[],
     multiply: (values["multiply"] ?? []) as string[],
   });
+  const launcher = single(values, "launcher", "sweep");
+  const sbatch = single(values, "sbatch", "sweep");
+  if (sbatch !== undefined && launcher !== "slurm")
+    throw new UsageError("sweep: --sbatch is for --launcher slurm.");
   const { runSweep } = await import("../experiment/sweep.js");
+  const { launchOnSlurm } = await import("../experiment/slurm.js");
   const report = reportSweep(process.stderr, values["quiet"] === true, sweep.jobs.length);
   const interruption = watchInterrupts(() =>
     report.say("Interrupted: finishing the records. A second Ctrl-C kills."),
@@ -84,6 +96,12 @@ export async function executeSweep(values: Values, words: readonly string[]): Pr
       force: values["force"] === true,
       signal: interruption.signal,
       command: ["gradflow", ...words],
+      ...(launcher === "slurm"
+        ? {
+            launch: (folder) =>
+              launchOnSlurm({ directory: folder, sbatch: sbatch?.split(/\s+/).filter(Boolean) ?? [] }),
+          }
+        : {}),
       onEvent: report.tell,
       onMessage: report.say,
     });

@@ -202,6 +202,13 @@ function describeValue(value: unknown): string {
   if (Array.isArray(value) && value.length > 3 && value.every((entry) => entry === value[0]))
     return `${value.length}x${describeValue(value[0])}`;
   if (Array.isArray(value)) return value.map(describeValue).join("-");
+  if (isRecord(value) && Array.isArray(value["coefficients"]))
+    return `${value["kind"]}-degree-${degreeOf(value["coefficients"])}`;
   if (isRecord(value)) return Object.values(value).map(describeValue).join(" ");
   return String(value);
+}
+
+/** Of a piecewise polynomial: its coefficients would be no name. */
+function degreeOf(pieces: readonly unknown[]): number {
+  return Math.max(...pieces.map((piece) => (Array.isArray(piece) ? piece.length - 1 : 0)));
 }

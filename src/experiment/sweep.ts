@@ -21,7 +21,8 @@ export interface SweepOptions {
   readonly signal?: AbortSignal;
   /** The command line, for the manifest. */
   readonly command: readonly string[];
-  readonly launch?: Launch;
+  /** What starts the runs. Default: worker processes on this machine. */
+  readonly launch?: (directory: string) => Launch;
   readonly onEvent?: (event: JobEvent) => void;
   readonly onMessage?: (line: string) => void;
 }
@@ -77,7 +78,7 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
     );
   let over = false;
   let noting = Promise.resolve();
-  await (options.launch ?? launchLocally)(
+  await (options.launch?.(directory) ?? launchLocally)(
     pending.map((job) => launched(job, sweep.file, directory, threads)),
     {
       parallel,
