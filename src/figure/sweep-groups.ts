@@ -31,13 +31,21 @@ export function groupStates(states: readonly JobState[], fields: readonly string
   return [...groups.values()].map((members) => ({ label: labelOf(members, fields), states: members }));
 }
 
-/** The axis values and, where the runs of a sweep differ in it, the size: `hidden 50-50, P = 30150, P/nM = 0.603`. */
+/** The axis values, as the runs had them: `hidden 50–50`. */
 function labelOf(members: readonly JobState[], fields: readonly string[]): string {
-  const { values } = members[0]!.job;
-  return fields.map((field) => `${shortField(field)} ${describeAxisValue(values[field])}`).join(", ");
+  const { job, facts } = members[0]!;
+  return fields
+    .map((field) => {
+      const value = job.values[field];
+      // Under `scale` the widths that ran are not those that the axis names.
+      const ran = Array.isArray(value) ? facts?.get(field) : undefined;
+      const shown = typeof ran === "string" && /^\d+(-\d+)*$/.test(ran) ? ran.split("-").map(Number) : value;
+      return `${shortField(field)} ${describeAxisValue(shown)}`;
+    })
+    .join(", ");
 }
 
-/** ` · P = 30150, P/nM = 0.603` where the runs of one group agree in it; empty else. */
+/** `P = 30150, P/nM = 0.603` where the runs of one group agree in it; empty else. */
 export function describeSize(group: Group): string {
   const parameters = shared(group.states, "parameters");
   const ratio = shared(group.states, "parametersPerTarget");
@@ -62,6 +70,10 @@ export function describeAxisValue(value: unknown): string {
   if (Array.isArray(value) && value.length > 3 && value.every((entry) => entry === value[0]))
     return `${value.length} × ${describeAxisValue(value[0])}`;
   if (Array.isArray(value)) return value.map(describeAxisValue).join("–");
+  if (typeof value === "object" && value !== null && "coefficients" in value) {
+    const pieces = value.coefficients as readonly (readonly number[])[];
+    return `polynomial pieces of degree ${Math.max(...pieces.map((piece) => piece.length)) - 1}`;
+  }
   if (typeof value === "object" && value !== null)
     return Object.values(value).map(describeAxisValue).join(" ");
   return String(value);
