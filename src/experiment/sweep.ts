@@ -4,7 +4,6 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import type { LoadedSweep, SweepJob } from "../config/load-sweep.js";
-import { drawSweepFigures } from "../figure/draw-sweep.js";
 import { closeSweep, isDone, type JobState, markEnded, openSweep, readJobs } from "../record/sweep.js";
 import type { JobEvent, Launch, LaunchedJob } from "./launcher.js";
 import { launchLocally } from "./local.js";
@@ -97,6 +96,8 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
   const good = states.every((state) => isGood(state.manifest?.status));
   const status = interrupted ? "interrupted" : good ? "done" : "failed";
   await closeSweep(directory, status);
+  // Loaded late: Vega takes a while, and no run waits for it.
+  const { drawSweepFigures } = await import("../figure/draw-sweep.js");
   const drawn = await drawSweepFigures(directory);
   return {
     status,
