@@ -2,6 +2,7 @@
 export { gradient, hessianProduct, pullback, pushforward } from "./autodiff/index.js";
 export { type ConfigHash, hashConfig } from "./config/hash.js";
 export { type LoadedConfig, loadConfig } from "./config/load.js";
+export { type LoadedSweep, loadSweep } from "./config/load-sweep.js";
 export type { Config } from "./config/schema.js";
 export { studyTemplate } from "./config/template.js";
 export { parseConfig } from "./config/validate.js";
@@ -19,8 +20,11 @@ export {
   type Tensors,
 } from "./engine/index.js";
 export { ConfigError, EngineError, NumericalError, type Problem } from "./errors.js";
+export { type ExportFormat, exportRecord } from "./experiment/export.js";
 export { type Progress, type RunOptions, runExperiment } from "./experiment/run.js";
+export { runSweep, type SweepOptions, type SweepResult } from "./experiment/sweep.js";
 export { drawFigures } from "./figure/draw.js";
+export { writeReport } from "./figure/report.js";
 export { createDescent, createObserver, createProblem, fitDecay, integrateFlow } from "./flow/index.js";
 export {
   createGraph,

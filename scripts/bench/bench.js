@@ -7,6 +7,7 @@ import { benchGradients } from "./gradients.js";
 import { benchIntegration } from "./integration.js";
 import { benchMemory } from "./memory.js";
 import { large, nameOf, small } from "./study.js";
+import { benchSweep } from "./sweep.js";
 
 const THREADS = Number(process.argv[2] ?? Math.min(2, availableParallelism()));
 
@@ -29,6 +30,8 @@ const { share, steps } = await benchIntegration(THREADS);
 const memory = await benchMemory(THREADS);
 const peak = Math.max(...memory.map((run) => run.megabytes));
 const growth = (memory.at(-1).megabytes - memory[0].megabytes) / memory[0].megabytes;
+
+const sweep = await benchSweep();
 
 const verdict = (passed) => (passed ? "pass" : "MISS");
 const rows = [
@@ -54,6 +57,13 @@ const rows = [
     percent(growth),
     "≤ 5 %",
     verdict(growth <= 0.05),
+  ],
+  [
+    "f",
+    "a sweep of 8 quickstarts, two at a time / one at a time",
+    percent(sweep.ratio),
+    "≤ 65 %",
+    verdict(sweep.ratio <= 0.65),
   ],
 ];
 console.log(table(["", "what", "measured", "target", ""], rows));

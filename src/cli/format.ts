@@ -11,6 +11,12 @@ export function formatNumber(value: number | null, digits = 4): string {
   return `${Number(mantissa)}e${exponent.replace("+", "")}`;
 }
 
+/** A fact of a record: a number as above, a word as it is, `–` for what is absent. */
+export function formatFact(fact: number | string | boolean | null | undefined, digits = 4): string {
+  if (fact === undefined || fact === null) return "–";
+  return typeof fact === "number" ? formatNumber(fact, digits) : String(fact);
+}
+
 /** `0.42 s`, `12 s`, `3 min 5 s`, `2 h 7 min`. */
 export function formatDuration(seconds: number): string {
   if (seconds < 10) return `${Number(seconds.toPrecision(2))} s`;

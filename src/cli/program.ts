@@ -3,19 +3,35 @@ import { existsSync } from "node:fs";
 import { closest, distance } from "fastest-levenshtein";
 import yargs from "yargs";
 import type { Command } from "./command.js";
+import { compareCommand } from "./compare.js";
 import { doctorCommand } from "./doctor.js";
 import { describeError, EXIT, UsageError } from "./exit.js";
+import { exportCommand } from "./export.js";
 import { figureCommand } from "./figure.js";
 import { initCommand } from "./init.js";
+import { listCommand } from "./list.js";
+import { reportCommand } from "./report.js";
 import { runCommand } from "./run.js";
+import { sweepCommand } from "./sweep.js";
 import { gradflowVersion } from "./version.js";
 
-const commands: readonly Command[] = [runCommand, figureCommand, doctorCommand, initCommand];
+const commands: readonly Command[] = [
+  runCommand,
+  sweepCommand,
+  figureCommand,
+  listCommand,
+  compareCommand,
+  reportCommand,
+  exportCommand,
+  doctorCommand,
+  initCommand,
+];
 
 const EPILOGUE = `Examples:
   gradflow init && gradflow run study.yaml         start from a commented study
   gradflow run study.yaml --set flow.rtol=1e-8     change one value for this run
   gradflow run study.yaml --json > result.json     the result for a script
+  gradflow sweep study.yaml -m seed=0..4           many runs, a picture of all
   gradflow figure runs/study-0123456789ab          draw a record's figures again
 
 Exit codes:

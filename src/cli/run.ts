@@ -1,10 +1,12 @@
 /** `gradflow run`: one study from its file to its record. */
 import type { RunResult } from "../record/result.js";
-import type { Command, Values } from "./command.js";
+import type { Command } from "./command.js";
 import { exitCodeOf, UsageError } from "./exit.js";
 import { watchInterrupts } from "./interrupt.js";
+import { single } from "./options.js";
 import { reportProgress } from "./progress.js";
 import { summarise } from "./summary.js";
+import { executeSweep, refuseSweep, sweepOptions } from "./sweep.js";
 
 export const runCommand: Command = {
   usage: "run <study>",
@@ -25,21 +27,30 @@ export const runCommand: Command = {
     force: { type: "boolean", describe: "Replace the record that stands in that folder" },
     json: { type: "boolean", describe: "Print the result as JSON, and nothing else, on stdout" },
     quiet: { type: "boolean", describe: "No progress on stderr" },
+    ...sweepOptions,
   },
   epilogue: `Examples:
   gradflow run study.yaml
   gradflow run study.yaml --set flow.rtol=1e-8 --set descent.learningRates=[0.1,0.01]
   gradflow run study.yaml --out runs/tight --force
   gradflow run study.yaml --json --quiet | jq .decay.rate
+  gradflow run study.yaml -m seed=0..4 --jobs 2         five runs, see gradflow sweep --help
 
 The result goes to stdout, progress to stderr. Ctrl-C ends the run and keeps its record; a second one kills.
 Exit codes: 0 done, 1 the numbers failed, 2 bad study or usage, 130 interrupted.`,
 
   async execute(values, words) {
-    const directory = single(values, "out");
+    if (values["multiply"] !== undefined) return executeSweep(values, words);
+    for (const option of ["jobs", "fail-fast", "launcher", "sbatch"])
+      if (values[option] !== undefined)
+        throw new UsageError(
+          `run: --${option} is for many runs; name what varies with -m, or use gradflow sweep.`,
+        );
+    const directory = single(values, "out", "run");
     // Loaded late, so that --help does not wait for the schema, nor a bad study for the engine.
     const { loadConfig } = await import("../config/load.js");
     const loaded = await loadConfig(String(values["study"]), { set: (values["set"] ?? []) as string[] });
+    if (loaded.sweep !== null) throw refuseSweep(loaded.file);
     const { runExperiment } = await import("../experiment/run.js");
     const report = reportProgress(process.stderr, values["quiet"] === true);
     // The reference interpreter never gives the event loop a turn: a handler would only swallow Ctrl-C, so there the
@@ -68,12 +79,3 @@ Exit codes: 0 done, 1 the numbers failed, 2 bad study or usage, 130 interrupted.
     return exitCodeOf(result.status);
   },
 };
-
-/** The one value of an option; yargs makes a list of an option given twice. */
-function single(values: Values, name: string): string | undefined {
-  const value = values[name];
-  if (Array.isArray(value))
-    throw new UsageError(`run: --${name} was given ${value.length} times; give it once.`);
-  if (value === "") throw new UsageError(`run: --${name} needs a value.`);
-  return value as string | undefined;
-}

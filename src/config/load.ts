@@ -7,6 +7,7 @@ import { checkFiles } from "./files.js";
 import { applyOverrides, parseOverrides } from "./overrides.js";
 import { createLocate, type Locate } from "./positions.js";
 import type { Config } from "./schema.js";
+import type { SweepConfig } from "./schema-sweep.js";
 import { validate } from "./validate.js";
 import { isRecord } from "./walk.js";
 
@@ -22,6 +23,8 @@ export interface LoadedConfig {
   /** The arguments of `--set`, in order. */
   readonly set: readonly string[];
   readonly locate: Locate;
+  /** The sweep that the study describes; one run of it does not look there. */
+  readonly sweep: SweepConfig | null;
 }
 
 /** A config is a page of text; anything larger is some other file. */
@@ -34,7 +37,29 @@ export async function loadConfig(
   file: string,
   options: { readonly set?: readonly string[] } = {},
 ): Promise<LoadedConfig> {
-  const set = options.set ?? [];
+  const { input, locate, problems, source, baseDir, set } = await readStudy(file, options.set ?? []);
+  const { sections, sweep, findings } = validate(input);
+  for (const { path, message } of [...findings, ...(await checkFiles(sections, baseDir))]) {
+    problems.push({ path: path.map(String).join("."), message, ...locate(path) });
+  }
+  if (problems.length > 0) throw new ConfigError(problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
+  return { config: sections as Config, source, file, baseDir, set, locate, sweep };
+}
+
+/** A study as plain values, unchecked. */
+export interface PlainStudy {
+  /** The file with the overrides laid over it, without nulls. */
+  readonly input: unknown;
+  readonly source: string;
+  readonly baseDir: string;
+  readonly set: readonly string[];
+  readonly locate: Locate;
+  /** Faults of the overrides; the caller adds its own. */
+  readonly problems: Problem[];
+}
+
+/** Reads a study without checking its fields. @throws ConfigError where it is no YAML. */
+export async function readStudy(file: string, set: readonly string[]): Promise<PlainStudy> {
   const source = await readSource(file);
   const problems: Problem[] = [];
   const lines = new LineCounter();
@@ -43,14 +68,7 @@ export async function loadConfig(
   const input = toPlain(file, document);
   applyOverrides(input, overrides, problems);
   const locate = createLocate(file, document, lines, overrides);
-
-  const baseDir = dirname(resolve(file));
-  const { sections, findings } = validate(withoutNulls(input));
-  for (const { path, message } of [...findings, ...(await checkFiles(sections, baseDir))]) {
-    problems.push({ path: path.map(String).join("."), message, ...locate(path) });
-  }
-  if (problems.length > 0) throw new ConfigError(problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
-  return { config: sections as Config, source, file, baseDir, set, locate };
+  return { input: withoutNulls(input), source, baseDir: dirname(resolve(file)), set, locate, problems };
 }
 
 /** An error about a field found out later, e.g. when the data were read: cites the field's line or its `--set`. */

@@ -42,7 +42,14 @@ function describeValue(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: un
 }
 
 function describeMissing(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: unknown): string {
-  if (issue.code === "invalid_union") return `is required: ${oneOf(unionOptions(issue))}.`;
+  if (issue.code === "invalid_union") {
+    // Without its discriminator zod looks at no other key: a slip in it would go unnamed.
+    const name = String(issue.path.at(-1));
+    const section = valueAt(input, issue.path.slice(0, -1));
+    const slip = typeof section === "object" && section !== null ? nearest(name, Object.keys(section)) : null;
+    const hint = slip === null ? "" : ` ${slip} is an unknown key; did you mean ${name}?`;
+    return `is required: ${oneOf(unionOptions(issue))}.${hint}`;
+  }
   const field = descend(root, input, issue.path);
   const description = field === null ? "" : unwrap(field.schema).description;
   return description === "" ? "is required." : `is required: ${description}`;

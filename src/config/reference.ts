@@ -66,6 +66,8 @@ function renderSection(path: string, field: Field): string {
 
 /** Activations and initialisers are the same in a teacher as in the model: described once. */
 function renderNested(path: string, { name, field }: { name: string; field: Field }): string[] {
+  if (field.def.type === "array")
+    return renderNested(path, { name, field: { ...unwrap(field.def.element), optional: field.optional } });
   if (alternatives(field.def) === null && shapeOf(field.def) === null) return [];
   if (path === "dataset.network") return [`\`${path}.${name}\`: as [\`model.${name}\`](#model${name}).\n`];
   return [renderSection(`${path}.${name}`, field)];
@@ -93,6 +95,7 @@ function describeType({ def }: Field): string {
   if (alternatives(def) !== null || shapeOf(def) !== null) return "section";
   if (def.type === "array") return `list of ${describeType(unwrap(def.element))}`;
   if (def.type === "string") return "text";
+  if (def.type === "record") return "section";
   if (def.type === "boolean") return "`true`, `false`";
   return describeNumber(def);
 }

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { datasetSchema } from "./schema-dataset.js";
 import { decaySchema, descentSchema, flowSchema, recordSchema } from "./schema-flow.js";
 import { modelSchema } from "./schema-network.js";
+import { sweepSchema } from "./schema-sweep.js";
 
 export const configSchema = z.strictObject({
   name: z
@@ -53,6 +54,14 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe("What computes the graphs."),
+  scale: z
+    .number()
+    .positive()
+    .exactOptional()
+    .describe(
+      "Factor on every size: samples, dimensions, widths. For a small version of a large study; times, learning rates, depths and neighbours stay. Absent: 1.",
+    ),
+  sweep: sweepSchema.exactOptional(),
 });
 
 /** Makes `kind?: "x" | undefined`, which a defaulted discriminator leaves in zod's types, the `kind: "x"` it is. */
@@ -68,8 +77,8 @@ type Resolved<T> = T extends readonly (infer E)[]
 type Discriminator = "kind" | "method" | "at";
 type Merged<T> = { [K in keyof T]: T[K] };
 
-/** A complete config: every default filled in. */
-export type Config = Resolved<z.output<typeof configSchema>>;
+/** A complete config of one run: every default filled in, sizes scaled, without the sweep it belongs to. */
+export type Config = Omit<Resolved<z.output<typeof configSchema>>, "scale" | "sweep">;
 export type DatasetConfig = Config["dataset"];
 export type ModelConfig = Config["model"];
 export type ActivationConfig = ModelConfig["activation"];

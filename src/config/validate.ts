@@ -2,12 +2,16 @@
 import { ConfigError } from "../errors.js";
 import { checkSections, type Sections } from "./checks.js";
 import { describeIssue, type Finding, show } from "./messages.js";
+import { scaleSections } from "./scale.js";
 import { type Config, configSchema } from "./schema.js";
+import type { SweepConfig } from "./schema-sweep.js";
 import { isRecord } from "./walk.js";
 
 /** The sections that are sound, all of them if `findings` is empty. */
 export interface Validation {
   readonly sections: Sections;
+  /** The study's own sweep, of which one run knows nothing. */
+  readonly sweep: SweepConfig | null;
   readonly findings: readonly Finding[];
 }
 
@@ -16,6 +20,7 @@ export function validate(input: unknown): Validation {
   if (!isRecord(input)) {
     return {
       sections: {},
+      sweep: null,
       findings: [{ path: [], message: `must be keys and values, got ${show(input)}.` }],
     };
   }
@@ -29,13 +34,19 @@ export function validate(input: unknown): Validation {
   if (!whole.success) {
     findings.push(...whole.error.issues.flatMap((issue) => describeIssue(issue, configSchema, input)));
   }
-  findings.push(...checkSections(sections as Sections));
-  return { sections: sections as Sections, findings };
+  const { scale, sweep = null, ...own } = sections as Sections & { scale?: number; sweep?: SweepConfig };
+  findings.push(...checkSections(own));
+  if (scale === undefined || findings.length > 0) return { sections: own, sweep, findings };
+  const scaled = scaleSections(own, scale);
+  findings.push(...scaled.findings, ...checkSections(scaled.sections));
+  return { sections: scaled.sections, sweep, findings };
 }
 
 /** A config from a plain object, for callers without a file. @throws ConfigError with every problem. */
 export function parseConfig(input: unknown): Config {
-  const { sections, findings } = validate(input);
+  const { sections, sweep, findings: faults } = validate(input);
+  const stray = { path: ["sweep"], message: "a config from code is one run; expand the sweep yourself." };
+  const findings = sweep === null ? faults : [...faults, stray];
   if (findings.length > 0) {
     throw new ConfigError(findings.map(({ path, message }) => ({ path: path.join("."), message })));
   }

@@ -63,11 +63,16 @@ export async function readNpy(path: string): Promise<NumericArray> {
 
 /** Writes float64 data in C order as an .npy file. @throws RangeError when the shape does not hold the data. */
 export async function writeNpy(path: string, data: Float64Array, shape: readonly number[]): Promise<void> {
+  await writeFile(path, formatNpy(data, shape));
+}
+
+/** Float64 data in C order as the bytes of an .npy file. @throws RangeError when the shape does not hold the data. */
+export function formatNpy(data: Float64Array, shape: readonly number[]): Uint8Array {
   const count = shape.reduce((product, extent) => product * extent, 1);
   if (count !== data.length) {
     throw new RangeError(`npy: shape (${shape.join(", ")}) holds ${count} numbers, got ${data.length}.`);
   }
-  await writeFile(path, new Uint8Array(dump(data, [...shape])));
+  return new Uint8Array(dump(data, [...shape]));
 }
 
 interface Header {

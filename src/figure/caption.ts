@@ -71,7 +71,7 @@ export function part(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 /** Joins the facts into as few lines as fit over the plot. */
-function wrap(facts: readonly string[]): string[] {
+export function wrap(facts: readonly string[]): string[] {
   const lines: string[] = [];
   for (const fact of facts) {
     const longer = lines.length === 0 ? fact : `${lines.at(-1)} · ${fact}`;

@@ -5,11 +5,12 @@ import { attachFiles } from "../record/writer.js";
 import type { DataRow, Figure } from "./chart.js";
 import { gapFigure } from "./gap.js";
 import { lossFigure } from "./loss.js";
+import { PLOT_SCRIPT } from "./matplotlib.js";
 import { rasterFigure } from "./raster.js";
 import { renderPng, renderSvg } from "./render.js";
 import { slidingFigure } from "./sliding.js";
 
-const figures: readonly Figure<DataRow>[] = [lossFigure, gapFigure, slidingFigure, rasterFigure];
+export const figures: readonly Figure<DataRow>[] = [lossFigure, gapFigure, slidingFigure, rasterFigure];
 
 /**
  * Writes `figures/<name>.svg`, `.png`, `.json` (the Vega-Lite spec with its data) and `.csv` (the plotted rows) for every figure
@@ -32,5 +33,6 @@ export async function drawFigures(directory: string): Promise<string[]> {
     });
     pictures.push(`${stem}.svg`, `${stem}.png`);
   }
+  if (pictures.length > 0) await attachFiles(directory, { "figures/plot.py": PLOT_SCRIPT });
   return pictures;
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { canonicalJson, hashConfig } from "../../src/config/hash.js";
 import { loadConfig } from "../../src/config/load.js";
+import { loadSweep } from "../../src/config/load-sweep.js";
 import { renderConfigReference } from "../../src/config/reference.js";
 import type { Config } from "../../src/config/schema.js";
 import { studyTemplate } from "../../src/config/template.js";
@@ -29,6 +30,27 @@ describe("configs in the repository", () => {
 
   it.each(["configs/quickstart.yaml", "configs/paper/dnn-width.yaml"])("%s loads", async (name) => {
     await loadConfig(join(root, name));
+  });
+
+  it.each([
+    ["paper/dnn-width", 5],
+    ["paper/resnet-depth", 5],
+    ["paper/gcn-width", 5],
+    ["study/gap", 10],
+    ["study/leaky-to-relu", 25],
+    ["study/parametrisation", 40],
+    ["study/sigmoid", 25],
+  ])("%s is a sweep of %i runs", async (name, runs) => {
+    const { jobs } = await loadSweep(join(root, `configs/${name}.yaml`));
+    expect(jobs.length).toBe(runs);
+    // 10 000 descent steps span the flow of the paper's figures.
+    for (const { loaded } of name.startsWith("paper/") ? jobs : []) {
+      const { flow, descent } = loaded.config;
+      expect(flow.tEnd / descent.learningRates[0]!).toBeCloseTo(10_000, 6);
+    }
+    if (!name.startsWith("paper/")) return;
+    const fifth = await loadSweep(join(root, `configs/${name}.yaml`), { set: ["scale=0.2"] });
+    expect(fifth.jobs[0]!.loaded.config.dataset).toMatchObject({ samples: 200 });
   });
 
   it("the paper's config is at the paper's size", async () => {

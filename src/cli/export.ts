@@ -1,0 +1,67 @@
+/** `gradflow export`: records in the formats of other programs. */
+import { writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { ConfigError } from "../errors.js";
+import type { Command } from "./command.js";
+import { EXIT, UsageError } from "./exit.js";
+import { formatPath } from "./format.js";
+import { watchInterrupts } from "./interrupt.js";
+import { single } from "./options.js";
+
+export const exportCommand: Command = {
+  usage: "export <folder>",
+  summary: "Write a record, or all records of a sweep, as .npz, .safetensors, TensorBoard events or CSV",
+  positionals: {
+    folder: { type: "string", describe: "The folder of a run or of a sweep", demandOption: true },
+  },
+  options: {
+    to: {
+      choices: ["npz", "safetensors", "tensorboard", "csv"],
+      requiresArg: true,
+      demandOption: true,
+      describe: "The format",
+    },
+    follow: { type: "boolean", describe: "tensorboard only: go on writing while the run is going" },
+  },
+  epilogue: `Examples:
+  gradflow export runs/study-0123456789ab --to npz           numpy.load("…/export/record.npz")["series.loss"]
+  gradflow export runs/study-0123456789ab --to tensorboard --follow &
+  tensorboard --logdir runs
+
+Files go to the record's export/ and are removed with it. npz and safetensors hold every table column, theta0, theta and the
+layers at the end (weights [in, out]) to the last bit; csv has flow and descents in one table, of a sweep all runs in runs.csv;
+TensorBoard keeps float32, its step is the recorded row (of descents: k), its axis RELATIVE the flow time t in seconds.`,
+
+  async execute(values) {
+    const root = String(values["folder"]);
+    const to = single(values, "to", "export") as "npz" | "safetensors" | "tensorboard" | "csv";
+    const follow = values["follow"] === true;
+    if (follow && to !== "tensorboard")
+      throw new UsageError(`export: --follow is for --to tensorboard, not ${to}.`);
+    const { exportRecord, followRecord, formatTrajectories } = await import("../experiment/export.js");
+    const { findRecords } = await import("../record/sweep.js");
+    const { readRecord } = await import("../record/reader.js");
+    const records = await findRecords(root);
+    if (records.length === 0)
+      throw new ConfigError(`${root}: is not a record and holds none; name the folder of a run or a sweep.`);
+    const say = (path: string) => process.stdout.write(`${formatPath(path)}\n`);
+    if (follow) {
+      const interruption = watchInterrupts(() => undefined);
+      const files = await Promise.all(
+        records.map(async (record) => join(record, await followRecord(record, interruption.signal))),
+      );
+      interruption.release();
+      files.forEach(say);
+      return EXIT.done;
+    }
+    for (const record of records) say(join(record, await exportRecord(record, to)));
+    if (to === "csv" && records.length > 1) {
+      const all = await Promise.all(
+        records.map(async (path) => ({ name: relative(root, path), record: await readRecord(path) })),
+      );
+      await writeFile(join(root, "runs.csv"), formatTrajectories(all));
+      say(join(root, "runs.csv"));
+    }
+    return EXIT.done;
+  },
+};

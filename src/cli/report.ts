@@ -1,0 +1,35 @@
+/** `gradflow report`: one HTML file that tells a run or a sweep. */
+import { ConfigError } from "../errors.js";
+import type { Command } from "./command.js";
+import { EXIT } from "./exit.js";
+import { formatPath } from "./format.js";
+
+export const reportCommand: Command = {
+  usage: "report <folder>",
+  summary:
+    "Write one HTML file with figures, results, checks, study, circumstances and commands of a run or a sweep",
+  positionals: {
+    folder: {
+      type: "string",
+      describe: "The folder of a run, of a sweep, or one that holds them",
+      demandOption: true,
+    },
+  },
+  options: {},
+  epilogue: `Example:
+  gradflow report runs/quickstart-0123456789ab
+
+The file, report.html in that folder, needs nothing else and no network; its figures show their numbers under the pointer.
+Of a folder that holds records and sweeps, each gets its own.`,
+
+  async execute(values) {
+    const root = String(values["folder"]);
+    const { findRecords, readSweep } = await import("../record/sweep.js");
+    const { writeReport } = await import("../figure/report.js");
+    const folders = (await readSweep(root)) === null ? await findRecords(root) : [root];
+    if (folders.length === 0)
+      throw new ConfigError(`${root}: is not a record and holds none; name the folder of a run or a sweep.`);
+    for (const folder of folders) process.stdout.write(`report: ${formatPath(await writeReport(folder))}\n`);
+    return EXIT.done;
+  },
+};

@@ -1,0 +1,195 @@
+/** `gradflow sweep`, and `gradflow run -m`: many runs of one study. */
+import { join } from "node:path";
+import { ConfigError } from "../errors.js";
+import type { SweepResult } from "../experiment/sweep.js";
+import type { JobState } from "../record/sweep.js";
+import type { Command, Values } from "./command.js";
+import { EXIT, UsageError } from "./exit.js";
+import { formatColumns, formatDuration, formatFact, formatPath } from "./format.js";
+import { watchInterrupts } from "./interrupt.js";
+import { single } from "./options.js";
+import { reportSweep } from "./sweep-progress.js";
+
+/** The options of a sweep, for `sweep` and for `run -m`. */
+export const sweepOptions = {
+  multiply: {
+    alias: "m",
+    type: "string",
+    array: true,
+    requiresArg: true,
+    describe:
+      "Vary a field: key=value,value or key=0..4; fields in step: a=1,2;b=3,4 (may be repeated: crossed)",
+  },
+  jobs: {
+    type: "string",
+    requiresArg: true,
+    describe: "Runs at a time; as many as the cores bear if left out",
+  },
+  launcher: {
+    choices: ["local", "slurm"],
+    requiresArg: true,
+    describe: "local (default): processes on this machine; slurm: a job array, --jobs tasks at a time",
+  },
+  sbatch: { type: "string", requiresArg: true, describe: "Further options of sbatch, in one text (slurm)" },
+  "fail-fast": { type: "boolean", describe: "Start no further run after one that failed" },
+} as const;
+
+export const sweepCommand: Command = {
+  usage: "sweep <study>",
+  summary: "Do all runs of a study with a sweep section, several at a time; draw them in one picture",
+  positionals: { study: { type: "string", describe: "The study, a YAML file", demandOption: true } },
+  options: {
+    ...sweepOptions,
+    set: {
+      type: "string",
+      array: true,
+      requiresArg: true,
+      describe: "Change a value in all runs: key.key=value (may be repeated)",
+    },
+    out: {
+      type: "string",
+      requiresArg: true,
+      describe: "Folder of the sweep; runs/<name>-<hash> if left out",
+    },
+    force: { type: "boolean", describe: "Do runs again that are done" },
+    json: { type: "boolean", describe: "Print the results as JSON, and nothing else, on stdout" },
+    quiet: { type: "boolean", describe: "No progress on stderr" },
+  },
+  epilogue: `Examples:
+  gradflow sweep configs/paper/dnn-width.yaml --set scale=0.2 --jobs 2
+  gradflow sweep study.yaml -m model.hidden=[50,50],[100,100] -m seed=0..2
+  gradflow sweep study.yaml --launcher slurm --jobs 64 --sbatch="--partition=long --time=2:00:00"
+  gradflow run study.yaml -m seed=0,1,2            the same for a study without a sweep section
+
+Each run has its record in a folder of the sweep, named by its values; results.csv has all results, figures/ the pictures.
+Started again, a sweep does what is not done yet. A run that fails does not stop the others, unless --fail-fast.
+Exit codes: 0 all done, 1 some runs failed, 2 bad study or usage (nothing was computed), 130 interrupted.`,
+
+  execute: executeSweep,
+};
+
+/** Runs the sweep that the values describe. */
+export async function executeSweep(values: Values, words: readonly string[]): Promise<number> {
+  const directory = single(values, "out", "sweep");
+  const parallel = readCount(single(values, "jobs", "sweep"));
+  const { loadSweep } = await import("../config/load-sweep.js");
+  const sweep = await loadSweep(String(values["study"]), {
+    set: (values["set"] ?? []) as string[],
+    multiply: (values["multiply"] ?? []) as string[],
+  });
+  const launcher = single(values, "launcher", "sweep");
+  const sbatch = single(values, "sbatch", "sweep");
+  if (sbatch !== undefined && launcher !== "slurm")
+    throw new UsageError("sweep: --sbatch is for --launcher slurm.");
+  const { runSweep } = await import("../experiment/sweep.js");
+  const { launchOnSlurm } = await import("../experiment/slurm.js");
+  const report = reportSweep(process.stderr, values["quiet"] === true, sweep.jobs.length);
+  const interruption = watchInterrupts(() =>
+    report.say("Interrupted: finishing the records. A second Ctrl-C kills."),
+  );
+  let result: SweepResult;
+  try {
+    result = await runSweep(sweep, {
+      ...(directory === undefined ? {} : { directory }),
+      ...(parallel === undefined ? {} : { parallel }),
+      failFast: values["fail-fast"] === true,
+      force: values["force"] === true,
+      signal: interruption.signal,
+      command: ["gradflow", ...words],
+      ...(launcher === "slurm"
+        ? {
+            launch: (folder) =>
+              launchOnSlurm({ directory: folder, sbatch: sbatch?.split(/\s+/).filter(Boolean) ?? [] }),
+          }
+        : {}),
+      onEvent: report.tell,
+      onMessage: report.say,
+    });
+  } finally {
+    report.stop();
+    interruption.release();
+  }
+  process.stdout.write(
+    values["json"] === true ? `${JSON.stringify(asJson(result), null, 2)}\n` : summarise(result),
+  );
+  if (result.status === "interrupted") return EXIT.interrupted;
+  return result.status === "done" ? EXIT.done : EXIT.failed;
+}
+
+function readCount(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > 1024)
+    throw new UsageError(`sweep: --jobs must be an integer from 1 to 1024, got ${text}.`);
+  return count;
+}
+
+function asJson({ states, ...result }: SweepResult) {
+  return {
+    ...result,
+    runs: states.map(({ job, directory, manifest, results }) => ({
+      name: job.name,
+      values: job.values,
+      status: manifest?.status ?? null,
+      failure: manifest?.failure ?? null,
+      record: directory,
+      results: Object.fromEntries(results),
+    })),
+  };
+}
+
+/** Facts of the table below the axes. */
+const COLUMNS: readonly (readonly [title: string, fact: string])[] = [
+  ["status", "status"],
+  ["P", "parameters"],
+  ["P/nM", "parametersPerTarget"],
+  ["loss", "loss"],
+  ["rate", "decay.rate"],
+  ["R²", "decay.rSquared"],
+  ["gradients", "gradientEvaluations"],
+  ["seconds", "wallSeconds"],
+];
+
+function summarise(result: SweepResult): string {
+  const { states, status, directory, figures, notes, skipped } = result;
+  const missing = states.filter((state) => state.facts === null);
+  const head = ["run", ...COLUMNS.map(([title]) => title)];
+  const rows = states.map((state) => [
+    state.job.name,
+    ...COLUMNS.map(([, fact]) => formatFact(state.facts?.get(fact))),
+  ]);
+  const failures = states.flatMap(failureOf);
+  const picture = figures.find((name) => name.endsWith(".png"));
+  return [
+    `${status}: ${states.length} runs, ${skipped} stood already, ${formatDuration(result.wallSeconds)}`,
+    "",
+    ...formatColumns([head, ...rows]),
+    "",
+    ...(missing.length === 0
+      ? []
+      : [
+          `note: ${missing.length} runs were not started or could not begin; start the sweep again to do them.`,
+        ]),
+    ...failures.map((text) => `note: ${text}`),
+    ...notes.map((note) => `note: ${note}`),
+    `sweep: ${formatPath(directory)}`,
+    `results: ${formatPath(join(directory, "results.csv"))}`,
+    ...(picture === undefined ? [] : [`figure: ${formatPath(join(directory, picture))}`]),
+    "",
+  ].join("\n");
+}
+
+function failureOf({ job, manifest }: JobState): string[] {
+  return manifest?.failure ? [`${job.name} failed: ${manifest.failure.split("\n", 1)[0]}`] : [];
+}
+
+/** For `run`: a study with a sweep is not one run. */
+export function refuseSweep(study: string): ConfigError {
+  return new ConfigError([
+    {
+      path: "sweep",
+      message: `this study is a sweep; do all its runs with gradflow sweep ${study}, or its base alone with --set sweep=null.`,
+      file: study,
+    },
+  ]);
+}

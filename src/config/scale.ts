@@ -1,0 +1,32 @@
+/** `scale`: a study with every size multiplied by one factor, so that a large figure can be tried in a small version. */
+import type { Sections } from "./checks.js";
+import type { Finding } from "./messages.js";
+
+/** Samples, dimensions and widths times `scale`, rounded, at least 1. P/nM stays about the same, for both go with the square. */
+export function scaleSections(
+  sections: Sections,
+  scale: number,
+): { sections: Sections; findings: Finding[] } {
+  const { dataset, model } = sections;
+  const findings: Finding[] = [];
+  if (dataset?.kind === "file" || model?.init.kind === "file") {
+    const message = "cannot change the size of data or parameters from a file; leave scale out.";
+    findings.push({ path: ["scale"], message });
+  }
+  if (findings.length > 0 || dataset === undefined || dataset.kind === "file" || model === undefined)
+    return { sections, findings };
+  const size = (value: number) => Math.max(1, Math.round(value * scale));
+  const shape = {
+    samples: size(dataset.samples),
+    inputDimension: size(dataset.inputDimension),
+    outputDimension: size(dataset.outputDimension),
+  };
+  const scaled =
+    dataset.kind === "teacher"
+      ? { ...dataset, ...shape, network: { ...dataset.network, hidden: dataset.network.hidden.map(size) } }
+      : { ...dataset, ...shape };
+  return {
+    sections: { ...sections, dataset: scaled, model: { ...model, hidden: model.hidden.map(size) } },
+    findings,
+  };
+}

@@ -1,0 +1,81 @@
+/** The sweep section of a study: which fields vary, and which pictures show all its runs together. */
+import { z } from "zod";
+
+const scale = z.enum(["log", "linear"]);
+const name = z
+  .string()
+  .max(60)
+  .regex(/^[A-Za-z0-9_-]+$/, "must consist of letters, digits, '_' and '-'")
+  .describe("Name of the figure's files.");
+const merge = z
+  .array(z.string())
+  .exactOptional()
+  .describe(
+    "Axis fields whose runs are drawn as one curve, the median, with a band from the lowest to the highest. Absent: seed, where it is an axis.",
+  );
+
+export const sweepFigureSchema = z
+  .discriminatedUnion("kind", [
+    z.strictObject({
+      kind: z
+        .literal("curves")
+        .describe("Columns of the runs' tables against time, all runs in one picture."),
+      name,
+      y: z.string().min(1).default("loss").describe("The column."),
+      tables: z
+        .array(z.string().min(1))
+        .min(1)
+        .default(["series", "descent"])
+        .describe("The tables of a record that are read; those without the column are skipped."),
+      xScale: scale.default("linear").describe("Axis of time."),
+      yScale: scale.default("log").describe("Axis of the column."),
+      from: z.number().nonnegative().exactOptional().describe("Leave out earlier times."),
+      merge,
+    }),
+    z.strictObject({
+      kind: z.literal("points").describe("One number of each run's result against another."),
+      name,
+      x: z
+        .string()
+        .min(1)
+        .describe(
+          "An axis field or a number of result.json by its dotted name; parametersPerTarget is P/nM. `*` stands for every entry of a list: descent.*.learningRate.",
+        ),
+      y: z.string().min(1).describe("As x."),
+      xScale: scale.default("log").describe("Axis of x."),
+      yScale: scale.default("log").describe("Axis of y."),
+      group: z
+        .array(z.string())
+        .default([])
+        .describe("Axis fields whose values make curves of their own, each with its colour."),
+      merge,
+    }),
+  ])
+  .describe("A picture of all runs.");
+
+export const sweepSchema = z
+  .strictObject({
+    axes: z
+      .array(z.record(z.string(), z.unknown()))
+      .min(1)
+      .describe(
+        "Each entry is an axis: fields by their dotted names, each with a list of values or a range { from, to, step } or { from, to, points, spacing: linear | log }. Axes are crossed; several fields in one entry go in step.",
+      ),
+    figures: z
+      .array(sweepFigureSchema)
+      .default([
+        {
+          kind: "curves",
+          name: "loss",
+          y: "loss",
+          tables: ["series", "descent"],
+          xScale: "linear",
+          yScale: "log",
+        },
+      ])
+      .describe("Pictures of all runs together."),
+  })
+  .describe("Many runs of this study: `gradflow sweep`.");
+
+export type SweepConfig = z.output<typeof sweepSchema>;
+export type SweepFigure = z.output<typeof sweepFigureSchema>;

@@ -1,0 +1,176 @@
+/** A record in other programs' formats: .npz and .safetensors (series and parameters), TensorBoard events, one CSV. */
+import { access, appendFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readNpy } from "../data/npy.js";
+import { type ActivationSpec, layoutOf, type NetworkSpec } from "../model/index.js";
+import { formatNpz, formatSafetensors, type NamedArray } from "../record/export-npz.js";
+import { formatScalar, type Scalar, startEvents } from "../record/export-tensorboard.js";
+import { readManifest } from "../record/manifest.js";
+import { type RunRecord, readRecord } from "../record/reader.js";
+import { formatTable, type Row, readTable } from "../record/table.js";
+import { attachFiles } from "../record/writer.js";
+
+export const EXPORT_FORMATS = ["npz", "safetensors", "tensorboard", "csv"] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** Where each format goes, below the record. */
+const FILES = {
+  npz: "export/record.npz",
+  safetensors: "export/record.safetensors",
+  csv: "export/record.csv",
+  tensorboard: "export/tensorboard/events.out.tfevents.gradflow",
+} as const;
+
+/** Exports a record, finished or not. Returns the file, relative to the record. @throws ConfigError where the folder is none. */
+export async function exportRecord(directory: string, format: ExportFormat): Promise<string> {
+  await attachFiles(directory, { [FILES[format]]: await formatRecord(directory, format) });
+  return FILES[format];
+}
+
+async function formatRecord(directory: string, format: ExportFormat): Promise<string | Uint8Array> {
+  const record = await readRecord(directory);
+  if (format === "csv") return formatTrajectories([{ name: null, record }]);
+  if (format === "tensorboard") {
+    const { started } = record.manifest;
+    const events = scalarsOf(record, { series: 0, descent: 0 }).map(formatScalar);
+    return new Uint8Array(Buffer.concat([startEvents(Date.parse(started) / 1000), ...events]));
+  }
+  const arrays = await arraysOf(record);
+  if (format === "npz") return formatNpz(arrays);
+  const { name } = record.config;
+  return formatSafetensors(arrays, {
+    gradflow: record.manifest.gradflow,
+    name: String(name),
+    status: record.manifest.status,
+  });
+}
+
+/** The tables of a record that are made of numbers, and its parameters: flat, and by layer at the end. */
+async function arraysOf(record: RunRecord): Promise<NamedArray[]> {
+  const { directory } = record;
+  const arrays: NamedArray[] = [];
+  for (const file of record.manifest.files.filter((name) => /^[\w-]+\.csv$/.test(name))) {
+    const { columns, values, length } = await readTable(join(directory, file));
+    for (const column of columns) {
+      const data = values[column]!;
+      // A column of words reads as all NaN.
+      if (length > 0 && data.every(Number.isNaN)) continue;
+      arrays.push({ name: `${file.slice(0, -4)}.${column}`, shape: [length], data });
+    }
+  }
+  for (const name of ["theta0", "theta"]) {
+    if (!(await exists(join(directory, `${name}.npy`)))) continue;
+    const { data, shape } = await readNpy(join(directory, `${name}.npy`));
+    arrays.push({ name, shape, data });
+    if (name === "theta") arrays.push(...layersOf(record, data));
+  }
+  return arrays;
+}
+
+/** `layers.0.weight` [in, out], `layers.0.bias` [out], `layers.0.slope` [1]. */
+function layersOf({ config, manifest: { problem } }: RunRecord, theta: Float64Array): NamedArray[] {
+  const model = config["model"] as
+    | { kind: NetworkSpec["kind"]; hidden: number[]; bias: boolean; activation: ActivationSpec }
+    | undefined;
+  if (model === undefined || problem === undefined) return [];
+  const { kind, hidden, bias, activation } = model;
+  const { inputs: inputDimension, outputs: outputDimension } = problem;
+  const { layers, size } = layoutOf({ kind, hidden, bias, activation, inputDimension, outputDimension });
+  if (size !== theta.length) return [];
+  return layers.flatMap((layer, l) => {
+    const part = (name: string, start: number | null, shape: number[]): NamedArray[] =>
+      start === null
+        ? []
+        : [
+            {
+              name: `layers.${l}.${name}`,
+              shape,
+              data: theta.slice(start, start + shape.reduce((a, b) => a * b)),
+            },
+          ];
+    return [
+      ...part("weight", layer.weights, [layer.fanIn, layer.fanOut]),
+      ...part("bias", layer.bias, [layer.fanOut]),
+      ...part("slope", layer.slope, [1]),
+    ];
+  });
+}
+
+/** Flow and descents as one table: `trajectory` is flow or descent; cells that a trajectory does not have are empty. */
+export function formatTrajectories(records: readonly { name: string | null; record: RunRecord }[]): string {
+  const { series, descent } = records[0]!.record;
+  const named = records.some(({ name }) => name !== null);
+  const own = [...new Set([...Object.keys(descent), ...Object.keys(series)])];
+  const columns = [...(named ? ["run"] : []), "trajectory", ...own];
+  const rows = records.flatMap(({ name, record }) =>
+    (["series", "descent"] as const).flatMap((table) => {
+      const values = record[table] as Readonly<Record<string, Float64Array>>;
+      return Array.from({ length: values["t"]!.length }, (_, k): Row<string> => {
+        const cells = Object.entries(values).map(([column, data]) => [
+          column,
+          Number.isNaN(data[k]) ? null : data[k]!,
+        ]);
+        const head = { trajectory: table === "series" ? "flow" : "descent", ...(named ? { run: name } : {}) };
+        return { ...head, ...Object.fromEntries(cells) };
+      });
+    }),
+  );
+  return formatTable(columns, rows);
+}
+
+/** Rows of each table that have been told already. */
+interface Told {
+  series: number;
+  descent: number;
+}
+
+/**
+ * The rows from `told` on as scalars. Flow: step is the row. Descent: step is k. The wall time is the start of the run plus the flow
+ * time t in seconds, so that TensorBoard's axis RELATIVE is t.
+ */
+function scalarsOf({ manifest, series, descent }: RunRecord, told: Told): Scalar[] {
+  const start = Date.parse(manifest.started) / 1000;
+  const scalars: Scalar[] = [];
+  const add = (tag: string, step: number, t: number, value: number) => {
+    if (!Number.isNaN(value)) scalars.push({ tag, step, wallTime: start + t, value });
+  };
+  for (let k = told.series; k < series.t.length; k++)
+    for (const [column, values] of Object.entries(series))
+      if (column !== "t") add(`flow/${column}`, k, series.t[k]!, values[k]!);
+  const { learningRate, step, t, ...measured } = descent;
+  for (let k = told.descent; k < t.length; k++)
+    for (const [column, values] of Object.entries(measured))
+      add(`descent/eta=${learningRate[k]}/${column}`, step[k]!, t[k]!, values[k]!);
+  told.series = series.t.length;
+  told.descent = t.length;
+  return scalars;
+}
+
+/** Seconds between two looks at a run that is going on. */
+const FOLLOW_SECONDS = 1;
+
+/** Writes the events of a run while it is going, until it ends or `signal` aborts. Returns the file, relative to the record. */
+export async function followRecord(directory: string, signal: AbortSignal): Promise<string> {
+  const told = { series: 0, descent: 0 };
+  const file = FILES.tensorboard;
+  const record = await readRecord(directory);
+  const events = [
+    startEvents(Date.parse(record.manifest.started) / 1000),
+    ...scalarsOf(record, told).map(formatScalar),
+  ];
+  await attachFiles(directory, { [file]: new Uint8Array(Buffer.concat(events)) });
+  for (;;) {
+    const status = (await readManifest(directory))?.status;
+    const scalars = scalarsOf(await readRecord(directory), told);
+    if (scalars.length > 0) await appendFile(join(directory, file), Buffer.concat(scalars.map(formatScalar)));
+    if (status !== "running" || signal.aborted) return file;
+    await new Promise((resume) => setTimeout(resume, 1000 * FOLLOW_SECONDS));
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,40 @@
+/** What starts the runs of a sweep, and what it tells meanwhile. */
+import type { Progress } from "./run.js";
+
+/** A run to be started: `gradflow run <file> --set … --out <directory>`. */
+export interface LaunchedJob {
+  readonly name: string;
+  readonly file: string;
+  readonly set: readonly string[];
+  readonly directory: string;
+  readonly command: readonly string[];
+  readonly threads: number;
+  /** Whether its engine keeps the process from hearing messages. */
+  readonly deaf: boolean;
+}
+
+export type JobEvent =
+  /** Stands already, done by an earlier start. */
+  | { readonly kind: "skipped"; readonly name: string; readonly status: string }
+  | { readonly kind: "started"; readonly name: string }
+  | { readonly kind: "progress"; readonly name: string; readonly progress: Progress }
+  | {
+      readonly kind: "finished";
+      readonly name: string;
+      readonly status: string;
+      readonly message: string;
+      readonly loss: number | null;
+      readonly seconds: number;
+    };
+
+export interface LaunchOptions {
+  /** Runs at a time. */
+  readonly parallel: number;
+  readonly signal?: AbortSignal | undefined;
+  tell(event: JobEvent): void;
+  /** Whether no further run shall start. */
+  isOver(): boolean;
+}
+
+/** Starts the jobs and resolves when all have ended; a run that fails is an event, not an error. */
+export type Launch = (jobs: readonly LaunchedJob[], options: LaunchOptions) => Promise<void>;

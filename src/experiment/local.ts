@@ -1,0 +1,78 @@
+/** Runs of a sweep in worker processes on this machine. */
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Launch, LaunchedJob, LaunchOptions } from "./launcher.js";
+import type { Order, Report } from "./worker.js";
+
+const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
+
+/** As many at a time as `parallel` says, in order. */
+export const launchLocally: Launch = async (jobs, options) => {
+  const waiting = [...jobs];
+  const lane = async () => {
+    // One process for many runs saves its start; after a crash the next run gets a new one.
+    let worker = startWorker();
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+      if (options.signal?.aborted === true || options.isOver()) break;
+      if (!worker.child.connected) worker = startWorker();
+      await runJob(worker, job, options);
+    }
+    if (worker.child.connected) worker.child.disconnect();
+  };
+  await Promise.all(Array.from({ length: Math.min(options.parallel, jobs.length) }, lane));
+};
+
+interface Worker {
+  readonly child: ChildProcess;
+  /** The last words on its stderr. */
+  lastWords(): string;
+}
+
+function startWorker(): Worker {
+  const child = fork(WORKER, { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  let stderr = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr = (stderr + text).slice(-2000);
+  });
+  return { child, lastWords: () => stderr };
+}
+
+function runJob(
+  { child, lastWords }: Worker,
+  job: LaunchedJob,
+  { signal, tell }: LaunchOptions,
+): Promise<void> {
+  return new Promise((done) => {
+    const { name, file, set, directory, command } = job;
+    const started = performance.now();
+    const abort = () => {
+      if (job.deaf) child.kill();
+      else if (child.connected) child.send({ kind: "abort" } satisfies Order);
+    };
+    const end = (status: string, message: string, loss: number | null) => {
+      signal?.removeEventListener("abort", abort);
+      child.off("message", hear);
+      child.off("close", crash);
+      child.off("error", fail);
+      tell({ kind: "finished", name, status, message, loss, seconds: (performance.now() - started) / 1000 });
+      done();
+    };
+    const hear = (report: Report) => {
+      if (report.kind === "progress") tell({ kind: "progress", name, progress: report.progress });
+      else if (report.kind === "error") end("failed", report.message, null);
+      else end(report.result.status, report.result.message, report.result.loss);
+    };
+    const crash = (code: number | null, killedBy: NodeJS.Signals | null) => {
+      const how = killedBy === null ? `with exit code ${code}` : `by ${killedBy}`;
+      const status = signal?.aborted === true ? "interrupted" : "failed";
+      end(status, `the worker process ended ${how}. ${lastWords()}`.trim(), null);
+    };
+    const fail = (error: Error) => end("failed", `the worker process cannot be used: ${error.message}`, null);
+    signal?.addEventListener("abort", abort, { once: true });
+    child.on("message", hear);
+    child.on("close", crash);
+    child.on("error", fail);
+    tell({ kind: "started", name });
+    child.send({ kind: "run", file, set, directory, command } satisfies Order);
+  });
+}

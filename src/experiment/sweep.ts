@@ -1,0 +1,149 @@
+/** A sweep, end to end: which runs are still to be done, their launch, the table and the pictures of all. */
+import { createHash } from "node:crypto";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
+import type { LoadedSweep, SweepJob } from "../config/load-sweep.js";
+import { closeSweep, isDone, type JobState, markEnded, openSweep, readJobs } from "../record/sweep.js";
+import type { JobEvent, Launch, LaunchedJob } from "./launcher.js";
+import { launchLocally } from "./local.js";
+
+export interface SweepOptions {
+  /** The sweep's folder. Default `runs/<name>-<hash>` in the working directory. */
+  readonly directory?: string;
+  /** Runs at a time. Default: as many as the machine has cores for, with the threads that the study asks for. */
+  readonly parallel?: number;
+  /** Start no further run after one that is not done. */
+  readonly failFast?: boolean;
+  /** Do runs again that are done. */
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
+  /** The command line, for the manifest. */
+  readonly command: readonly string[];
+  /** What starts the runs. Default: worker processes on this machine. */
+  readonly launch?: (directory: string) => Launch;
+  readonly onEvent?: (event: JobEvent) => void;
+  readonly onMessage?: (line: string) => void;
+}
+
+export interface SweepResult {
+  /** `done`: every run ended as it should; `failed`: some did not; `interrupted`. */
+  readonly status: "done" | "failed" | "interrupted";
+  readonly directory: string;
+  readonly fields: readonly string[];
+  readonly states: readonly JobState[];
+  /** Runs that stood already. */
+  readonly skipped: number;
+  /** Pictures, relative to the folder. */
+  readonly figures: readonly string[];
+  /** Figures that could not be drawn, and why. */
+  readonly notes: readonly string[];
+  readonly wallSeconds: number;
+}
+
+const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+
+/** Statuses of a run that are failures of its numbers. */
+const NUMERICAL_FAILURES = ["nonFinite", "stepTooSmall", "maxSteps"];
+
+/** Runs a sweep. @throws ConfigError where its folder cannot be had; a run that fails is a state of the result. */
+export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promise<SweepResult> {
+  const started = performance.now();
+  const { fields, jobs, figures } = sweep;
+  const directory = resolve(options.directory ?? join("runs", `${sweep.name}-${hashSweep(sweep)}`));
+  const facts = {
+    name: sweep.name,
+    study: sweep.file,
+    command: options.command,
+    gradflow: version,
+    fields,
+    figures,
+    jobs: jobs.map(({ name, values, set, hash }) => ({ name, values, set, hash })),
+  };
+  const manifest = await openSweep(directory, facts, sweep.source);
+  const before = await readJobs(directory, manifest);
+  const stands = (job: SweepJob, k: number) =>
+    options.force !== true && manifest.ended[job.name] === job.hash && isDone(before[k]!.manifest?.status);
+  const pending = jobs.filter((job, k) => !stands(job, k));
+  jobs.forEach((job, k) => {
+    if (stands(job, k))
+      options.onEvent?.({ kind: "skipped", name: job.name, status: before[k]!.manifest!.status });
+  });
+  const { parallel, threads } = planThreads(pending, options.parallel);
+  const lowered = pending.filter(({ loaded }) => loaded.config.engine.threads > threads);
+  if (lowered.length > 0)
+    options.onMessage?.(
+      `${parallel} runs at a time on ${availableParallelism()} cores: ${lowered.length} runs get ${threads} engine thread${threads === 1 ? "" : "s"} instead of the study's ${Math.max(...lowered.map(({ loaded }) => loaded.config.engine.threads))}; the last digits may differ.`,
+    );
+  let over = false;
+  let noting = Promise.resolve();
+  await (options.launch?.(directory) ?? launchLocally)(
+    pending.map((job) => launched(job, sweep.file, directory, threads)),
+    {
+      parallel,
+      signal: options.signal,
+      isOver: () => over,
+      tell: (event) => {
+        if (event.kind === "finished") noting = noting.then(() => markEnded(directory, [event.name]));
+        if (options.failFast === true && event.kind === "finished" && !isGood(event.status)) over = true;
+        options.onEvent?.(event);
+      },
+    },
+  );
+  await noting;
+  const interrupted = options.signal?.aborted === true;
+  const states = await readJobs(directory, manifest);
+  const good = states.every((state) => isGood(state.manifest?.status));
+  const status = interrupted ? "interrupted" : good ? "done" : "failed";
+  await closeSweep(directory, status);
+  // Loaded late: Vega takes a while, and no run waits for it.
+  const { drawSweepFigures } = await import("../figure/draw-sweep.js");
+  const drawn = await drawSweepFigures(directory);
+  return {
+    status,
+    directory,
+    fields,
+    states,
+    skipped: jobs.length - pending.length,
+    figures: drawn.pictures,
+    notes: drawn.notes,
+    wallSeconds: (performance.now() - started) / 1000,
+  };
+}
+
+function isGood(status: string | undefined): boolean {
+  return isDone(status) && !NUMERICAL_FAILURES.includes(status!);
+}
+
+/** The same study and axes have the same folder, whatever the number of threads in it. */
+function hashSweep({ jobs }: LoadedSweep): string {
+  const text = jobs.map(({ name, hash }) => `${name} ${hash}\n`).join("");
+  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+}
+
+/** Runs times threads never exceed the cores, unless more runs are asked for than there are cores. */
+function planThreads(
+  jobs: readonly SweepJob[],
+  asked: number | undefined,
+): { parallel: number; threads: number } {
+  const cores = availableParallelism();
+  const wanted = Math.max(1, ...jobs.map(({ loaded }) => loaded.config.engine.threads));
+  const parallel = Math.max(1, Math.min(asked ?? Math.floor(cores / wanted), jobs.length));
+  return { parallel, threads: Math.max(1, Math.floor(cores / parallel)) };
+}
+
+function launched(job: SweepJob, file: string, folder: string, threads: number): LaunchedJob {
+  const { engine } = job.loaded.config;
+  const set = engine.threads > threads ? [...job.set, `engine.threads=${threads}`] : job.set;
+  const directory = join(folder, job.name);
+  const command = ["gradflow", "run", file, ...set.flatMap((text) => ["--set", text]), "--out", directory];
+  return {
+    name: job.name,
+    file,
+    set,
+    directory,
+    command,
+    threads: Math.min(engine.threads, threads),
+    deaf: engine.kind === "reference",
+  };
+}

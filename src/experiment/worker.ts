@@ -1,0 +1,65 @@
+/** Runs of a sweep, one after another, in a process of their own: a study in by message, progress and result out. Started by local.ts alone. */
+import { loadConfig } from "../config/load.js";
+import { ConfigError, EngineError } from "../errors.js";
+import type { RunResult } from "../record/result.js";
+import { type Progress, runExperiment } from "./run.js";
+
+/** What a worker is told. */
+export type Order =
+  | {
+      readonly kind: "run";
+      readonly file: string;
+      readonly set: readonly string[];
+      readonly directory: string;
+      readonly command: readonly string[];
+    }
+  | { readonly kind: "abort" };
+
+/** What a worker tells. */
+export type Report =
+  | { readonly kind: "progress"; readonly progress: Progress }
+  | { readonly kind: "result"; readonly result: RunResult }
+  | { readonly kind: "error"; readonly message: string };
+
+const PROGRESS_MILLISECONDS = 250;
+
+const controller = new AbortController();
+const ignore = () => undefined;
+const report = (message: Report) => process.send?.(message);
+
+process.on("message", (order: Order) => {
+  if (order.kind === "abort") controller.abort();
+  else void run(order);
+});
+// The sweep has gone: end in order.
+process.on("disconnect", () => controller.abort());
+
+async function run(order: Extract<Order, { kind: "run" }>): Promise<void> {
+  try {
+    const loaded = await loadConfig(order.file, { set: order.set });
+    // Ctrl-C reaches every process of the terminal; the sweep passes it on in order. The reference interpreter hears no messages.
+    const hears = loaded.config.engine.kind !== "reference";
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.off(signal, ignore);
+      if (hears) process.on(signal, ignore);
+    }
+    let told = 0;
+    const result = await runExperiment(loaded, {
+      directory: order.directory,
+      force: true,
+      signal: controller.signal,
+      command: order.command,
+      onProgress: (progress) => {
+        if (performance.now() - told < PROGRESS_MILLISECONDS) return;
+        told = performance.now();
+        report({ kind: "progress", progress });
+      },
+    });
+    report({ kind: "result", result });
+  } catch (error) {
+    const expected = error instanceof ConfigError || error instanceof EngineError;
+    const text =
+      error instanceof Error ? (expected ? error.message : (error.stack ?? error.message)) : String(error);
+    report({ kind: "error", message: text });
+  }
+}

@@ -1,0 +1,56 @@
+/** Draws the pictures that a sweep asks for into its `figures/`, from the records below it alone. */
+import { ConfigError } from "../errors.js";
+import { attachSweepFiles, readJobs, readSweep } from "../record/sweep.js";
+import { formatTable } from "../record/table.js";
+import type { DataRow } from "./chart.js";
+import { PLOT_SCRIPT } from "./matplotlib.js";
+import { renderPng, renderSvg } from "./render.js";
+import { drawSweepCurves, type SweepDrawing } from "./sweep-curves.js";
+import { drawSweepPoints } from "./sweep-points.js";
+
+export interface DrawnSweep {
+  /** Relative to the sweep's folder, SVG before PNG. */
+  readonly pictures: readonly string[];
+  /** One sentence per figure that could not be drawn. */
+  readonly notes: readonly string[];
+}
+
+/** The figures of a sweep as specs with their rows, by name; null where the runs lack what it shows. */
+export async function buildSweepFigures(
+  directory: string,
+): Promise<{ name: string; drawing: SweepDrawing<DataRow> | null }[]> {
+  const manifest = await readSweep(directory);
+  if (manifest === null)
+    throw new ConfigError(`${directory}: is not a sweep (it has no sweep.json); name its folder.`);
+  const sweep = { manifest, states: await readJobs(directory, manifest) };
+  return Promise.all(
+    manifest.figures.map(async (figure) => ({
+      name: figure.name,
+      drawing:
+        figure.kind === "curves" ? await drawSweepCurves(sweep, figure) : drawSweepPoints(sweep, figure),
+    })),
+  );
+}
+
+/** Writes SVG, PNG, spec and data of every figure, finished sweep or not. */
+export async function drawSweepFigures(directory: string): Promise<DrawnSweep> {
+  const pictures: string[] = [];
+  const notes: string[] = [];
+  for (const { name, drawing } of await buildSweepFigures(directory)) {
+    if (drawing === null) {
+      notes.push(`The figure ${name} was not drawn: no run has the numbers that it shows.`);
+      continue;
+    }
+    const svg = await renderSvg(drawing.spec);
+    const stem = `figures/${name}`;
+    await attachSweepFiles(directory, {
+      [`${stem}.svg`]: svg,
+      [`${stem}.png`]: renderPng(svg),
+      [`${stem}.json`]: `${JSON.stringify(drawing.spec)}\n`,
+      [`${stem}.csv`]: formatTable(Object.keys(drawing.rows[0] ?? {}), drawing.rows),
+    });
+    pictures.push(`${stem}.svg`, `${stem}.png`);
+  }
+  if (pictures.length > 0) await attachSweepFiles(directory, { "figures/plot.py": PLOT_SCRIPT });
+  return { pictures, notes };
+}

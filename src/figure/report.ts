@@ -1,0 +1,237 @@
+/** The report of a run or a sweep: one HTML file with its figures alive, its results, checks, config, circumstances and commands. */
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { logger, None } from "vega";
+import { compile, type TopLevelSpec } from "vega-lite";
+import { ConfigError } from "../errors.js";
+import { type Facts, readResultFacts } from "../record/facts.js";
+import { readIfPresent } from "../record/files.js";
+import type { Manifest } from "../record/manifest.js";
+import { type RunRecord, readRecord } from "../record/reader.js";
+import { attachSweepFiles, readJobs, readSweep, type SweepManifest } from "../record/sweep.js";
+import { attachFiles } from "../record/writer.js";
+import { formatNumber } from "./axis.js";
+import { figures } from "./draw.js";
+import { buildSweepFigures } from "./draw-sweep.js";
+import { folded, listing, page, section, table, text } from "./report-page.js";
+import { describeAxisValue } from "./sweep-groups.js";
+
+export const REPORT = "report.html";
+
+/** Writes `report.html` into a record or a sweep. Returns its path. @throws ConfigError where the folder is neither. */
+export async function writeReport(directory: string): Promise<string> {
+  const sweep = await readSweep(directory);
+  if (sweep === null)
+    await attachFiles(directory, { [REPORT]: await reportRun(await readRecord(directory)) });
+  else await attachSweepFiles(directory, { [REPORT]: await reportSweep(directory, sweep) });
+  return join(directory, REPORT);
+}
+
+async function reportRun(record: RunRecord): Promise<string> {
+  const { manifest, result, config, directory } = record;
+  const drawn = figures.flatMap((figure) => {
+    const drawing = figure.build(record);
+    return drawing === null ? [] : [{ name: figure.name, spec: drawing.spec }];
+  });
+  const source = await readIfPresent(join(directory, "config.yaml"));
+  const status =
+    result === null
+      ? `${manifest.status}${manifest.failure ? `: ${manifest.failure}` : ""}`
+      : `${result.status}: ${result.message}`;
+  return assemble(String(config["name"] ?? "run"), status, drawn, [
+    ...(result === null ? [] : [checks(record)]),
+    ...(result === null || result.notes.length === 0
+      ? []
+      : [section("Notes", `<ul>${result.notes.map((note) => `<li>${text(note)}</li>`).join("")}</ul>`)]),
+    ...(result === null
+      ? []
+      : [section("Results", folded("every number of result.json", factTable(readResultFacts(result))))]),
+    section(
+      "Study",
+      ...(source === null
+        ? []
+        : ["<p>As written; comments say where values come from.</p>", listing(source)]),
+      folded("complete, with every default", listing(JSON.stringify(config, null, 2))),
+    ),
+    circumstances(manifest),
+    section("To reproduce", listing(commandsOf(manifest.gitCommit, manifest.command))),
+  ]);
+}
+
+async function reportSweep(directory: string, sweep: SweepManifest): Promise<string> {
+  const built = await buildSweepFigures(directory);
+  const drawn = built.flatMap(({ name, drawing }) =>
+    drawing === null ? [] : [{ name, spec: drawing.spec }],
+  );
+  const states = await readJobs(directory, sweep);
+  const columns = [
+    "status",
+    "parameters",
+    "parametersPerTarget",
+    "loss",
+    "decay.rate",
+    "decay.rSquared",
+    "energyDefect",
+    "wallSeconds",
+  ];
+  const rows = states.map(({ job, facts }) => [
+    job.name,
+    ...sweep.fields.map((field) => describeAxisValue(job.values[field])),
+    ...columns.map((name) => show(facts?.get(name))),
+  ]);
+  const source = (await readIfPresent(join(directory, "sweep.yaml"))) ?? "";
+  const first = states.find(({ manifest }) => manifest !== null)?.manifest ?? null;
+  const alone = states.map(({ job }) =>
+    quote(["gradflow", "run", sweep.study, ...job.set.flatMap((word) => ["--set", word])]),
+  );
+  return assemble(sweep.name, `${sweep.status}: ${states.length} runs`, drawn, [
+    section("Runs", table(["run", ...sweep.fields, ...columns], rows)),
+    section("Study", "<p>As written; comments say where values come from.</p>", listing(source)),
+    ...(first === null ? [] : [circumstances(first)]),
+    section(
+      "To reproduce",
+      listing(commandsOf(first?.gitCommit ?? null, sweep.command)),
+      folded("each run alone", listing(alone.join("\n"))),
+    ),
+  ]);
+}
+
+/** The identities that a run carries, with what they say. */
+function checks({ result }: RunRecord): string {
+  if (result === null) return "";
+  const { energyDefect, decay, descent } = result;
+  const rows = [
+    ["energy balance", `|L(0) − L(t) − ∫‖∇L‖² ds| / (L(0) − L(t)) = ${show(energyDefect)}`],
+    ...(decay === null
+      ? [["decay of ‖r‖²", "not fitted"]]
+      : [
+          [
+            "decay of ‖r‖²",
+            `∝ exp(−${show(decay.rate)} t) on [${show(decay.window[0])}, ${show(decay.window[1])}], R² = ${formatNumber(decay.rSquared, 5)}`,
+          ],
+          [
+            "effective rate",
+            `mean 4cλ_eff there ${show(decay.meanRateFromLambdaEff)}, ${show(decay.meanRateFromLambdaEff / decay.rate)} of the fitted rate`,
+          ],
+        ]),
+    ["boundaries", result.boundaries],
+  ];
+  const gaps = descent.map((run) => [
+    formatNumber(run.learningRate, 6),
+    String(run.steps),
+    ...[run.loss, run.parameterGap, run.functionGap, run.lossGap].map(show),
+    run.diverged ? `diverged at step ${run.divergedAtStep}` : "",
+  ]);
+  return section(
+    "Checks",
+    table([], rows),
+    ...(gaps.length === 0
+      ? []
+      : [
+          "<p>Gradient descent beside the flow, at its last step:</p>",
+          table(["η", "steps", "loss", "‖θ − θₖ‖", "‖F − Fₖ‖", "|L − Lₖ|", ""], gaps),
+        ]),
+  );
+}
+
+function factTable(facts: Facts): string {
+  return table(
+    ["name", "value"],
+    [...facts].map(([name, value]) => [name, value === null ? "–" : String(value)]),
+  );
+}
+
+function circumstances(manifest: Manifest): string {
+  const { command: _, files: __, problem, ...rest } = manifest;
+  const rows = Object.entries({ ...rest, ...problem }).filter(
+    ([, value]) => value !== null && typeof value !== "object",
+  );
+  return section(
+    "Circumstances",
+    table(
+      [],
+      rows.map(([name, value]) => [name, String(value)]),
+    ),
+  );
+}
+
+/** What to type for the same numbers. */
+function commandsOf(commit: string | null, command: readonly string[]): string {
+  const [, ...words] = command;
+  return [
+    ...(commit === null ? [] : [`git checkout ${commit}`]),
+    "npm ci",
+    `npx ${quote(["gradflow", ...words])}`,
+  ].join("\n");
+}
+
+function quote(words: readonly string[]): string {
+  return words
+    .map((word) => (/^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+    .join(" ");
+}
+
+function show(value: unknown): string {
+  if (value === null || value === undefined) return "–";
+  return typeof value === "number" ? formatNumber(value, 5) : String(value);
+}
+
+async function assemble(
+  name: string,
+  status: string,
+  drawn: readonly { readonly name: string; readonly spec: TopLevelSpec }[],
+  sections: readonly string[],
+): Promise<string> {
+  const silent = logger(None);
+  const specs = drawn.map(
+    (figure, k) => [`figure-${k}`, compile(enliven(figure.spec), { logger: silent }).spec] as const,
+  );
+  const holders = drawn.map(
+    (figure, k) => `<figure id="figure-${k}" aria-label="${text(figure.name)}"></figure>`,
+  );
+  const head = `<h1>${text(name)}</h1>\n<p class="status">${text(status)}</p>`;
+  return page(
+    name,
+    [head, ...holders, ...sections].join("\n"),
+    Object.fromEntries(specs),
+    await vegaRuntime(),
+  );
+}
+
+/** Vega as one file for the browser, which its package holds beside the schema. */
+async function vegaRuntime(): Promise<string> {
+  const schema = createRequire(import.meta.url).resolve("vega/vega-schema.json");
+  const file = join(dirname(schema), "vega.min.js");
+  return readFile(file, "utf8").catch(() => {
+    throw new ConfigError(`${file}: is missing; reinstall with npm ci.`);
+  });
+}
+
+/** The same picture with tooltips: every mark tells its row, lines by points that cannot be seen. */
+function enliven(spec: TopLevelSpec): TopLevelSpec {
+  return withTooltips(spec as unknown as Record<string, unknown>) as unknown as TopLevelSpec;
+}
+
+function withTooltips(view: Record<string, unknown>): Record<string, unknown> {
+  const inner = (views: unknown) => (views as Record<string, unknown>[]).map(withTooltips);
+  const { mark, layer, vconcat } = view as {
+    mark?: Record<string, unknown>;
+    layer?: unknown;
+    vconcat?: unknown;
+  };
+  return {
+    ...view,
+    ...(layer === undefined ? {} : { layer: inner(layer) }),
+    ...(vconcat === undefined ? {} : { vconcat: inner(vconcat) }),
+    ...(typeof mark !== "object" || mark["opacity"] === 0
+      ? {}
+      : {
+          mark: {
+            ...mark,
+            tooltip: { content: "data" },
+            ...(mark["type"] === "line" ? { point: { opacity: 0, size: 90, filled: true } } : {}),
+          },
+        }),
+  };
+}

@@ -1,0 +1,118 @@
+/** The runs of a sweep as groups: which of them one curve stands for, what it is called, and what all of them share. */
+import type { Fact } from "../record/facts.js";
+import type { JobState, SweepManifest } from "../record/sweep.js";
+import { formatNumber } from "./axis.js";
+
+/** A sweep with the state of its runs. */
+export interface Sweep {
+  readonly manifest: SweepManifest;
+  readonly states: readonly JobState[];
+}
+
+/** Runs that differ in merged fields only. */
+export interface Group {
+  readonly label: string;
+  readonly states: readonly JobState[];
+}
+
+/** The fields that are merged: as asked, else the seed. */
+export function mergedFields({ manifest }: Sweep, asked: readonly string[] | undefined): string[] {
+  return manifest.fields.filter((field) => (asked ?? ["seed"]).includes(field));
+}
+
+/** Groups of runs with equal values in `fields`, in the order of the sweep; runs without a record are left out. */
+export function groupStates(states: readonly JobState[], fields: readonly string[]): Group[] {
+  const groups = new Map<string, JobState[]>();
+  for (const state of states) {
+    if (state.facts === null) continue;
+    const key = JSON.stringify(fields.map((field) => state.job.values[field]));
+    groups.set(key, [...(groups.get(key) ?? []), state]);
+  }
+  return [...groups.values()].map((members) => ({ label: labelOf(members, fields), states: members }));
+}
+
+/** The axis values, as the runs had them: `hidden 50–50`. */
+function labelOf(members: readonly JobState[], fields: readonly string[]): string {
+  const { job, facts } = members[0]!;
+  return fields
+    .map((field) => {
+      const value = job.values[field];
+      // Under `scale` the widths that ran are not those that the axis names.
+      const ran = Array.isArray(value) ? facts?.get(field) : undefined;
+      const shown = typeof ran === "string" && /^\d+(-\d+)*$/.test(ran) ? ran.split("-").map(Number) : value;
+      return `${shortField(field)} ${describeAxisValue(shown)}`;
+    })
+    .join(", ");
+}
+
+/** `P = 30150, P/nM = 0.603` where the runs of one group agree in it; empty else. */
+export function describeSize(group: Group): string {
+  const parameters = shared(group.states, "parameters");
+  const ratio = shared(group.states, "parametersPerTarget");
+  if (typeof parameters !== "number" || typeof ratio !== "number") return "";
+  return `P = ${parameters}, P/nM = ${formatNumber(ratio)}`;
+}
+
+/** The value of a fact that all runs agree in; undefined where they do not. */
+export function shared(states: readonly JobState[], name: string): Fact | undefined {
+  const found = states.flatMap(({ facts }) => (facts === null ? [] : [facts.get(name)]));
+  return found.length > 0 && found.every((value) => value === found[0]) ? found[0] : undefined;
+}
+
+/** The last word of a dotted name, for legends. */
+export function shortField(field: string): string {
+  return field.slice(field.lastIndexOf(".") + 1);
+}
+
+/** An axis value in a legend: `50–50`, `8 × 100` for many equal ones, `leaky-relu 0.1`. */
+export function describeAxisValue(value: unknown): string {
+  if (typeof value === "number") return formatNumber(value, 6);
+  if (Array.isArray(value) && value.length > 3 && value.every((entry) => entry === value[0]))
+    return `${value.length} × ${describeAxisValue(value[0])}`;
+  if (Array.isArray(value)) return value.map(describeAxisValue).join("–");
+  if (typeof value === "object" && value !== null && "coefficients" in value) {
+    const pieces = value.coefficients as readonly (readonly number[])[];
+    return `polynomial pieces of degree ${Math.max(...pieces.map((piece) => piece.length)) - 1}`;
+  }
+  if (typeof value === "object" && value !== null)
+    return Object.values(value).map(describeAxisValue).join(" ");
+  return String(value);
+}
+
+/** Title and facts of a sweep's figure: what all runs share, how many there are, which are missing. */
+export function sweepFacts({ manifest, states }: Sweep, merged: readonly string[]): string[] {
+  const word = (name: string) => {
+    const value = shared(states, name);
+    return value === undefined || value === null ? "" : String(value);
+  };
+  const number = (text: string, name: string) => {
+    const value = shared(states, name);
+    return typeof value === "number" ? `${text} ${formatNumber(value, 4)}` : "";
+  };
+  const slope = number("slope", "model.activation.slope");
+  const merge = merged.map(shortField).join(", ");
+  const present = states.filter(({ facts }) => facts !== null).length;
+  const status = manifest.jobs.length - present;
+  return [
+    word("model.kind"),
+    `${word("model.activation.kind")}${slope === "" ? "" : ` (${slope})`}`,
+    number("n =", "samples"),
+    number("N =", "inputs"),
+    number("M =", "outputs"),
+    word("loss.reduction") && `${word("loss.reduction")} loss`,
+    word("flow.method"),
+    number("rtol", "flow.rtol"),
+    word("boundaries") && `boundaries ${word("boundaries")}`,
+    `${present} runs`,
+    merge === "" ? "" : `median over ${merge}, band from lowest to highest`,
+    status === 0 ? "" : `${status} runs have no record yet`,
+  ].filter((fact) => fact !== "");
+}
+
+/** The middle of some numbers, and their ends. */
+export function spread(values: readonly number[]): { median: number; low: number; high: number } {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  const median = (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
+  return { median, low: sorted[0]!, high: sorted[sorted.length - 1]! };
+}

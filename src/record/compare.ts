@@ -1,0 +1,72 @@
+/** Records side by side: the settings in which they differ, their results, and how far apart their curves and parameters are. */
+import { join } from "node:path";
+import { readNpy } from "../data/npy.js";
+import { type Fact, type Facts, readFacts, readResultFacts } from "./facts.js";
+import { type RunRecord, readRecord } from "./reader.js";
+
+export interface Comparison {
+  readonly records: readonly string[];
+  /** Settings and circumstances that are not the same in all: name, and the value of each record. */
+  readonly differences: readonly { readonly name: string; readonly values: readonly (Fact | undefined)[] }[];
+  /** Numbers of the results that are not the same in all. */
+  readonly results: readonly { readonly name: string; readonly values: readonly (Fact | undefined)[] }[];
+  /** Of each further record against the first. */
+  readonly distances: readonly Distance[];
+}
+
+export interface Distance {
+  /** Largest |L − L₁|/L₁ over the times that both recorded, and how many these are; null where there is none. */
+  readonly loss: number | null;
+  readonly commonTimes: number;
+  /** ‖θ − θ₁‖ at the end; null where the sizes or the end times differ, or a run has no end. */
+  readonly parameters: number | null;
+  /** The same at the start: 0 for the same initial parameters. */
+  readonly initialParameters: number | null;
+}
+
+/** Circumstances of a run, which differ always. */
+const ALWAYS = /^(started|finished|wallSeconds|gradientSeconds)$/;
+
+/** Compares records; the first is the one that the others are measured against. @throws ConfigError where a folder is no record. */
+export async function compareRecords(directories: readonly string[]): Promise<Comparison> {
+  const records = await Promise.all(directories.map(readRecord));
+  const results = records.map(({ result }) => readResultFacts(result));
+  const facts = records.map(readFacts);
+  const settings = facts.map((all, k) => new Map([...all].filter(([name]) => !results[k]!.has(name))));
+  return {
+    records: [...directories],
+    differences: differing(settings),
+    results: differing(results),
+    distances: await Promise.all(records.slice(1).map((record) => distanceBetween(records[0]!, record))),
+  };
+}
+
+function differing(facts: readonly Facts[]) {
+  const names = [...new Set(facts.flatMap((all) => [...all.keys()]))].filter((name) => !ALWAYS.test(name));
+  return names
+    .map((name) => ({ name, values: facts.map((all) => all.get(name)) }))
+    .filter(({ values }) => values.some((value) => value !== values[0]));
+}
+
+async function distanceBetween(first: RunRecord, other: RunRecord): Promise<Distance> {
+  const known = new Map(Array.from(first.series.t, (t, k) => [t, first.series.loss[k]!]));
+  const gaps = Array.from(other.series.t, (t, k) => {
+    const loss = known.get(t);
+    return loss === undefined ? Number.NaN : Math.abs(other.series.loss[k]! / loss - 1);
+  }).filter(Number.isFinite);
+  const ended = first.result !== null && first.result.time === other.result?.time;
+  return {
+    loss: gaps.length === 0 ? null : gaps.reduce((a, b) => Math.max(a, b)),
+    commonTimes: gaps.length,
+    parameters: ended ? await arrayDistance(first, other, "theta.npy") : null,
+    initialParameters: await arrayDistance(first, other, "theta0.npy"),
+  };
+}
+
+async function arrayDistance(first: RunRecord, other: RunRecord, file: string): Promise<number | null> {
+  const [a, b] = await Promise.all(
+    [first, other].map(({ directory }) => readNpy(join(directory, file)).catch(() => null)),
+  );
+  if (!a || !b || a.data.length !== b.data.length) return null;
+  return Math.sqrt(a.data.reduce((sum, value, i) => sum + (value - b.data[i]!) ** 2, 0));
+}
