@@ -4,8 +4,8 @@ import {
   float64Space,
   type IntegrationLimits,
   integrate,
-  type MethodName,
   type Outcome,
+  type SolverName,
   solveOdex,
 } from "../ode/index.js";
 import type { Problem } from "./problem.js";
@@ -35,7 +35,7 @@ export interface FlowCounts {
 export interface FlowOptions extends IntegrationLimits {
   readonly problem: Problem;
   readonly theta0: Float64Array;
-  readonly method: MethodName;
+  readonly method: SolverName;
   readonly rtol?: number;
   readonly atol?: number;
   readonly stepSize?: number;

@@ -82,7 +82,13 @@ function recurrence(
   const s = b.length - 1;
   const { value, first } = polynomials;
   const coefficients = () => new Float64Array(s + 1);
-  const [mu, nu, muTilde, a, c] = [coefficients(), coefficients(), coefficients(), coefficients(), coefficients()];
+  const [mu, nu, muTilde, a, c] = [
+    coefficients(),
+    coefficients(),
+    coefficients(),
+    coefficients(),
+    coefficients(),
+  ];
   a[0] = 1 - b[0]!;
   for (let j = 1; j <= s; j++) {
     a[j] = 1 - b[j]! * value[j]!;
@@ -121,7 +127,10 @@ function secondOrderWeights({ first, second }: ReturnType<typeof chebyshev>, s: 
   return b;
 }
 
-const tsrkc3Known = new Map<number, { w0: number; b: Float64Array; polynomials: ReturnType<typeof chebyshev> }>();
+const tsrkc3Known = new Map<
+  number,
+  { w0: number; b: Float64Array; polynomials: ReturnType<typeof chebyshev> }
+>();
 
 /**
  * TSRKC3 with s ≥ 3 stages after a step of q·h: third order from two steps. Moisa, Third-order two-step Runge–Kutta–Chebyshev

@@ -3,7 +3,8 @@
  * returned `Failure`; only bad arguments throw. Says nothing of how a step is made.
  */
 
-import type { MethodName } from "./methods.js";
+import type { SolverName } from "./catalogue.js";
+import type { SpectralRadius } from "./spectral-radius.js";
 import type { Method } from "./tableau.js";
 import type { VectorSpace } from "./vector-space.js";
 
@@ -85,7 +86,7 @@ export interface Stepper<V> {
 export interface StepperOptions<V> {
   readonly space: VectorSpace<V>;
   readonly field: Field<V>;
-  readonly method: Method | MethodName;
+  readonly method: Method | SolverName;
   readonly t0: number;
   readonly y0: V;
   /** Bounds the starting step size only; `advance` takes its own limit. */
@@ -100,4 +101,6 @@ export interface StepperOptions<V> {
   readonly maxStep?: number;
   /** f(t0, y0) if known. */
   readonly derivative?: V;
+  /** For the stabilised methods: default a power method, whose evaluations count. */
+  readonly spectralRadius?: SpectralRadius<V>;
 }
