@@ -20,8 +20,10 @@ import type { Restart, Step, StepperOptions } from "./stepper.js";
 
 export type StabilisedName = "rkc2" | "tsrkc3";
 
-/** Accepted steps after which the spectral radius is asked for again (rkc.f). */
+/** Accepted steps after which the spectral radius is asked for again (rkc.f); fewer while it grows by more than a tenth each time. */
 const RADIUS_AGE = 25;
+const GROWING_AGE = 8;
+const GROWTH = 1.1;
 /** Step ratios h_{n−1}/h below this are outside the range in which TSRKC3 is stable; RKC2 takes the step (Moisa 2025). */
 const LEAST_RATIO = 0.49;
 /** Most growth of TSRKC3's step (Moisa 2025), so that the ratio stays above that; and of RKC2's (rkc.f). */
@@ -41,6 +43,7 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
   readonly #spectralRadius: SpectralRadius<V>;
   readonly #mostStages: number;
   #radiusAge = 0;
+  #radiusDue = RADIUS_AGE;
 
   constructor(options: StepperOptions<V>, kind: StabilisedName, tolerances: Tolerances) {
     const order = kind === "rkc2" ? 2 : 3;
@@ -73,15 +76,16 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
 
   /** Takes over an estimate of the spectral radius, made elsewhere for this state. */
   knowRadius(radius: number): void {
+    this.#radiusDue = this.radius !== null && radius > GROWTH * this.radius ? GROWING_AGE : RADIUS_AGE;
     this.radius = radius;
     this.#radiusAge = 0;
   }
 
   /** Asks for the spectral radius where it is due; bounds h so that the stages are not too many for the tolerance. */
   protected override async bound(size: number, wasRejected: boolean): Promise<number> {
-    if (this.radius === null || this.#radiusAge >= RADIUS_AGE || (wasRejected && this.#radiusAge > 0)) {
+    if (this.radius === null || this.#radiusAge >= this.#radiusDue || (wasRejected && this.#radiusAge > 0)) {
       const { t, y, f } = this.now;
-      const found = this.#spectralRadius(t, y, f);
+      const found = this.#spectralRadius(t, y, f, wasRejected ? this.next.f : null);
       this.knowRadius(typeof found === "number" ? found : await found);
     }
     const radius = this.radius!;
