@@ -2,6 +2,6 @@
 
 import { type MethodName, methodNames } from "./methods.js";
 
-export type SolverName = MethodName | "rkc2" | "tsrkc3";
+export type SolverName = MethodName | "rkc2" | "tsrkc3" | "auto";
 
-export const solverNames: readonly SolverName[] = [...methodNames, "rkc2", "tsrkc3"];
+export const solverNames: readonly SolverName[] = [...methodNames, "rkc2", "tsrkc3", "auto"];

@@ -2,6 +2,7 @@
 
 import { ConfigError } from "../errors.js";
 import { requireFinite, requirePositive } from "./arguments.js";
+import { AutoStepper } from "./auto.js";
 import { resolveMethod } from "./methods.js";
 import { RungeKuttaStepper } from "./runge-kutta.js";
 import { StabilisedStepper } from "./stabilised.js";
@@ -10,7 +11,7 @@ import type { Stepper, StepperOptions } from "./stepper.js";
 /** The stepper of a method. Throws `ConfigError` on arguments that make no sense. */
 export function createStepper<V>(options: StepperOptions<V>): Stepper<V> {
   const { method: asked } = options;
-  const method = asked === "rkc2" || asked === "tsrkc3" ? null : resolveMethod(asked);
+  const method = asked === "auto" || asked === "rkc2" || asked === "tsrkc3" ? null : resolveMethod(asked);
   const name = method?.name ?? (asked as string);
   const { rtol = 1e-6, atol = 1e-9, stepSize, firstStep, maxStep = Infinity, tEnd, t0 } = options;
   requireFinite(name, "t0", t0);
@@ -34,6 +35,7 @@ export function createStepper<V>(options: StepperOptions<V>): Stepper<V> {
     if (firstStep !== undefined) requirePositive(name, "firstStep", firstStep);
   }
   const tolerances = { rtol, atol, maxStep };
+  if (asked === "auto") return new AutoStepper(options, tolerances);
   if (asked === "rkc2" || asked === "tsrkc3") return new StabilisedStepper(options, asked, tolerances);
   return new RungeKuttaStepper(options, method!, tolerances);
 }

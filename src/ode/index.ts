@@ -1,5 +1,6 @@
 /** ODE solvers over an abstract state. */
 
+export type { Phase } from "./auto.js";
 export { type SolverName, solverNames } from "./catalogue.js";
 export {
   type ChebyshevCoefficients,

@@ -3,6 +3,7 @@
  * returned `Failure`; only bad arguments throw. Says nothing of how a step is made.
  */
 
+import type { Phase } from "./auto.js";
 import type { SolverName } from "./catalogue.js";
 import type { SpectralRadius } from "./spectral-radius.js";
 import type { Method } from "./tableau.js";
@@ -74,6 +75,8 @@ export interface Stepper<V> {
   readonly evaluations: number;
   readonly accepted: number;
   readonly rejected: number;
+  /** Which method ran from when on, where the stepper chooses among several. */
+  readonly phases?: readonly Phase[];
   /** Evaluates f(t, y) and chooses a first step where that is still to be done; `advance` does it by itself. */
   prepare(): Promise<Failure | null>;
   /** Takes one accepted step, retrying rejected ones, never past `limit` > t. A step cut by `limit` keeps the proposal. */
