@@ -6,6 +6,7 @@ export { type DecayFit, fitDecay } from "./decay.js";
 export { type Comparison, createDescent, type Descent, stepsUntil } from "./descent.js";
 export { createObserver, type Observation, type Observer } from "./observer.js";
 export { type Cost, createProblem, type Problem } from "./problem.js";
+export { createSharpness, type Sharpness, type SharpnessMeasurement } from "./sharpness.js";
 export {
   distance,
   type FlowCounts,
@@ -14,6 +15,7 @@ export {
   integrateFlow,
   integrateFlowByOdex,
   measureGradient,
+  needsSharpness,
   type Segment,
   type SyncGradient,
 } from "./smooth.js";

@@ -6,7 +6,6 @@ import { workOf } from "../graph/index.js";
 import { largestEigenvalue } from "../linalg/lanczos.js";
 import type { SpectralRadius } from "../ode/index.js";
 import type { Problem } from "./problem.js";
-import { squaredNorm } from "./smooth.js";
 
 /** λ_max(∇²L) at one time. */
 export interface SharpnessMeasurement {
@@ -29,7 +28,8 @@ export interface Sharpness {
   readonly cost: { readonly products: number; readonly gradientEquivalents: number };
   /** A bound of the spectral radius of the flow's Jacobian for a stepper, measured where the budget allows. */
   readonly spectralRadius: SpectralRadius<Float64Array>;
-  measure(t: number, theta: Float64Array): Promise<SharpnessMeasurement>;
+  /** Called after each accepted step: measures where no solver has asked for long and the budget allows. */
+  follow(t: number, theta: Float64Array): Promise<void>;
 }
 
 export interface SharpnessOptions {
@@ -56,6 +56,10 @@ const RESERVE = 1.1;
  */
 const GRANT = 40;
 const SHARE = { routine: 0.05, urgent: 0.1 } as const;
+/** For the record alone: the same share without a grant, after this many steps; the first one takes about ten products. */
+const RECORD_STEPS = 25;
+const RECORD_SHARE = 0.1;
+const FIRST_PRODUCTS = 10;
 /** Part of the second eigenvector in the next start: it may have overtaken the first. */
 const SECOND_SHARE = 0.5;
 /** Part of the random direction in the first start, so that no eigenvector is missed for being orthogonal to the gradient. */
@@ -68,6 +72,7 @@ export function createSharpness({ problem, pieces, gradients }: SharpnessOptions
   const program = problem.compile(graph);
   const measurements: SharpnessMeasurement[] = [];
   const cost = { products: 0, gradientEquivalents: 0 };
+  let stepsSince = 0;
   const state: { vector: Float64Array | null } = { vector: null };
 
   const measureFrom = async (
@@ -94,6 +99,7 @@ export function createSharpness({ problem, pieces, gradients }: SharpnessOptions
     const { value, residual, smallest, products } = found;
     const measurement = { t, value, residual, smallest, products };
     measurements.push(measurement);
+    stepsSince = 0;
     return measurement;
   };
 
@@ -120,7 +126,13 @@ export function createSharpness({ problem, pieces, gradients }: SharpnessOptions
     get last() {
       return measurements[measurements.length - 1] ?? null;
     },
-    measure: (t, theta) => measureFrom(t, theta, state.vector ?? startFor(theta)),
+    async follow(t, theta) {
+      stepsSince++;
+      const last = measurements[measurements.length - 1];
+      const expected = cost.gradientEquivalents + price * (last?.products ?? FIRST_PRODUCTS);
+      if (stepsSince >= RECORD_STEPS && expected <= RECORD_SHARE * gradients())
+        await measureFrom(t, theta, state.vector ?? startFor(theta));
+    },
     async spectralRadius(t, theta, derivative, rejected) {
       const last = measurements[measurements.length - 1];
       const budget = GRANT + SHARE[rejected === null ? "routine" : "urgent"] * gradients();
@@ -142,4 +154,10 @@ export function createSharpness({ problem, pieces, gradients }: SharpnessOptions
 
 function add(target: Float64Array, factor: number, v: Float64Array): void {
   for (let i = 0; i < target.length; i++) target[i]! += factor * v[i]!;
+}
+
+export function squaredNorm(v: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < v.length; i++) sum += (v[i] as number) * (v[i] as number);
+  return sum;
 }

@@ -5,10 +5,15 @@ import {
   type IntegrationLimits,
   integrate,
   type Outcome,
+  type Phase,
   type SolverName,
+  type Stepper,
   solveOdex,
 } from "../ode/index.js";
 import type { Problem } from "./problem.js";
+import { createSharpness, type Sharpness, squaredNorm } from "./sharpness.js";
+
+export { squaredNorm };
 
 /** A stretch of the flow, handed to observers in order; valid during the call. */
 export interface Segment {
@@ -30,6 +35,8 @@ export interface FlowCounts {
   readonly gradients: number;
   readonly accepted: number;
   readonly rejected: number;
+  /** λ_max(∇²L) as last measured for the solver; null or absent where it needs none. */
+  readonly sharpness?: number | null;
 }
 
 export interface FlowOptions extends IntegrationLimits {
@@ -47,6 +54,10 @@ export interface FlowOptions extends IntegrationLimits {
 
 export interface FlowOutcome extends Outcome {
   readonly theta: Float64Array;
+  /** Which method ran from when on, where the solver chooses. */
+  readonly phases?: readonly Phase[];
+  /** λ_max(∇²L) along the flow, where the solver measured it. */
+  readonly sharpness?: Pick<Sharpness, "measurements" | "cost">;
 }
 
 /** ‖θ'‖ = ‖∇L‖ where the flow is smooth. */
@@ -63,12 +74,16 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
   const { problem, theta0, onSegment, signal, maxSteps, maxEvaluations, ...solver } = options;
   const space = float64Space(theta0.length);
   const measure = measureGradient(problem);
-  const stepper = createStepper({
+  const sharpness = needsSharpness(options.method)
+    ? createSharpness({ problem, gradients: () => stepper.evaluations })
+    : null;
+  const stepper: Stepper<Float64Array> = createStepper({
     ...solver,
     space,
     t0: 0,
     y0: theta0,
     field: (_, theta, out) => problem.field(theta, out),
+    ...(sharpness && { spectralRadius: sharpness.spectralRadius }),
   });
   const outcome = await integrate({
     stepper,
@@ -76,7 +91,8 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
     ...(signal && { signal }),
     ...(maxSteps && { maxSteps }),
     ...(maxEvaluations && { maxEvaluations }),
-    onStep: (step) => {
+    onStep: async (step) => {
+      await sharpness?.follow(step.t1, step.y1);
       const segment: Segment = {
         t0: step.t0,
         t1: step.t1,
@@ -90,10 +106,21 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
         gradients: stepper.evaluations,
         accepted: stepper.accepted,
         rejected: stepper.rejected,
+        sharpness: sharpness?.last?.value ?? null,
       });
     },
   });
-  return { ...outcome, theta: stepper.y.slice() };
+  return {
+    ...outcome,
+    theta: stepper.y.slice(),
+    ...(stepper.phases && { phases: stepper.phases }),
+    ...(sharpness && { sharpness }),
+  };
+}
+
+/** Whether a method chooses its stages by the spectral radius. */
+export function needsSharpness(method: SolverName): boolean {
+  return method === "auto" || method === "rkc2" || method === "tsrkc3";
 }
 
 /** A gradient that answers at once, as odex needs it. */
@@ -177,12 +204,6 @@ export async function integrateFlowByOdex(
     status: "maxEvaluations",
     message: `odex: ${spent} evaluations were spent at t = ${solution.t}.`,
   };
-}
-
-export function squaredNorm(v: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < v.length; i++) sum += (v[i] as number) * (v[i] as number);
-  return sum;
 }
 
 export function distance(a: Float64Array, b: Float64Array): number {

@@ -37,7 +37,8 @@ export async function largestEigenvalue(
   const beside: number[] = [];
   let w = start.slice();
   let beta = normalise(w);
-  if (!(beta > 0 && beta < Infinity)) throw new RangeError("largestEigenvalue: the start is zero or not finite.");
+  if (!(beta > 0 && beta < Infinity))
+    throw new RangeError("largestEigenvalue: the start is zero or not finite.");
   for (;;) {
     basis.push(w);
     const image = new Float64Array(n);
@@ -57,7 +58,7 @@ export async function largestEigenvalue(
     if (exhausted || !Number.isFinite(beta) || found) {
       const combine = (weights: readonly number[]): Float64Array => {
         const vector = new Float64Array(n);
-        basis.forEach((v, i) => addScaled(vector, weights[i]!, v));
+        for (const [i, v] of basis.entries()) addScaled(vector, weights[i]!, v);
         return vector;
       };
       return {
