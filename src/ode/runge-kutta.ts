@@ -75,6 +75,23 @@ export class RungeKuttaStepper<V> extends BaseStepper<V> {
     if (!this.#method.fsal) return this.evaluate(t1, this.next.y, this.next.f);
   }
 
+  /**
+   * h|λ| of the stiffest mode in the last accepted step, from two evaluations at t1 that differ in it above all: h‖f(y1) − f(Y_s)‖/‖y1 − Y_s‖
+   * with Y_s the last stage, c_s = 1 (dopri5.f, HLAMB). Null right after a restart or where there is no such stage.
+   */
+  stiffness(): number | null {
+    const { stages, c } = this.#method;
+    if (this.past === 0 || stages < 2 || c[stages - 1] !== 1) return null;
+    const { space, scratch, before, now } = this;
+    const h = now.t - before.t;
+    const length = () => Math.sqrt(space.dot(scratch, scratch));
+    space.combine(scratch, ...fill(this.#stageRows[stages - 1]!, h, this.#k, before.y));
+    space.combine(scratch, [1, -1], [now.y, scratch]);
+    const apart = length();
+    space.combine(scratch, [1, -1], [now.f, this.#k[stages - 1]!]);
+    return apart > 0 ? (h * length()) / apart : null;
+  }
+
   #estimate(h: number): number {
     const norms = this.#errorRows.map((errorRow) => {
       this.space.combine(this.scratch, ...fill(errorRow, h, this.#k, null));
