@@ -20,6 +20,12 @@ export {
 } from "./engine/index.js";
 export { ConfigError, EngineError, NumericalError, type Problem } from "./errors.js";
 export { type Progress, type RunOptions, runExperiment } from "./experiment/run.js";
+export {
+  measureWorkPrecision,
+  type WorkPrecision,
+  type WorkPrecisionOptions,
+  type WorkPrecisionRow,
+} from "./experiment/work-precision.js";
 export { drawFigures } from "./figure/draw.js";
 export { createDescent, createObserver, createProblem, fitDecay, integrateFlow } from "./flow/index.js";
 export {
@@ -51,6 +57,7 @@ export {
 } from "./model/index.js";
 export {
   createStepper,
+  describeSolvers,
   type Field,
   float64Space,
   type IntegrateOptions,
@@ -62,8 +69,12 @@ export {
   type OdexSolution,
   type Outcome,
   type OutcomeStatus,
+  type Phase,
   type Solution,
   type SolveOptions,
+  type SolverDescription,
+  type SolverName,
+  type SpectralRadius,
   type Step,
   type Stepper,
   type StepperOptions,

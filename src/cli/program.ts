@@ -7,16 +7,26 @@ import { doctorCommand } from "./doctor.js";
 import { describeError, EXIT, UsageError } from "./exit.js";
 import { figureCommand } from "./figure.js";
 import { initCommand } from "./init.js";
+import { methodsCommand } from "./methods.js";
 import { runCommand } from "./run.js";
 import { gradflowVersion } from "./version.js";
+import { workPrecisionCommand } from "./work-precision.js";
 
-const commands: readonly Command[] = [runCommand, figureCommand, doctorCommand, initCommand];
+const commands: readonly Command[] = [
+  runCommand,
+  figureCommand,
+  workPrecisionCommand,
+  methodsCommand,
+  doctorCommand,
+  initCommand,
+];
 
 const EPILOGUE = `Examples:
   gradflow init && gradflow run study.yaml         start from a commented study
   gradflow run study.yaml --set flow.rtol=1e-8     change one value for this run
   gradflow run study.yaml --json > result.json     the result for a script
   gradflow figure runs/study-0123456789ab          draw a record's figures again
+  gradflow workprecision study.yaml                what each method charges for a digit
 
 Exit codes:
   0    done: the end time, or a limit set in the study, was reached

@@ -15,7 +15,6 @@ export {
   integrateFlow,
   integrateFlowByOdex,
   measureGradient,
-  needsSharpness,
   type Segment,
   type SyncGradient,
 } from "./smooth.js";

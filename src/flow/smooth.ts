@@ -119,7 +119,7 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
 }
 
 /** Whether a method chooses its stages by the spectral radius. */
-export function needsSharpness(method: SolverName): boolean {
+function needsSharpness(method: SolverName): boolean {
   return method === "auto" || method === "rkc2" || method === "tsrkc3";
 }
 

@@ -1,7 +1,7 @@
 /** ODE solvers over an abstract state. */
 
 export type { Phase } from "./auto.js";
-export { type SolverName, solverNames } from "./catalogue.js";
+export { describeSolvers, type SolverDescription, type SolverName } from "./catalogue.js";
 export {
   type ChebyshevCoefficients,
   rkc2Coefficients,
@@ -40,7 +40,6 @@ export { type MethodName, methodNames, methods, resolveMethod } from "./methods.
 export { type OdexOptions, type OdexSolution, type SyncField, solveOdex } from "./odex.js";
 export { conditionDefect, denseDefect, rowSumDefect, treesOfOrder } from "./order-conditions.js";
 export type { SpectralRadius } from "./spectral-radius.js";
-export { StabilisedStepper } from "./stabilised.js";
 export type { Failure, Field, Restart, Step, Stepper, StepperOptions } from "./stepper.js";
 export { type DenseOutput, denseWeights, type ErrorEstimate, type Method } from "./tableau.js";
 export { float64Space, type VectorSpace } from "./vector-space.js";
