@@ -15,6 +15,7 @@ export const adaptiveMethods = [
   "dop853",
   "rkc2",
   "tsrkc3",
+  "rodas4",
   "odex",
 ] as const;
 
@@ -54,7 +55,7 @@ export const flowSchema = z
         .default("auto")
         .optional()
         .describe(
-          "Adaptive: auto (an explicit method, and a stabilised one where stability limits its step), bs32 (order 3), dopri5 (5), tsit5 (5), dop853 (8), the stabilised rkc2 (2) and tsrkc3 (3) for long runs, odex (extrapolation; small problems, engine.kind: reference). gradflow methods says more.",
+          "Adaptive: auto (an explicit method, and a stabilised one where stability limits its step), bs32 (order 3), dopri5 (5), tsit5 (5), dop853 (8), the stabilised rkc2 (2) and tsrkc3 (3) for long runs, the implicit rodas4 (4) with the exact Hessian for at most 2 000 parameters, odex (extrapolation; small problems, engine.kind: reference). gradflow methods says more.",
         ),
       rtol: positive
         .default(1e-6)

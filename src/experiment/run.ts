@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { hashConfig } from "../config/hash.js";
-import type { LoadedConfig } from "../config/load.js";
+import { type LoadedConfig, problemAt } from "../config/load.js";
 import { compileReference } from "../engine/index.js";
 import { drawFigures } from "../figure/draw.js";
 import {
@@ -20,6 +20,7 @@ import {
   integrateExactly,
   integrateFlow,
   integrateFlowByOdex,
+  MAX_HESSIAN_PARAMETERS,
   measureGradient,
   type Observation,
   type Segment,
@@ -78,6 +79,13 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
     const prepared = await prepare(loaded, engine);
     const { dataset, problem, theta0 } = prepared;
     checkSmoothing(loaded);
+    if (config.flow.method === "rodas4" && theta0.length > MAX_HESSIAN_PARAMETERS) {
+      throw problemAt(
+        loaded,
+        "flow.method",
+        `rodas4 forms the Hessian and takes at most ${MAX_HESSIAN_PARAMETERS} parameters, this network has ${theta0.length}; set flow.method: auto.`,
+      );
+    }
     const choice = chooseTreatment(loaded, problem.family);
     const { hash } = await hashConfig(config, loaded.baseDir);
     const record = await openRecord({
@@ -326,6 +334,12 @@ async function integrate(
   }
   if (problem.engine.dtype === "float32") {
     notes.push("Gradients were computed in float32; the state, the error control and the norms are float64.");
+  }
+  if (outcome.hessian !== undefined) {
+    const { products, gradientEquivalents } = outcome.hessian;
+    notes.push(
+      `rodas4 formed its Hessians by ${products} Hessian products, the work of about ${Math.round(gradientEquivalents)} gradients, which gradientEvaluations leaves out.`,
+    );
   }
   notes.push(...boundaryNotes(events));
   for (const { divergedAtStep, learningRate } of descents) {

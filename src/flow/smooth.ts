@@ -10,6 +10,7 @@ import {
   type Stepper,
   solveOdex,
 } from "../ode/index.js";
+import { createHessian, type HessianCost } from "./hessian.js";
 import type { Problem } from "./problem.js";
 import { createSharpness, type Sharpness, squaredNorm } from "./sharpness.js";
 
@@ -58,6 +59,8 @@ export interface FlowOutcome extends Outcome {
   readonly phases?: readonly Phase[];
   /** λ_max(∇²L) along the flow, where the solver measured it. */
   readonly sharpness?: Pick<Sharpness, "measurements" | "cost">;
+  /** Hessian products that formed the Jacobian of an implicit method. */
+  readonly hessian?: HessianCost;
 }
 
 /** ‖θ'‖ = ‖∇L‖ where the flow is smooth. */
@@ -77,12 +80,14 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
   const sharpness = needsSharpness(options.method)
     ? createSharpness({ problem, gradients: () => stepper.evaluations })
     : null;
+  const hessian = options.method === "rodas4" ? createHessian(problem) : null;
   const stepper: Stepper<Float64Array> = createStepper({
     ...solver,
     space,
     t0: 0,
     y0: theta0,
     field: (_, theta, out) => problem.field(theta, out),
+    ...(hessian && { jacobian: hessian.jacobian }),
     ...(sharpness && { spectralRadius: sharpness.spectralRadius }),
   });
   const outcome = await integrate({
@@ -115,6 +120,7 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
     theta: stepper.y.slice(),
     ...(stepper.phases && { phases: stepper.phases }),
     ...(sharpness && { sharpness }),
+    ...(hessian && { hessian: hessian.cost }),
   };
 }
 

@@ -4,14 +4,14 @@ import { type MethodName, methods } from "./methods.js";
 import { stabilityInterval } from "./stability.js";
 
 /** What `createStepper` takes by name. */
-export type SolverName = MethodName | "rkc2" | "tsrkc3" | "auto";
+export type SolverName = MethodName | "rkc2" | "tsrkc3" | "rodas4" | "auto";
 
 /** One line of `gradflow methods`. */
 export interface SolverDescription {
   readonly name: string;
   /** Null where it depends. */
   readonly order: number | null;
-  readonly kind: "fixed step" | "explicit" | "stabilised" | "automatic" | "extrapolation";
+  readonly kind: "fixed step" | "explicit" | "stabilised" | "implicit" | "automatic" | "extrapolation";
   /** Gradients of one step. */
   readonly gradients: string;
   /** Largest h·λ_max of a stable step. */
@@ -66,6 +66,14 @@ export function describeSolvers(): SolverDescription[] {
       gradients: "s ≥ 3, chosen",
       stability: "0.5 s²",
       use: "long stiff times at rtol below 1e-3",
+    },
+    {
+      name: "rodas4",
+      order: 4,
+      kind: "implicit",
+      gradients: "6 + ∇²L",
+      stability: "unbounded",
+      use: "reference for very long times, at most 2 000 parameters",
     },
     {
       name: "odex",

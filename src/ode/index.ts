@@ -39,6 +39,7 @@ export {
 export { type MethodName, methodNames, methods, resolveMethod } from "./methods.js";
 export { type OdexOptions, type OdexSolution, type SyncField, solveOdex } from "./odex.js";
 export { conditionDefect, denseDefect, rowSumDefect, treesOfOrder } from "./order-conditions.js";
+export type { JacobianField } from "./rosenbrock.js";
 export type { SpectralRadius } from "./spectral-radius.js";
 export type { Failure, Field, Restart, Step, Stepper, StepperOptions } from "./stepper.js";
 export { type DenseOutput, denseWeights, type ErrorEstimate, type Method } from "./tableau.js";

@@ -5,6 +5,7 @@
 
 import type { Phase } from "./auto.js";
 import type { SolverName } from "./catalogue.js";
+import type { JacobianField } from "./rosenbrock.js";
 import type { SpectralRadius } from "./spectral-radius.js";
 import type { Method } from "./tableau.js";
 import type { VectorSpace } from "./vector-space.js";
@@ -106,4 +107,6 @@ export interface StepperOptions<V> {
   readonly derivative?: V;
   /** For the stabilised methods: default a power method, whose evaluations count. */
   readonly spectralRadius?: SpectralRadius<V>;
+  /** For rodas4: default forward differences, whose evaluations count. */
+  readonly jacobian?: JacobianField;
 }
