@@ -5,7 +5,13 @@ import { type LoadedConfig, problemAt } from "../config/load.js";
 import { ConfigError } from "../errors.js";
 import { renderPng, renderSvg } from "../figure/render.js";
 import { workPrecisionSpec } from "../figure/work-precision.js";
-import { distance, type FlowOptions, integrateExactly, integrateFlow } from "../flow/index.js";
+import {
+  distance,
+  type FlowOptions,
+  type FlowOutcome,
+  integrateExactly,
+  integrateFlow,
+} from "../flow/index.js";
 import { describeSolvers, type SolverName } from "../ode/index.js";
 import { formatTable } from "../record/table.js";
 import { chooseTreatment } from "./boundaries.js";
@@ -16,7 +22,7 @@ export interface WorkPrecisionRow {
   readonly method: string;
   readonly rtol: number;
   readonly gradientEvaluations: number;
-  /** Hessian products of the stabilised methods in gradients, not in `gradientEvaluations`. */
+  /** Hessian products of stabilised and implicit methods in gradients, not in `gradientEvaluations`. */
   readonly hessianEquivalents: number;
   readonly steps: number;
   readonly rejected: number;
@@ -93,7 +99,7 @@ export async function measureWorkPrecision(
         ...(signal && { signal }),
         onSegment: async () => undefined,
       };
-      const outcome =
+      const outcome: FlowOutcome =
         treatment === "exact"
           ? await integrateExactly({ ...flowOptions, data, onEvent: () => undefined })
           : await integrateFlow(flowOptions);
@@ -117,7 +123,7 @@ export async function measureWorkPrecision(
           method,
           rtol: tolerance,
           gradientEvaluations: outcome.evaluations,
-          hessianEquivalents: outcome.sharpness?.cost.gradientEquivalents ?? 0,
+          hessianEquivalents: (outcome.sharpness?.cost ?? outcome.hessian)?.gradientEquivalents ?? 0,
           steps: outcome.accepted,
           rejected: outcome.rejected,
           error: arrived ? away / size : null,
