@@ -55,7 +55,7 @@ export interface WorkPrecisionOptions {
 const REFERENCE_SHARE = 1e-2;
 const TIGHTEST = 1e-12;
 /** Gradients after which a run is given up, so that one explicit method does not hold up the rest. */
-const MAX_EVALUATIONS = 2_000_000;
+const MAX_EVALUATIONS = 300_000;
 
 /** Methods that can stand in a work-precision diagram. */
 export function comparableMethods(): string[] {
