@@ -47,7 +47,10 @@ describe("words that make no sense exit with 2 and say what to type", () => {
   it.each([
     [["rum", "x.yaml"], "unknown command rum; did you mean gradflow run?"],
     [["study.yaml"], "did you mean gradflow run study.yaml?"],
-    [["frobnicate"], "unknown command frobnicate; there are run, figure, workprecision, methods, doctor, init."],
+    [
+      ["frobnicate"],
+      "unknown command frobnicate; there are run, figure, workprecision, methods, doctor, init.",
+    ],
     [["run", "x.yaml", "--foce"], "unknown option --foce; did you mean --force?"],
     [["run", "x.yaml", "--learning-rate", "1"], "unknown option --learning-rate."],
     [["run", "x.yaml", "y.yaml"], "unexpected argument y.yaml."],
