@@ -23,6 +23,12 @@ export { ConfigError, EngineError, NumericalError, type Problem } from "./errors
 export { type ExportFormat, exportRecord } from "./experiment/export.js";
 export { type Progress, type RunOptions, runExperiment } from "./experiment/run.js";
 export { runSweep, type SweepOptions, type SweepResult } from "./experiment/sweep.js";
+export {
+  measureWorkPrecision,
+  type WorkPrecision,
+  type WorkPrecisionOptions,
+  type WorkPrecisionRow,
+} from "./experiment/work-precision.js";
 export { drawFigures } from "./figure/draw.js";
 export { writeReport } from "./figure/report.js";
 export { createDescent, createObserver, createProblem, fitDecay, integrateFlow } from "./flow/index.js";
@@ -55,6 +61,7 @@ export {
 } from "./model/index.js";
 export {
   createStepper,
+  describeSolvers,
   type Field,
   float64Space,
   type IntegrateOptions,
@@ -66,8 +73,12 @@ export {
   type OdexSolution,
   type Outcome,
   type OutcomeStatus,
+  type Phase,
   type Solution,
   type SolveOptions,
+  type SolverDescription,
+  type SolverName,
+  type SpectralRadius,
   type Step,
   type Stepper,
   type StepperOptions,

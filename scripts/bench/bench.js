@@ -1,4 +1,4 @@
-// Speed, memory and achieved error against their targets. `npm run bench [-- THREADS]`; takes about a minute. Wants the
+// Speed, memory and achieved error against their targets. `npm run bench [-- THREADS]`; takes about five minutes. Wants the
 // machine for itself: a busy core holds up every operation that is split between two.
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { accuracyProblem, accuracyTime, benchAccuracy } from "./accuracy.js";
@@ -6,6 +6,7 @@ import { run as benchBoundaries } from "./boundaries.js";
 import { benchGradients } from "./gradients.js";
 import { benchIntegration } from "./integration.js";
 import { benchMemory } from "./memory.js";
+import { run as benchStiff } from "./stiff.js";
 import { large, nameOf, small } from "./study.js";
 import { benchSweep } from "./sweep.js";
 
@@ -92,4 +93,5 @@ console.log(
 );
 console.log("");
 await benchBoundaries();
+await benchStiff();
 if (rows.some((row) => row[4] === "MISS")) process.exitCode = 1;

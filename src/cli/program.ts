@@ -10,10 +10,12 @@ import { exportCommand } from "./export.js";
 import { figureCommand } from "./figure.js";
 import { initCommand } from "./init.js";
 import { listCommand } from "./list.js";
+import { methodsCommand } from "./methods.js";
 import { reportCommand } from "./report.js";
 import { runCommand } from "./run.js";
 import { sweepCommand } from "./sweep.js";
 import { gradflowVersion } from "./version.js";
+import { workPrecisionCommand } from "./work-precision.js";
 
 const commands: readonly Command[] = [
   runCommand,
@@ -23,6 +25,8 @@ const commands: readonly Command[] = [
   compareCommand,
   reportCommand,
   exportCommand,
+  workPrecisionCommand,
+  methodsCommand,
   doctorCommand,
   initCommand,
 ];
@@ -33,6 +37,7 @@ const EPILOGUE = `Examples:
   gradflow run study.yaml --json > result.json     the result for a script
   gradflow sweep study.yaml -m seed=0..4           many runs, a picture of all
   gradflow figure runs/study-0123456789ab          draw a record's figures again
+  gradflow workprecision study.yaml                what each method charges for a digit
 
 Exit codes:
   0    done: the end time, or a limit set in the study, was reached

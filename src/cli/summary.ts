@@ -1,6 +1,14 @@
 /** The outcome of a run as text for a person. */
 import { join } from "node:path";
-import type { DecayFit, DescentResult, EventsResult, RunResult, SmoothingResult } from "../record/result.js";
+import type {
+  DecayFit,
+  DescentResult,
+  ErrorCheckResult,
+  EventsResult,
+  RunResult,
+  SharpnessResult,
+  SmoothingResult,
+} from "../record/result.js";
 import { formatColumns, formatDuration, formatNumber, formatPath } from "./format.js";
 
 /** Lines of a run's outcome; the last names the figure to open, or the record where none was drawn. */
@@ -15,6 +23,13 @@ export function summarise(result: RunResult): string {
     ],
     ["energy defect", `${formatNumber(result.energyDefect)} (relative; L(0) − L(t) against ∫‖∇L‖² ds)`],
     ["decay of ‖r‖²", describeDecay(result.decay)],
+    ...describePhases(result),
+    ...(result.sharpness === null
+      ? []
+      : [["sharpness", describeSharpness(result.sharpness)] as [string, string]]),
+    ...(result.errorCheck === null
+      ? []
+      : [["solver's error", describeErrorCheck(result.errorCheck)] as [string, string]]),
     ...(result.events === null ? [] : [["boundaries", describeEvents(result.events)] as [string, string]]),
     [
       "cost",
@@ -53,6 +68,25 @@ function describeDecay(fit: DecayFit | null): string {
   if (fit === null) return "not fitted (too few rows in the window)";
   const [from, to] = fit.window;
   return `∝ exp(${formatNumber(-fit.rate)} t) for t in [${formatNumber(from)}, ${formatNumber(to)}], R² = ${formatNumber(fit.rSquared, 5)}; 4cλ_eff there ${formatNumber(fit.meanRateFromLambdaEff)}`;
+}
+
+function describePhases({ phases }: RunResult): [string, string][] {
+  if (phases.length === 0) return [];
+  const parts = phases.map(({ t, method }) => (t === 0 ? method : `${method} from t = ${formatNumber(t)}`));
+  const shown = parts.length > 6 ? [...parts.slice(0, 6), `${parts.length - 6} more changes`] : parts;
+  return [["methods", shown.join(", ")]];
+}
+
+function describeSharpness(sharpness: SharpnessResult): string {
+  const { value, time, largest, hessianProducts, share } = sharpness;
+  return `λ_max(∇²L) = ${formatNumber(value)} at t = ${formatNumber(time)}, at most ${formatNumber(largest)}; ${hessianProducts} Hessian products, ${formatNumber(100 * share, 2)} % of the gradients`;
+}
+
+function describeErrorCheck(check: ErrorCheckResult): string {
+  const { error, relativeToParameters, relativeToDistance, tighterRtol } = check;
+  if (error === null)
+    return `not known, the run at rtol ${formatNumber(tighterRtol)} ended with ${check.status}`;
+  return `${formatNumber(error)} at the end, ${formatNumber(relativeToParameters)} of ‖θ‖ and ${formatNumber(relativeToDistance)} of the distance moved; by a run at rtol ${formatNumber(tighterRtol)}`;
 }
 
 function describeEvents(events: EventsResult): string {

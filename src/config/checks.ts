@@ -139,6 +139,8 @@ function checkBoundaries({ flow }: Sections): Finding[] {
   if (compareSmoothing.length > 0 && flow.method === "odex") {
     return [at("flow.compareSmoothing", "is not for odex; set flow.method: dopri5 or dop853.")];
   }
+  if ("errorCheck" in flow && flow.errorCheck && flow.method === "odex")
+    return [at("flow.errorCheck", "is not for odex; set flow.method: auto.")];
   if (boundaries === "smooth" && smoothing === undefined)
     return [at("flow.smoothing", "is required with boundaries: smooth.")];
   if (boundaries !== "smooth" && smoothing !== undefined) {

@@ -25,7 +25,7 @@ loss: { kind: squared, reduction: half-mean-sample }    # half-mean-sample | hal
 
 # Gradient flow θ' = −∇L(θ), integrated with controlled error.
 flow:
-  method: dopri5            # bs32 | dopri5 | tsit5 | dop853 | odex; euler | heun | rk4 take stepSize, no tolerances
+  method: auto              # or one of those that gradflow methods lists; euler | heun | rk4 take stepSize, no tolerances
   rtol: 1e-6
   atol: 1e-9
   tEnd: 10

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { hashConfig } from "../config/hash.js";
-import type { LoadedConfig } from "../config/load.js";
+import { type LoadedConfig, problemAt } from "../config/load.js";
 import { compileReference } from "../engine/index.js";
 import { drawFigures } from "../figure/draw.js";
 import {
@@ -20,15 +20,23 @@ import {
   integrateExactly,
   integrateFlow,
   integrateFlowByOdex,
+  MAX_HESSIAN_PARAMETERS,
   measureGradient,
   type Observation,
   type Segment,
 } from "../flow/index.js";
-import type { MethodName } from "../ode/index.js";
-import { EVENT_COLUMNS } from "../record/columns.js";
-import type { EventsResult, RunResult, SmoothingResult } from "../record/result.js";
+import type { SolverName } from "../ode/index.js";
+import { EVENT_COLUMNS, METHOD_COLUMNS } from "../record/columns.js";
+import type {
+  ErrorCheckResult,
+  EventsResult,
+  RunResult,
+  SharpnessResult,
+  SmoothingResult,
+} from "../record/result.js";
 import { openRecord, type RecordWriter } from "../record/writer.js";
 import { boundaryNotes, chooseTreatment, type Treatment } from "./boundaries.js";
+import { checkError } from "./error-check.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
 import { checkSmoothing, compareSmoothing } from "./smoothing.js";
 import { recordTimes } from "./times.js";
@@ -71,6 +79,13 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
     const prepared = await prepare(loaded, engine);
     const { dataset, problem, theta0 } = prepared;
     checkSmoothing(loaded);
+    if (config.flow.method === "rodas4" && theta0.length > MAX_HESSIAN_PARAMETERS) {
+      throw problemAt(
+        loaded,
+        "flow.method",
+        `rodas4 forms the Hessian and takes at most ${MAX_HESSIAN_PARAMETERS} parameters, this network has ${theta0.length}; set flow.method: auto.`,
+      );
+    }
     const choice = chooseTreatment(loaded, problem.family);
     const { hash } = await hashConfig(config, loaded.baseDir);
     const record = await openRecord({
@@ -125,6 +140,7 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
           diverged: descent.divergedAtStep !== null,
           divergedAtStep: descent.divergedAtStep,
           flips: descent.flips,
+          sharpnessLimit: 2 / descent.learningRate,
         })),
         parameters: theta0.length,
         samples: dataset.samples,
@@ -133,6 +149,9 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
         dtype: engine.dtype,
         threads: engine.threads,
         method: config.flow.method,
+        phases: phasesOf(outcome),
+        sharpness: sharpnessOf(outcome),
+        errorCheck: run.errorCheck,
         boundaries: choice.treatment,
         events,
         smoothing: run.smoothing,
@@ -161,6 +180,7 @@ interface Integrated {
   readonly descents: readonly Descent[];
   readonly events: EventsResult | null;
   readonly smoothing: readonly SmoothingResult[];
+  readonly errorCheck: ErrorCheckResult | null;
   readonly notes: readonly string[];
 }
 
@@ -179,8 +199,9 @@ async function integrate(
     boundaries: _,
     smoothing: __,
     compareSmoothing: halfWidths,
-    ...solver
+    ...given
   } = config.flow;
+  const { errorCheck: wantsCheck, ...solver } = { errorCheck: false, ...given };
   const { problem, theta0, data } = prepared;
   const times = recordTimes(config.record, tEnd);
   const compareNear = times ?? (recordTimes({ at: "log", points: 200, layer: 1 }, tEnd) as number[]);
@@ -211,6 +232,7 @@ async function integrate(
       descents,
       events: null,
       smoothing: [],
+      errorCheck: null,
       notes: [],
     };
   }
@@ -254,7 +276,7 @@ async function integrate(
       times: [...compareNear, ...descents.flatMap((descent) => descent.times)],
     });
   } else {
-    const options: FlowOptions = { ...shared, ...solver, method: solver.method as MethodName };
+    const options: FlowOptions = { ...shared, ...solver, method: solver.method as SolverName };
     if (treatment === "exact" || treatment === "detect") {
       const table = await record.table("events", EVENT_COLUMNS);
       const watch = {
@@ -279,13 +301,29 @@ async function integrate(
     } else outcome = await integrateFlow(options);
   }
   await observer.finish();
+  if (outcome.phases !== undefined) {
+    const table = await record.table("methods", METHOD_COLUMNS);
+    for (const phase of phasesOf(outcome)) table.append({ ...phase });
+  }
+  let errorCheck: ErrorCheckResult | null = null;
+  if (wantsCheck && outcome.t > 0 && solver.method !== "odex") {
+    const { maxSteps: _, onSegment: __, ...again } = shared;
+    errorCheck = await checkError(
+      treatment === "exact"
+        ? (options) => integrateExactly({ ...options, data, onEvent: () => undefined })
+        : integrateFlow,
+      { ...again, ...solver, method: solver.method as SolverName, maxSteps: 10 * maxSteps },
+      outcome,
+    );
+    notes.push(...errorNotes(errorCheck, descents));
+  }
   const smoothing =
     outcome.status === "reachedEnd" && solver.method !== "odex"
       ? await compareSmoothing(
           halfWidths,
           problem.engine,
           prepared,
-          { ...solver, method: solver.method as MethodName, tEnd, maxSteps, ...(signal && { signal }) },
+          { ...solver, method: solver.method as SolverName, tEnd, maxSteps, ...(signal && { signal }) },
           outcome.theta,
         )
       : [];
@@ -296,6 +334,12 @@ async function integrate(
   }
   if (problem.engine.dtype === "float32") {
     notes.push("Gradients were computed in float32; the state, the error control and the norms are float64.");
+  }
+  if (outcome.hessian !== undefined) {
+    const { products, gradientEquivalents } = outcome.hessian;
+    notes.push(
+      `rodas4 formed its Hessians by ${products} Hessian products, the work of about ${Math.round(gradientEquivalents)} gradients, which gradientEvaluations leaves out.`,
+    );
   }
   notes.push(...boundaryNotes(events));
   for (const { divergedAtStep, learningRate } of descents) {
@@ -314,8 +358,51 @@ async function integrate(
     descents,
     events,
     smoothing,
-    notes,
+    errorCheck,
+    notes: [...notes, ...sharpnessNotes(outcome, descents)],
   };
+}
+
+function phasesOf({ phases = [] }: FlowOutcome): RunResult["phases"] {
+  return phases.map(({ evaluations, ...phase }) => ({ ...phase, gradientEvaluations: evaluations }));
+}
+
+function sharpnessOf({ sharpness, evaluations }: FlowOutcome): SharpnessResult | null {
+  const last = sharpness?.measurements[sharpness.measurements.length - 1];
+  if (sharpness === undefined || last === undefined) return null;
+  const { measurements, cost } = sharpness;
+  return {
+    time: last.t,
+    value: last.value,
+    residual: last.residual,
+    largest: Math.max(...measurements.map(({ value }) => value)),
+    measurements: measurements.length,
+    hessianProducts: cost.products,
+    gradientEquivalents: cost.gradientEquivalents,
+    share: cost.gradientEquivalents / evaluations,
+  };
+}
+
+function sharpnessNotes(outcome: FlowOutcome, descents: readonly Descent[]): string[] {
+  const sharpness = sharpnessOf(outcome);
+  if (sharpness === null) return [];
+  return descents
+    .filter(({ learningRate }) => sharpness.largest > 2 / learningRate)
+    .map(
+      ({ learningRate }) =>
+        `The sharpness of the flow reached ${sharpness.largest.toPrecision(4)}, above 2/η = ${(2 / learningRate).toPrecision(4)}: descent with η = ${learningRate} cannot follow it there.`,
+    );
+}
+
+/** Gaps that the solver's error could explain by itself. */
+function errorNotes({ error, status }: ErrorCheckResult, descents: readonly Descent[]): string[] {
+  if (error === null) return [`flow.errorCheck: the second run ended with ${status}; no error is known.`];
+  return descents
+    .filter(({ last }) => last !== null && last.parameterGap < 10 * error)
+    .map(
+      ({ learningRate, last }) =>
+        `The gap ‖θ − θₖ‖ = ${last!.parameterGap.toPrecision(3)} for η = ${learningRate} is not much larger than the solver's error ${error.toPrecision(3)}; lower flow.rtol.`,
+    );
 }
 
 function syncGradient(family: Prepared["problem"]["family"], data: Prepared["data"]) {

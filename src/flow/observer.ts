@@ -21,6 +21,8 @@ export interface Observation {
   readonly acceptedSteps: number;
   /** ‖θ(t) − θ(0)‖ */
   readonly parameterDistance: number;
+  /** λ_max(∇²L) as last measured for the solver, within a few per cent; null where it measures none. */
+  readonly sharpness: number | null;
 }
 
 export interface Observer {
@@ -77,6 +79,7 @@ export function createObserver(options: {
       gradientEvaluations: counts.gradients,
       acceptedSteps: counts.accepted,
       parameterDistance: distance(state, theta0),
+      sharpness: counts.sharpness ?? null,
     };
     observations.push(observation);
     onObservation(observation);

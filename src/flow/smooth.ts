@@ -4,11 +4,17 @@ import {
   float64Space,
   type IntegrationLimits,
   integrate,
-  type MethodName,
   type Outcome,
+  type Phase,
+  type SolverName,
+  type Stepper,
   solveOdex,
 } from "../ode/index.js";
+import { createHessian, type HessianCost } from "./hessian.js";
 import type { Problem } from "./problem.js";
+import { createSharpness, type Sharpness, squaredNorm } from "./sharpness.js";
+
+export { squaredNorm };
 
 /** A stretch of the flow, handed to observers in order; valid during the call. */
 export interface Segment {
@@ -30,12 +36,14 @@ export interface FlowCounts {
   readonly gradients: number;
   readonly accepted: number;
   readonly rejected: number;
+  /** λ_max(∇²L) as last measured for the solver; null or absent where it needs none. */
+  readonly sharpness?: number | null;
 }
 
 export interface FlowOptions extends IntegrationLimits {
   readonly problem: Problem;
   readonly theta0: Float64Array;
-  readonly method: MethodName;
+  readonly method: SolverName;
   readonly rtol?: number;
   readonly atol?: number;
   readonly stepSize?: number;
@@ -47,6 +55,12 @@ export interface FlowOptions extends IntegrationLimits {
 
 export interface FlowOutcome extends Outcome {
   readonly theta: Float64Array;
+  /** Which method ran from when on, where the solver chooses. */
+  readonly phases?: readonly Phase[];
+  /** λ_max(∇²L) along the flow, where the solver measured it. */
+  readonly sharpness?: Pick<Sharpness, "measurements" | "cost">;
+  /** Hessian products that formed the Jacobian of an implicit method. */
+  readonly hessian?: HessianCost;
 }
 
 /** ‖θ'‖ = ‖∇L‖ where the flow is smooth. */
@@ -63,12 +77,18 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
   const { problem, theta0, onSegment, signal, maxSteps, maxEvaluations, ...solver } = options;
   const space = float64Space(theta0.length);
   const measure = measureGradient(problem);
-  const stepper = createStepper({
+  const sharpness = needsSharpness(options.method)
+    ? createSharpness({ problem, gradients: () => stepper.evaluations })
+    : null;
+  const hessian = options.method === "rodas4" ? createHessian(problem) : null;
+  const stepper: Stepper<Float64Array> = createStepper({
     ...solver,
     space,
     t0: 0,
     y0: theta0,
     field: (_, theta, out) => problem.field(theta, out),
+    ...(hessian && { jacobian: hessian.jacobian }),
+    ...(sharpness && { spectralRadius: sharpness.spectralRadius }),
   });
   const outcome = await integrate({
     stepper,
@@ -76,7 +96,8 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
     ...(signal && { signal }),
     ...(maxSteps && { maxSteps }),
     ...(maxEvaluations && { maxEvaluations }),
-    onStep: (step) => {
+    onStep: async (step) => {
+      await sharpness?.follow(step.t1, step.y1);
       const segment: Segment = {
         t0: step.t0,
         t1: step.t1,
@@ -90,10 +111,23 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
         gradients: stepper.evaluations,
         accepted: stepper.accepted,
         rejected: stepper.rejected,
+        sharpness: sharpness?.last?.value ?? null,
       });
     },
   });
-  return { ...outcome, theta: stepper.y.slice() };
+  return {
+    ...outcome,
+    theta: stepper.y.slice(),
+    ...(stepper.phases && { phases: stepper.phases }),
+    ...(sharpness && { sharpness }),
+    ...(hessian && { hessian: hessian.cost }),
+  };
+}
+
+/** Whether a method chooses its stages by the spectral radius. */
+/** Whether a method asks for the spectral radius of the field's Jacobian. */
+export function needsSharpness(method: SolverName): boolean {
+  return method === "auto" || method === "rkc2" || method === "tsrkc3";
 }
 
 /** A gradient that answers at once, as odex needs it. */
@@ -177,12 +211,6 @@ export async function integrateFlowByOdex(
     status: "maxEvaluations",
     message: `odex: ${spent} evaluations were spent at t = ${solution.t}.`,
   };
-}
-
-export function squaredNorm(v: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < v.length; i++) sum += (v[i] as number) * (v[i] as number);
-  return sum;
 }
 
 export function distance(a: Float64Array, b: Float64Array): number {

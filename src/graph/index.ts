@@ -9,3 +9,4 @@ export {
   sameShape,
   sizeOf,
 } from "./node.js";
+export { workOf } from "./work.js";

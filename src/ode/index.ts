@@ -1,5 +1,16 @@
 /** ODE solvers over an abstract state. */
 
+export type { Phase } from "./auto.js";
+export { describeSolvers, type SolverDescription, type SolverName } from "./catalogue.js";
+export {
+  type ChebyshevCoefficients,
+  rkc2Coefficients,
+  rkc2Reach,
+  rkc2Stages,
+  tsrkc3Coefficients,
+  tsrkc3Reach,
+  tsrkc3Stages,
+} from "./chebyshev.js";
 export { createStepper } from "./create-stepper.js";
 export {
   type Crossing,
@@ -28,6 +39,8 @@ export {
 export { type MethodName, methodNames, methods, resolveMethod } from "./methods.js";
 export { type OdexOptions, type OdexSolution, type SyncField, solveOdex } from "./odex.js";
 export { conditionDefect, denseDefect, rowSumDefect, treesOfOrder } from "./order-conditions.js";
+export type { JacobianField } from "./rosenbrock.js";
+export type { SpectralRadius } from "./spectral-radius.js";
 export type { Failure, Field, Restart, Step, Stepper, StepperOptions } from "./stepper.js";
 export { type DenseOutput, denseWeights, type ErrorEstimate, type Method } from "./tableau.js";
 export { float64Space, type VectorSpace } from "./vector-space.js";

@@ -28,12 +28,12 @@ export function minimalStep(t: number): number {
 
 /** Step-size ratios from error norms; remembers the last accepted error. */
 export interface StepSizeController {
-  /** Ratio h_next/h after a step of error norm `error` ≤ 1. */
-  afterAccepted(error: number): number;
+  /** Ratio h_next/h after a step of size h and error norm `error` ≤ 1. */
+  afterAccepted(error: number, h: number): number;
   /** Ratio after a rejected step; at most 1. */
   afterRejected(error: number): number;
-  /** Stores an accepted error for the next call. */
-  remember(error: number): void;
+  /** Stores an accepted error and its step size for the next call. */
+  remember(error: number, h: number): void;
   /** Forgets the past, as after an event. */
   reset(): void;
 }
@@ -54,6 +54,34 @@ export function piController(constants: ControllerConstants, estimateOrder: numb
     },
     reset() {
       memory = ERROR_MEMORY_FLOOR;
+    },
+  };
+}
+
+/** Fraction of the predicted step that stabilised methods use (rkc.f: 0.8), and their smallest ratio of one step to the last. */
+const PREDICTIVE_SAFETY = 0.8;
+const PREDICTIVE_MIN_FACTOR = 0.1;
+
+/**
+ * Watts's and Gustafsson's predictive controller, as in rkc.f: h_next = 0.8 h² /h_before · (err_before/err²)^(1/(q+1)), which
+ * follows a solution whose time scale grows or shrinks steadily; the elementary rule where there is no step before.
+ */
+export function predictiveController(estimateOrder: number, maxFactor: number): StepSizeController {
+  const exponent = 1 / (estimateOrder + 1);
+  let before: { error: number; h: number } | null = null;
+  return {
+    afterAccepted(error, h) {
+      const elementary = PREDICTIVE_SAFETY / error ** exponent;
+      const trend = before === null ? 1 : (h / before.h) * (before.error / error) ** exponent;
+      return Math.min(maxFactor, Math.max(PREDICTIVE_MIN_FACTOR, elementary * trend));
+    },
+    afterRejected: (error) =>
+      Math.max(PREDICTIVE_MIN_FACTOR, Math.min(1, PREDICTIVE_SAFETY / error ** exponent)),
+    remember(error, h) {
+      before = { error: Math.max(error, ERROR_MEMORY_FLOOR), h };
+    },
+    reset() {
+      before = null;
     },
   };
 }

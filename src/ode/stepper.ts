@@ -3,7 +3,10 @@
  * returned `Failure`; only bad arguments throw. Says nothing of how a step is made.
  */
 
-import type { MethodName } from "./methods.js";
+import type { Phase } from "./auto.js";
+import type { SolverName } from "./catalogue.js";
+import type { JacobianField } from "./rosenbrock.js";
+import type { SpectralRadius } from "./spectral-radius.js";
 import type { Method } from "./tableau.js";
 import type { VectorSpace } from "./vector-space.js";
 
@@ -73,6 +76,8 @@ export interface Stepper<V> {
   readonly evaluations: number;
   readonly accepted: number;
   readonly rejected: number;
+  /** Which method ran from when on, where the stepper chooses among several. */
+  readonly phases?: readonly Phase[];
   /** Evaluates f(t, y) and chooses a first step where that is still to be done; `advance` does it by itself. */
   prepare(): Promise<Failure | null>;
   /** Takes one accepted step, retrying rejected ones, never past `limit` > t. A step cut by `limit` keeps the proposal. */
@@ -85,7 +90,7 @@ export interface Stepper<V> {
 export interface StepperOptions<V> {
   readonly space: VectorSpace<V>;
   readonly field: Field<V>;
-  readonly method: Method | MethodName;
+  readonly method: Method | SolverName;
   readonly t0: number;
   readonly y0: V;
   /** Bounds the starting step size only; `advance` takes its own limit. */
@@ -100,4 +105,8 @@ export interface StepperOptions<V> {
   readonly maxStep?: number;
   /** f(t0, y0) if known. */
   readonly derivative?: V;
+  /** For the stabilised methods: default a power method, whose evaluations count. */
+  readonly spectralRadius?: SpectralRadius<V>;
+  /** For rodas4: default forward differences, whose evaluations count. */
+  readonly jacobian?: JacobianField;
 }

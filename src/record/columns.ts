@@ -2,7 +2,8 @@
 
 /**
  * `series.csv`, one row per recorded time of the flow: t, canonicalTime τ = 2ct, loss L = c‖r‖², residualNorm ‖r‖, gradientNorm ‖∇L‖,
- * lambdaEff ‖∇L‖²/(4cL), energyDefect (relative), stepSize h, the two running counts, parameterDistance ‖θ − θ0‖.
+ * lambdaEff ‖∇L‖²/(4cL), energyDefect (relative), stepSize h, the two running counts, parameterDistance ‖θ − θ0‖,
+ * sharpness λ_max(∇²L) as last measured.
  */
 export const SERIES_COLUMNS = [
   "t",
@@ -16,6 +17,7 @@ export const SERIES_COLUMNS = [
   "gradientEvaluations",
   "acceptedSteps",
   "parameterDistance",
+  "sharpness",
 ] as const;
 
 /** `descent.csv`, one row per learning rate η and compared step k: t = kη, GD's own loss, ‖θ(t) − θ_k‖, ‖F(t) − F_k‖, |L(t) − L_k|. */
@@ -44,6 +46,9 @@ export const EVENT_COLUMNS = [
   "side",
   "sliding",
 ] as const;
+
+/** `methods.csv`, one row per change of method under flow.method: auto; costs in gradients per unit of time, as measured and predicted. */
+export const METHOD_COLUMNS = ["t", "method", "gradientEvaluations", "costBefore", "costPredicted"] as const;
 
 export type SeriesColumn = (typeof SERIES_COLUMNS)[number];
 export type DescentColumn = (typeof DESCENT_COLUMNS)[number];

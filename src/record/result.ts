@@ -24,6 +24,45 @@ export interface DescentResult {
   readonly divergedAtStep: number | null;
   /** Changes of activation pieces between successive steps; null unless descent.countFlips asked for them. */
   readonly flips: number | null;
+  /** 2/η: where the sharpness lies above it descent is unstable. */
+  readonly sharpnessLimit: number;
+}
+
+/** λ_max(∇²L) along the flow, by Lanczos on exact Hessian products. */
+export interface SharpnessResult {
+  /** The last measurement: time, value (never above λ_max), and residual ‖Hv − value·v‖. */
+  readonly time: number;
+  readonly value: number;
+  readonly residual: number;
+  /** The largest of all measurements. */
+  readonly largest: number;
+  readonly measurements: number;
+  /** Hessian products, and the same in gradients by their arithmetic, as a part of the run's gradients. */
+  readonly hessianProducts: number;
+  readonly gradientEquivalents: number;
+  readonly share: number;
+}
+
+/** From when on which method ran under flow.method: auto. */
+export interface PhaseResult {
+  readonly t: number;
+  readonly method: string;
+  readonly gradientEvaluations: number;
+  readonly costBefore: number | null;
+  readonly costPredicted: number | null;
+}
+
+/** The error that a second run at a tighter tolerance finds in the first (flow.errorCheck). */
+export interface ErrorCheckResult {
+  readonly rtol: number;
+  readonly tighterRtol: number;
+  readonly gradientEvaluations: number;
+  readonly status: string;
+  /** ‖θ − θ_tight‖ at the end; null where the second run did not get there. */
+  readonly error: number | null;
+  /** The same relative to ‖θ‖ and to ‖θ − θ0‖. */
+  readonly relativeToParameters: number | null;
+  readonly relativeToDistance: number | null;
 }
 
 /** The flow of the network with its kinks smoothed to half-width ε, at the end of the run. */
@@ -78,6 +117,12 @@ export interface RunResult {
   readonly dtype: string;
   readonly threads: number;
   readonly method: string;
+  /** Empty unless the method is auto. */
+  readonly phases: readonly PhaseResult[];
+  /** Null where the method needs none. */
+  readonly sharpness: SharpnessResult | null;
+  /** Null unless flow.errorCheck asked for it. */
+  readonly errorCheck: ErrorCheckResult | null;
   /** How the run treats the kinks of its activations. */
   readonly boundaries: string;
   /** Null where nothing was watched. */

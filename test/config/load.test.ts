@@ -70,8 +70,9 @@ describe("loadConfig", () => {
           "atol": 1e-9,
           "boundaries": "auto",
           "compareSmoothing": [],
+          "errorCheck": false,
           "maxSteps": 1000000,
-          "method": "dopri5",
+          "method": "auto",
           "rtol": 0.000001,
           "tEnd": 1,
         },
@@ -186,7 +187,7 @@ describe("bad values", () => {
     [
       "unknown method",
       edit("tEnd: 1", "tEnd: 1\n  method: dopri6"),
-      "study.yaml:8: flow.method: must be one of bs32, dopri5",
+      "study.yaml:8: flow.method: must be one of auto, bs32, dopri5",
     ],
     [
       "missing kind",
@@ -229,7 +230,7 @@ describe("bad values", () => {
     [
       "tolerance with a fixed method",
       edit("tEnd: 1", "tEnd: 1\n  method: rk4\n  stepSize: 0.1"),
-      "study.yaml:10: flow.rtol: is only for method: bs32",
+      "study.yaml:10: flow.rtol: is only for method: auto",
     ],
     [
       "negative learning rate",

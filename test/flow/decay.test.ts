@@ -23,6 +23,7 @@ function observe(
     gradientEvaluations: 0,
     acceptedSteps: 0,
     parameterDistance: 0,
+    sharpness: null,
   }));
 }
 

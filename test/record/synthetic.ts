@@ -112,6 +112,7 @@ export function syntheticResult(record: string): RunResult {
     diverged: divergedAtStep !== null,
     divergedAtStep,
     flips: null,
+    sharpnessLimit: 2 / learningRate,
   });
   return {
     status: "reachedEnd",
@@ -132,6 +133,9 @@ export function syntheticResult(record: string): RunResult {
     dtype: "float64",
     threads: 2,
     method: "dopri5",
+    phases: [],
+    sharpness: null,
+    errorCheck: null,
     boundaries: "off",
     events: null,
     smoothing: [],

@@ -11,8 +11,8 @@ import {
   type Step,
   type Stepper,
 } from "../../ode/index.js";
-import type { FlowOptions, FlowOutcome, Segment } from "../smooth.js";
-import { squaredNorm } from "../smooth.js";
+import { createSharpness, type Sharpness } from "../sharpness.js";
+import { type FlowOptions, type FlowOutcome, needsSharpness, type Segment, squaredNorm } from "../smooth.js";
 import { decide } from "./decide.js";
 import { type Contact, type Kinks, kinksOf } from "./kinks.js";
 import { type BoundaryEvent, type BoundarySummary, createLedger, isSliding, type Ledger } from "./ledger.js";
@@ -82,6 +82,7 @@ class ExactFlow {
   readonly #stepper: Stepper<Float64Array>;
   readonly #locator: EventLocator<Float64Array>;
   readonly #ledger: Ledger;
+  readonly #sharpness: Sharpness | null;
   readonly #space;
   readonly #contact: number;
   readonly #probe: Float64Array;
@@ -114,8 +115,17 @@ class ExactFlow {
     this.#probe = new Float64Array(theta0.length);
     this.#zDot = new Float64Array(E);
     this.#ledger = createLedger(kinks, onEvent);
+    // Along a slide the Jacobian is this Hessian between two projections: its spectral radius bounds that one's.
+    this.#sharpness = needsSharpness(options.method)
+      ? createSharpness({
+          problem: options.problem,
+          pieces: () => field.pattern.pieces,
+          gradients: () => field.cost.evaluations,
+        })
+      : null;
     this.#stepper = createStepper({
       ...solver,
+      ...(this.#sharpness && { spectralRadius: this.#sharpness.spectralRadius }),
       space: this.#space,
       t0: 0,
       y0: theta0,
@@ -198,6 +208,7 @@ class ExactFlow {
         break;
       }
       const { t1, event } = reached;
+      await this.#sharpness?.follow(t1, reached.theta1);
       if (event === null) {
         await this.#carryOn(reached.step, found !== null);
         continue;
@@ -220,6 +231,8 @@ class ExactFlow {
       theta: stepper.y.slice(),
       pieces: field.pattern.pieces.slice(),
       events: this.#ledger.summary(field.cost),
+      ...(stepper.phases && { phases: stepper.phases }),
+      ...(this.#sharpness && { sharpness: this.#sharpness }),
     };
   }
 
@@ -442,6 +455,7 @@ class ExactFlow {
       gradients: this.#field.cost.evaluations,
       accepted: this.#stepper.accepted,
       rejected: this.#stepper.rejected,
+      sharpness: this.#sharpness?.last?.value ?? null,
     });
   }
 }

@@ -1,0 +1,172 @@
+// Long runs of smooth networks: gradients, error and time of the stabilised methods, of explicit ones, of descent at η = 1/λ_max and of
+// other people's solvers. `node scripts/bench/stiff.js` after a build: some two minutes. PYTHON names an interpreter with SciPy and,
+// if they are to take part, diffrax and torchdiffeq.
+import { spawnSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { loadConfig } from "../../dist/config/load.js";
+import { writeNpy } from "../../dist/data/npy.js";
+import { createOnnxEngine } from "../../dist/engine/index.js";
+import { engineOf, prepare } from "../../dist/experiment/prepare.js";
+import { distance, integrateFlow } from "../../dist/flow/index.js";
+import { large, makeProblem } from "./study.js";
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+/** The second network is smaller and runs five times as long. */
+const CASES = [
+  { name: "20-60-60-5 tanh, 100 samples, t = 1000", set: [], explicit: [1e-4, 1e-6], peers: true },
+  {
+    name: "8-9-6-2 tanh, 60 samples, t = 5000",
+    set: [
+      "dataset.inputDimension=8",
+      "dataset.samples=60",
+      "dataset.outputDimension=2",
+      "model.hidden=[9,6]",
+      "flow.tEnd=5000",
+    ],
+    explicit: [1e-4, 1e-7],
+    peers: false,
+  },
+];
+const RTOLS = [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8];
+const ATOL_SHARE = 1;
+/** One tolerance: at a loose absolute one explicit pairs take several times as long (see the rows of dopri5). */
+const PEER_RTOLS = [1e-6];
+
+/** Measures and prints the tables. */
+export async function run() {
+  for (const entry of CASES) await compare(entry);
+  await vectorShare();
+}
+
+async function compare({ name, set, explicit, peers }) {
+  const study = await loadConfig(here("../../configs/study/stiff.yaml"), { set });
+  const engine = engineOf(study.config);
+  const prepared = await prepare(study, engine);
+  const { problem, theta0, dataset } = prepared;
+  const { tEnd } = study.config.flow;
+  const solve = async (method, rtol) => {
+    const start = performance.now();
+    const outcome = await integrateFlow({
+      ...{ problem, theta0, method, tEnd, rtol, atol: rtol * ATOL_SHARE },
+      onSegment: async () => undefined,
+    });
+    if (outcome.status !== "reachedEnd") throw new Error(outcome.message);
+    return { ...outcome, seconds: (performance.now() - start) / 1000 };
+  };
+  const reference = await solve("tsrkc3", 1e-11);
+  const check = await solve("dop853", 1e-10);
+  const size = Math.hypot(...reference.theta);
+  const row = (solver, rtol, { theta, evaluations, seconds, sharpness }) => ({
+    ...{ solver, rtol, evaluations, seconds },
+    hessian: sharpness?.cost.gradientEquivalents ?? 0,
+    error: distance(theta, reference.theta) / size,
+  });
+  const rows = [];
+  for (const method of ["auto", "rkc2", "tsrkc3"])
+    for (const rtol of RTOLS) rows.push(row(method, rtol, await solve(method, rtol)));
+  for (const rtol of explicit) rows.push(row("dopri5", rtol, await solve("dopri5", rtol)));
+  const largest = Math.max(...reference.sharpness.measurements.map(({ value }) => value));
+  rows.push(row("GD, η = 1/λ_max", null, await descend(problem, theta0, tEnd, largest)));
+  await engine.dispose();
+  const notes = [];
+  if (peers) {
+    const found = await askPeers(study.config, dataset, theta0, reference.theta, tEnd, PEER_RTOLS);
+    rows.push(...found.rows.map((peer) => ({ ...peer, hessian: 0 })));
+    notes.push(...found.notes);
+  }
+  console.log(
+    `Stiff: ${name}, λ_max up to ${largest.toFixed(1)}, P = ${theta0.length}, atol = rtol\n` +
+      `error: ‖θ − θ*‖/‖θ*‖, θ* by tsrkc3 at rtol 1e-11 (${reference.evaluations} gradients), within ${(distance(check.theta, reference.theta) / size).toExponential(1)} of dop853\n`,
+  );
+  console.log("| solver | rtol | gradients | Hessian products in gradients | share | seconds | error of θ |");
+  console.log("|---|---|---|---|---|---|---|");
+  for (const { solver, rtol, evaluations, hessian, seconds, error } of rows) {
+    const share = hessian === 0 ? "" : `${((100 * hessian) / evaluations).toFixed(1)} %`;
+    const cells = [
+      solver,
+      rtol?.toExponential(0) ?? "",
+      evaluations,
+      hessian.toFixed(0),
+      share,
+      seconds.toFixed(2),
+      error.toExponential(1),
+    ];
+    console.log(`| ${cells.join(" | ")} |`);
+  }
+  console.log(`\n${[...ratios(rows), ...notes].join("\n")}\n`);
+}
+
+/** For each other solver's run the cheapest run of auto that is at least as accurate, Hessian products counted. */
+function ratios(rows) {
+  const ours = rows
+    .filter(({ solver }) => solver === "auto")
+    .map((row) => ({ ...row, cost: row.evaluations + row.hessian }));
+  return rows
+    .filter(({ solver }) => !["auto", "rkc2", "tsrkc3"].includes(solver))
+    .map((row) => {
+      const name = `${row.solver}${row.rtol === null ? "" : ` at rtol ${row.rtol.toExponential(0)}`}`;
+      const [best] = ours.filter(({ error }) => error <= row.error).sort((p, q) => p.cost - q.cost);
+      if (best === undefined) return `${name}: more accurate than every run of auto here`;
+      return `${name}: ${(row.evaluations / best.cost).toPrecision(3)} × the gradients and ${(row.seconds / best.seconds).toPrecision(3)} × the time of auto at rtol ${best.rtol.toExponential(0)}, which errs by ${best.error.toExponential(1)}`;
+    });
+}
+
+async function descend(problem, theta0, tEnd, largest) {
+  const start = performance.now();
+  const steps = Math.ceil(tEnd * largest);
+  const theta = theta0.slice();
+  const gradient = new Float64Array(theta.length);
+  for (let k = 0; k < steps; k++) {
+    await problem.lossGradient(theta, gradient);
+    for (let i = 0; i < theta.length; i++) theta[i] -= (tEnd / steps) * gradient[i];
+  }
+  return { theta, evaluations: steps, seconds: (performance.now() - start) / 1000 };
+}
+
+async function askPeers({ model }, dataset, theta0, reference, tEnd, rtols) {
+  const folder = await mkdtemp(join(tmpdir(), "gradflow-bench-"));
+  try {
+    const { samples, inputDimension, outputDimension } = dataset;
+    await writeNpy(join(folder, "x.npy"), dataset.inputs, [samples, inputDimension]);
+    await writeNpy(join(folder, "y.npy"), dataset.targets, [samples, outputDimension]);
+    await writeNpy(join(folder, "theta0.npy"), theta0, [theta0.length]);
+    await writeNpy(join(folder, "reference.npy"), reference, [theta0.length]);
+    const dims = [inputDimension, ...model.hidden, outputDimension];
+    await writeFile(join(folder, "case.json"), JSON.stringify({ dims, tEnd, rtols, atolShare: ATOL_SHARE }));
+    const python = process.env["PYTHON"] ?? "python3";
+    const { status, stdout, stderr } = spawnSync(python, [here("peers-stiff.py"), folder], {
+      encoding: "utf8",
+      env: { ...process.env, OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" },
+    });
+    if (status === null) return { rows: [], notes: [`Peers left out: ${python} did not run.`] };
+    if (status === 3) return { rows: [], notes: [`Peers left out: ${stderr.trim()}.`] };
+    if (status !== 0) throw new Error(`peers-stiff.py failed: ${stderr}`);
+    return JSON.parse(stdout);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** How much the recurrences of a stabilised step cost beside its gradients at P = 200 000. */
+async function vectorShare() {
+  const engine = createOnnxEngine({ dtype: "float64", threads: 2 });
+  const { problem, theta0 } = await makeProblem(engine, { ...large, activation: { kind: "tanh" } });
+  const before = problem.cost.seconds;
+  const start = performance.now();
+  const { evaluations } = await integrateFlow({
+    ...{ problem, theta0, method: "tsrkc3", tEnd: 200, rtol: 1e-3, atol: 1e-3, maxSteps: 40 },
+    onSegment: async () => undefined,
+  });
+  const seconds = (performance.now() - start) / 1000;
+  const inside = problem.cost.seconds - before;
+  await engine.dispose();
+  console.log(
+    `P = ${theta0.length}, tsrkc3: ${evaluations} gradients, ${((100 * (seconds - inside)) / inside).toFixed(1)} % of their time for stages, norms and Lanczos vectors (target 5 %)`,
+  );
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await run();

@@ -1,0 +1,163 @@
+/**
+ * The sharpness λ_max(∇²L) along the flow, by Lanczos on exact Hessian products, each measurement going on from the eigenvector of
+ * the last. One number serves three readers: the stage count of a stabilised method, the record, and descent's limit η < 2/λ_max.
+ */
+import { workOf } from "../graph/index.js";
+import { largestEigenvalue } from "../linalg/lanczos.js";
+import type { SpectralRadius } from "../ode/index.js";
+import type { Problem } from "./problem.js";
+
+/** λ_max(∇²L) at one time. */
+export interface SharpnessMeasurement {
+  readonly t: number;
+  /** The largest Ritz value: never above λ_max. */
+  readonly value: number;
+  /** Some eigenvalue lies within this of `value`. */
+  readonly residual: number;
+  /** The smallest Ritz value: never below λ_min; negative where the loss curves down. */
+  readonly smallest: number;
+  /** Hessian products that this measurement took. */
+  readonly products: number;
+}
+
+export interface Sharpness {
+  readonly last: SharpnessMeasurement | null;
+  /** All measurements so far, in order. */
+  readonly measurements: readonly SharpnessMeasurement[];
+  /** Hessian products so far, and the same in gradients: by the arithmetic of the two graphs. */
+  readonly cost: { readonly products: number; readonly gradientEquivalents: number };
+  /** A bound of the spectral radius of the flow's Jacobian for a stepper, measured where the budget allows. */
+  readonly spectralRadius: SpectralRadius<Float64Array>;
+  /** Called after each accepted step: measures where no solver has asked for long and the budget allows. */
+  follow(t: number, theta: Float64Array): Promise<void>;
+}
+
+export interface SharpnessOptions {
+  readonly problem: Problem;
+  /** Piece of every entry, where the field is locked: read at each product. Absent: the pieces that θ gives. */
+  readonly pieces?: () => Float64Array;
+  /** Gradients that the solver has spent so far: the budget is a share of them. */
+  readonly gradients: () => number;
+}
+
+/**
+ * Residual, relative to the value, at which a measurement ends. The error of the value is far smaller: about residual²/gap, the gap
+ * being that to the next eigenvalue; `GAP` is a cautious guess of it.
+ */
+const TOLERANCE = 0.05;
+const GAP = 0.1;
+/** Most products of one measurement; from a random direction about ten are enough. */
+const MAX_PRODUCTS = 30;
+/** Reserve between the measured value and the bound, for what ρ grows until the next measurement. */
+const RESERVE = 1.1;
+/**
+ * What measuring may cost: gradients at the start, and shares of the solver's gradients, the larger one after a rejected step, which
+ * may have met a grown ρ. In a run of a thousand gradients or more that is less than 15 %.
+ */
+const GRANT = 40;
+const SHARE = { routine: 0.05, urgent: 0.1 } as const;
+/** For the record alone: the same share without a grant, after this many steps; the first one takes about ten products. */
+const RECORD_STEPS = 25;
+const RECORD_SHARE = 0.1;
+const FIRST_PRODUCTS = 10;
+/** Part of the second eigenvector in the next start: it may have overtaken the first. */
+const SECOND_SHARE = 0.5;
+/** Part of the random direction in the first start, so that no eigenvector is missed for being orthogonal to the gradient. */
+const RANDOM_SHARE = 0.1;
+
+export function createSharpness({ problem, pieces, gradients }: SharpnessOptions): Sharpness {
+  const { family } = problem;
+  const graph = family.hessianProduct(pieces === undefined ? "free" : "locked");
+  const price = workOf(graph) / workOf(family.flowField());
+  const program = problem.compile(graph);
+  const measurements: SharpnessMeasurement[] = [];
+  const cost = { products: 0, gradientEquivalents: 0 };
+  let stepsSince = 0;
+  const state: { vector: Float64Array | null } = { vector: null };
+
+  const measureFrom = async (
+    t: number,
+    theta: Float64Array,
+    start: Float64Array,
+  ): Promise<SharpnessMeasurement> => {
+    const { run } = await program;
+    const locked = pieces === undefined ? {} : { pieces: pieces() };
+    const found = await largestEigenvalue(
+      async (velocity, product) => {
+        await run({ theta, velocity, ...locked }, { product });
+      },
+      start,
+      TOLERANCE,
+      MAX_PRODUCTS,
+    );
+    cost.products += found.products;
+    cost.gradientEquivalents += price * found.products;
+    if (Number.isFinite(found.value)) {
+      state.vector = found.vector;
+      if (found.second !== null) add(state.vector, SECOND_SHARE, found.second);
+    }
+    const { value, residual, smallest, products } = found;
+    const measurement = { t, value, residual, smallest, products };
+    measurements.push(measurement);
+    stepsSince = 0;
+    return measurement;
+  };
+
+  /** The last eigenvector, with what a rejected step blew up, if anything. */
+  const warmStart = (vector: Float64Array, derivative: Float64Array, rejected: Float64Array | null) => {
+    if (rejected === null) return vector;
+    const grown = rejected.map((value, i) => value - derivative[i]!);
+    const length = Math.sqrt(squaredNorm(grown));
+    if (length > 0 && length < Infinity) add(grown, length, vector);
+    return length > 0 && length < Infinity ? grown : vector;
+  };
+
+  const startFor = (direction: Float64Array): Float64Array => {
+    const start = direction.slice();
+    const size = Math.sqrt(start.reduce((sum, x) => sum + x * x, 0) / start.length) || 1;
+    // A fixed sequence, so that equal runs give equal bytes.
+    for (let i = 0; i < start.length; i++) start[i]! += RANDOM_SHARE * size * Math.sin(1 + i * (i + 1));
+    return start;
+  };
+
+  return {
+    measurements,
+    cost,
+    get last() {
+      return measurements[measurements.length - 1] ?? null;
+    },
+    async follow(t, theta) {
+      stepsSince++;
+      const last = measurements[measurements.length - 1];
+      const expected = cost.gradientEquivalents + price * (last?.products ?? FIRST_PRODUCTS);
+      if (stepsSince >= RECORD_STEPS && expected <= RECORD_SHARE * gradients())
+        await measureFrom(t, theta, state.vector ?? startFor(theta));
+    },
+    async spectralRadius(t, theta, derivative, rejected) {
+      const last = measurements[measurements.length - 1];
+      const budget = GRANT + SHARE[rejected === null ? "routine" : "urgent"] * gradients();
+      const affordable = last === undefined || cost.gradientEquivalents + price * last.products <= budget;
+      const found = affordable
+        ? await measureFrom(
+            t,
+            theta,
+            state.vector === null ? startFor(derivative) : warmStart(state.vector, derivative, rejected),
+          )
+        : (last as SharpnessMeasurement);
+      // Growth along negative curvature is no matter of stability, but a wrong sign at the other end would be.
+      const { value, residual, smallest } = found;
+      const unseen = Math.min(residual, residual ** 2 / (GAP * Math.abs(value)));
+      return Math.max(RESERVE * (value + unseen), -smallest);
+    },
+  };
+}
+
+function add(target: Float64Array, factor: number, v: Float64Array): void {
+  for (let i = 0; i < target.length; i++) target[i]! += factor * v[i]!;
+}
+
+export function squaredNorm(v: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < v.length; i++) sum += (v[i] as number) * (v[i] as number);
+  return sum;
+}

@@ -1,0 +1,192 @@
+/**
+ * The stepper that chooses: an explicit pair while accuracy limits the step, a stabilised method once stability does, and back.
+ * Both directions compare evaluations per unit of time, from what the running method has measured; nothing is evaluated for it.
+ */
+
+import type { Tolerances } from "./base-stepper.js";
+import { rkc2Stages } from "./chebyshev.js";
+import { methods } from "./methods.js";
+import { RungeKuttaStepper } from "./runge-kutta.js";
+import { StabilisedStepper } from "./stabilised.js";
+import { stabilityInterval } from "./stability.js";
+import type { Failure, Restart, Step, Stepper, StepperOptions } from "./stepper.js";
+import type { Method } from "./tableau.js";
+import type { VectorSpace } from "./vector-space.js";
+
+/** Tolerances at and above which RKC2 needs fewer evaluations than TSRKC3 for the same error (docs/benchmarks.md). */
+const LOOSE = 1e-3;
+/** Tolerances below which DOP853 needs fewer evaluations than Dormand–Prince 5 (docs/benchmarks.md). */
+const TIGHT = 3e-7;
+/** How much cheaper, in evaluations per unit of time, the other method has to look. */
+const GAIN = 1.3;
+/** Steps in a row for which it has to; and after how many steps a method is trusted to have found its step size. */
+const PATIENCE = 4;
+/** A method left again within this many steps was chosen in error: patience with it doubles. */
+const REGRET = 30;
+/** Part of the stability limit above which an explicit step is held back by it (dopri5.f: 3.25 of 3.31). */
+const AT_LIMIT = 0.85;
+/** Part of the stability limit with which an explicit method begins after a switch. */
+const FIRST_SHARE = 0.8;
+
+/** One change of method, the first included. Costs are evaluations per unit of time. */
+export interface Phase {
+  readonly t: number;
+  readonly method: string;
+  /** Evaluations before. */
+  readonly evaluations: number;
+  /** Of the method left, as measured, and of the new one, as predicted; null for the first. */
+  readonly costBefore: number | null;
+  readonly costPredicted: number | null;
+}
+
+/** What the method not in use promises: its first step, and its cost beside the present one. */
+interface Offer {
+  readonly stepSize: number;
+  readonly costBefore: number;
+  readonly costPredicted: number;
+}
+
+export class AutoStepper<V> implements Stepper<V> {
+  readonly space: VectorSpace<V>;
+  readonly name = "auto";
+
+  readonly #explicit: RungeKuttaStepper<V>;
+  readonly #method: Method;
+  readonly #interval: number;
+  readonly #stabilised: StabilisedStepper<V>;
+  readonly #scratch: V;
+  readonly #tolerances: Tolerances;
+  readonly #phases: Phase[];
+  #current: RungeKuttaStepper<V> | StabilisedStepper<V>;
+  /** The switch to be made before the next step. */
+  #ahead: Offer | null = null;
+  #inFavour = 0;
+  #stepsHere = 0;
+  #patience = { explicit: PATIENCE, stabilised: PATIENCE };
+
+  constructor(options: StepperOptions<V>, tolerances: Tolerances) {
+    const { rtol } = tolerances;
+    this.space = options.space;
+    this.#method = rtol < TIGHT ? methods.dop853 : methods.dopri5;
+    this.#interval = stabilityInterval(this.#method);
+    this.#tolerances = tolerances;
+    this.#explicit = new RungeKuttaStepper(options, this.#method, tolerances);
+    this.#stabilised = new StabilisedStepper(options, rtol >= LOOSE ? "rkc2" : "tsrkc3", tolerances);
+    this.#scratch = options.space.create();
+    this.#current = this.#explicit;
+    this.#phases = [
+      { t: options.t0, method: this.#explicit.name, evaluations: 0, costBefore: null, costPredicted: null },
+    ];
+  }
+
+  /** Which method ran from when on. */
+  get phases(): readonly Phase[] {
+    return this.#phases;
+  }
+
+  get t(): number {
+    return this.#current.t;
+  }
+
+  get y(): V {
+    return this.#current.y;
+  }
+
+  get derivative(): V {
+    return this.#current.derivative;
+  }
+
+  get stepSize(): number | null {
+    return this.#current.stepSize;
+  }
+
+  get evaluations(): number {
+    return this.#explicit.evaluations + this.#stabilised.evaluations;
+  }
+
+  get accepted(): number {
+    return this.#explicit.accepted + this.#stabilised.accepted;
+  }
+
+  get rejected(): number {
+    return this.#explicit.rejected + this.#stabilised.rejected;
+  }
+
+  prepare(): Promise<Failure | null> {
+    return this.#current.prepare();
+  }
+
+  restart(state: Restart<V>): void {
+    this.#inFavour = 0;
+    this.#current.restart(state);
+  }
+
+  async advance(limit: number): Promise<Step<V> | Failure> {
+    if (this.#ahead !== null) this.#switch(this.#ahead);
+    const step = await this.#current.advance(limit);
+    if (step.status === "accepted") {
+      this.#stepsHere++;
+      // A step cut by the limit says nothing about the cost of either method.
+      if (step.t1 < limit) this.#consider(step);
+    }
+    return step;
+  }
+
+  #switch({ stepSize, ...costs }: Offer): void {
+    const from = this.#current;
+    const to = from === this.#explicit ? this.#stabilised : this.#explicit;
+    if (this.#stepsHere < REGRET && this.#phases.length > 1) {
+      const left = from === this.#explicit ? "explicit" : "stabilised";
+      this.#patience[left] *= 2;
+    }
+    to.restart({ t: from.t, y: from.y, derivative: from.derivative });
+    to.stepSize = stepSize;
+    this.#current = to;
+    this.#ahead = null;
+    this.#inFavour = 0;
+    this.#stepsHere = 0;
+    this.#phases.push({ t: from.t, method: to.name, evaluations: this.evaluations, ...costs });
+  }
+
+  /** Counts the steps in a row after which the other method looks cheaper. */
+  #consider(step: Step<V>): void {
+    const onExplicit = this.#current === this.#explicit;
+    const offer = onExplicit ? this.#offerOfStabilised(step) : this.#offerOfExplicit(step);
+    const good = this.#stepsHere > PATIENCE && offer.costBefore > GAIN * offer.costPredicted;
+    this.#inFavour = good ? this.#inFavour + 1 : 0;
+    if (this.#inFavour >= this.#patience[onExplicit ? "stabilised" : "explicit"]) this.#ahead = offer;
+  }
+
+  /**
+   * What RKC2's estimate says of the explicit method's step; the spectral radius is at most that of a step at the stability
+   * limit, since the explicit method took this one. TSRKC3 begins with RKC2 and gets cheaper from there.
+   */
+  #offerOfStabilised(step: Step<V>): Offer {
+    const { space } = this;
+    const { h, y0, y1, derivative0, derivative1 } = step;
+    const { rtol, atol, maxStep } = this.#tolerances;
+    space.combine(this.#scratch, [1.2, -1.2, 0.6 * h, 0.6 * h], [y0, y1, derivative0, derivative1]);
+    const error = space.errorNorm(this.#scratch, y0, y1, rtol, atol);
+    // At the stability limit the stiff modes, which hover there, hide what the estimate would say of the others.
+    const atLimit = (this.#explicit.stiffness() ?? 0) > AT_LIMIT * this.#interval;
+    const accurate = Math.min(10 * h, error > 0 ? 0.8 * h * error ** (-1 / 3) : Infinity);
+    const stepSize = Math.min(maxStep, Math.max(accurate, atLimit ? 2 * h : 0));
+    const radius = this.#interval / h;
+    return {
+      stepSize,
+      costBefore: this.#method.stages / h,
+      costPredicted: rkc2Stages(stepSize * radius) / stepSize,
+    };
+  }
+
+  /** The least that the explicit method can cost: a step at its stability limit. */
+  #offerOfExplicit(step: Step<V>): Offer {
+    const { radius, stages } = this.#stabilised;
+    const stepSize = Math.min(this.#tolerances.maxStep, this.#interval / Math.max(radius!, Number.MIN_VALUE));
+    return {
+      stepSize: Math.min(FIRST_SHARE * stepSize, 10 * step.h),
+      costBefore: stages / step.h,
+      costPredicted: this.#method.stages / stepSize,
+    };
+  }
+}
