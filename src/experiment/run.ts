@@ -26,9 +26,11 @@ import {
 } from "../flow/index.js";
 import type { MethodName } from "../ode/index.js";
 import { EVENT_COLUMNS } from "../record/columns.js";
-import type { EventsResult, RunResult, SmoothingResult } from "../record/result.js";
+import type { EventsResult, NtkResult, RunResult, SmoothingResult } from "../record/result.js";
 import { openRecord, type RecordWriter } from "../record/writer.js";
 import { boundaryNotes, chooseTreatment, type Treatment } from "./boundaries.js";
+import { createNtkObserver, type NtkObserver } from "./ntk.js";
+import { chooseMethod } from "./ntk-method.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
 import { checkSmoothing, compareSmoothing } from "./smoothing.js";
 import { recordTimes } from "./times.js";
@@ -42,6 +44,8 @@ export interface Progress {
   readonly loss: number;
   readonly gradientEvaluations: number;
   readonly stepSize: number;
+  /** What is being measured while the flow stands still. */
+  readonly activity?: string;
 }
 
 export interface RunOptions {
@@ -72,6 +76,7 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
     const { dataset, problem, theta0 } = prepared;
     checkSmoothing(loaded);
     const choice = chooseTreatment(loaded, problem.family);
+    if (config.measure.ntk !== undefined) chooseMethod(loaded, config.measure.ntk, problem.family);
     const { hash } = await hashConfig(config, loaded.baseDir);
     const record = await openRecord({
       directory: options.directory ?? join("runs", `${config.name}-${hash}`),
@@ -136,6 +141,7 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
         boundaries: choice.treatment,
         events,
         smoothing: run.smoothing,
+        ntk: run.ntk,
         notes: [...choice.notes, ...run.notes],
         wallSeconds: (performance.now() - started) / 1000,
         gradientSeconds: problem.cost.seconds,
@@ -161,16 +167,18 @@ interface Integrated {
   readonly descents: readonly Descent[];
   readonly events: EventsResult | null;
   readonly smoothing: readonly SmoothingResult[];
+  readonly ntk: NtkResult | null;
   readonly notes: readonly string[];
 }
 
 async function integrate(
-  { config }: LoadedConfig,
+  loaded: LoadedConfig,
   prepared: Prepared,
   treatment: Treatment,
   record: RecordWriter,
-  { signal, onProgress }: RunOptions,
+  { signal, onProgress, onMessage }: RunOptions,
 ): Promise<Integrated> {
+  const { config } = loaded;
   const {
     tEnd,
     lossFactor,
@@ -211,22 +219,39 @@ async function integrate(
       descents,
       events: null,
       smoothing: [],
+      ntk: null,
       notes: [],
     };
   }
   let lossReached = false;
+  let progress: Progress = { fraction: 0, t: 0, tEnd, loss: first.loss, gradientEvaluations: 0, stepSize: 0 };
+  const { ntk } = config.measure;
+  const kernel: NtkObserver | null =
+    ntk === undefined
+      ? null
+      : await createNtkObserver(loaded, prepared, record, {
+          ntk,
+          tEnd,
+          rtol: "rtol" in solver ? solver.rtol : 0,
+          ...(signal && { signal }),
+          ...(onMessage && { onMessage }),
+          onActivity: (activity) => onProgress?.({ ...progress, activity }),
+        });
+  if (treatment === "off" || treatment === "smooth") await kernel?.start(null);
   const onSegment = async (segment: Segment, counts: FlowCounts): Promise<"stop" | undefined> => {
     await observer.follow(segment, counts);
+    await kernel?.follow(segment, counts);
     for (const descent of descents)
       await descent.follow(segment, (row) => record.descent.append({ ...row }), signal);
-    onProgress?.({
+    progress = {
       fraction: segment.t1 / tEnd,
       t: segment.t1,
       tEnd,
       loss: observer.observations[observer.observations.length - 1]!.loss,
       gradientEvaluations: counts.gradients,
       stepSize: segment.h,
-    });
+    };
+    onProgress?.(progress);
     if (lossFactor !== undefined && (await problem.loss(segment.theta1)) <= first.loss / lossFactor) {
       lossReached = true;
       return "stop";
@@ -258,8 +283,14 @@ async function integrate(
     if (treatment === "exact" || treatment === "detect") {
       const table = await record.table("events", EVENT_COLUMNS);
       const watch = {
-        onEvent: (event: BoundaryEvent) => table.append({ ...event }),
-        onStart: (pieces: Float64Array) => record.array("pieces0", pieces),
+        onEvent: (event: BoundaryEvent) => {
+          table.append({ ...event });
+          kernel?.onEvent(event);
+        },
+        onStart: async (pieces: Float64Array) => {
+          await record.array("pieces0", pieces);
+          await kernel?.start(treatment === "exact" ? pieces : null);
+        },
       };
       if (treatment === "exact") {
         const exact = await integrateExactly({ ...options, ...watch, data });
@@ -279,6 +310,7 @@ async function integrate(
     } else outcome = await integrateFlow(options);
   }
   await observer.finish();
+  const measured = kernel === null ? null : await kernel.finish();
   const smoothing =
     outcome.status === "reachedEnd" && solver.method !== "odex"
       ? await compareSmoothing(
@@ -297,7 +329,7 @@ async function integrate(
   if (problem.engine.dtype === "float32") {
     notes.push("Gradients were computed in float32; the state, the error control and the norms are float64.");
   }
-  notes.push(...boundaryNotes(events));
+  notes.push(...boundaryNotes(events), ...(kernel?.notes() ?? []));
   for (const { divergedAtStep, learningRate } of descents) {
     if (divergedAtStep !== null)
       notes.push(`Gradient descent with learning rate ${learningRate} diverged at step ${divergedAtStep}.`);
@@ -314,6 +346,7 @@ async function integrate(
     descents,
     events,
     smoothing,
+    ntk: measured,
     notes,
   };
 }

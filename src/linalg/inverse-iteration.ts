@@ -33,7 +33,8 @@ export async function inverseIteration(options: InverseIterationOptions): Promis
   const counted: Operator = {
     size: n,
     apply: (x, out) => {
-      onProduct?.(++products);
+      products++;
+      onProduct?.(products);
       return operator.apply(x, out);
     },
   };

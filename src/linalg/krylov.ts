@@ -3,6 +3,7 @@
  * thick restarts (Wu & Simon 2000), and the small matrix T whose nodes and weights make the spectral density.
  */
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+import { NumericalError } from "../errors.js";
 import { normalise, type Operator, type RitzPair } from "./operator.js";
 import { addScaled, dot } from "./triangle.js";
 
@@ -13,6 +14,8 @@ export interface LanczosOptions {
   /** Eigenpairs wanted at each end. */
   readonly largest: number;
   readonly smallest: number;
+  /** How many at each end must be found; default all of them. */
+  readonly required?: number;
   /** A pair is found when its residual is at most this part of its value (and, for the smallest, of nothing else). */
   readonly tolerance: number;
   /** Vectors kept at once; memory is (basis + 1)·size numbers. */
@@ -39,9 +42,11 @@ const LOOK_EVERY = 5;
 /**
  * Extreme eigenpairs within a budget of products. What is returned is the best there was, converged or not; the residuals are
  * those of the recurrence, exact to about ε·‖A‖.
+ * @throws NumericalError where a product is not finite
  */
 export async function lanczos(options: LanczosOptions): Promise<LanczosResult> {
   const { operator, start, tolerance, maxProducts, onProduct, signal } = options;
+  const { required = Number.POSITIVE_INFINITY } = options;
   const { size } = operator;
   const capacity = Math.min(size, Math.max(options.basis, options.largest + options.smallest + 3));
   const basis = new Basis(size, capacity + 1);
@@ -64,6 +69,8 @@ export async function lanczos(options: LanczosOptions): Promise<LanczosResult> {
     filled++;
     const scale = Math.abs(projected.get(0, 0)) + 1e-300;
     let beta = normalise(w);
+    if (!Number.isFinite(beta))
+      throw new NumericalError("lanczos: the operator gave a vector that is not finite.");
     const exhausted = filled === size || beta <= 4 * Number.EPSILON * scale;
     if (exhausted) beta = 0;
     const full = filled === capacity;
@@ -79,7 +86,8 @@ export async function lanczos(options: LanczosOptions): Promise<LanczosResult> {
     const low = ranks(filled, options.smallest);
     const found = (k: number): boolean => residual(k) <= tolerance * Math.abs(ritz.values[k] as number);
     const converged =
-      filled >= Math.min(size, options.largest + options.smallest) && [...top, ...low].every(found);
+      filled >= Math.min(size, options.largest + options.smallest) &&
+      [...top.slice(0, required), ...low.slice(0, required)].every(found);
     if (converged || done) {
       const pair = (k: number): RitzPair => {
         const vector = basis.combine(ritz.vectors, k * filled, filled);

@@ -3,6 +3,7 @@
  * Computations, 8.6; zero shifts after Demmel & Kahan 1990). Absolute accuracy a few ε·σ_max. Vectors may be carried along
  * into the basis of left singular vectors, which costs far less than computing those.
  */
+import { NumericalError } from "../errors.js";
 import { addScaled, dot } from "./triangle.js";
 
 export interface SingularValues {
@@ -20,7 +21,7 @@ const MAX_SWEEPS = 60;
 /**
  * @param a [n × n], row-major; overwritten
  * @param options.carry vectors of length n; not changed
- * @throws Error where the iteration does not end, which takes a matrix that is not finite
+ * @throws NumericalError where the matrix is not finite, or the iteration does not end
  */
 export function singularValues(
   a: Float64Array,
@@ -144,7 +145,10 @@ function iterate(
   let norm = 0;
   for (let i = 0; i < n; i++)
     norm = Math.max(norm, Math.abs(d[i] as number) + Math.abs(i < n - 1 ? (e[i] as number) : 0));
-  if (!Number.isFinite(norm)) throw new Error("singularValues: the matrix has entries that are not finite.");
+  if (!Number.isFinite(norm))
+    throw new NumericalError(
+      "singularValues: the matrix has entries that are not finite, or so large that their squares are not.",
+    );
   if (norm === 0) return;
   for (let i = 0; i < n; i++) d[i] = (d[i] as number) / norm;
   for (let i = 0; i < n - 1; i++) e[i] = (e[i] as number) / norm;
@@ -176,7 +180,8 @@ function diagonalise(
       high--;
       continue;
     }
-    if (sweeps++ > MAX_SWEEPS * n) throw new Error("singularValues: the QR iteration did not converge.");
+    if (sweeps++ > MAX_SWEEPS * n)
+      throw new NumericalError("singularValues: the QR iteration did not converge.");
     let zero = -1;
     for (let i = low; i <= high; i++) if (Math.abs(d[i] as number) <= negligible) zero = i;
     if (zero >= 0 && zero < high) {

@@ -27,7 +27,7 @@ const ROUNDING = 4 * Number.EPSILON;
 
 /**
  * @param residual r, of the kernel's size
- * @throws RangeError for a layer product of a gcn; Error where the kernel is not finite
+ * @throws RangeError for a layer product of a gcn; NumericalError where the kernel is not finite
  */
 export async function denseSpectrum(
   kernel: TangentKernel,
