@@ -2,20 +2,31 @@
 import { existsSync } from "node:fs";
 import { closest, distance } from "fastest-levenshtein";
 import yargs from "yargs";
+import { checkCommand } from "./check.js";
 import type { Command } from "./command.js";
 import { doctorCommand } from "./doctor.js";
 import { describeError, EXIT, UsageError } from "./exit.js";
 import { figureCommand } from "./figure.js";
 import { initCommand } from "./init.js";
+import { ntkCommand } from "./ntk.js";
 import { runCommand } from "./run.js";
 import { gradflowVersion } from "./version.js";
 
-const commands: readonly Command[] = [runCommand, figureCommand, doctorCommand, initCommand];
+const commands: readonly Command[] = [
+  runCommand,
+  checkCommand,
+  ntkCommand,
+  figureCommand,
+  doctorCommand,
+  initCommand,
+];
 
 const EPILOGUE = `Examples:
   gradflow init && gradflow run study.yaml         start from a commented study
   gradflow run study.yaml --set flow.rtol=1e-8     change one value for this run
   gradflow run study.yaml --json > result.json     the result for a script
+  gradflow check study.yaml                        sizes, rank caps, cost and stable steps, before a run
+  gradflow ntk study.yaml                          the tangent kernel at initialisation alone
   gradflow figure runs/study-0123456789ab          draw a record's figures again
 
 Exit codes:
@@ -62,7 +73,7 @@ async function parse(words: readonly string[]): Promise<() => Promise<number>> {
     process.stderr.write(`${await program.getHelp()}\n`);
     return async () => EXIT.usage;
   }
-  checkCommand(words);
+  refuseUnknownCommand(words);
   try {
     await program.parseAsync();
   } catch (error) {
@@ -96,7 +107,7 @@ function createProgram(words: readonly string[]) {
 }
 
 /** Refuses a first word that is no command, before yargs takes it for an argument. */
-function checkCommand([first]: readonly string[]): void {
+function refuseUnknownCommand([first]: readonly string[]): void {
   const names = commands.map(nameOf);
   if (first === undefined || first.startsWith("-") || [...names, "help"].includes(first)) return;
   const study = /\.ya?ml$/i.test(first) || existsSync(first);

@@ -1,9 +1,10 @@
 /** `gradflow run`: one study from its file to its record. */
 import type { RunResult } from "../record/result.js";
-import type { Command, Values } from "./command.js";
-import { exitCodeOf, UsageError } from "./exit.js";
+import type { Command } from "./command.js";
+import { exitCodeOf } from "./exit.js";
 import { watchInterrupts } from "./interrupt.js";
 import { reportProgress } from "./progress.js";
+import { single, studyOptions } from "./study.js";
 import { summarise } from "./summary.js";
 
 export const runCommand: Command = {
@@ -11,20 +12,15 @@ export const runCommand: Command = {
   summary: "Integrate the gradient flow of a study, gradient descent beside it; write a record with figures",
   positionals: { study: { type: "string", describe: "The study, a YAML file", demandOption: true } },
   options: {
-    set: {
-      type: "string",
-      array: true,
-      requiresArg: true,
-      describe: "Change a value for this run: key.key=value (may be repeated)",
-    },
+    set: studyOptions.set,
     out: {
       type: "string",
       requiresArg: true,
       describe: "Folder of the record; runs/<name>-<hash> if left out",
     },
-    force: { type: "boolean", describe: "Replace the record that stands in that folder" },
-    json: { type: "boolean", describe: "Print the result as JSON, and nothing else, on stdout" },
-    quiet: { type: "boolean", describe: "No progress on stderr" },
+    force: studyOptions.force,
+    json: studyOptions.json,
+    quiet: studyOptions.quiet,
   },
   epilogue: `Examples:
   gradflow run study.yaml
@@ -36,7 +32,7 @@ The result goes to stdout, progress to stderr. Ctrl-C ends the run and keeps its
 Exit codes: 0 done, 1 the numbers failed, 2 bad study or usage, 130 interrupted.`,
 
   async execute(values, words) {
-    const directory = single(values, "out");
+    const directory = single("run", values, "out");
     // Loaded late, so that --help does not wait for the schema, nor a bad study for the engine.
     const { loadConfig } = await import("../config/load.js");
     const loaded = await loadConfig(String(values["study"]), { set: (values["set"] ?? []) as string[] });
@@ -68,12 +64,3 @@ Exit codes: 0 done, 1 the numbers failed, 2 bad study or usage, 130 interrupted.
     return exitCodeOf(result.status);
   },
 };
-
-/** The one value of an option; yargs makes a list of an option given twice. */
-function single(values: Values, name: string): string | undefined {
-  const value = values[name];
-  if (Array.isArray(value))
-    throw new UsageError(`run: --${name} was given ${value.length} times; give it once.`);
-  if (value === "") throw new UsageError(`run: --${name} needs a value.`);
-  return value as string | undefined;
-}

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { DecayFit, DescentResult, EventsResult, RunResult, SmoothingResult } from "../record/result.js";
 import { formatColumns, formatDuration, formatNumber, formatPath } from "./format.js";
+import { describeKernel } from "./kernel-summary.js";
 
 /** Lines of a run's outcome; the last names the figure to open, or the record where none was drawn. */
 export function summarise(result: RunResult): string {
@@ -34,6 +35,7 @@ export function summarise(result: RunResult): string {
     `${result.status}: ${result.message}`,
     "",
     ...facts.map(([name, text]) => `  ${name.padEnd(15)}${text}`),
+    ...describeKernel(result.ntk),
     ...describeDescents(result.descent),
     ...describeSmoothing(result.smoothing),
     ...(result.notes.length === 0 ? [] : ["", ...result.notes.map((note) => `note: ${note}`)]),

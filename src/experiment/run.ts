@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { hashConfig } from "../config/hash.js";
 import type { LoadedConfig } from "../config/load.js";
-import { compileReference } from "../engine/index.js";
+import { compileReference, type Engine } from "../engine/index.js";
 import { drawFigures } from "../figure/draw.js";
 import {
   type BoundaryEvent,
@@ -26,6 +26,7 @@ import {
 } from "../flow/index.js";
 import type { MethodName } from "../ode/index.js";
 import { EVENT_COLUMNS } from "../record/columns.js";
+import type { RunFacts } from "../record/manifest.js";
 import type { EventsResult, NtkResult, RunResult, SmoothingResult } from "../record/result.js";
 import { openRecord, type RecordWriter } from "../record/writer.js";
 import { boundaryNotes, chooseTreatment, type Treatment } from "./boundaries.js";
@@ -84,22 +85,7 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
       config,
       configText: loaded.source,
       overrides: loaded.set,
-      manifest: {
-        command: options.command,
-        gradflow: version,
-        engine: engine.kind,
-        engineVersion: engine.description,
-        dtype: engine.dtype,
-        threads: engine.threads,
-        seed: config.seed,
-        gitCommit: await gitCommit(),
-        problem: {
-          parameters: theta0.length,
-          samples: dataset.samples,
-          inputs: dataset.inputDimension,
-          outputs: dataset.outputDimension,
-        },
-      },
+      manifest: await runFacts(loaded, prepared, engine, options.command),
     });
     try {
       await record.array("theta0", theta0);
@@ -159,6 +145,31 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
   } finally {
     await engine.dispose();
   }
+}
+
+/** What the manifest says of a run when it starts. */
+export async function runFacts(
+  { config }: LoadedConfig,
+  { dataset, theta0 }: Prepared,
+  engine: Engine,
+  command: readonly string[],
+): Promise<RunFacts> {
+  return {
+    command,
+    gradflow: version,
+    engine: engine.kind,
+    engineVersion: engine.description,
+    dtype: engine.dtype,
+    threads: engine.threads,
+    seed: config.seed,
+    gitCommit: await gitCommit(),
+    problem: {
+      parameters: theta0.length,
+      samples: dataset.samples,
+      inputs: dataset.inputDimension,
+      outputs: dataset.outputDimension,
+    },
+  };
 }
 
 interface Integrated {

@@ -28,6 +28,7 @@ export {
 export { type MethodName, methodNames, methods, resolveMethod } from "./methods.js";
 export { type OdexOptions, type OdexSolution, type SyncField, solveOdex } from "./odex.js";
 export { conditionDefect, denseDefect, rowSumDefect, treesOfOrder } from "./order-conditions.js";
+export { realStabilityLimit, stabilityFunction } from "./stability.js";
 export type { Failure, Field, Restart, Step, Stepper, StepperOptions } from "./stepper.js";
 export { type DenseOutput, denseWeights, type ErrorEstimate, type Method } from "./tableau.js";
 export { float64Space, type VectorSpace } from "./vector-space.js";
