@@ -74,7 +74,8 @@ export async function checkStudy(loaded: LoadedConfig): Promise<CheckReport> {
       data,
     });
     const n = kernel.size;
-    const caps = rankCaps(family, data, await piecesAt(prepared), 0);
+    const caps = rankCaps(family, data, { theta: theta0, pieces: await piecesAt(prepared), held: [] });
+    const exactZero = caps.some(({ rank }) => rank < n);
     const operator = await kernel.operator({ theta: theta0, pieces: null, held: [] });
     const gradient = new Float64Array(theta0.length);
     const out = new Float64Array(n);
@@ -114,7 +115,7 @@ export async function checkStudy(loaded: LoadedConfig): Promise<CheckReport> {
     }));
     const seconds =
       choice.method === "lanczos"
-        ? productSeconds * (ntk.products + 60)
+        ? productSeconds * ((exactZero ? 0 : ntk.products) + 60)
         : (8 / 3) * (n ** 3 / DENSE_RATE) +
           (choice.method === "svd" ? (6 * n * n * theta0.length) / 2e10 : 0);
     return {
@@ -124,7 +125,7 @@ export async function checkStudy(loaded: LoadedConfig): Promise<CheckReport> {
       scalars: n,
       ratio: theta0.length / n,
       caps,
-      exactZero: caps.some(({ rank }) => rank < n),
+      exactZero,
       adjacency: spec.kind === "gcn" ? await adjacencyBound(prepared, operator.apply) : null,
       boundaries: treatment.treatment,
       kernel: {

@@ -137,7 +137,11 @@ export async function createNtkObserver(
       state,
       residual,
       method: choice.method,
-      caps: rankCaps(family, data, await piecesAt(state), state.held.length),
+      caps: rankCaps(family, data, {
+        ...state,
+        pieces: await piecesAt(state),
+        held: await kernel.independent(state),
+      }),
       modes: ntk.spectrum,
       vectors: t === 0,
       tolerance: ntk.tolerance,

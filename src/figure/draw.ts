@@ -5,11 +5,22 @@ import { attachFiles } from "../record/writer.js";
 import type { DataRow, Figure } from "./chart.js";
 import { gapFigure } from "./gap.js";
 import { lossFigure } from "./loss.js";
+import { ntkBoundFigure, ntkModesFigure, ntkSpectrumFigure } from "./ntk.js";
+import { ntkDensityFigure } from "./ntk-density.js";
 import { rasterFigure } from "./raster.js";
 import { renderPng, renderSvg } from "./render.js";
 import { slidingFigure } from "./sliding.js";
 
-const figures: readonly Figure<DataRow>[] = [lossFigure, gapFigure, slidingFigure, rasterFigure];
+const figures: readonly Figure<DataRow>[] = [
+  lossFigure,
+  gapFigure,
+  slidingFigure,
+  rasterFigure,
+  ntkBoundFigure,
+  ntkSpectrumFigure,
+  ntkModesFigure,
+  ntkDensityFigure,
+];
 
 /**
  * Writes `figures/<name>.svg`, `.png`, `.json` (the Vega-Lite spec with its data) and `.csv` (the plotted rows) for every figure

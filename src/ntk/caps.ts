@@ -4,35 +4,36 @@
  */
 import type { Tensors } from "../engine/index.js";
 import type { Family } from "../model/index.js";
+import type { KernelState } from "./scalars.js";
 
 export interface RankCap {
-  readonly kind: "parameters" | "duplicate-inputs" | "few-kinks" | "held-entries";
+  readonly kind: "parameters" | "directions" | "duplicate-inputs" | "few-kinks";
   readonly rank: number;
   /** Why, in a sentence. */
   readonly reason: string;
 }
 
 /**
- * All caps on rank ∂F/∂θ that are known, the lowest first.
- * @param pieces piece of every entry at the θ in question; null for activations without pieces
- * @param held number of independent entries that slide
+ * All caps on rank ∂F/∂θ at a state, the lowest first. The pieces must be given where the activation has pieces; `held` must
+ * be independent.
  */
-export function rankCaps(
-  family: Family,
-  data: Tensors,
-  pieces: Float64Array | null,
-  held: number,
-): RankCap[] {
+export function rankCaps(family: Family, data: Tensors, state: KernelState): RankCap[] {
   const { spec, samples, layout } = family;
+  const { pieces } = state;
   const M = spec.outputDimension;
-  const caps: RankCap[] = [
-    { kind: "parameters", rank: layout.size, reason: `there are only P = ${layout.size} parameters` },
-  ];
-  if (held > 0) {
+  const P = layout.size;
+  const scales = freeScales(family, state);
+  const held = state.held.length;
+  const caps: RankCap[] = [{ kind: "parameters", rank: P, reason: `there are only P = ${P} parameters` }];
+  if (scales > 0 || held > 0) {
+    const without = [
+      ...(scales > 0 ? [`${scales} rescalings of hidden units that leave the outputs as they are`] : []),
+      ...(held > 0 ? [`${held} directions that sliding entries block`] : []),
+    ].join(" and ");
     caps.push({
-      kind: "held-entries",
-      rank: layout.size - held,
-      reason: `${held} sliding entries leave P − ${held} = ${layout.size - held} directions to move in`,
+      kind: "directions",
+      rank: P - scales - held,
+      reason: `of the P = ${P} directions, ${without}`,
     });
   }
   const distinct = distinctRows(
@@ -100,6 +101,27 @@ function kinkCap(family: Family, pieces: Float64Array | null, distinct: number):
     rank,
     reason: `only ${changing} hidden units change their piece over the ${samples} samples, which bounds rank J by ${rank} (at most ${functions} functions per output, ${own - scales + slopes} directions in the units' own weights)`,
   };
+}
+
+/**
+ * Hidden units whose incoming weights and bias may be scaled by s and outgoing ones by 1/s without a change of F: all of them
+ * where every piece is linear, none in a resnet. A sliding entry stays on its boundary under such a scaling, so this adds to
+ * what sliding takes. Zero unless every unit has a weight to scale, which makes these directions independent.
+ */
+function freeScales({ spec, table, layout }: Family, { theta }: KernelState): number {
+  const linear =
+    spec.activation.kind === "identity" ||
+    table?.coefficients.every((piece) => piece.every((c, k) => k === 1 || c === 0)) === true;
+  if (!linear || spec.kind === "resnet") return 0;
+  const hidden = layout.layers.filter(({ activated }) => activated);
+  const all = hidden.every(({ fanIn, fanOut, weights, bias }) =>
+    Array.from({ length: fanOut }, (_, unit) => unit).every(
+      (unit) =>
+        (bias !== null && theta[bias + unit] !== 0) ||
+        Array.from({ length: fanIn }, (_, i) => theta[weights + i * fanOut + unit]).some((w) => w !== 0),
+    ),
+  );
+  return all ? hidden.reduce((sum, { fanOut }) => sum + fanOut, 0) : 0;
 }
 
 /** Per hidden layer and unit: on how many samples it is not on the piece where it mostly is. */

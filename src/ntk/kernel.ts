@@ -22,6 +22,8 @@ export interface TangentKernel {
   /** Engine work done, in products with G or their like. */
   readonly cost: { products: number };
   readonly products: Products;
+  /** The held entries whose gradients are independent. */
+  independent(state: KernelState): Promise<readonly number[]>;
   /** Rows of J [size, P], after those of the independent held entries. */
   rows(state: KernelState): Promise<{ readonly rows: Float64Array; readonly held: number }>;
   /**
@@ -105,9 +107,10 @@ export function createTangentKernel(options: {
     const rows = new Float64Array(state.held.length * P);
     await rowsOf(state, state.held, rows);
     const count = state.held.length;
+    const entries = state.held;
     const gram = await products.multiplyTransposed(rows, rows, P);
     const { dependent } = factorise(gram, count);
-    if (dependent.length === 0) return { rows, gram, count };
+    if (dependent.length === 0) return { rows, gram, count, entries };
     const kept = Array.from({ length: count }, (_, k) => k).filter((k) => !dependent.includes(k));
     const few = new Float64Array(kept.length * P);
     const small = new Float64Array(kept.length ** 2);
@@ -117,7 +120,7 @@ export function createTangentKernel(options: {
         small[i * kept.length + i2] = gram[k * count + j] as number;
       });
     });
-    return { rows: few, gram: small, count: kept.length };
+    return { rows: few, gram: small, count: kept.length, entries: kept.map((k) => entries[k] as number) };
   };
 
   const self: TangentKernel = {
@@ -126,6 +129,7 @@ export function createTangentKernel(options: {
     size: scalars.length,
     cost,
     products,
+    independent: async (state) => (state.held.length === 0 ? [] : (await heldRows(state)).entries),
     async rows(state) {
       const held = state.held.length === 0 ? null : await heldRows(state);
       const count = held?.count ?? 0;
