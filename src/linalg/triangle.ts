@@ -39,7 +39,9 @@ export async function reduceToTriangle(
   reflect: ReflectRows = reflectRowsPlainly,
 ): Promise<void> {
   if (leading > width)
-    throw new RangeError(`reduceToTriangle: ${leading} leading rows are more than the ${width} columns.`);
+    throw new RangeError(
+      `reduceToTriangle: ${leading} leading rows are more than the ${width} columns; give the transposed matrix.`,
+    );
   const total = a.length / width;
   for (let from = 0; from < leading; from += REFLECTION_BLOCK) {
     const count = Math.min(REFLECTION_BLOCK, leading - from);
