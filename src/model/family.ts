@@ -65,7 +65,7 @@ export interface Family extends FamilyOptions {
    * the whole data set, with `seeds` [s, E].
    */
   entryRows(capacity: number): Graph;
-  /** From `cotangent`: `product` = J(Jᵀ·cotangent) and `energy` = ‖Jᵀ·cotangent‖² for all outputs or all hidden pre-activations. */
+  /** From `cotangents`, flat: `product` = J(Jᵀ·cotangents) and `energy` = ‖Jᵀ·cotangents‖² for all outputs or all hidden pre-activations. */
   kernelProduct(pieces: Pieces, of: "outputs" | "preactivations"): Graph;
   /** `rows` [s, P]: the gradients of s scalars; see tangent.ts for `x`, `pieces` and `seeds`. */
   scalarRows(capacity: number): Graph;

@@ -137,8 +137,8 @@ function coupledRows(b: GraphBuilder, spec: NetworkSpec, n: number, s: number): 
 }
 
 /**
- * The kernel's product for all outputs or all hidden pre-activations: from `cotangent` [m], `product` [m] = J(Jᵀ·cotangent)
- * and `energy` [] = ‖Jᵀ·cotangent‖², which has no cancellation.
+ * The kernel's product for all outputs or all hidden pre-activations: from `cotangents` [m], flat, `product` [m] =
+ * J(Jᵀ·cotangents) and `energy` [] = ‖Jᵀ·cotangents‖², which has no cancellation.
  */
 export function kernelProduct(
   b: GraphBuilder,
@@ -148,7 +148,7 @@ export function kernelProduct(
 ): Graph {
   const nodes = of === "outputs" ? [run.output] : run.preactivations;
   const total = nodes.reduce((sum, node) => sum + sizeOf(node.shape), 0);
-  const cotangent = b.input("cotangent", [total]);
+  const cotangent = b.input("cotangents", [total]);
   let start = 0;
   const cotangents = nodes.map((node) => {
     start += sizeOf(node.shape);

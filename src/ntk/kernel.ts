@@ -184,7 +184,7 @@ export function createTangentKernel(options: {
           size: scalars.length,
           async apply(v, out) {
             cost.products++;
-            const result = await program.run({ ...inputs, cotangent: scatter(v) }, { product: full });
+            const result = await program.run({ ...inputs, cotangents: scatter(v) }, { product: full });
             gather(full, out);
             return result["energy"]?.[0] as number;
           },

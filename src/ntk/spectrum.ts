@@ -1,4 +1,5 @@
 /** What is said of the kernel at one instant: extreme eigenvalues with what they are worth, trace, ranks, the residual in its modes. */
+import { NumericalError } from "../errors.js";
 import { inverseIteration } from "../linalg/inverse-iteration.js";
 import { lanczos } from "../linalg/krylov.js";
 import { normalise, type RitzPair } from "../linalg/operator.js";
@@ -130,6 +131,8 @@ async function measureDensely(options: SpectrumOptions, method: DenseMethod): Pr
     squares += value * value;
     weighted += value * (coefficients[k] as number) ** 2;
   });
+  if (!Number.isFinite(trace))
+    throw new NumericalError("the tangent kernel is not finite: its entries overflow.");
   const first = (warm.first as Float64Array | null) ?? gram;
   return {
     method,
