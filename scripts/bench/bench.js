@@ -5,6 +5,7 @@ import { accuracyProblem, accuracyTime, benchAccuracy } from "./accuracy.js";
 import { run as benchBoundaries } from "./boundaries.js";
 import { benchGradients } from "./gradients.js";
 import { benchIntegration } from "./integration.js";
+import { benchKernels, dense } from "./kernels.js";
 import { benchMemory } from "./memory.js";
 import { run as benchStiff } from "./stiff.js";
 import { large, nameOf, small } from "./study.js";
@@ -29,6 +30,7 @@ console.log(
 const gradients = await benchGradients(THREADS);
 const { share, steps } = await benchIntegration(THREADS);
 const memory = await benchMemory(THREADS);
+const kernels = await benchKernels(THREADS);
 const peak = Math.max(...memory.map((run) => run.megabytes));
 const growth = (memory.at(-1).megabytes - memory[0].megabytes) / memory[0].megabytes;
 
@@ -66,6 +68,24 @@ const rows = [
     "≤ 65 %",
     verdict(sweep.ratio <= 0.65),
   ],
+  [
+    "g",
+    "a product with the tangent kernel / a gradient",
+    kernels.ratio.toFixed(2),
+    "≤ 3",
+    verdict(kernels.ratio <= 3),
+  ],
+  ...(kernels.jax === null
+    ? []
+    : [
+        [
+          "h",
+          `dense kernel, nM = 1 000 / by JAX ${kernels.jax.jax}`,
+          (kernels.layerProductSeconds / kernels.jax.seconds).toFixed(2),
+          "≤ 2",
+          verdict(kernels.layerProductSeconds <= 2 * kernels.jax.seconds),
+        ],
+      ]),
 ];
 console.log(table(["", "what", "measured", "target", ""], rows));
 console.log(`
@@ -74,6 +94,8 @@ a: gradient ${gigaflops(gradients.gradientRate)} (${(1e3 * gradients.largeSecond
 b: ${steps} steps with the observer, record and start-up left out; whole run of ${memory.at(-1).steps} steps with them: ${percent(memory.at(-1).share)}
 c: mean of 100 calls, the best of many; the median ${(1e6 * gradients.smallMedian).toFixed(0)} µs
 d: ${memory.map((run) => `${megabytes(run.megabytes)} after ${run.steps} steps`).join(", ")}, figures included
+e: the large network, nM = 50 000: ${(1e3 * kernels.productSeconds).toFixed(1)} ms
+f: ${nameOf(dense)}: layer product ${(1e3 * kernels.layerProductSeconds).toFixed(0)} ms, by rows of J ${(1e3 * kernels.rowsSeconds).toFixed(0)} ms, ${kernels.jax === null ? "JAX left out: it is not installed" : `JAX ${(1e3 * kernels.jax.seconds).toFixed(0)} ms, kernels within ${kernels.jax.distance.toExponential(1)}`}
 `);
 
 const accuracy = await benchAccuracy();

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { closest, distance } from "fastest-levenshtein";
 import yargs from "yargs";
+import { checkCommand } from "./check.js";
 import type { Command } from "./command.js";
 import { compareCommand } from "./compare.js";
 import { doctorCommand } from "./doctor.js";
@@ -11,6 +12,7 @@ import { figureCommand } from "./figure.js";
 import { initCommand } from "./init.js";
 import { listCommand } from "./list.js";
 import { methodsCommand } from "./methods.js";
+import { ntkCommand } from "./ntk.js";
 import { reportCommand } from "./report.js";
 import { runCommand } from "./run.js";
 import { sweepCommand } from "./sweep.js";
@@ -20,6 +22,8 @@ import { workPrecisionCommand } from "./work-precision.js";
 const commands: readonly Command[] = [
   runCommand,
   sweepCommand,
+  checkCommand,
+  ntkCommand,
   figureCommand,
   listCommand,
   compareCommand,
@@ -36,6 +40,8 @@ const EPILOGUE = `Examples:
   gradflow run study.yaml --set flow.rtol=1e-8     change one value for this run
   gradflow run study.yaml --json > result.json     the result for a script
   gradflow sweep study.yaml -m seed=0..4           many runs, a picture of all
+  gradflow check study.yaml                        sizes, rank caps, cost and stable steps, before a run
+  gradflow ntk study.yaml                          the tangent kernel at initialisation alone
   gradflow figure runs/study-0123456789ab          draw a record's figures again
   gradflow workprecision study.yaml                what each method charges for a digit
 
@@ -83,7 +89,7 @@ async function parse(words: readonly string[]): Promise<() => Promise<number>> {
     process.stderr.write(`${await program.getHelp()}\n`);
     return async () => EXIT.usage;
   }
-  checkCommand(words);
+  refuseUnknownCommand(words);
   try {
     await program.parseAsync();
   } catch (error) {
@@ -117,7 +123,7 @@ function createProgram(words: readonly string[]) {
 }
 
 /** Refuses a first word that is no command, before yargs takes it for an argument. */
-function checkCommand([first]: readonly string[]): void {
+function refuseUnknownCommand([first]: readonly string[]): void {
   const names = commands.map(nameOf);
   if (first === undefined || first.startsWith("-") || [...names, "help"].includes(first)) return;
   const study = /\.ya?ml$/i.test(first) || existsSync(first);

@@ -28,7 +28,7 @@ function bar(stream: NodeJS.WriteStream): ProgressReport {
   const estimate = createEstimate();
   const single = new SingleBar({
     stream,
-    format: "{bar} {percentage}%  t = {time}  loss {loss}  {evaluations} gradients  {eta_text}",
+    format: "{bar} {percentage}%  t = {time}  loss {loss}  {evaluations} gradients  {eta_text}{activity}",
     barsize: 24,
     barCompleteChar: "█",
     barIncompleteChar: "░",
@@ -49,6 +49,7 @@ function bar(stream: NodeJS.WriteStream): ProgressReport {
         loss: formatNumber(progress.loss),
         evaluations: progress.gradientEvaluations,
         eta_text: describeEta(estimate(progress.fraction)),
+        activity: describeActivity(progress),
       };
       if (started) single.update(value, payload);
       else single.start(1000, value, payload);
@@ -75,7 +76,7 @@ function lines(stream: NodeJS.WriteStream): ProgressReport {
       last = { seconds, fraction: progress.fraction };
       const place = `${Math.floor(100 * progress.fraction)}%  t = ${formatNumber(progress.t)} of ${formatNumber(progress.tEnd)}`;
       stream.write(
-        `${place}  loss ${formatNumber(progress.loss)}  ${progress.gradientEvaluations} gradients  ${describeEta(eta)}\n`,
+        `${place}  loss ${formatNumber(progress.loss)}  ${progress.gradientEvaluations} gradients  ${describeEta(eta)}${describeActivity(progress)}\n`,
       );
     },
     say(line) {
@@ -101,6 +102,10 @@ function createEstimate(): (fraction: number) => number | null {
 
 function describeEta(seconds: number | null): string {
   return seconds === null ? "ETA unknown" : `ETA ${formatDuration(seconds)}`;
+}
+
+function describeActivity({ activity }: Progress): string {
+  return activity === undefined ? "" : `  [${activity}]`;
 }
 
 function now(): number {

@@ -5,6 +5,7 @@ import { exitCodeOf, UsageError } from "./exit.js";
 import { watchInterrupts } from "./interrupt.js";
 import { single } from "./options.js";
 import { reportProgress } from "./progress.js";
+import { studyOptions } from "./study.js";
 import { summarise } from "./summary.js";
 import { executeSweep, refuseSweep, sweepOptions } from "./sweep.js";
 
@@ -13,20 +14,15 @@ export const runCommand: Command = {
   summary: "Integrate the gradient flow of a study, gradient descent beside it; write a record with figures",
   positionals: { study: { type: "string", describe: "The study, a YAML file", demandOption: true } },
   options: {
-    set: {
-      type: "string",
-      array: true,
-      requiresArg: true,
-      describe: "Change a value for this run: key.key=value (may be repeated)",
-    },
+    set: studyOptions.set,
     out: {
       type: "string",
       requiresArg: true,
       describe: "Folder of the record; runs/<name>-<hash> if left out",
     },
-    force: { type: "boolean", describe: "Replace the record that stands in that folder" },
-    json: { type: "boolean", describe: "Print the result as JSON, and nothing else, on stdout" },
-    quiet: { type: "boolean", describe: "No progress on stderr" },
+    force: studyOptions.force,
+    json: studyOptions.json,
+    quiet: studyOptions.quiet,
     ...sweepOptions,
   },
   epilogue: `Examples:

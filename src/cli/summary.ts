@@ -10,6 +10,7 @@ import type {
   SmoothingResult,
 } from "../record/result.js";
 import { formatColumns, formatDuration, formatNumber, formatPath } from "./format.js";
+import { describeKernel } from "./kernel-summary.js";
 
 /** Lines of a run's outcome; the last names the figure to open, or the record where none was drawn. */
 export function summarise(result: RunResult): string {
@@ -49,6 +50,7 @@ export function summarise(result: RunResult): string {
     `${result.status}: ${result.message}`,
     "",
     ...facts.map(([name, text]) => `  ${name.padEnd(15)}${text}`),
+    ...describeKernel(result.ntk),
     ...describeDescents(result.descent),
     ...describeSmoothing(result.smoothing),
     ...(result.notes.length === 0 ? [] : ["", ...result.notes.map((note) => `note: ${note}`)]),

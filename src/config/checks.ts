@@ -17,6 +17,7 @@ export function checkSections(sections: Sections): Finding[] {
     ...checkBoundaries(sections),
     ...checkRecord(sections),
     ...checkEngine(sections),
+    ...checkNtk(sections),
   ];
 }
 
@@ -182,6 +183,34 @@ function checkEngine({ flow, engine }: Sections): Finding[] {
   if (flow.method === "odex" && engine.kind !== "reference") {
     const message = `odex calls the gradient synchronously and needs engine.kind: reference, got ${engine.kind}; set that, or flow.method: dop853.`;
     findings.push(at("flow.method", message));
+  }
+  return findings;
+}
+
+function checkNtk({ measure, model, engine, flow }: Sections): Finding[] {
+  const ntk = measure?.ntk;
+  if (ntk === undefined) return [];
+  const findings: Finding[] = [];
+  if (ntk.method === "layer-product" && model?.kind === "gcn") {
+    findings.push(
+      at(
+        "measure.ntk.method",
+        "layer-product needs samples that do not couple, in a gcn they do; use svd, eig or lanczos.",
+      ),
+    );
+  }
+  if (engine?.dtype === "float32") {
+    findings.push(
+      at(
+        "measure.ntk",
+        "needs engine.dtype: float64, since float32 rounds off all eigenvalues below about 1e-7 of the largest.",
+      ),
+    );
+  }
+  if (flow?.method === "odex") {
+    findings.push(
+      at("measure.ntk", "needs a method with steps of its own, not odex; set flow.method: dop853."),
+    );
   }
   return findings;
 }

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { datasetSchema } from "./schema-dataset.js";
 import { decaySchema, descentSchema, flowSchema, recordSchema } from "./schema-flow.js";
+import { measureSchema } from "./schema-measure.js";
 import { modelSchema } from "./schema-network.js";
 import { sweepSchema } from "./schema-sweep.js";
 
@@ -34,6 +35,7 @@ export const configSchema = z.strictObject({
   descent: descentSchema.prefault({}),
   record: recordSchema.prefault({}),
   decay: decaySchema.prefault({}),
+  measure: measureSchema.prefault({}),
   engine: z
     .strictObject({
       kind: z
@@ -88,4 +90,5 @@ export type TeacherConfig = Extract<DatasetConfig, { kind: "teacher" }>["network
 export type LossConfig = Config["loss"];
 export type FlowConfig = Config["flow"];
 export type RecordConfig = Config["record"];
+export type NtkConfig = NonNullable<Config["measure"]["ntk"]>;
 export type EngineConfig = Config["engine"];

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { hashConfig } from "../config/hash.js";
 import { type LoadedConfig, problemAt } from "../config/load.js";
-import { compileReference } from "../engine/index.js";
+import { compileReference, type Engine } from "../engine/index.js";
 import { drawFigures } from "../figure/draw.js";
 import {
   type BoundaryEvent,
@@ -27,9 +27,11 @@ import {
 } from "../flow/index.js";
 import type { SolverName } from "../ode/index.js";
 import { EVENT_COLUMNS, METHOD_COLUMNS } from "../record/columns.js";
+import type { RunFacts } from "../record/manifest.js";
 import type {
   ErrorCheckResult,
   EventsResult,
+  NtkResult,
   RunResult,
   SharpnessResult,
   SmoothingResult,
@@ -37,6 +39,8 @@ import type {
 import { openRecord, type RecordWriter } from "../record/writer.js";
 import { boundaryNotes, chooseTreatment, type Treatment } from "./boundaries.js";
 import { checkError } from "./error-check.js";
+import { createNtkObserver, type NtkObserver } from "./ntk.js";
+import { chooseMethod } from "./ntk-method.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
 import { checkSmoothing, compareSmoothing } from "./smoothing.js";
 import { recordTimes } from "./times.js";
@@ -50,6 +54,8 @@ export interface Progress {
   readonly loss: number;
   readonly gradientEvaluations: number;
   readonly stepSize: number;
+  /** What is being measured while the flow stands still. */
+  readonly activity?: string;
 }
 
 export interface RunOptions {
@@ -87,6 +93,7 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
       );
     }
     const choice = chooseTreatment(loaded, problem.family);
+    if (config.measure.ntk !== undefined) chooseMethod(loaded, config.measure.ntk, problem.family);
     const { hash } = await hashConfig(config, loaded.baseDir);
     const record = await openRecord({
       directory: options.directory ?? join("runs", `${config.name}-${hash}`),
@@ -94,22 +101,7 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
       config,
       configText: loaded.source,
       overrides: loaded.set,
-      manifest: {
-        command: options.command,
-        gradflow: version,
-        engine: engine.kind,
-        engineVersion: engine.description,
-        dtype: engine.dtype,
-        threads: engine.threads,
-        seed: config.seed,
-        gitCommit: await gitCommit(),
-        problem: {
-          parameters: theta0.length,
-          samples: dataset.samples,
-          inputs: dataset.inputDimension,
-          outputs: dataset.outputDimension,
-        },
-      },
+      manifest: await runFacts(loaded, prepared, engine, options.command),
     });
     try {
       await record.array("theta0", theta0);
@@ -155,6 +147,7 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
         boundaries: choice.treatment,
         events,
         smoothing: run.smoothing,
+        ntk: run.ntk,
         notes: [...choice.notes, ...run.notes],
         wallSeconds: (performance.now() - started) / 1000,
         gradientSeconds: problem.cost.seconds,
@@ -174,6 +167,31 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
   }
 }
 
+/** What the manifest says of a run when it starts. */
+export async function runFacts(
+  { config }: LoadedConfig,
+  { dataset, theta0 }: Prepared,
+  engine: Engine,
+  command: readonly string[],
+): Promise<RunFacts> {
+  return {
+    command,
+    gradflow: version,
+    engine: engine.kind,
+    engineVersion: engine.description,
+    dtype: engine.dtype,
+    threads: engine.threads,
+    seed: config.seed,
+    gitCommit: await gitCommit(),
+    problem: {
+      parameters: theta0.length,
+      samples: dataset.samples,
+      inputs: dataset.inputDimension,
+      outputs: dataset.outputDimension,
+    },
+  };
+}
+
 interface Integrated {
   readonly outcome: FlowOutcome;
   readonly observations: readonly Observation[];
@@ -181,16 +199,18 @@ interface Integrated {
   readonly events: EventsResult | null;
   readonly smoothing: readonly SmoothingResult[];
   readonly errorCheck: ErrorCheckResult | null;
+  readonly ntk: NtkResult | null;
   readonly notes: readonly string[];
 }
 
 async function integrate(
-  { config }: LoadedConfig,
+  loaded: LoadedConfig,
   prepared: Prepared,
   treatment: Treatment,
   record: RecordWriter,
-  { signal, onProgress }: RunOptions,
+  { signal, onProgress, onMessage }: RunOptions,
 ): Promise<Integrated> {
+  const { config } = loaded;
   const {
     tEnd,
     lossFactor,
@@ -233,22 +253,39 @@ async function integrate(
       events: null,
       smoothing: [],
       errorCheck: null,
+      ntk: null,
       notes: [],
     };
   }
   let lossReached = false;
+  let progress: Progress = { fraction: 0, t: 0, tEnd, loss: first.loss, gradientEvaluations: 0, stepSize: 0 };
+  const { ntk } = config.measure;
+  const kernel: NtkObserver | null =
+    ntk === undefined
+      ? null
+      : await createNtkObserver(loaded, prepared, record, {
+          ntk,
+          tEnd,
+          rtol: "rtol" in solver ? solver.rtol : 0,
+          ...(signal && { signal }),
+          ...(onMessage && { onMessage }),
+          onActivity: (activity) => onProgress?.({ ...progress, activity }),
+        });
+  if (treatment === "off" || treatment === "smooth") await kernel?.start(null);
   const onSegment = async (segment: Segment, counts: FlowCounts): Promise<"stop" | undefined> => {
     await observer.follow(segment, counts);
+    await kernel?.follow(segment, counts);
     for (const descent of descents)
       await descent.follow(segment, (row) => record.descent.append({ ...row }), signal);
-    onProgress?.({
+    progress = {
       fraction: segment.t1 / tEnd,
       t: segment.t1,
       tEnd,
       loss: observer.observations[observer.observations.length - 1]!.loss,
       gradientEvaluations: counts.gradients,
       stepSize: segment.h,
-    });
+    };
+    onProgress?.(progress);
     if (lossFactor !== undefined && (await problem.loss(segment.theta1)) <= first.loss / lossFactor) {
       lossReached = true;
       return "stop";
@@ -280,8 +317,14 @@ async function integrate(
     if (treatment === "exact" || treatment === "detect") {
       const table = await record.table("events", EVENT_COLUMNS);
       const watch = {
-        onEvent: (event: BoundaryEvent) => table.append({ ...event }),
-        onStart: (pieces: Float64Array) => record.array("pieces0", pieces),
+        onEvent: (event: BoundaryEvent) => {
+          table.append({ ...event });
+          kernel?.onEvent(event);
+        },
+        onStart: async (pieces: Float64Array) => {
+          await record.array("pieces0", pieces);
+          await kernel?.start(treatment === "exact" ? pieces : null);
+        },
       };
       if (treatment === "exact") {
         const exact = await integrateExactly({ ...options, ...watch, data });
@@ -317,6 +360,7 @@ async function integrate(
     );
     notes.push(...errorNotes(errorCheck, descents));
   }
+  const measured = kernel === null ? null : await kernel.finish();
   const smoothing =
     outcome.status === "reachedEnd" && solver.method !== "odex"
       ? await compareSmoothing(
@@ -341,7 +385,7 @@ async function integrate(
       `rodas4 formed its Hessians by ${products} Hessian products, the work of about ${Math.round(gradientEquivalents)} gradients, which gradientEvaluations leaves out.`,
     );
   }
-  notes.push(...boundaryNotes(events));
+  notes.push(...boundaryNotes(events), ...(kernel?.notes() ?? []));
   for (const { divergedAtStep, learningRate } of descents) {
     if (divergedAtStep !== null)
       notes.push(`Gradient descent with learning rate ${learningRate} diverged at step ${divergedAtStep}.`);
@@ -359,6 +403,7 @@ async function integrate(
     events,
     smoothing,
     errorCheck,
+    ntk: measured,
     notes: [...notes, ...sharpnessNotes(outcome, descents)],
   };
 }

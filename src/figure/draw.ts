@@ -6,11 +6,22 @@ import type { DataRow, Figure } from "./chart.js";
 import { gapFigure } from "./gap.js";
 import { lossFigure } from "./loss.js";
 import { PLOT_SCRIPT } from "./matplotlib.js";
+import { ntkBoundFigure, ntkModesFigure, ntkSpectrumFigure } from "./ntk.js";
+import { ntkDensityFigure } from "./ntk-density.js";
 import { rasterFigure } from "./raster.js";
 import { renderPng, renderSvg } from "./render.js";
 import { slidingFigure } from "./sliding.js";
 
-export const figures: readonly Figure<DataRow>[] = [lossFigure, gapFigure, slidingFigure, rasterFigure];
+export const figures: readonly Figure<DataRow>[] = [
+  lossFigure,
+  gapFigure,
+  slidingFigure,
+  rasterFigure,
+  ntkBoundFigure,
+  ntkSpectrumFigure,
+  ntkModesFigure,
+  ntkDensityFigure,
+];
 
 /**
  * Writes `figures/<name>.svg`, `.png`, `.json` (the Vega-Lite spec with its data) and `.csv` (the plotted rows) for every figure

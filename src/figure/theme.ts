@@ -38,6 +38,18 @@ export const RATE_COLOUR = "#CDD5DC";
 export const SLIDING_COLOUR = "#B33A00";
 export const CHATTER_COLOUR = "#4A1A4F";
 
+/** The k-th of several modes, largest eigenvalue first: from dark blue over green to pale (stops of viridis, its yellow left out). */
+export function modeColour(k: number, count: number): string {
+  const stops = ["#440154", "#414487", "#2A788E", "#22A884", "#7AD151"];
+  const at = count === 1 ? 0 : (k * (stops.length - 1)) / (count - 1);
+  const low = Math.min(Math.floor(at), stops.length - 2);
+  const channel = (stop: string, c: number): number => Number.parseInt(stop.slice(1 + 2 * c, 3 + 2 * c), 16);
+  const mixed = [0, 1, 2].map((c) =>
+    Math.round(channel(stops[low]!, c) * (1 - (at - low)) + channel(stops[low + 1]!, c) * (at - low)),
+  );
+  return `#${mixed.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+}
+
 /** From pale to middle blue, evenly, lowest piece first. */
 export function pieceColours(count: number): string[] {
   const [pale, strong] = [

@@ -10,6 +10,7 @@ import { createGraph, type Graph, GraphBuilder, type Node, sizeOf } from "../gra
 import { type PieceTable, pieceTable } from "./activation.js";
 import { squaredLoss } from "./loss.js";
 import { type Forward, forward, type Layout, layoutOf, type NetworkSpec } from "./network.js";
+import { kernelProduct, scalarGram, scalarRows, scalarSquares } from "./tangent.js";
 
 export type Pieces = "free" | "locked";
 
@@ -66,6 +67,14 @@ export interface Family extends FamilyOptions {
    * the whole data set, with `seeds` [s, E].
    */
   entryRows(capacity: number): Graph;
+  /** From `cotangents`, flat: `product` = J(Jᵀ·cotangents) and `energy` = ‖Jᵀ·cotangents‖² for all outputs or all hidden pre-activations. */
+  kernelProduct(pieces: Pieces, of: "outputs" | "preactivations"): Graph;
+  /** `rows` [s, P]: the gradients of s scalars; see tangent.ts for `x`, `pieces` and `seeds`. */
+  scalarRows(capacity: number): Graph;
+  /** `gram` [s, s] of s scalars in layer-product form; not for a gcn. */
+  scalarGram(capacity: number): Graph;
+  /** `squares` [s]: its diagonal; not for a gcn. */
+  scalarSquares(capacity: number): Graph;
 }
 
 export function createFamily(options: FamilyOptions): Family {
@@ -169,6 +178,10 @@ export function createFamily(options: FamilyOptions): Family {
         product: hessianProduct(b, lossOf(pass(pieces)), theta, velocity),
       }),
     entryRows: (capacity) => entryRowsGraph(spec, layout, samples, blocks, capacity),
+    kernelProduct: (pieces, of) => kernelProduct(b, theta, pass(pieces), of),
+    scalarRows: (capacity) => scalarRows(spec, samples, capacity),
+    scalarGram: (capacity) => scalarGram(spec, capacity),
+    scalarSquares: (capacity) => scalarSquares(spec, capacity),
   };
 }
 

@@ -75,6 +75,19 @@ export interface Forward {
   readonly preactivations: readonly Node[];
   /** Activations σ(z_l). */
   readonly activations: readonly Node[];
+  /** Every layer, affine ones and the output layer too. */
+  readonly layers: readonly LayerNodes[];
+}
+
+/** What one layer is made of: z = input·W + bias. */
+export interface LayerNodes {
+  readonly layer: Layer;
+  /** What W multiplies [n, fanIn]; in a gcn ÂH. */
+  readonly input: Node;
+  /** z [n, fanOut] */
+  readonly z: Node;
+  /** PReLU's slope, once per sample [n, 1]. */
+  readonly slope: Node | null;
 }
 
 /**
@@ -98,20 +111,23 @@ export function forward(
     b.reshape(b.slice(theta, axis, start, start + shape[0] * shape[1]), [...batch, ...shape]);
   const preactivations: Node[] = [];
   const activations: Node[] = [];
+  const layers: LayerNodes[] = [];
   let h = x;
   for (const layer of layoutOf(spec).layers) {
     const mixed = spec.kind === "gcn" ? b.matmul(adjacency as Node, h) : h;
     let z = b.matmul(mixed, parameter(layer.weights, [layer.fanIn, layer.fanOut]));
     if (layer.bias !== null) z = b.add(z, parameter(layer.bias, [1, layer.fanOut]));
+    const slope =
+      layer.slope === null ? null : b.broadcast(parameter(layer.slope, [1, 1]), [...z.shape.slice(0, -1), 1]);
+    layers.push({ layer, input: mixed, z, slope });
     if (!layer.activated) {
       h = z;
       continue;
     }
-    const slope = layer.slope === null ? null : parameter(layer.slope, [1, 1]);
     const a = applyActivation(b, spec.activation, z, pieces?.[preactivations.length] ?? null, slope);
     preactivations.push(z);
     activations.push(a);
     h = spec.kind === "resnet" ? b.add(h, a) : a;
   }
-  return { output: h, preactivations, activations };
+  return { output: h, preactivations, activations, layers };
 }

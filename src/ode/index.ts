@@ -41,6 +41,7 @@ export { type OdexOptions, type OdexSolution, type SyncField, solveOdex } from "
 export { conditionDefect, denseDefect, rowSumDefect, treesOfOrder } from "./order-conditions.js";
 export type { JacobianField } from "./rosenbrock.js";
 export type { SpectralRadius } from "./spectral-radius.js";
+export { stabilityInterval } from "./stability.js";
 export type { Failure, Field, Restart, Step, Stepper, StepperOptions } from "./stepper.js";
 export { type DenseOutput, denseWeights, type ErrorEstimate, type Method } from "./tableau.js";
 export { float64Space, type VectorSpace } from "./vector-space.js";

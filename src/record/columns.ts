@@ -50,5 +50,57 @@ export const EVENT_COLUMNS = [
 /** `methods.csv`, one row per change of method under flow.method: auto; costs in gradients per unit of time, as measured and predicted. */
 export const METHOD_COLUMNS = ["t", "method", "gradientEvaluations", "costBefore", "costPredicted"] as const;
 
+/**
+ * `ntk.csv`, one row per time at which the tangent kernel G was taken: its extreme eigenvalues with what they are worth (kind exact-zero,
+ * certified or upper-bound; method; residual; resolvable, the method's floor), trace, conditionNumber, effectiveRank (Σλ)²/Σλ², drift
+ * ‖G − G(0)‖/‖G(0)‖; lambdaEff ‖θ'‖²/(4cL) and lambdaEffKernel rᵀGr/‖r‖²; rateIntegral ∫4cλ_eff and rateDefect, its distance from
+ * ln(‖r(0)‖²/‖r(t)‖²); lazyDefect ‖r − r_frozen‖/‖r‖; the bounds of ‖r‖² with their exponents 4c∫λ_min and 4cλ₀t; margin, its uncertainty
+ * by sampling in time, verdict; held, the entries that slide; estimated, what is an average over random probes.
+ */
+export const NTK_COLUMNS = [
+  "t",
+  "canonicalTime",
+  "loss",
+  "residualSquared",
+  "lambdaMin",
+  "lambdaMinKind",
+  "lambdaMinMethod",
+  "lambdaMinResidual",
+  "lambdaMinResolvable",
+  "lambdaMax",
+  "lambdaMaxResidual",
+  "trace",
+  "conditionNumber",
+  "effectiveRank",
+  "drift",
+  "lambdaEff",
+  "lambdaEffKernel",
+  "rateIntegral",
+  "rateDefect",
+  "lazyDefect",
+  "exponent",
+  "exponentWorst",
+  "bound",
+  "boundWorst",
+  "margin",
+  "marginUncertainty",
+  "verdict",
+  "held",
+  "estimated",
+] as const;
+
+/** `ntk-spectrum.csv`: eigenvalue of that rank (1 the largest) at time t, the share of ‖r‖² in its mode and in all modes up to it. */
+export const NTK_SPECTRUM_COLUMNS = ["t", "rank", "eigenvalue", "alignment", "cumulative"] as const;
+
+/** `ntk-modes.csv`: (u_iᵀr(t))² in the modes of the kernel at t = 0, beside (u_iᵀr(0))² e^{−4cλ_i t} of that kernel frozen. */
+export const NTK_MODE_COLUMNS = ["t", "rank", "lambda0", "energy", "frozenEnergy"] as const;
+
+/** `ntk-density.csv`: where eigenvalues lie and what share of them, all of them or by Lanczos quadrature; weights sum to 1 at each time. */
+export const NTK_DENSITY_COLUMNS = ["t", "node", "weight"] as const;
+
+export type NtkColumn = (typeof NTK_COLUMNS)[number];
+export type NtkSpectrumColumn = (typeof NTK_SPECTRUM_COLUMNS)[number];
+export type NtkModeColumn = (typeof NTK_MODE_COLUMNS)[number];
+export type NtkDensityColumn = (typeof NTK_DENSITY_COLUMNS)[number];
 export type SeriesColumn = (typeof SERIES_COLUMNS)[number];
 export type DescentColumn = (typeof DESCENT_COLUMNS)[number];

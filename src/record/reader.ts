@@ -3,7 +3,20 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { readNpy } from "../data/npy.js";
 import { ConfigError } from "../errors.js";
-import { DESCENT_COLUMNS, type DescentColumn, SERIES_COLUMNS, type SeriesColumn } from "./columns.js";
+import {
+  DESCENT_COLUMNS,
+  type DescentColumn,
+  NTK_COLUMNS,
+  NTK_DENSITY_COLUMNS,
+  NTK_MODE_COLUMNS,
+  NTK_SPECTRUM_COLUMNS,
+  type NtkColumn,
+  type NtkDensityColumn,
+  type NtkModeColumn,
+  type NtkSpectrumColumn,
+  SERIES_COLUMNS,
+  type SeriesColumn,
+} from "./columns.js";
 import { readJsonObject } from "./files.js";
 import { MANIFEST, type Manifest, readManifest } from "./manifest.js";
 import type { RunResult } from "./result.js";
@@ -39,6 +52,11 @@ export interface RunRecord {
   readonly config: Readonly<Record<string, unknown>>;
   readonly series: Columns<SeriesColumn>;
   readonly descent: Columns<DescentColumn>;
+  /** The tangent kernel along the run, its text columns NaN; all empty where it was not measured. */
+  readonly ntk: Columns<NtkColumn>;
+  readonly ntkSpectrum: Columns<NtkSpectrumColumn>;
+  readonly ntkModes: Columns<NtkModeColumn>;
+  readonly ntkDensity: Columns<NtkDensityColumn>;
   /** Null where the run did not watch piece boundaries. */
   readonly events: readonly RecordedEvent[] | null;
   /** Piece index of every pre-activation entry at t = 0, layer by layer, [sample, unit]; k + w slides at breakpoint k. Null where not recorded. */
@@ -50,14 +68,19 @@ export async function readRecord(directory: string): Promise<RunRecord> {
   const manifest = await readManifest(directory);
   if (manifest === null)
     throw new ConfigError(`${directory}: is not a record (it has no ${MANIFEST}); name the folder of a run.`);
-  const [result, config, series, descent, events, pieces0] = await Promise.all([
-    readJsonObject(join(directory, "result.json")),
-    readJsonObject(join(directory, "config.resolved.json")),
-    readColumns(join(directory, "series.csv"), SERIES_COLUMNS),
-    readColumns(join(directory, "descent.csv"), DESCENT_COLUMNS),
-    readEvents(join(directory, "events.csv")),
-    readArray(join(directory, "pieces0.npy")),
-  ]);
+  const [result, config, series, descent, ntk, ntkSpectrum, ntkModes, ntkDensity, events, pieces0] =
+    await Promise.all([
+      readJsonObject(join(directory, "result.json")),
+      readJsonObject(join(directory, "config.resolved.json")),
+      readColumns(join(directory, "series.csv"), SERIES_COLUMNS),
+      readColumns(join(directory, "descent.csv"), DESCENT_COLUMNS),
+      readColumns(join(directory, "ntk.csv"), NTK_COLUMNS),
+      readColumns(join(directory, "ntk-spectrum.csv"), NTK_SPECTRUM_COLUMNS),
+      readColumns(join(directory, "ntk-modes.csv"), NTK_MODE_COLUMNS),
+      readColumns(join(directory, "ntk-density.csv"), NTK_DENSITY_COLUMNS),
+      readEvents(join(directory, "events.csv")),
+      readArray(join(directory, "pieces0.npy")),
+    ]);
   return {
     directory,
     manifest,
@@ -65,6 +88,10 @@ export async function readRecord(directory: string): Promise<RunRecord> {
     config: config ?? {},
     series,
     descent,
+    ntk,
+    ntkSpectrum,
+    ntkModes,
+    ntkDensity,
     events,
     pieces0,
   };

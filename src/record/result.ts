@@ -95,6 +95,64 @@ export interface EventsResult {
   readonly firstChatter?: number | null;
 }
 
+/** The kernel at one time. */
+interface NtkSummary {
+  readonly lambdaMin: {
+    readonly value: number;
+    /** svd, eig, layer-product, lanczos, inverse, or structure where a rank cap makes it zero. */
+    readonly method: string;
+    readonly residual: number;
+    /** exact-zero, certified or upper-bound. */
+    readonly kind: string;
+    /** The floor of the method. */
+    readonly resolvable: number;
+    /** Why it is zero exactly; null otherwise. */
+    readonly reason: string | null;
+  };
+  readonly lambdaMax: { readonly value: number; readonly residual: number };
+  readonly trace: number;
+  readonly effectiveRank: number;
+  readonly conditionNumber: number | null;
+  readonly lambdaEff: number;
+}
+
+/** The tangent kernel along the run and the verdict on ‖r(t)‖² ≤ ‖r(0)‖² e^{−4c∫λ_min}. */
+export interface NtkResult {
+  readonly method: string;
+  /** nM */
+  readonly scalars: number;
+  /** P */
+  readonly parameters: number;
+  /** Times at which the kernel was taken, t = 0 among them. */
+  readonly times: number;
+  /** Announced before it was taken. */
+  readonly memoryBytes: number;
+  /** pass, violated, vacuous or unresolved. */
+  readonly verdict: string;
+  /** How often each occurred after t = 0. */
+  readonly verdicts: Readonly<Record<"pass" | "violated" | "vacuous" | "unresolved", number>>;
+  /** The last of the times, to which the following numbers belong. */
+  readonly time: number;
+  /** 4c∫λ_min and 4cλ₀t. */
+  readonly exponent: number;
+  readonly exponentWorst: number;
+  /** ln(bound/‖r‖²), and what sampling λ_min in time may change of it. */
+  readonly margin: number;
+  readonly marginUncertainty: number;
+  readonly vacuousBelow: number;
+  readonly initial: NtkSummary;
+  readonly final: NtkSummary;
+  /** λ₀, the least λ_min seen. */
+  readonly lambdaZero: number;
+  readonly drift: number;
+  /** Largest |∫4cλ_eff − ln(‖r(0)‖²/‖r(t)‖²)|. */
+  readonly rateDefect: number;
+  /** Last time up to which the frozen kernel's residual stayed within 10 % of the true one; null where only some modes are known. */
+  readonly lazyUntil: number | null;
+  /** Most entries that slid at once. */
+  readonly mostHeld: number;
+}
+
 /** Absent numbers are `null`: JSON has neither NaN nor ∞, and both are written as `null`. */
 export interface RunResult {
   /** A solver's outcome: `reachedEnd`, `maxSteps`, `stepTooSmall`, `nonFinite`, `interrupted`, … */
@@ -129,6 +187,8 @@ export interface RunResult {
   readonly events: EventsResult | null;
   /** One entry per flow.compareSmoothing. */
   readonly smoothing: readonly SmoothingResult[];
+  /** Null unless measure.ntk asked for it. */
+  readonly ntk: NtkResult | null;
   /** Everything done less, or otherwise, than asked. */
   readonly notes: readonly string[];
   readonly wallSeconds: number;

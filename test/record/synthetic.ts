@@ -139,6 +139,7 @@ export function syntheticResult(record: string): RunResult {
     boundaries: "off",
     events: null,
     smoothing: [],
+    ntk: null,
     notes: [],
     wallSeconds: 1.5,
     gradientSeconds: 1.4,

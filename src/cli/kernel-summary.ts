@@ -1,0 +1,67 @@
+/** The tangent kernel and its verdict as text for a person. */
+import type { NtkResult } from "../record/result.js";
+import { formatNumber } from "./format.js";
+
+/** Lines for below a run's other facts; empty where no kernel was taken. */
+export function describeKernel(ntk: NtkResult | null): string[] {
+  if (ntk === null) return [];
+  const { initial, final } = ntk;
+  const along = ntk.times > 1;
+  const change = (from: number | null, to: number | null): string =>
+    along ? `${formatNumber(from)} → ${formatNumber(to)}` : formatNumber(from);
+  const facts: [string, string][] = [
+    [
+      "kernel",
+      `G = JJᵀ of nM = ${ntk.scalars} outputs, P = ${ntk.parameters}, P/nM = ${formatNumber(ntk.parameters / ntk.scalars, 3)}; by ${ntk.method}`,
+    ],
+    ["λ_min", describeLambdaMin(initial.lambdaMin)],
+    ...(along ? [["  at the end", describeLambdaMin(final.lambdaMin)] as [string, string]] : []),
+    [
+      "λ_max",
+      `${change(initial.lambdaMax.value, final.lambdaMax.value)} (± ${formatNumber(final.lambdaMax.residual, 2)})`,
+    ],
+    ["λ_max/λ_min", change(initial.conditionNumber, final.conditionNumber)],
+    [
+      "trace",
+      `${change(initial.trace, final.trace)}, effective rank (Σλ)²/Σλ² ${change(initial.effectiveRank, final.effectiveRank)}`,
+    ],
+    ["λ_eff", `${change(initial.lambdaEff, final.lambdaEff)} (rᵀGr/‖r‖²)`],
+  ];
+  if (along) {
+    const counts = Object.entries(ntk.verdicts).filter(([, count]) => count > 0);
+    facts.push(
+      ["drift", `‖G − G(0)‖/‖G(0)‖ = ${formatNumber(ntk.drift)}; ${describeLazy(ntk)}`],
+      [
+        "∫4cλ_eff",
+        `within ${formatNumber(ntk.rateDefect, 2)} of ln(‖r(0)‖²/‖r(t)‖²)${ntk.mostHeld > 0 ? `, up to ${ntk.mostHeld} entries sliding` : ""}`,
+      ],
+      [
+        "verdict",
+        `${ntk.verdict} (${counts.map(([name, count]) => `${name} at ${count}`).join(", ")} of ${ntk.times - 1} times): ‖r‖² ≤ ‖r(0)‖² e^(−4c∫λ_min), exponent ${formatNumber(ntk.exponent)}, with λ₀t ${formatNumber(ntk.exponentWorst)}; margin ${formatNumber(ntk.margin)} ± ${formatNumber(ntk.marginUncertainty, 2)} in ln ‖r‖²`,
+      ],
+    );
+  }
+  return ["", ...facts.map(([name, text]) => `  ${name.padEnd(15)}${text}`)];
+}
+
+function describeLambdaMin({
+  value,
+  kind,
+  method,
+  residual,
+  resolvable,
+  reason,
+}: NtkResult["initial"]["lambdaMin"]): string {
+  if (kind === "exact-zero") return `0 exactly: ${reason}`;
+  if (kind === "certified")
+    return `${formatNumber(value)} ± ${formatNumber(residual, 2)}, certified (${method})`;
+  if (value <= resolvable)
+    return `below ${formatNumber(resolvable, 2)}, which is all that ${method} can resolve`;
+  return `at most ${formatNumber(value)} (${method}, an upper bound, residual ${formatNumber(residual, 2)})`;
+}
+
+function describeLazy({ lazyUntil, time }: NtkResult): string {
+  if (lazyUntil === null) return "the frozen kernel is known in its largest modes only";
+  if (lazyUntil === time) return "the frozen kernel predicts the residual within 10 % up to the end";
+  return `the frozen kernel predicts the residual within 10 % up to t = ${formatNumber(lazyUntil)}`;
+}

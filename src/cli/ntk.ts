@@ -1,0 +1,77 @@
+/** `gradflow ntk`: the tangent kernel of a study at its initial parameters. */
+import { join } from "node:path";
+import type { RunResult } from "../record/result.js";
+import type { Command } from "./command.js";
+import { exitCodeOf } from "./exit.js";
+import { formatPath } from "./format.js";
+import { watchInterrupts } from "./interrupt.js";
+import { describeKernel } from "./kernel-summary.js";
+import { single } from "./options.js";
+import { reportProgress } from "./progress.js";
+import { studyOptions } from "./study.js";
+
+export const ntkCommand: Command = {
+  usage: "ntk <study>",
+  summary:
+    "Compute the tangent kernel of a study at initialisation: its spectrum, λ_min and what it is worth",
+  positionals: { study: { type: "string", describe: "The study, a YAML file", demandOption: true } },
+  options: {
+    set: studyOptions.set,
+    out: {
+      type: "string",
+      requiresArg: true,
+      describe: "Folder of the record; runs/<name>-<hash>-ntk if left out",
+    },
+    force: studyOptions.force,
+    json: studyOptions.json,
+    quiet: studyOptions.quiet,
+  },
+  epilogue: `Examples:
+  gradflow ntk study.yaml
+  gradflow ntk study.yaml --set measure.ntk.method=lanczos --set measure.ntk.products=2000
+  gradflow ntk study.yaml --json --quiet | jq .ntk.initial.lambdaMin
+
+Takes the settings of measure.ntk where the study has them. Nothing is integrated.
+Exit codes: 0 done, 1 the kernel is not finite, 2 bad study or usage, 130 interrupted.`,
+
+  async execute(values, words) {
+    const directory = single(values, "out", "ntk");
+    const { loadConfig } = await import("../config/load.js");
+    const loaded = await loadConfig(String(values["study"]), { set: (values["set"] ?? []) as string[] });
+    const { runKernelStudy } = await import("../experiment/ntk-study.js");
+    const report = reportProgress(process.stderr, values["quiet"] === true);
+    const interruption =
+      loaded.config.engine.kind === "reference"
+        ? null
+        : watchInterrupts(() => report.say("Interrupted: writing what there is."));
+    let result: RunResult;
+    try {
+      result = await runKernelStudy(loaded, {
+        ...(directory === undefined ? {} : { directory }),
+        force: values["force"] === true,
+        ...(interruption === null ? {} : { signal: interruption.signal }),
+        command: ["gradflow", ...words],
+        onProgress: report.update,
+        onMessage: report.say,
+      });
+    } finally {
+      report.stop();
+      interruption?.release();
+    }
+    process.stdout.write(values["json"] === true ? `${JSON.stringify(result, null, 2)}\n` : describe(result));
+    return exitCodeOf(result.status);
+  },
+};
+
+function describe(result: RunResult): string {
+  const figure = result.figures.find((file) => file.endsWith(".png")) ?? result.figures[0];
+  return [
+    `${result.status}: ${result.message}`,
+    ...describeKernel(result.ntk),
+    ...(result.notes.length === 0 ? [] : ["", ...result.notes.map((note) => `note: ${note}`)]),
+    "",
+    `record: ${formatPath(result.record)}`,
+    ...(figure === undefined ? [] : [`figure: ${formatPath(join(result.record, figure))}`]),
+    "",
+  ].join("\n");
+}

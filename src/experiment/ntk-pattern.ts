@@ -1,0 +1,44 @@
+/** The pattern of pieces that the exact flow is on, followed through its events: what the kernel has to be taken with. */
+import type { BoundaryEvent } from "../flow/index.js";
+import type { Family } from "../model/index.js";
+
+export interface PatternFollower {
+  /** Pieces at t = 0, decisions at that instant included; fractional where an entry slides. */
+  start(pieces: Float64Array): void;
+  follow(event: BoundaryEvent): void;
+  /** Most entries that slid at once. */
+  most(): number;
+  /** Null before the start. */
+  current(): { readonly pieces: Float64Array; readonly held: readonly number[] } | null;
+}
+
+export function followPattern({ blocks }: Family): PatternFollower {
+  let pieces: Float64Array | null = null;
+  const held = new Set<number>();
+  let most = 0;
+  return {
+    most: () => most,
+    start(initial) {
+      pieces = initial.slice();
+      initial.forEach((piece, entry) => {
+        if (!Number.isInteger(piece)) held.add(entry);
+      });
+      most = held.size;
+    },
+    follow({ kind, layer, sample, unit, breakpoint, side }) {
+      if (pieces === null) return; // decisions at t = 0 are in the pieces of the start already
+      const { offset, width } = blocks[layer - 1]!;
+      const entry = offset + sample * width + unit;
+      if (kind === "entersSliding") {
+        held.add(entry);
+        most = Math.max(most, held.size);
+        // Between the pieces; JΠJᵀ is the same for every weight.
+        pieces[entry] = breakpoint + 0.5;
+        return;
+      }
+      held.delete(entry);
+      pieces[entry] = side === "above" ? breakpoint + 1 : breakpoint;
+    },
+    current: () => (pieces === null ? null : { pieces, held: [...held].sort((p, q) => p - q) }),
+  };
+}

@@ -1,0 +1,389 @@
+/** The tangent kernel along a run: taken at its own times, judged, and written to the record's tables. */
+import type { LoadedConfig } from "../config/load.js";
+import type { NtkConfig } from "../config/schema.js";
+import { NumericalError } from "../errors.js";
+import type { BoundaryEvent, FlowCounts, Segment } from "../flow/index.js";
+import {
+  type BoundAt,
+  type BoundSample,
+  COLD,
+  createTangentKernel,
+  judgeBound,
+  type KernelSpectrum,
+  type KernelState,
+  measureSpectrum,
+  overallVerdict,
+  rankCaps,
+  type SpectrumOptions,
+  spectralDensity,
+  type Warmth,
+} from "../ntk/index.js";
+import { createRandom } from "../random.js";
+import {
+  NTK_COLUMNS,
+  NTK_DENSITY_COLUMNS,
+  NTK_MODE_COLUMNS,
+  NTK_SPECTRUM_COLUMNS,
+} from "../record/columns.js";
+import type { NtkResult } from "../record/result.js";
+import type { RecordWriter } from "../record/writer.js";
+import { chooseMethod, formatBytes } from "./ntk-method.js";
+import { followPattern } from "./ntk-pattern.js";
+import type { Prepared } from "./prepare.js";
+import { createRateIntegral } from "./rate-integral.js";
+import { recordTimes } from "./times.js";
+
+export interface NtkObserver {
+  /** Takes the kernel at t = 0; `pieces` of the exact flow's start, null where it evaluates freely. */
+  start(pieces: Float64Array | null): Promise<void>;
+  onEvent(event: BoundaryEvent): void;
+  /** Integrates λ_eff over the segment and takes the kernel at the times that fall into it. */
+  follow(segment: Segment, counts: FlowCounts): Promise<void>;
+  /** Null where not even the kernel at t = 0 could be had; `notes` says why. */
+  finish(): Promise<NtkResult | null>;
+  /** What a reader must not miss. */
+  notes(): readonly string[];
+}
+
+export interface NtkOptions {
+  readonly ntk: NtkConfig;
+  /** End of the flow; null takes the kernel at t = 0 alone. */
+  readonly tEnd: number | null;
+  /** Relative tolerance of the flow: what the bound's margin is worth. */
+  readonly rtol: number;
+  readonly signal?: AbortSignal;
+  readonly onMessage?: (line: string) => void;
+  /** What is being worked on, for the progress bar. */
+  readonly onActivity?: (activity: string, fraction: number) => void;
+}
+
+/** A frozen kernel's residual off by more than this part of the true one: the lazy regime is over. */
+const LAZY = 0.1;
+
+/** @throws ConfigError where the method asked for cannot be had */
+export async function createNtkObserver(
+  loaded: LoadedConfig,
+  { problem, data, dataset, theta0 }: Prepared,
+  record: RecordWriter,
+  options: NtkOptions,
+): Promise<NtkObserver> {
+  const { ntk, tEnd, rtol, signal, onActivity } = options;
+  const { family } = problem;
+  const { factor } = family;
+  const choice = chooseMethod(loaded, ntk, family);
+  options.onMessage?.(
+    `tangent kernel by ${choice.method}: nM = ${family.samples * family.spec.outputDimension}, P = ${theta0.length}, takes about ${formatBytes(choice.bytes)}`,
+  );
+  const kernel = createTangentKernel({
+    family,
+    compile: (graph, bound = {}) => problem.compile(graph, bound),
+    data,
+  });
+  const random = createRandom(loaded.config.seed).split("ntk");
+  const times =
+    tEnd === null ? [] : (recordTimes({ at: ntk.at, points: ntk.points, layer: 1 }, tEnd) as number[]);
+  const table = await record.table("ntk", NTK_COLUMNS);
+  const spectra = await record.table("ntk-spectrum", NTK_SPECTRUM_COLUMNS);
+  const modes = await record.table("ntk-modes", NTK_MODE_COLUMNS);
+  const densities =
+    ntk.density === undefined && choice.method === "lanczos"
+      ? null
+      : await record.table("ntk-density", NTK_DENSITY_COLUMNS);
+  const pattern = followPattern(family);
+  const n = kernel.size;
+  const residual = new Float64Array(n);
+  const theta = theta0.slice();
+  const rate = createRateIntegral();
+  const samples: BoundSample[] = [];
+  const spectrumAt: KernelSpectrum[] = [];
+  let bounds: BoundAt[] = [];
+  let warm: Warmth = COLD;
+  let next = 0;
+  let exact = false;
+  let worstDefect = 0;
+  let lazy = true;
+  let lazyUntil: number | null = 0;
+  let frozen: {
+    values: Float64Array;
+    coefficients: Float64Array;
+    vectors: Float64Array;
+    complete: boolean;
+  } | null = null;
+  let lastState: KernelState | null = null;
+  let initialLoss = 0;
+  let failure: string | null = null;
+
+  const attempt = async (t: number, settings: SpectrumOptions): Promise<KernelSpectrum | null> => {
+    try {
+      return await measureSpectrum(settings);
+    } catch (error) {
+      if (!(error instanceof NumericalError)) throw error;
+      failure = `The tangent kernel at t = ${t} could not be computed, nor was it later: ${error.message}`;
+      return null;
+    }
+  };
+
+  const take = async (t: number, state: KernelState, measure: Segment["measure"]): Promise<void> => {
+    if (failure !== null) return;
+    const { loss, speed } = await measure(state.theta);
+    await problem.predict(state.theta, residual);
+    for (let i = 0; i < n; i++) residual[i] = (residual[i] as number) - (dataset.targets[i] as number);
+    const squared = residual.reduce((sum, value) => sum + value * value, 0);
+    if (t === 0) initialLoss = loss;
+    const place = `kernel ${spectrumAt.length}/${times.length}`;
+    onActivity?.(`${place} by ${choice.method}`, 0);
+    const spectrum = await attempt(t, {
+      kernel,
+      state,
+      residual,
+      method: choice.method,
+      caps: rankCaps(family, data, {
+        ...state,
+        pieces: await piecesAt(state),
+        held: await kernel.independent(state),
+      }),
+      modes: ntk.spectrum,
+      vectors: t === 0,
+      tolerance: ntk.tolerance,
+      products: ntk.products,
+      random,
+      warm,
+      onProduct: (products, budget) =>
+        onActivity?.(`${place}: ${products} of at most ${budget} products`, products / budget),
+      ...(signal && { signal }),
+    });
+    if (spectrum === null) return;
+    warm = spectrum.warm;
+    spectrumAt.push(spectrum);
+    samples.push({ t, residualSquared: squared, lambdaMin: spectrum.lambdaMin });
+    bounds = judgeBound(samples, { factor, vacuousBelow: ntk.vacuousBelow, slack: 10 * rtol });
+    const bound = bounds[bounds.length - 1] as BoundAt;
+    const { eigenvalues, coefficients } = spectrum;
+    if (t === 0) {
+      const complete = eigenvalues.length === n;
+      frozen = { values: eigenvalues, coefficients, vectors: spectrum.vectors as Float64Array, complete };
+      if (ntk.eigenfunctions)
+        await writeEigenfunctions(record, frozen.vectors, ranksOf(eigenvalues.length, ntk.spectrum), [
+          dataset.samples,
+          dataset.outputDimension,
+        ]);
+    }
+    const lazyDefect = writeModes(t);
+    if (lazyDefect === null) lazyUntil = null;
+    else if (lazyDefect > LAZY) lazy = false;
+    else if (lazy) lazyUntil = t;
+    const integral = rate.value();
+    const rateDefect = Math.abs(integral - Math.log(initialLoss / loss));
+    worstDefect = Math.max(worstDefect, rateDefect);
+    for (const rank of ranksOf(eigenvalues.length, ntk.spectrum)) {
+      const energy = (k: number): number => (coefficients[k] as number) ** 2 / squared;
+      let cumulative = 0;
+      for (let k = 0; k <= rank; k++) cumulative += energy(k);
+      spectra.append({
+        t,
+        rank: rank + 1,
+        eigenvalue: eigenvalues[rank] as number,
+        alignment: energy(rank),
+        cumulative,
+      });
+    }
+    const { lambdaMin, lambdaMax } = spectrum;
+    table.append({
+      t,
+      canonicalTime: 2 * factor * t,
+      loss,
+      residualSquared: squared,
+      lambdaMin: lambdaMin.value,
+      lambdaMinKind: lambdaMin.kind,
+      lambdaMinMethod: lambdaMin.method,
+      lambdaMinResidual: lambdaMin.residual,
+      lambdaMinResolvable: lambdaMin.resolvable,
+      lambdaMax: lambdaMax.value,
+      lambdaMaxResidual: lambdaMax.residual,
+      trace: spectrum.trace,
+      conditionNumber: spectrum.conditionNumber,
+      effectiveRank: spectrum.effectiveRank,
+      drift: spectrum.drift,
+      lambdaEff: speed ** 2 / (4 * factor * loss),
+      lambdaEffKernel: spectrum.lambdaEff,
+      rateIntegral: integral,
+      rateDefect,
+      lazyDefect,
+      exponent: bound.exponent,
+      exponentWorst: bound.exponentWorst,
+      bound: bound.bound,
+      boundWorst: bound.boundWorst,
+      margin: bound.margin,
+      marginUncertainty: bound.uncertainty,
+      verdict: bound.verdict,
+      held: state.held.length,
+      estimated: spectrum.estimated.join(" "),
+    });
+    lastState = { ...state, theta: state.theta.slice(), pieces: state.pieces?.slice() ?? null };
+  };
+
+  /** Pieces that the caps are counted on. */
+  const piecesAt = async ({ theta: at, pieces }: KernelState): Promise<Float64Array | null> => {
+    if (family.table === null || pieces !== null) return pieces;
+    const { z } = await (await freeEntries()).run({ theta: at });
+    return (z as Float64Array).map(
+      (value) => family.table!.breakpoints.filter((breakpoint) => value > breakpoint).length,
+    );
+  };
+  let entries: ReturnType<typeof problem.compile> | null = null;
+  const freeEntries = () => {
+    entries ??= problem.compile(family.preactivations("free"));
+    return entries;
+  };
+
+  /** Energies in the modes of the kernel at t = 0; returns how far the frozen kernel's residual is from the true one. */
+  const writeModes = (t: number): number | null => {
+    if (frozen === null) return null;
+    const { values, coefficients, vectors, complete } = frozen;
+    let off = 0;
+    let all = 0;
+    const chosen = new Set(ranksOf(values.length, ntk.spectrum));
+    values.forEach((lambda0, k) => {
+      if (!complete && !chosen.has(k)) return;
+      let now = 0;
+      for (let i = 0, at = k * n; i < n; i++, at++) now += (vectors[at] as number) * (residual[i] as number);
+      const then = (coefficients[k] as number) * Math.exp(-2 * factor * lambda0 * t);
+      off += (now - then) ** 2;
+      all += now * now;
+      if (chosen.has(k))
+        modes.append({ t, rank: k + 1, lambda0, energy: now * now, frozenEnergy: then * then });
+    });
+    return complete ? Math.sqrt(off / all) : null;
+  };
+
+  const writeDensity = async (t: number, state: KernelState): Promise<void> => {
+    if (densities === null) return;
+    const { eigenvalues } = spectrumAt[spectrumAt.length - 1] as KernelSpectrum;
+    if (ntk.density === undefined) {
+      eigenvalues.forEach((node) => {
+        densities.append({ t, node, weight: 1 / n });
+      });
+      return;
+    }
+    const operator = await kernel.operator(state);
+    const density = await spectralDensity(operator, random, ntk.density, (done, count) =>
+      onActivity?.(`spectral density: ${done} of ${count} products`, done / count),
+    );
+    density.nodes.forEach((node, k) => {
+      densities.append({ t, node, weight: density.weights[k] as number });
+    });
+  };
+
+  const stateNow = (): KernelState => {
+    const known = exact ? pattern.current() : null;
+    return { theta, pieces: known?.pieces ?? null, held: known?.held ?? [] };
+  };
+
+  return {
+    async start(pieces) {
+      if (pieces !== null) {
+        exact = true;
+        pattern.start(pieces);
+      }
+      theta.set(theta0);
+      const gradient = new Float64Array(theta0.length);
+      const state = stateNow();
+      await take(0, state, async (at) => {
+        const loss = await problem.lossGradient(at, gradient);
+        return { loss, speed: Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0)) };
+      });
+      if (failure === null) await writeDensity(0, state);
+    },
+    onEvent: (event) => pattern.follow(event),
+    async follow(segment) {
+      let from = segment.t0;
+      for (; next < times.length && (times[next] as number) <= segment.t1; next++) {
+        const t = times[next] as number;
+        await rate.advance(segment, from, t);
+        from = t;
+        await segment.interpolate(t, theta);
+        await take(t, stateNow(), segment.measure);
+      }
+      await rate.advance(segment, from, segment.t1);
+    },
+    notes: () => (failure === null ? [] : [failure]),
+    async finish() {
+      if (spectrumAt.length === 0) return null;
+      const last = lastTime(samples);
+      if (last > 0 && lastState !== null) await writeDensity(last, lastState);
+      const first = spectrumAt[0] as KernelSpectrum;
+      const end = spectrumAt[spectrumAt.length - 1] as KernelSpectrum;
+      const bound = bounds[bounds.length - 1] as BoundAt;
+      const count = (verdict: string): number =>
+        bounds.filter((at) => at.t > 0 && at.verdict === verdict).length;
+      return {
+        method: choice.method,
+        scalars: n,
+        parameters: theta0.length,
+        times: samples.length,
+        memoryBytes: choice.bytes,
+        verdict: overallVerdict(bounds),
+        verdicts: {
+          pass: count("pass"),
+          violated: count("violated"),
+          vacuous: count("vacuous"),
+          unresolved: count("unresolved"),
+        },
+        time: last,
+        exponent: bound.exponent,
+        exponentWorst: bound.exponentWorst,
+        margin: bound.margin,
+        marginUncertainty: bound.uncertainty,
+        vacuousBelow: ntk.vacuousBelow,
+        initial: summarise(first),
+        final: summarise(end),
+        lambdaZero: Math.min(...samples.map(({ lambdaMin }) => lambdaMin.value)),
+        drift: end.drift,
+        rateDefect: worstDefect,
+        lazyUntil,
+        mostHeld: pattern.most(),
+      };
+    },
+  };
+}
+
+function summarise({
+  lambdaMin,
+  lambdaMax,
+  trace,
+  effectiveRank,
+  conditionNumber,
+  lambdaEff,
+}: KernelSpectrum) {
+  return { lambdaMin, lambdaMax, trace, effectiveRank, conditionNumber, lambdaEff };
+}
+
+function lastTime(samples: readonly BoundSample[]): number {
+  return samples[samples.length - 1]?.t ?? 0;
+}
+
+/** `wanted` of `available` ranks, from 0, spread geometrically from both ends. */
+export function ranksOf(available: number, wanted: number): number[] {
+  if (available <= wanted) return Array.from({ length: available }, (_, k) => k);
+  const half = Math.ceil(wanted / 2);
+  const steps = Array.from(
+    { length: half },
+    (_, k) => Math.round((available / 2) ** (half === 1 ? 0 : k / (half - 1))) - 1,
+  );
+  const ranks = new Set([...steps, ...steps.slice(0, wanted - half).map((k) => available - 1 - k)]);
+  return [...ranks].sort((p, q) => p - q);
+}
+
+async function writeEigenfunctions(
+  record: RecordWriter,
+  vectors: Float64Array,
+  ranks: readonly number[],
+  shape: readonly [number, number],
+): Promise<void> {
+  const size = shape[0] * shape[1];
+  const out = new Float64Array(ranks.length * size);
+  ranks.forEach((rank, k) => {
+    out.set(vectors.subarray(rank * size, (rank + 1) * size), k * size);
+  });
+  await record.array("ntk-eigenfunctions", out, [ranks.length, ...shape]);
+}

@@ -1,0 +1,92 @@
+/** Where the eigenvalues of the tangent kernel lie: their share per bin of log₁₀ λ, at the first and the last time. */
+import type { RunRecord } from "../record/reader.js";
+import { formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
+import { caption, part } from "./caption.js";
+import { curveStyle, type DataRow, type Figure } from "./chart.js";
+import { FIT_COLOUR, PLOT_HEIGHT, PLOT_WIDTH, STEP_COLOUR, THEME } from "./theme.js";
+
+const BINS_PER_DECADE = 4;
+/** Nodes below this part of the largest are rounding of products with G: they count as zero. */
+const ZERO = 1e-13;
+const MOST_DECADES = 14;
+
+export const ntkDensityFigure: Figure<DataRow> = {
+  name: "ntk-density",
+  build(record) {
+    const { t, node, weight } = record.ntkDensity;
+    const largest = node.reduce((top, value) => Math.max(top, value), 0);
+    if (!(largest > 0)) return null;
+    const times = [...new Set(t)];
+    const from = Math.max(
+      Math.floor(BINS_PER_DECADE * Math.log10(smallest(node, largest))),
+      Math.ceil(BINS_PER_DECADE * (Math.log10(largest) - MOST_DECADES)),
+    );
+    const to = Math.ceil(BINS_PER_DECADE * Math.log10(largest) + 1e-9);
+    const series = times.map((time, k) => {
+      const bins = new Float64Array(to - from);
+      let zero = 0;
+      node.forEach((value, i) => {
+        if (t[i] !== time) return;
+        const bin = Math.floor(BINS_PER_DECADE * Math.log10(value)) - from;
+        if (value <= ZERO * largest || !(bin >= 0)) zero += weight[i]!;
+        else bins[Math.min(bin, bins.length - 1)]! += weight[i]!;
+      });
+      return { label: `t = ${formatNumber(time)}`, colour: k === 0 ? STEP_COLOUR : FIT_COLOUR, bins, zero };
+    });
+    const rows = series.flatMap(({ label, bins }) =>
+      Array.from(bins, (share, bin) => ({
+        curve: label,
+        lambda: 10 ** ((from + bin) / BINS_PER_DECADE),
+        share,
+      })),
+    );
+    const x = planLogAxis([10 ** (from / BINS_PER_DECADE), 10 ** (to / BINS_PER_DECADE)], 0);
+    const y = planLinearAxis([0, 1.1 * Math.max(...rows.map(({ share }) => share))], true);
+    const curves = series.map(({ label, colour }, k) => ({
+      ...{ label, colour, width: 1.8, points: [], cut: null },
+      dash: k === 0 ? [1, 0] : [5, 3],
+    }));
+    return {
+      rows,
+      spec: {
+        $schema: "https://vega.github.io/schema/vega-lite/v6.json",
+        title: caption(record, facts(record, series)),
+        width: PLOT_WIDTH,
+        height: PLOT_HEIGHT,
+        config: THEME,
+        data: { values: rows },
+        mark: { type: "line", interpolate: "step-after", clip: true },
+        encoding: {
+          x: {
+            field: "lambda",
+            type: "quantitative",
+            scale: x.scale,
+            axis: { ...x.axis, title: "eigenvalue λ of G = JJᵀ" },
+          },
+          y: {
+            field: "share",
+            type: "quantitative",
+            scale: y.scale,
+            axis: { ...y.axis, title: `share of the eigenvalues per 1/${BINS_PER_DECADE} decade` },
+          },
+          ...curveStyle(curves, true),
+        },
+      },
+    };
+  },
+};
+
+function smallest(nodes: Float64Array, largest: number): number {
+  return nodes.reduce((least, value) => (value > ZERO * largest ? Math.min(least, value) : least), largest);
+}
+
+function facts(record: RunRecord, series: readonly { label: string; zero: number }[]): string[] {
+  const density = part(part(part(record.config["measure"])["ntk"])["density"]);
+  const method = record.result?.ntk?.method === "lanczos" || density["probes"] !== undefined;
+  return [
+    method ? "by stochastic Lanczos quadrature" : "from all eigenvalues",
+    ...series
+      .filter(({ zero }) => zero > 0)
+      .map(({ label, zero }) => `${formatNumber(100 * zero)} % zero or below resolution at ${label}`),
+  ];
+}

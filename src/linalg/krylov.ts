@@ -1,0 +1,237 @@
+/**
+ * Lanczos with full reorthogonalisation, so that no eigenvalue is found twice: extreme eigenpairs of a symmetric operator with
+ * thick restarts (Wu & Simon 2000), and the small matrix T whose nodes and weights make the spectral density.
+ */
+import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+import { NumericalError } from "../errors.js";
+import { normalise, type Operator, type RitzPair } from "./operator.js";
+import { addScaled, dot } from "./triangle.js";
+
+export interface LanczosOptions {
+  readonly operator: Operator;
+  /** Not changed; need not have length 1. */
+  readonly start: Float64Array;
+  /** Eigenpairs wanted at each end. */
+  readonly largest: number;
+  readonly smallest: number;
+  /** How many at each end must be found; default all of them. */
+  readonly required?: number;
+  /** A pair is found when its residual is at most this part of its value (and, for the smallest, of nothing else). */
+  readonly tolerance: number;
+  /** Vectors kept at once; memory is (basis + 1)·size numbers. */
+  readonly basis: number;
+  readonly maxProducts: number;
+  readonly onProduct?: (products: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface LanczosResult {
+  /** Descending: the largest first. */
+  readonly largest: readonly RitzPair[];
+  /** Ascending: the smallest first. */
+  readonly smallest: readonly RitzPair[];
+  readonly products: number;
+  readonly converged: boolean;
+  /** Whether the Krylov space is invariant: the pairs are exact for the start vector, which may have missed others. */
+  readonly exhausted: boolean;
+}
+
+/** Products between two looks at the Ritz values. */
+const LOOK_EVERY = 5;
+
+/**
+ * Extreme eigenpairs within a budget of products. What is returned is the best there was, converged or not; the residuals are
+ * those of the recurrence, exact to about ε·‖A‖.
+ * @throws NumericalError where a product is not finite
+ */
+export async function lanczos(options: LanczosOptions): Promise<LanczosResult> {
+  const { operator, start, tolerance, maxProducts, onProduct, signal } = options;
+  const { required = Number.POSITIVE_INFINITY } = options;
+  const { size } = operator;
+  const capacity = Math.min(size, Math.max(options.basis, options.largest + options.smallest + 3));
+  const basis = new Basis(size, capacity + 1);
+  let projected = new Matrix(capacity, capacity);
+  const w = start.slice();
+  if (normalise(w) === 0) throw new RangeError("lanczos: the start vector is zero.");
+  basis.push(w);
+  let filled = 0; // columns of the projected matrix that are known
+  let products = 0;
+  for (;;) {
+    const last = basis.row(filled);
+    await operator.apply(last, w);
+    products++;
+    onProduct?.(products);
+    const coefficients = basis.orthogonalise(w, filled + 1);
+    for (let i = 0; i <= filled; i++) {
+      projected.set(i, filled, coefficients[i] as number);
+      projected.set(filled, i, coefficients[i] as number);
+    }
+    filled++;
+    const scale = Math.abs(projected.get(0, 0)) + 1e-300;
+    let beta = normalise(w);
+    if (!Number.isFinite(beta))
+      throw new NumericalError("lanczos: the operator gave a vector that is not finite.");
+    const exhausted = filled === size || beta <= 4 * Number.EPSILON * scale;
+    if (exhausted) beta = 0;
+    const full = filled === capacity;
+    const done = exhausted || products >= maxProducts || signal?.aborted === true;
+    if (!done && !full && filled % LOOK_EVERY !== 0) {
+      basis.push(w);
+      continue;
+    }
+    const ritz = decompose(projected, filled);
+    const bottom = filled - 1;
+    const residual = (k: number): number => Math.abs(beta * (ritz.vectors[k * filled + bottom] as number));
+    const top = ranks(filled, options.largest).map((k) => filled - 1 - k);
+    const low = ranks(filled, options.smallest);
+    const found = (k: number): boolean => residual(k) <= tolerance * Math.abs(ritz.values[k] as number);
+    const converged =
+      filled >= Math.min(size, options.largest + options.smallest) &&
+      [...top.slice(0, required), ...low.slice(0, required)].every(found);
+    if (converged || done) {
+      const pair = (k: number): RitzPair => {
+        const vector = basis.combine(ritz.vectors, k * filled, filled);
+        normalise(vector);
+        return { value: ritz.values[k] as number, vector, residual: residual(k) };
+      };
+      return { largest: top.map(pair), smallest: low.map(pair), products, converged, exhausted };
+    }
+    if (!full) {
+      basis.push(w);
+      continue;
+    }
+    // Thick restart: some Ritz vectors more than are wanted, from each end in proportion, then the vector that is next.
+    const room = Math.floor(capacity / 2);
+    const share = options.largest + options.smallest;
+    const keepTop =
+      options.largest === 0 ? 0 : Math.max(options.largest, Math.floor((room * options.largest) / share));
+    const keepLow =
+      options.smallest === 0 ? 0 : Math.max(options.smallest, Math.floor((room * options.smallest) / share));
+    const kept = [...ranks(filled, keepLow), ...ranks(filled, keepTop).map((k) => filled - 1 - k)];
+    basis.restart(ritz.vectors, kept, filled, w);
+    projected = new Matrix(capacity, capacity);
+    kept.forEach((k, i) => {
+      projected.set(i, i, ritz.values[k] as number);
+    });
+    filled = kept.length;
+  }
+}
+
+/** Ritz values and the weights of the start vector on them: nodes and weights of a Gauss quadrature for its spectral measure. */
+export interface Quadrature {
+  readonly nodes: Float64Array;
+  /** Sum 1. */
+  readonly weights: Float64Array;
+}
+
+/** `steps` products from one start vector (Golub & Meurant, Matrices, Moments and Quadrature). */
+export async function lanczosQuadrature(
+  operator: Operator,
+  start: Float64Array,
+  steps: number,
+  onProduct?: () => void,
+): Promise<Quadrature> {
+  const count = Math.min(steps, operator.size);
+  const basis = new Basis(operator.size, count + 1);
+  const w = start.slice();
+  if (normalise(w) === 0) throw new RangeError("lanczosQuadrature: the start vector is zero.");
+  const t = new Matrix(count, count);
+  let filled = 0;
+  basis.push(w);
+  while (filled < count) {
+    await operator.apply(basis.row(filled), w);
+    onProduct?.();
+    const coefficients = basis.orthogonalise(w, filled + 1);
+    t.set(filled, filled, coefficients[filled] as number);
+    filled++;
+    const beta = normalise(w);
+    if (filled === count || beta <= 4 * Number.EPSILON * Math.abs(t.get(0, 0))) break;
+    t.set(filled, filled - 1, beta);
+    t.set(filled - 1, filled, beta);
+    basis.push(w);
+  }
+  const { values, vectors } = decompose(t, filled);
+  return {
+    nodes: values,
+    weights: Float64Array.from(values, (_, k) => (vectors[k * filled] as number) ** 2),
+  };
+}
+
+/** Orthonormal vectors as rows of one array. */
+class Basis {
+  readonly #size: number;
+  readonly #rows: Float64Array;
+  #count = 0;
+
+  constructor(size: number, capacity: number) {
+    this.#size = size;
+    this.#rows = new Float64Array(size * capacity);
+  }
+
+  row(k: number): Float64Array {
+    return this.#rows.subarray(k * this.#size, (k + 1) * this.#size);
+  }
+
+  push(v: Float64Array): void {
+    this.row(this.#count++).set(v);
+  }
+
+  /** Makes w orthogonal to the first `count` rows, twice, which is enough (Kahan); returns the coefficients taken off. */
+  orthogonalise(w: Float64Array, count: number): Float64Array {
+    const coefficients = new Float64Array(count);
+    for (let round = 0; round < 2; round++) {
+      for (let k = 0; k < count; k++) {
+        const c = dot(this.#rows, k * this.#size, w, 0, this.#size);
+        addScaled(w, 0, this.#rows, k * this.#size, this.#size, -c);
+        coefficients[k] = (coefficients[k] as number) + c;
+      }
+    }
+    return coefficients;
+  }
+
+  /** Σ_k weights[start + k]·row k */
+  combine(weights: Float64Array, start: number, count: number): Float64Array {
+    const out = new Float64Array(this.#size);
+    for (let k = 0; k < count; k++)
+      addScaled(out, 0, this.#rows, k * this.#size, this.#size, weights[start + k] as number);
+    return out;
+  }
+
+  /** Replaces the rows by combinations of them, followed by w. */
+  restart(weights: Float64Array, kept: readonly number[], count: number, w: Float64Array): void {
+    // In strips of columns, so that no second basis is needed.
+    const strip = 1024;
+    const old = new Float64Array(count * strip);
+    for (let from = 0; from < this.#size; from += strip) {
+      const length = Math.min(strip, this.#size - from);
+      for (let k = 0; k < count; k++)
+        old.set(this.#rows.subarray(k * this.#size + from, k * this.#size + from + length), k * strip);
+      kept.forEach((index, i) => {
+        const at = i * this.#size + from;
+        this.#rows.fill(0, at, at + length);
+        for (let k = 0; k < count; k++)
+          addScaled(this.#rows, at, old, k * strip, length, weights[index * count + k] as number);
+      });
+    }
+    this.#count = kept.length;
+    this.push(w);
+  }
+}
+
+/** Eigenvalues, ascending, and eigenvectors as rows, of the leading block. */
+function decompose(matrix: Matrix, size: number): { values: Float64Array; vectors: Float64Array } {
+  const block = matrix.subMatrix(0, size - 1, 0, size - 1);
+  const evd = new EigenvalueDecomposition(block, { assumeSymmetric: true });
+  const order = evd.realEigenvalues
+    .map((_, k) => k)
+    .sort((p, q) => evd.realEigenvalues[p]! - evd.realEigenvalues[q]!);
+  const vectors = new Float64Array(size * size);
+  order.forEach((from, to) => {
+    for (let i = 0; i < size; i++) vectors[to * size + i] = evd.eigenvectorMatrix.get(i, from);
+  });
+  return { values: Float64Array.from(order, (k) => evd.realEigenvalues[k] as number), vectors };
+}
+
+function ranks(available: number, wanted: number): number[] {
+  return Array.from({ length: Math.min(available, wanted) }, (_, k) => k);
+}

@@ -1,0 +1,37 @@
+/** Symmetric matrices known by their products only. */
+
+export interface Operator {
+  readonly size: number;
+  /** out ← A·v; returns vᵀAv as accurately as the operator knows it (‖Jᵀv‖² where A = JJᵀ). May not keep either array. */
+  apply(v: Float64Array, out: Float64Array): Promise<number>;
+}
+
+/** An approximate eigenpair. Some eigenvalue lies within `residual` of `value`; λ_min ≤ value ≤ λ_max holds always. */
+export interface RitzPair {
+  readonly value: number;
+  /** Of length 1. */
+  readonly vector: Float64Array;
+  /** ‖Av − value·v‖ */
+  readonly residual: number;
+}
+
+/** Looks at one product: value vᵀAv, residual ‖Av − value·v‖. `v` must have length 1. */
+export async function measurePair(operator: Operator, v: Float64Array): Promise<RitzPair> {
+  const out = new Float64Array(v.length);
+  const value = await operator.apply(v, out);
+  let sum = 0;
+  for (let i = 0; i < v.length; i++) sum += ((out[i] as number) - value * (v[i] as number)) ** 2;
+  return { value, vector: v, residual: Math.sqrt(sum) };
+}
+
+/** Scales v to length 1; returns its length before. */
+export function normalise(v: Float64Array): number {
+  let scale = 0;
+  for (let i = 0; i < v.length; i++) scale = Math.max(scale, Math.abs(v[i] as number)); // NaN stays
+  if (scale === 0 || !Number.isFinite(scale)) return scale;
+  let sum = 0;
+  for (let i = 0; i < v.length; i++) sum += ((v[i] as number) / scale) ** 2;
+  const length = scale * Math.sqrt(sum);
+  for (let i = 0; i < v.length; i++) v[i] = (v[i] as number) / length;
+  return length;
+}

@@ -1,0 +1,258 @@
+/**
+ * The tangent kernel G = JJᵀ, J = ∂s/∂θ, of chosen scalars s of a network: rows of J, G itself, or its product with a vector.
+ *
+ * Where entries slide, the flow moves along θ' = −Π∇L, Π the projection onto the motions that keep them on their boundaries, so
+ * that d‖r‖²/dt = −4c rᵀ(JΠJᵀ)r: the kernel that the exponential bound speaks of is then JΠJᵀ, whatever weights the sliding
+ * entries are given, and that is what this module computes.
+ */
+import type { Program, Tensors } from "../engine/index.js";
+import { factorise } from "../linalg/cholesky.js";
+import type { Operator } from "../linalg/operator.js";
+import { addScaled, dot } from "../linalg/triangle.js";
+import type { Family } from "../model/index.js";
+import { type Compile, createProducts, type Products } from "./products.js";
+import { fillInputs, hiddenUnits, type KernelState, outputScalars } from "./scalars.js";
+
+export interface TangentKernel {
+  readonly family: Family;
+  /** What the kernel is taken of: indices over all hidden pre-activations, then all outputs. */
+  readonly scalars: readonly number[];
+  /** Number of scalars; G is [size, size]. */
+  readonly size: number;
+  /** Engine work done, in products with G or their like. */
+  readonly cost: { products: number };
+  readonly products: Products;
+  /** The held entries whose gradients are independent. */
+  independent(state: KernelState): Promise<readonly number[]>;
+  /** Rows of J [size, P], after those of the independent held entries. */
+  rows(state: KernelState): Promise<{ readonly rows: Float64Array; readonly held: number }>;
+  /**
+   * G [size, size], of held entries' motions. `layer-product` never forms J.
+   * @throws RangeError for a layer product of a gcn
+   */
+  gram(state: KernelState, form: "rows" | "layer-product"): Promise<Float64Array>;
+  /** v ↦ Gv without forming G or J: one reverse and one forward sweep. The operator is good while θ is not changed. */
+  operator(state: KernelState): Promise<Operator>;
+  /** The diagonal of JJᵀ [size]; held entries are not taken into account. Null for a gcn. */
+  squares(state: KernelState): Promise<Float64Array | null>;
+}
+
+/** Bytes that one chunk of rows may take, with what the engine needs beside it. */
+const CHUNK_BYTES = 64e6;
+const CHUNK_COPIES = 3;
+
+/**
+ * @param data the tensors `x`, and for a gcn `adjacency`
+ * @param scalars default: all outputs. Either outputs or pre-activations.
+ */
+export function createTangentKernel(options: {
+  readonly family: Family;
+  readonly compile: Compile;
+  readonly data: Tensors;
+  readonly scalars?: readonly number[];
+}): TangentKernel {
+  const { family, compile, data } = options;
+  const { samples, spec, layout } = family;
+  const P = layout.size;
+  const outputs = outputScalars(family);
+  const scalars = options.scalars ?? outputs;
+  const firstOutput = samples * hiddenUnits(spec.hidden);
+  const kind = scalars.some((scalar) => scalar >= firstOutput) ? "outputs" : "preactivations";
+  if (kind === "outputs" && scalars.some((scalar) => scalar < firstOutput))
+    throw new RangeError("tangent kernel: the scalars must be either outputs or pre-activations, not both.");
+  const all = kind === "outputs" ? outputs.length : firstOutput;
+  const shift = kind === "outputs" ? firstOutput : 0;
+  const products = createProducts(compile);
+  const cost = { products: 0 };
+  const programs = new Map<string, Promise<Program>>();
+  const cached = (key: string, build: () => Promise<Program>): Promise<Program> => {
+    let program = programs.get(key);
+    if (program === undefined) {
+      program = build();
+      programs.set(key, program);
+    }
+    return program;
+  };
+  const coupledData: Tensors =
+    spec.kind === "gcn" ? { x: data["x"] as Float64Array, adjacency: data["adjacency"] as Float64Array } : {};
+
+  /** The pieces that lock the graphs; null for smooth activations. */
+  const piecesOf = async ({ theta, pieces }: KernelState): Promise<Float64Array | null> => {
+    if (family.table === null) return null;
+    if (pieces !== null) return pieces;
+    const program = await cached("z", () => compile(family.preactivations("free"), data));
+    const { z } = await program.run({ theta });
+    return pieceOfEach(z as Float64Array, family.table.breakpoints);
+  };
+
+  const rowsOf = async (state: KernelState, which: readonly number[], into: Float64Array): Promise<void> => {
+    const pieces = await piecesOf(state);
+    const perRow = P + (spec.kind === "gcn" ? 4 * firstOutput : 0);
+    const capacity = Math.max(
+      1,
+      Math.min(which.length, Math.floor(CHUNK_BYTES / (8 * CHUNK_COPIES * perRow))),
+    );
+    const program = await cached(`rows:${capacity}`, () => compile(family.scalarRows(capacity), coupledData));
+    for (let from = 0; from < which.length; from += capacity) {
+      const part = which.slice(from, from + capacity);
+      const inputs = fillInputs(family, data, part, capacity, pieces);
+      const { rows } = await program.run({ ...inputs, theta: state.theta });
+      cost.products += part.length / samples;
+      into.set((rows as Float64Array).subarray(0, part.length * P), from * P);
+    }
+  };
+
+  /** Rows of the held entries, those that depend on earlier ones left out, as the flow's own projection does. */
+  const heldRows = async (state: KernelState) => {
+    const rows = new Float64Array(state.held.length * P);
+    await rowsOf(state, state.held, rows);
+    const count = state.held.length;
+    const entries = state.held;
+    const gram = await products.multiplyTransposed(rows, rows, P);
+    const { dependent } = factorise(gram, count);
+    if (dependent.length === 0) return { rows, gram, count, entries };
+    const kept = Array.from({ length: count }, (_, k) => k).filter((k) => !dependent.includes(k));
+    const few = new Float64Array(kept.length * P);
+    const small = new Float64Array(kept.length ** 2);
+    kept.forEach((k, i) => {
+      few.set(rows.subarray(k * P, (k + 1) * P), i * P);
+      kept.forEach((j, i2) => {
+        small[i * kept.length + i2] = gram[k * count + j] as number;
+      });
+    });
+    return { rows: few, gram: small, count: kept.length, entries: kept.map((k) => entries[k] as number) };
+  };
+
+  const self: TangentKernel = {
+    family,
+    scalars,
+    size: scalars.length,
+    cost,
+    products,
+    independent: async (state) => (state.held.length === 0 ? [] : (await heldRows(state)).entries),
+    async rows(state) {
+      const held = state.held.length === 0 ? null : await heldRows(state);
+      const count = held?.count ?? 0;
+      const rows = new Float64Array((count + scalars.length) * P);
+      if (held !== null) rows.set(held.rows);
+      await rowsOf(state, scalars, rows.subarray(count * P));
+      return { rows, held: count };
+    },
+    async gram(state, form) {
+      if (form === "layer-product") {
+        if (spec.kind === "gcn")
+          throw new RangeError(
+            "tangent kernel: the samples of a gcn couple, so it has no layer-product form.",
+          );
+        const which = [...state.held, ...scalars];
+        const capacity = 32 * Math.ceil(which.length / 32);
+        const program = await cached(`gram:${capacity}`, () => compile(family.scalarGram(capacity), {}));
+        const inputs = fillInputs(family, data, which, capacity, await piecesOf(state));
+        const { gram } = await program.run({ ...inputs, theta: state.theta });
+        cost.products += which.length / samples;
+        return schurComplement(gram as Float64Array, capacity, state.held.length, scalars.length);
+      }
+      const { rows, held } = await self.rows(state);
+      const gram = await products.multiplyTransposed(rows, rows, P);
+      return schurComplement(gram, held + scalars.length, held, scalars.length);
+    },
+    async operator(state) {
+      const locked = family.table !== null && state.pieces !== null;
+      const inputs: Record<string, Float64Array> = { theta: state.theta };
+      if (locked) inputs["pieces"] = state.pieces as Float64Array;
+      const mode = locked ? "locked" : "free";
+      const whole = scalars.length === all;
+      const wide = new Float64Array(all);
+      const scatter = (v: Float64Array): Float64Array => {
+        if (whole) return v;
+        wide.fill(0);
+        scalars.forEach((scalar, k) => {
+          wide[scalar - shift] = v[k] as number;
+        });
+        return wide;
+      };
+      const gather = (full: Float64Array, out: Float64Array): void => {
+        if (whole) out.set(full);
+        else for (let k = 0; k < out.length; k++) out[k] = full[(scalars[k] as number) - shift] as number;
+      };
+      if (state.held.length === 0) {
+        const program = await cached(`product:${mode}`, () =>
+          compile(family.kernelProduct(mode, kind), data),
+        );
+        const full = new Float64Array(all);
+        return {
+          size: scalars.length,
+          async apply(v, out) {
+            cost.products++;
+            const result = await program.run({ ...inputs, cotangents: scatter(v) }, { product: full });
+            gather(full, out);
+            return result["energy"]?.[0] as number;
+          },
+        };
+      }
+      if (kind === "preactivations")
+        throw new RangeError("tangent kernel: held entries go with the kernel of the outputs.");
+      const pull = await cached(`pull:${mode}`, () => compile(family.jacobianTransposeProduct(mode), data));
+      const push = await cached(`push:${mode}`, () => compile(family.jacobianProduct(mode), data));
+      const { rows, gram, count } = await heldRows(state);
+      const factor = factorise(gram, count);
+      const direction = new Float64Array(P);
+      const full = new Float64Array(all);
+      return {
+        size: scalars.length,
+        async apply(v, out) {
+          cost.products++;
+          await pull.run({ ...inputs, cotangent: scatter(v) }, { product: direction });
+          const onto = Float64Array.from({ length: count }, (_, k) => dot(rows, k * P, direction, 0, P));
+          factor.solve(onto);
+          for (let k = 0; k < count; k++) addScaled(direction, 0, rows, k * P, P, -(onto[k] as number));
+          await push.run({ ...inputs, velocity: direction }, { output: full });
+          gather(full, out);
+          return dot(direction, 0, direction, 0, P);
+        },
+      };
+    },
+    async squares(state) {
+      if (spec.kind === "gcn") return null;
+      const pieces = await piecesOf(state);
+      const capacity = Math.min(scalars.length, 4096);
+      const program = await cached(`squares:${capacity}`, () => compile(family.scalarSquares(capacity), {}));
+      const out = new Float64Array(scalars.length);
+      for (let from = 0; from < scalars.length; from += capacity) {
+        const part = scalars.slice(from, from + capacity);
+        const inputs = fillInputs(family, data, part, capacity, pieces);
+        const { squares } = await program.run({ ...inputs, theta: state.theta });
+        cost.products += part.length / samples;
+        out.set((squares as Float64Array).subarray(0, part.length), from);
+      }
+      return out;
+    },
+  };
+  return self;
+}
+
+/** G − C K⁻¹Cᵀ of [[K, Cᵀ], [C, G]] with K of the first `held` rows. */
+function schurComplement(matrix: Float64Array, stride: number, held: number, size: number): Float64Array {
+  const out = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) {
+    const from = (held + i) * stride + held;
+    out.set(matrix.subarray(from, from + size), i * size);
+  }
+  if (held === 0) return out;
+  const factor = factorise(matrix, held, stride);
+  for (let i = 0; i < size; i++) {
+    const row = matrix.slice((held + i) * stride, (held + i) * stride + held);
+    factor.solve(row);
+    for (let j = 0; j < size; j++)
+      out[i * size + j] = (out[i * size + j] as number) - dot(row, 0, matrix, (held + j) * stride, held);
+  }
+  return out;
+}
+
+function pieceOfEach(z: Float64Array, breakpoints: readonly number[]): Float64Array {
+  return z.map((value) => {
+    let piece = 0;
+    for (const breakpoint of breakpoints) if (value > breakpoint) piece++;
+    return piece;
+  });
+}
