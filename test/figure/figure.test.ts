@@ -207,10 +207,11 @@ describe("drawing", () => {
 
   it("survives odd numbers: one row, blanks, zeros", async () => {
     await finished({ learningRates: [] });
-    const header = readFileSync(join(home, "series.csv"), "utf8").split("\n")[0];
+    const header = readFileSync(join(home, "series.csv"), "utf8").split("\n")[0] as string;
+    const fill = (row: string) => row + ",".repeat(header.split(",").length - row.split(",").length);
     writeFileSync(
       join(home, "series.csv"),
-      `${header}\n0,0,,,,,,,,,\n1,0.02,0.5,,,,,,,,\n2,0.04,0,,,,,,,,\n`,
+      [header, ...["0,0", "1,0.02,0.5", "2,0.04,0"].map(fill), ""].join("\n"),
     );
     expect(await drawFigures(home)).toEqual(["figures/loss.svg", "figures/loss.png"]);
   });
