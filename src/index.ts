@@ -20,7 +20,9 @@ export {
   type Tensors,
 } from "./engine/index.js";
 export { ConfigError, EngineError, NumericalError, type Problem } from "./errors.js";
+export { type CheckReport, checkStudy } from "./experiment/check.js";
 export { type ExportFormat, exportRecord } from "./experiment/export.js";
+export { runKernelStudy } from "./experiment/ntk-study.js";
 export { type Progress, type RunOptions, runExperiment } from "./experiment/run.js";
 export { runSweep, type SweepOptions, type SweepResult } from "./experiment/sweep.js";
 export {
@@ -44,6 +46,10 @@ export {
   sizeOf,
   verifyGraph,
 } from "./graph/index.js";
+export { inverseIteration } from "./linalg/inverse-iteration.js";
+export { lanczos, lanczosQuadrature } from "./linalg/krylov.js";
+export type { Operator, RitzPair } from "./linalg/operator.js";
+export { singularValues } from "./linalg/svd.js";
 export {
   type ActivationSpec,
   createFamily,
@@ -59,6 +65,24 @@ export {
   pieceTable,
   type Reduction,
 } from "./model/index.js";
+export {
+  type BoundAt,
+  type BoundSample,
+  createTangentKernel,
+  denseSpectrum,
+  judgeBound,
+  type KernelSpectrum,
+  type KernelState,
+  type LambdaMin,
+  measureSpectrum,
+  outputScalars,
+  overallVerdict,
+  type RankCap,
+  rankCaps,
+  spectralDensity,
+  type TangentKernel,
+  type Verdict,
+} from "./ntk/index.js";
 export {
   createStepper,
   describeSolvers,

@@ -80,6 +80,7 @@ describe("loadConfig", () => {
           "kind": "squared",
           "reduction": "half-mean-sample",
         },
+        "measure": {},
         "model": {
           "activation": {
             "kind": "leaky-relu",
