@@ -61,16 +61,10 @@ export interface Family extends FamilyOptions {
   jacobianTransposeProduct(pieces: Pieces): Graph;
   /** From `velocity` [P]: `product` = ∇²L·velocity [P] */
   hessianProduct(pieces: Pieces): Graph;
-  /**
-   * `rows` [s, P] of ∂z/∂θ and their Gram matrix `gram` [s, s] for s selected combinations of entries. Samples that do
-   * not couple: from `x` [s, N], `pieces` and `seeds` [s, Σ widths] of the sample each entry belongs to. A gcn: from
-   * the whole data set, with `seeds` [s, E].
-   */
-  entryRows(capacity: number): Graph;
   /** From `cotangents`, flat: `product` = J(Jᵀ·cotangents) and `energy` = ‖Jᵀ·cotangents‖² for all outputs or all hidden pre-activations. */
   kernelProduct(pieces: Pieces, of: "outputs" | "preactivations"): Graph;
-  /** `rows` [s, P]: the gradients of s scalars; see tangent.ts for `x`, `pieces` and `seeds`. */
-  scalarRows(capacity: number): Graph;
+  /** `rows` [s, P]: the gradients of s scalars, and `gram` [s, s] if asked; see tangent.ts for `x`, `pieces` and `seeds`. */
+  scalarRows(capacity: number, withGram?: boolean): Graph;
   /** `gram` [s, s] of s scalars in layer-product form; not for a gcn. */
   scalarGram(capacity: number): Graph;
   /** `squares` [s]: its diagonal; not for a gcn. */
@@ -177,51 +171,9 @@ export function createFamily(options: FamilyOptions): Family {
       createGraph(`hessian-product-${pieces}`, {
         product: hessianProduct(b, lossOf(pass(pieces)), theta, velocity),
       }),
-    entryRows: (capacity) => entryRowsGraph(spec, layout, samples, blocks, capacity),
     kernelProduct: (pieces, of) => kernelProduct(b, theta, pass(pieces), of),
-    scalarRows: (capacity) => scalarRows(spec, samples, capacity),
+    scalarRows: (capacity, withGram = false) => scalarRows(spec, samples, capacity, withGram),
     scalarGram: (capacity) => scalarGram(spec, capacity),
     scalarSquares: (capacity) => scalarSquares(spec, capacity),
   };
-}
-
-function entryRowsGraph(
-  spec: NetworkSpec,
-  layout: Layout,
-  samples: number,
-  blocks: readonly EntryBlock[],
-  s: number,
-): Graph {
-  const b = new GraphBuilder();
-  const coupled = spec.kind === "gcn";
-  const n = coupled ? samples : 1;
-  const tiled = b.broadcast(b.reshape(b.input("theta", [layout.size]), [1, layout.size]), [s, layout.size]);
-  const x = coupled
-    ? b.input("x", [n, spec.inputDimension])
-    : b.reshape(b.input("x", [s, spec.inputDimension]), [s, 1, spec.inputDimension]);
-  const width = blocks.reduce((sum, block) => sum + n * block.width, 0);
-  const given = b.input("pieces", coupled ? [width] : [s, width]);
-  const seeds = b.input("seeds", [s, width]);
-  let start = 0;
-  const cut = blocks.map((block) => {
-    const from = start;
-    start += n * block.width;
-    return (node: Node, shape: readonly number[]): Node => {
-      const axis = node.shape.length - 1;
-      return b.reshape(b.slice(node, axis, from, from + n * block.width), [...shape, n, block.width]);
-    };
-  });
-  const pieces = cut.map((take) => take(given, coupled ? [] : [s]));
-  const { preactivations } = forward(
-    b,
-    spec,
-    tiled,
-    x,
-    pieces,
-    coupled ? b.input("adjacency", [n, n]) : null,
-  );
-  const cotangents = cut.map((take) => take(seeds, [s]));
-  const [pulled] = pullback(b, preactivations, cotangents, [tiled]);
-  const rows = pulled ?? b.constant(0, [s, layout.size]);
-  return createGraph(`entry-rows-${s}`, { rows, gram: b.matmul(rows, rows, { transposeB: true }) });
 }

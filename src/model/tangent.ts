@@ -61,11 +61,19 @@ function scalarFactors(b: GraphBuilder, spec: NetworkSpec, s: number): Factor[] 
   }));
 }
 
-/** `rows` [s, P]: the gradients of s scalars. For a gcn by s reverse sweeps over the whole data set, `seeds` [s, n·scalars]. */
-export function scalarRows(spec: NetworkSpec, samples: number, s: number): Graph {
+/**
+ * `rows` [s, P]: the gradients of s scalars, and with `withGram` their Gram matrix `gram` [s, s] too. For a gcn by s reverse sweeps
+ * over the whole data set, `seeds` [s, n·scalars].
+ */
+export function scalarRows(spec: NetworkSpec, samples: number, s: number, withGram: boolean): Graph {
   const b = new GraphBuilder();
-  if (spec.kind === "gcn") return coupledRows(b, spec, samples, s);
-  const parts = scalarFactors(b, spec, s).flatMap(({ input, signal, slope, bias }) => {
+  const name = `scalar-rows-${s}`;
+  if (spec.kind === "gcn") {
+    const rows = coupledRows(b, spec, samples, s);
+    return createGraph(name, withGram ? { rows, gram: productWithItself(b, rows) } : { rows });
+  }
+  const factors = scalarFactors(b, spec, s);
+  const parts = factors.flatMap(({ input, signal, slope, bias }) => {
     const [fanIn, fanOut] = [input.shape[1] as number, signal.shape[1] as number];
     const outer = b.matmul(b.reshape(input, [s, fanIn, 1]), b.reshape(signal, [s, 1, fanOut]));
     return [
@@ -74,22 +82,34 @@ export function scalarRows(spec: NetworkSpec, samples: number, s: number): Graph
       ...(slope === null ? [] : [slope]),
     ];
   });
-  return createGraph(`scalar-rows-${s}`, { rows: b.concat(parts, 1) });
+  const rows = b.concat(parts, 1);
+  return createGraph(name, withGram ? { rows, gram: layerProducts(b, factors) } : { rows });
 }
 
 /**
- * `gram` [s, s] of s scalars without their rows: Σ_l (⟨h_{l−1}, h_{l−1}⟩ + 1_bias)⟨δ_l, δ_l⟩ (layer-product form).
+ * `gram` [s, s] of s scalars without their rows.
  * @throws Error for a gcn, whose samples couple
  */
 export function scalarGram(spec: NetworkSpec, s: number): Graph {
   if (spec.kind === "gcn") throw new Error("scalarGram: the samples of a gcn couple; use scalarRows.");
   const b = new GraphBuilder();
-  const self = (node: Node): Node => b.matmul(node, node, { transposeB: true });
-  const terms = scalarFactors(b, spec, s).flatMap(({ input, signal, slope, bias }) => {
-    const inputs = bias ? b.add(self(input), b.constant(1)) : self(input);
-    return [b.mul(inputs, self(signal)), ...(slope === null ? [] : [self(slope)])];
-  });
-  return createGraph(`scalar-gram-${s}`, { gram: terms.reduce((sum, term) => b.add(sum, term)) });
+  return createGraph(`scalar-gram-${s}`, { gram: layerProducts(b, scalarFactors(b, spec, s)) });
+}
+
+const productWithItself = (b: GraphBuilder, node: Node): Node => b.matmul(node, node, { transposeB: true });
+
+/** Σ_l (⟨h_{l−1}, h_{l−1}⟩ + 1_bias)⟨δ_l, δ_l⟩ (layer-product form). */
+function layerProducts(b: GraphBuilder, factors: readonly Factor[]): Node {
+  return factors
+    .flatMap(({ input, signal, slope, bias }) => {
+      const own = productWithItself(b, input);
+      const inputs = bias ? b.add(own, b.constant(1)) : own;
+      return [
+        b.mul(inputs, productWithItself(b, signal)),
+        ...(slope === null ? [] : [productWithItself(b, slope)]),
+      ];
+    })
+    .reduce((sum, term) => b.add(sum, term));
 }
 
 /**
@@ -108,7 +128,7 @@ export function scalarSquares(spec: NetworkSpec, s: number): Graph {
   return createGraph(`scalar-squares-${s}`, { squares: b.reshape(sum, [s]) });
 }
 
-function coupledRows(b: GraphBuilder, spec: NetworkSpec, n: number, s: number): Graph {
+function coupledRows(b: GraphBuilder, spec: NetworkSpec, n: number, s: number): Node {
   const { size } = layoutOf(spec);
   const tiled = b.broadcast(b.reshape(b.input("theta", [size]), [1, size]), [s, size]);
   const hidden = n * spec.hidden.reduce((sum, width) => sum + width, 0);
@@ -133,7 +153,7 @@ function coupledRows(b: GraphBuilder, spec: NetworkSpec, n: number, s: number): 
     b.input("adjacency", [n, n]),
   );
   const [rows] = pullback(b, [...run.preactivations, run.output], cotangents, [tiled]);
-  return createGraph(`scalar-rows-${s}`, { rows: rows ?? b.constant(0, [s, size]) });
+  return rows ?? b.constant(0, [s, size]);
 }
 
 /**

@@ -12,7 +12,7 @@ export { type DenseMethod, type DenseSpectrum, denseSpectrum } from "./dense.js"
 export { type SpectralDensity, spectralDensity } from "./density.js";
 export { createTangentKernel, type TangentKernel } from "./kernel.js";
 export type { Compile } from "./products.js";
-export { hiddenUnits, type KernelState, outputScalars } from "./scalars.js";
+export { fillInputs, hiddenUnits, type KernelState, outputScalars } from "./scalars.js";
 export {
   COLD,
   type KernelSpectrum,

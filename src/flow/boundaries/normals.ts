@@ -6,6 +6,7 @@
 import type { Program } from "../../engine/index.js";
 import { type Factor, factorise } from "../../linalg/cholesky.js";
 import { conjugateGradients } from "../../linalg/conjugate-gradients.js";
+import { fillInputs } from "../../ntk/index.js";
 import type { Problem } from "../problem.js";
 import { squaredNorm } from "../smooth.js";
 import type { Contact, Kinks } from "./kinks.js";
@@ -50,7 +51,7 @@ export function createNormals(
   maxRowNumbers = MAX_ROW_NUMBERS,
 ): NormalsAt {
   const P = problem.family.layout.size;
-  const rowsAt = createRows(problem, kinks, data);
+  const rowsAt = createRows(problem, data);
   const products = createProducts(problem, cost);
   return async (theta, contacts, pieces) => {
     const layers = contacts.map(({ entry }) => kinks.place(entry).layer);
@@ -161,53 +162,27 @@ function capacityFor(count: number): number {
 }
 
 /** Rows and Gram matrix by one batched reverse sweep; unused rows have zero seeds. The rows live until the next call. */
-function createRows(problem: Problem, kinks: Kinks, data: Readonly<Record<string, Float64Array>>) {
+function createRows(problem: Problem, data: Readonly<Record<string, Float64Array>>) {
   const { family } = problem;
-  const { spec, blocks, entries } = family;
-  const coupled = spec.kind === "gcn";
-  const N = spec.inputDimension;
-  const widths = spec.hidden.reduce((p, q) => p + q, 0);
-  const starts = blocks.map((_, l) => spec.hidden.slice(0, l).reduce((p, q) => p + q, 0));
-  const width = coupled ? entries : widths;
-  const programs = new Map<number, { program: Program; inputs: Record<string, Float64Array> }>();
-  const x = data["x"] as Float64Array;
-
+  const programs = new Map<number, Program>();
+  const bound = family.spec.kind === "gcn" ? pick(data, ["x", "adjacency"]) : {};
   return async (theta: Float64Array, contacts: readonly Contact[], pieces: Float64Array) => {
-    const capacity = capacityFor(contacts.length);
-    let slot = programs.get(capacity);
-    if (slot === undefined) {
-      const seeds = new Float64Array(capacity * width);
-      const inputs: Record<string, Float64Array> = coupled
-        ? { seeds }
-        : { seeds, x: new Float64Array(capacity * N), pieces: new Float64Array(capacity * widths) };
-      const bound = coupled ? { x, adjacency: data["adjacency"] as Float64Array } : {};
-      slot = { program: await problem.compile(family.entryRows(capacity), bound), inputs };
-      programs.set(capacity, slot);
-    }
-    const { program, inputs } = slot;
-    const seeds = inputs["seeds"] as Float64Array;
-    seeds.fill(0);
-    contacts.forEach(({ entry }, s) => {
-      if (coupled) {
-        seeds[s * width + entry] = 1;
-        return;
-      }
-      const { layer, sample, unit } = kinks.place(entry);
-      seeds[s * width + (starts[layer - 1] as number) + unit] = 1;
-      (inputs["x"] as Float64Array).set(x.subarray(sample * N, (sample + 1) * N), s * N);
-      blocks.forEach((block, l) => {
-        const from = block.offset + sample * block.width;
-        (inputs["pieces"] as Float64Array).set(
-          pieces.subarray(from, from + block.width),
-          s * widths + (starts[l] as number),
-        );
-      });
-    });
-    const outputs = await program.run(coupled ? { ...inputs, theta, pieces } : { ...inputs, theta });
-    const padded = outputs["gram"] as Float64Array;
     const count = contacts.length;
+    const capacity = capacityFor(count);
+    let program = programs.get(capacity);
+    if (program === undefined) {
+      program = await problem.compile(family.scalarRows(capacity, true), bound);
+      programs.set(capacity, program);
+    }
+    const entries = contacts.map(({ entry }) => entry);
+    const outputs = await program.run({ theta, ...fillInputs(family, data, entries, capacity, pieces) });
+    const padded = outputs["gram"] as Float64Array;
     const gram = new Float64Array(count * count);
     for (let s = 0; s < count; s++) gram.set(padded.subarray(s * capacity, s * capacity + count), s * count);
     return { rows: outputs["rows"] as Float64Array, gram };
   };
+}
+
+function pick(data: Readonly<Record<string, Float64Array>>, names: readonly string[]) {
+  return Object.fromEntries(names.map((name) => [name, data[name] as Float64Array]));
 }
