@@ -116,7 +116,7 @@ export async function checkStudy(loaded: LoadedConfig): Promise<CheckReport> {
       method,
       limit,
       stepSize: limit / sharpness,
-      gradients: Math.ceil((tEnd * sharpness * stages) / limit),
+      gradients: Math.ceil((tEnd * sharpness) / limit) * stages,
     }));
     const seconds =
       choice.method === "lanczos"
