@@ -19,7 +19,9 @@ await mkdir(folder, { recursive: true });
 const rows = [];
 for (const width of WIDTHS) {
   for (const seed of SEEDS) {
-    const loaded = await loadConfig(study, { set: ["sweep=null", `seed=${seed}`, `model.hidden=[${width}]`] });
+    const loaded = await loadConfig(study, {
+      set: ["sweep=null", `seed=${seed}`, `model.hidden=[${width}]`],
+    });
     const directory = join(folder, `h${width}-seed${seed}`);
     const result = await runExperiment(loaded, { directory, force: true, command: ["overparametrisation"] });
     const { ntk, decay } = result;

@@ -103,4 +103,16 @@ describe("identities through events and slides", () => {
       expect(distance(byProducts.outcome.theta, byRows.outcome.theta)).toBeLessThan(1e-10);
     }
   });
+
+  test.each(["rkc2", "tsrkc3", "auto"] as const)("%s passes the same events", async (method) => {
+    const given = makeCase({ ...small, seed: 1 });
+    const places = ({ events }: Awaited<ReturnType<typeof follow>>) =>
+      events.map(({ kind, layer, sample, unit, side }) => ({ kind, layer, sample, unit, side }));
+    const best = await follow(given, { method: "dop853", rtol: 1e-10, tEnd: 3 });
+    const run = await follow(given, { method, rtol: 1e-7, tEnd: 3 });
+    expect(run.outcome.status).toBe("reachedEnd");
+    expect(places(run)).toEqual(places(best));
+    // Of low order, these take many short steps; their global error is a few hundred times the tolerance of a step.
+    expect(distance(run.outcome.theta, best.outcome.theta)).toBeLessThan(1e-4);
+  });
 });

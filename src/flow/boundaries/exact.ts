@@ -203,7 +203,7 @@ class ExactFlow {
         stop("nonFinite", `the step to the event at t = ${found?.t} failed.`);
         break;
       }
-      if ((await this.#report(reached)) === "stop") {
+      if (reached.t1 > step.t0 && (await this.#report(reached)) === "stop") {
         stop("stopped", `stopped at t = ${reached.t1}.`);
         break;
       }
@@ -274,6 +274,8 @@ class ExactFlow {
       derivative: step.derivative0.slice(),
       keepStepSize: true,
     };
+    // Where the last instant left an entry outside already there is nothing to repeat.
+    if (!(event.t > start.t)) return { step, t1: start.t, theta1: start.y, event };
     const latest = step.t1;
     const beyond = event.lead === null ? await this.#weightsBeyond(event.t, step) : null;
     let t = event.t;
@@ -363,7 +365,13 @@ class ExactFlow {
     const slid = new Set(pattern.sliding.map(({ entry }) => entry));
     if (t > 0 && slid.size > 0) setWeights(field, await slidingWeights(field, this.#kinks, theta));
     await field.project(theta);
-    const touching = await this.#touching(t, theta, lead);
+    let touching = await this.#touching(t, theta, lead);
+    const arrived = touching.find(({ entry }) => entry === lead);
+    if (arrived !== undefined && (await this.#isOff(theta, arrived))) {
+      // The step did not hit the breakpoint to the contact distance: what it missed it by is an error of the step.
+      await field.project(theta, [...pattern.sliding, arrived]);
+      touching = await this.#touching(t, theta, lead);
+    }
     if (touching.length > 0) {
       const snap = lead === null && t > 0 ? WEIGHT_SNAP : 0;
       const decision = await decide(field, this.#kinks, theta, touching, snap);
@@ -377,6 +385,12 @@ class ExactFlow {
     }
     await field.project(theta);
     await this.#goOn(t, theta, t > 0);
+  }
+
+  async #isOff(theta: Float64Array, { entry, breakpoint }: Contact): Promise<boolean> {
+    const z = await this.#field.preactivations(theta);
+    const position = this.#kinks.table.breakpoints[breakpoint] as number;
+    return Math.abs((z[entry] as number) - position) > this.#contact;
   }
 
   /** Everything about which the instant has to decide: what slides, and what is on a breakpoint and does not move off. */

@@ -54,8 +54,8 @@ export interface LockedField {
   normalVelocities(theta: Float64Array, velocity: Float64Array, out: Float64Array): Promise<void>;
   /** Pre-activations under the current pattern. */
   preactivations(theta: Float64Array): Promise<Float64Array>;
-  /** Moves θ by the least amount onto z_S = b_S, using the rows at θ. */
-  project(theta: Float64Array): Promise<void>;
+  /** Moves θ by the least amount onto z = b of the contacts, those that slide by default, using the rows at θ. */
+  project(theta: Float64Array, contacts?: readonly Contact[]): Promise<void>;
 }
 
 export async function createLockedField(
@@ -138,12 +138,12 @@ export async function createLockedField(
       await preactivation.run({ theta, pieces: pattern.pieces }, { z });
       return z;
     },
-    async project(theta) {
-      if (pattern.sliding.length === 0) return;
+    async project(theta, contacts = pattern.sliding) {
+      if (contacts.length === 0) return;
       const values = await self.preactivations(theta);
-      const normals = await self.normals(theta, pattern.sliding);
+      const normals = await self.normals(theta, contacts);
       const miss = Float64Array.from(
-        pattern.sliding,
+        contacts,
         ({ entry, breakpoint }) =>
           (kinks.table.breakpoints[breakpoint] as number) - (values[entry] as number),
       );
