@@ -13,6 +13,7 @@ import {
 } from "../../ode/index.js";
 import { createSharpness, type Sharpness } from "../sharpness.js";
 import { type FlowOptions, type FlowOutcome, needsSharpness, type Segment, squaredNorm } from "../smooth.js";
+import { type Ahead, type Approach, ending, type Stretch, stepToEvent } from "./approach.js";
 import { decide } from "./decide.js";
 import { type Contact, type Kinks, kinksOf } from "./kinks.js";
 import { type BoundaryEvent, type BoundarySummary, createLedger, isSliding, type Ledger } from "./ledger.js";
@@ -44,29 +45,6 @@ const WEIGHT_SLACK = 1e-10;
 const WEIGHT_SNAP = 1e-7;
 /** Decisions at one instant before it is declared a cycle. */
 const MAX_DECISIONS = 50;
-/** Corrections of an event's time on repeated steps. */
-const MAX_CORRECTIONS = 3;
-
-/** A correction below this part of the step is made by one tangent: its error, of second order, is far below the tolerance. */
-const TANGENT_SHARE = 1e-5;
-
-/** Distance at which the rate of a weight is taken, as part of the step. */
-const SECANT_SHARE = 1e-2;
-
-/** A step taken, and where it counts as ended: at an event, a tangent further than its end or short of it. */
-interface Stretch {
-  readonly step: Step<Float64Array>;
-  readonly t1: number;
-  readonly theta1: Float64Array;
-  readonly event: Ahead | null;
-}
-
-/** An event ahead; `lead` is the entry that reaches its breakpoint, null where a sliding entry's weight reaches its end. */
-interface Ahead {
-  readonly t: number;
-  readonly lead: number | null;
-}
-
 /** @throws Error if the activation has no kinks: there is nothing to do that `integrateFlow` does not. */
 export async function integrateExactly(options: ExactOptions): Promise<ExactOutcome> {
   const kinks = kinksOf(options.problem.family);
@@ -82,6 +60,7 @@ class ExactFlow {
   readonly #stepper: Stepper<Float64Array>;
   readonly #locator: EventLocator<Float64Array>;
   readonly #ledger: Ledger;
+  readonly #approach: Approach;
   readonly #sharpness: Sharpness | null;
   readonly #space;
   readonly #contact: number;
@@ -133,6 +112,14 @@ class ExactFlow {
         out.set((await field.evaluate(theta)).velocity);
       },
     });
+    this.#approach = {
+      stepper: this.#stepper,
+      field,
+      kinks,
+      space: this.#space,
+      probe: this.#probe,
+      zDot: this.#zDot,
+    };
     // Components 0 … E−1 are the pre-activations, E … 2E−1 the weights of those that slide, in units of their slack.
     const span = [0, this.#contact / WEIGHT_SLACK];
     this.#locator = new EventLocator({
@@ -198,7 +185,7 @@ class ExactFlow {
         break;
       }
       const found = await this.#findEvent(step);
-      const reached = found === null ? ending(step) : await this.#stepTo(found, step);
+      const reached = found === null ? ending(step) : await stepToEvent(this.#approach, found, step);
       if (reached === null) {
         stop("nonFinite", `the step to the event at t = ${found?.t} failed.`);
         break;
@@ -260,80 +247,6 @@ class ExactFlow {
     const { entries } = this.#kinks;
     const led = event.crossings.find(({ component }) => component < entries);
     return { t: event.t, lead: led?.component ?? null };
-  }
-
-  /**
-   * Repeats the step from its start to the event, since a step is more accurate than its dense output: the time is
-   * corrected by Newton's method until the entry that leads lies on its breakpoint, or the weight that leaves at its end. Null
-   * if no such step is accepted; the event is null if the repeated step fell short of it.
-   */
-  async #stepTo(event: Ahead, step: Step<Float64Array>): Promise<Stretch | null> {
-    const start = {
-      t: step.t0,
-      y: step.y0.slice(),
-      derivative: step.derivative0.slice(),
-      keepStepSize: true,
-    };
-    // Where the last instant left an entry outside already there is nothing to repeat.
-    if (!(event.t > start.t)) return { step, t1: start.t, theta1: start.y, event };
-    const latest = step.t1;
-    const beyond = event.lead === null ? await this.#weightsBeyond(event.t, step) : null;
-    let t = event.t;
-    for (let k = 0; ; k++) {
-      this.#stepper.restart(start);
-      const taken = await this.#stepper.advance(t);
-      if (taken.status !== "accepted") return null;
-      if (taken.t1 < t) return ending(taken);
-      const shift =
-        event.lead === null
-          ? await this.#shiftToEnd(taken, beyond)
-          : await this.#shiftToBreakpoint(taken, event.lead);
-      const t1 = t + shift;
-      if (Math.abs(shift) <= TANGENT_SHARE * taken.h && t1 <= latest) {
-        const theta1 = taken.y1.slice();
-        this.#space.combine(theta1, [shift, 1], [taken.derivative1, taken.y1]);
-        return { step: taken, t1, theta1, event };
-      }
-      if (event.lead === null || k === MAX_CORRECTIONS || !(t1 > start.t && t1 <= latest))
-        return { ...ending(taken), event };
-      t = t1;
-    }
-  }
-
-  /** By how much the end of the step misses the time at which the leading entry is on its breakpoint, to first order. */
-  async #shiftToBreakpoint({ y1 }: Step<Float64Array>, lead: number): Promise<number> {
-    const field = this.#field;
-    const { z, velocity } = await field.evaluate(y1);
-    await field.normalVelocities(y1, velocity, this.#zDot);
-    const piece = field.pattern.pieces[lead] as number;
-    const zDot = this.#zDot[lead] as number;
-    const breakpoint = this.#kinks.table.breakpoints[zDot > 0 ? piece : piece - 1] ?? Number.NaN;
-    return (breakpoint - (z[lead] as number)) / zDot;
-  }
-
-  /** Weights a little after an event, on the dense output: with those at the event they give its rate. */
-  async #weightsBeyond(t: number, step: Step<Float64Array>): Promise<{ t: number; weights: number[] }> {
-    const later = Math.min(t + SECANT_SHARE * step.h, step.t1);
-    await step.interpolate(later, this.#probe);
-    return { t: later, weights: await slidingWeights(this.#field, this.#kinks, this.#probe) };
-  }
-
-  /** The same for the weight that leaves, by the secant to `beyond`. */
-  async #shiftToEnd(
-    { t1, y1 }: Step<Float64Array>,
-    beyond: { readonly t: number; readonly weights: readonly number[] } | null,
-  ): Promise<number> {
-    const weights = await slidingWeights(this.#field, this.#kinks, y1);
-    let shift = 0;
-    let farthest = Number.NEGATIVE_INFINITY;
-    beyond?.weights.forEach((later, s) => {
-      const now = weights[s] as number;
-      const outside = Math.max(-later, later - 1);
-      if (outside <= farthest) return;
-      farthest = outside;
-      shift = (((later < 0.5 ? 0 : 1) - now) * (beyond.t - t1)) / (later - now);
-    });
-    return Number.isFinite(shift) ? shift : 0;
   }
 
   /** After a step without event: the weights found become the references, drift off the boundaries is removed. */
@@ -472,8 +385,4 @@ class ExactFlow {
       sharpness: this.#sharpness?.last?.value ?? null,
     });
   }
-}
-
-function ending(step: Step<Float64Array>): Stretch {
-  return { step, t1: step.t1, theta1: step.y1, event: null };
 }
