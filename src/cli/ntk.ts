@@ -2,13 +2,9 @@
 import { join } from "node:path";
 import type { RunResult } from "../record/result.js";
 import type { Command } from "./command.js";
-import { exitCodeOf } from "./exit.js";
 import { formatPath } from "./format.js";
-import { watchInterrupts } from "./interrupt.js";
 import { describeKernel } from "./kernel-summary.js";
-import { single } from "./options.js";
-import { reportProgress } from "./progress.js";
-import { studyOptions } from "./study.js";
+import { executeStudy, studyOptions } from "./study.js";
 
 export const ntkCommand: Command = {
   usage: "ntk <study>",
@@ -35,31 +31,9 @@ Takes the settings of measure.ntk where the study has them. Nothing is integrate
 Exit codes: 0 done, 1 the kernel is not finite, 2 bad study or usage, 130 interrupted.`,
 
   async execute(values, words) {
-    const directory = single(values, "out", "ntk");
-    const { loadConfig } = await import("../config/load.js");
-    const loaded = await loadConfig(String(values["study"]), { set: (values["set"] ?? []) as string[] });
-    const { runKernelStudy } = await import("../experiment/ntk-study.js");
-    const report = reportProgress(process.stderr, values["quiet"] === true);
-    const interruption =
-      loaded.config.engine.kind === "reference"
-        ? null
-        : watchInterrupts(() => report.say("Interrupted: writing what there is."));
-    let result: RunResult;
-    try {
-      result = await runKernelStudy(loaded, {
-        ...(directory === undefined ? {} : { directory }),
-        force: values["force"] === true,
-        ...(interruption === null ? {} : { signal: interruption.signal }),
-        command: ["gradflow", ...words],
-        onProgress: report.update,
-        onMessage: report.say,
-      });
-    } finally {
-      report.stop();
-      interruption?.release();
-    }
-    process.stdout.write(values["json"] === true ? `${JSON.stringify(result, null, 2)}\n` : describe(result));
-    return exitCodeOf(result.status);
+    const choose = async () => (await import("../experiment/ntk-study.js")).runKernelStudy;
+    const told = "Interrupted: writing what there is.";
+    return executeStudy(values, words, choose, describe, told);
   },
 };
 

@@ -1,11 +1,8 @@
 /** `gradflow run`: one study from its file to its record. */
-import type { RunResult } from "../record/result.js";
+import type { LoadedConfig } from "../config/load.js";
 import type { Command } from "./command.js";
-import { exitCodeOf, UsageError } from "./exit.js";
-import { watchInterrupts } from "./interrupt.js";
-import { single } from "./options.js";
-import { reportProgress } from "./progress.js";
-import { studyOptions } from "./study.js";
+import { UsageError } from "./exit.js";
+import { executeStudy, studyOptions } from "./study.js";
 import { summarise } from "./summary.js";
 import { executeSweep, refuseSweep, sweepOptions } from "./sweep.js";
 
@@ -42,36 +39,11 @@ Exit codes: 0 done, 1 the numbers failed, 2 bad study or usage, 130 interrupted.
         throw new UsageError(
           `run: --${option} is for many runs; name what varies with -m, or use gradflow sweep.`,
         );
-    const directory = single(values, "out", "run");
-    // Loaded late, so that --help does not wait for the schema, nor a bad study for the engine.
-    const { loadConfig } = await import("../config/load.js");
-    const loaded = await loadConfig(String(values["study"]), { set: (values["set"] ?? []) as string[] });
-    if (loaded.sweep !== null) throw refuseSweep(loaded.file);
-    const { runExperiment } = await import("../experiment/run.js");
-    const report = reportProgress(process.stderr, values["quiet"] === true);
-    // The reference interpreter never gives the event loop a turn: a handler would only swallow Ctrl-C, so there the
-    // system's default stands and kills at once; the record then reads as unfinished.
-    const interruption =
-      loaded.config.engine.kind === "reference"
-        ? null
-        : watchInterrupts(() => report.say("Interrupted: finishing the record. A second Ctrl-C kills."));
-    let result: RunResult;
-    try {
-      result = await runExperiment(loaded, {
-        ...(directory === undefined ? {} : { directory }),
-        force: values["force"] === true,
-        ...(interruption === null ? {} : { signal: interruption.signal }),
-        command: ["gradflow", ...words],
-        onProgress: report.update,
-        onMessage: report.say,
-      });
-    } finally {
-      report.stop();
-      interruption?.release();
-    }
-    process.stdout.write(
-      values["json"] === true ? `${JSON.stringify(result, null, 2)}\n` : summarise(result),
-    );
-    return exitCodeOf(result.status);
+    const choose = async (loaded: LoadedConfig) => {
+      if (loaded.sweep !== null) throw refuseSweep(loaded.file);
+      return (await import("../experiment/run.js")).runExperiment;
+    };
+    const told = "Interrupted: finishing the record. A second Ctrl-C kills.";
+    return executeStudy(values, words, choose, summarise, told);
   },
 };

@@ -1,5 +1,13 @@
 /** What the commands that take a study have in common. */
 import type { Options } from "yargs";
+import type { LoadedConfig } from "../config/load.js";
+import type { RunOptions } from "../experiment/run.js";
+import type { RunResult } from "../record/result.js";
+import type { Values } from "./command.js";
+import { exitCodeOf } from "./exit.js";
+import { watchInterrupts } from "./interrupt.js";
+import { single } from "./options.js";
+import { reportProgress } from "./progress.js";
 
 export const studyOptions = {
   set: {
@@ -12,3 +20,45 @@ export const studyOptions = {
   json: { type: "boolean", describe: "Print the result as JSON, and nothing else, on stdout" },
   quiet: { type: "boolean", describe: "No progress on stderr" },
 } as const satisfies Readonly<Record<string, Options>>;
+
+/**
+ * Loads a study and runs it with progress on stderr and Ctrl-C heard, prints its result (as JSON with --json) and returns the exit code.
+ * @param choose what to run the loaded study by; may refuse it
+ * @param told what an interrupt answers
+ */
+export async function executeStudy(
+  values: Values,
+  words: readonly string[],
+  choose: (
+    loaded: LoadedConfig,
+  ) => Promise<(loaded: LoadedConfig, options: RunOptions) => Promise<RunResult>>,
+  describe: (result: RunResult) => string,
+  told: string,
+): Promise<number> {
+  const directory = single(values, "out", String(words[0]));
+  // Loaded late, so that --help does not wait for the schema, nor a bad study for the engine.
+  const { loadConfig } = await import("../config/load.js");
+  const loaded = await loadConfig(String(values["study"]), { set: (values["set"] ?? []) as string[] });
+  const run = await choose(loaded);
+  const report = reportProgress(process.stderr, values["quiet"] === true);
+  // The reference interpreter never gives the event loop a turn: a handler would only swallow Ctrl-C, so there the
+  // system's default stands and kills at once; the record then reads as unfinished.
+  const interruption =
+    loaded.config.engine.kind === "reference" ? null : watchInterrupts(() => report.say(told));
+  let result: RunResult;
+  try {
+    result = await run(loaded, {
+      ...(directory === undefined ? {} : { directory }),
+      force: values["force"] === true,
+      ...(interruption === null ? {} : { signal: interruption.signal }),
+      command: ["gradflow", ...words],
+      onProgress: report.update,
+      onMessage: report.say,
+    });
+  } finally {
+    report.stop();
+    interruption?.release();
+  }
+  process.stdout.write(values["json"] === true ? `${JSON.stringify(result, null, 2)}\n` : describe(result));
+  return exitCodeOf(result.status);
+}
