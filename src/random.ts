@@ -18,6 +18,15 @@ export interface Random {
   normal(): number;
   /** Uniform on 0, 1, …, n − 1. */
   integer(n: number): number;
+  /** Where the stream stands; `setPosition` goes on from there. */
+  position(): RandomPosition;
+  setPosition(position: RandomPosition): void;
+}
+
+/** The generator's words, and the second normal of a pair that is still to be handed out. */
+export interface RandomPosition {
+  readonly words: readonly number[];
+  readonly spare: number | null;
 }
 
 /** The root stream of a seed. @throws RangeError unless the seed is an integer of at most 53 bits. */
@@ -28,7 +37,7 @@ export function createRandom(seed: number): Random {
 
 function stream(key: string): Random {
   const digest = createHash("sha256").update(key).digest();
-  const generator = xoroshiro128plusFromState([0, 4, 8, 12].map((offset) => digest.readInt32LE(offset)));
+  let generator = xoroshiro128plusFromState([0, 4, 8, 12].map((offset) => digest.readInt32LE(offset)));
   let spare: number | null = null;
 
   const uniform = () => uniformFloat64(generator);
@@ -59,6 +68,11 @@ function stream(key: string): Random {
         throw new RangeError(`random: integer(n) needs a positive integer n, got ${n}.`);
       }
       return uniformInt(generator, 0, n - 1);
+    },
+    position: () => ({ words: generator.getState(), spare }),
+    setPosition(position) {
+      generator = xoroshiro128plusFromState(position.words);
+      spare = position.spare;
     },
   };
 }

@@ -1,5 +1,6 @@
 /** The pattern of pieces that the exact flow is on, followed through its events: what the kernel has to be taken with. */
 import type { BoundaryEvent } from "../flow/index.js";
+import type { Memory } from "../memory.js";
 import type { Family } from "../model/index.js";
 
 export interface PatternFollower {
@@ -12,26 +13,30 @@ export interface PatternFollower {
   current(): { readonly pieces: Float64Array; readonly held: readonly number[] } | null;
 }
 
-export function followPattern({ blocks }: Family): PatternFollower {
-  let pieces: Float64Array | null = null;
-  const held = new Set<number>();
-  let most = 0;
+export function followPattern({ blocks }: Family, memory: Memory): PatternFollower {
+  const state = memory.keep("pattern", {
+    pieces: null as Float64Array | null,
+    held: new Set<number>(),
+    most: 0,
+  });
+  const { held } = state;
   return {
-    most: () => most,
+    most: () => state.most,
     start(initial) {
-      pieces = initial.slice();
+      state.pieces = initial.slice();
       initial.forEach((piece, entry) => {
         if (!Number.isInteger(piece)) held.add(entry);
       });
-      most = held.size;
+      state.most = held.size;
     },
     follow({ kind, layer, sample, unit, breakpoint, side }) {
+      const { pieces } = state;
       if (pieces === null) return; // decisions at t = 0 are in the pieces of the start already
       const { offset, width } = blocks[layer - 1]!;
       const entry = offset + sample * width + unit;
       if (kind === "entersSliding") {
         held.add(entry);
-        most = Math.max(most, held.size);
+        state.most = Math.max(state.most, held.size);
         // Between the pieces; JΠJᵀ is the same for every weight.
         pieces[entry] = breakpoint + 0.5;
         return;
@@ -39,6 +44,7 @@ export function followPattern({ blocks }: Family): PatternFollower {
       held.delete(entry);
       pieces[entry] = side === "above" ? breakpoint + 1 : breakpoint;
     },
-    current: () => (pieces === null ? null : { pieces, held: [...held].sort((p, q) => p - q) }),
+    current: () =>
+      state.pieces === null ? null : { pieces: state.pieces, held: [...held].sort((p, q) => p - q) },
   };
 }

@@ -3,6 +3,7 @@ import type { LoadedConfig } from "../config/load.js";
 import type { NtkConfig } from "../config/schema.js";
 import { NumericalError } from "../errors.js";
 import type { BoundaryEvent, FlowCounts, Segment } from "../flow/index.js";
+import { Memory } from "../memory.js";
 import {
   type BoundAt,
   type BoundSample,
@@ -53,8 +54,17 @@ export interface NtkOptions {
   readonly rtol: number;
   readonly signal?: AbortSignal;
   readonly onMessage?: (line: string) => void;
+  readonly memory?: Memory;
   /** What is being worked on, for the progress bar. */
   readonly onActivity?: (activity: string, fraction: number) => void;
+}
+
+/** The kernel at t = 0 in its modes, one row of `vectors` each; `complete` where it has all of them. */
+interface FrozenKernel {
+  readonly values: Float64Array;
+  readonly coefficients: Float64Array;
+  readonly vectors: Float64Array;
+  readonly complete: boolean;
 }
 
 /** A frozen kernel's residual off by more than this part of the true one: the lazy regime is over. */
@@ -89,48 +99,56 @@ export async function createNtkObserver(
     ntk.density === undefined && choice.method === "lanczos"
       ? null
       : await record.table("ntk-density", NTK_DENSITY_COLUMNS);
-  const pattern = followPattern(family);
+  const memory = options.memory ?? new Memory();
+  const pattern = followPattern(family, memory);
   const n = kernel.size;
   const residual = new Float64Array(n);
   const theta = theta0.slice();
-  const rate = createRateIntegral();
-  const samples: BoundSample[] = [];
-  const spectrumAt: KernelSpectrum[] = [];
-  let bounds: BoundAt[] = [];
-  let warm: Warmth = COLD;
-  let next = 0;
-  let exact = false;
-  let worstDefect = 0;
-  let lazy = true;
-  let lazyUntil: number | null = 0;
-  let frozen: {
-    values: Float64Array;
-    coefficients: Float64Array;
-    vectors: Float64Array;
-    complete: boolean;
-  } | null = null;
-  let lastState: KernelState | null = null;
-  let initialLoss = 0;
-  let failure: string | null = null;
+  const rate = createRateIntegral(memory);
+  const progress = memory.keep("kernel", {
+    samples: [] as BoundSample[],
+    bounds: [] as BoundAt[],
+    first: null as ReturnType<typeof summarise> | null,
+    last: null as ReturnType<typeof summarise> | null,
+    drift: 0,
+    /** Eigenvalues at the last time. */
+    eigenvalues: new Float64Array(0) as Float64Array,
+    warm: COLD as Warmth,
+    /** Of the stream of probes and start vectors. */
+    random: random.position(),
+    /** Times taken after the start. */
+    next: 0,
+    exact: false,
+    worstDefect: 0,
+    lazy: true,
+    lazyUntil: 0 as number | null,
+    /** The kernel at t = 0 in its modes. */
+    frozen: null as FrozenKernel | null,
+    lastState: null as KernelState | null,
+    initialLoss: 0,
+    failure: null as string | null,
+  });
+  if (memory.isResumed) random.setPosition(progress.random);
+  const { samples } = progress;
 
   const attempt = async (t: number, settings: SpectrumOptions): Promise<KernelSpectrum | null> => {
     try {
       return await measureSpectrum(settings);
     } catch (error) {
       if (!(error instanceof NumericalError)) throw error;
-      failure = `The tangent kernel at t = ${t} could not be computed, nor was it later: ${error.message}`;
+      progress.failure = `The tangent kernel at t = ${t} could not be computed, nor was it later: ${error.message}`;
       return null;
     }
   };
 
   const take = async (t: number, state: KernelState, measure: Segment["measure"]): Promise<void> => {
-    if (failure !== null) return;
+    if (progress.failure !== null) return;
     const { loss, speed } = await measure(state.theta);
     await problem.predict(state.theta, residual);
     for (let i = 0; i < n; i++) residual[i] = (residual[i] as number) - (dataset.targets[i] as number);
     const squared = residual.reduce((sum, value) => sum + value * value, 0);
-    if (t === 0) initialLoss = loss;
-    const place = `kernel ${spectrumAt.length}/${times.length}`;
+    if (t === 0) progress.initialLoss = loss;
+    const place = `kernel ${samples.length}/${times.length}`;
     onActivity?.(`${place} by ${choice.method}`, 0);
     const spectrum = await attempt(t, {
       kernel,
@@ -147,34 +165,40 @@ export async function createNtkObserver(
       tolerance: ntk.tolerance,
       products: ntk.products,
       random,
-      warm,
+      warm: progress.warm,
       onProduct: (products, budget) =>
         onActivity?.(`${place}: ${products} of at most ${budget} products`, products / budget),
       ...(signal && { signal }),
     });
+    progress.random = random.position();
     if (spectrum === null) return;
-    warm = spectrum.warm;
-    spectrumAt.push(spectrum);
+    progress.warm = spectrum.warm;
+    progress.last = summarise(spectrum);
+    progress.first ??= progress.last;
+    progress.drift = spectrum.drift;
+    progress.eigenvalues = spectrum.eigenvalues;
     samples.push({ t, residualSquared: squared, lambdaMin: spectrum.lambdaMin });
-    bounds = judgeBound(samples, { factor, vacuousBelow: ntk.vacuousBelow, slack: 10 * rtol });
+    const bounds = judgeBound(samples, { factor, vacuousBelow: ntk.vacuousBelow, slack: 10 * rtol });
+    progress.bounds = bounds;
     const bound = bounds[bounds.length - 1] as BoundAt;
     const { eigenvalues, coefficients } = spectrum;
     if (t === 0) {
       const complete = eigenvalues.length === n;
-      frozen = { values: eigenvalues, coefficients, vectors: spectrum.vectors as Float64Array, complete };
+      const vectors = spectrum.vectors as Float64Array;
+      progress.frozen = { values: eigenvalues, coefficients, vectors, complete };
       if (ntk.eigenfunctions)
-        await writeEigenfunctions(record, frozen.vectors, ranksOf(eigenvalues.length, ntk.spectrum), [
+        await writeEigenfunctions(record, vectors, ranksOf(eigenvalues.length, ntk.spectrum), [
           dataset.samples,
           dataset.outputDimension,
         ]);
     }
     const lazyDefect = writeModes(t);
-    if (lazyDefect === null) lazyUntil = null;
-    else if (lazyDefect > LAZY) lazy = false;
-    else if (lazy) lazyUntil = t;
+    if (lazyDefect === null) progress.lazyUntil = null;
+    else if (lazyDefect > LAZY) progress.lazy = false;
+    else if (progress.lazy) progress.lazyUntil = t;
     const integral = rate.value();
-    const rateDefect = Math.abs(integral - Math.log(initialLoss / loss));
-    worstDefect = Math.max(worstDefect, rateDefect);
+    const rateDefect = Math.abs(integral - Math.log(progress.initialLoss / loss));
+    progress.worstDefect = Math.max(progress.worstDefect, rateDefect);
     for (const rank of ranksOf(eigenvalues.length, ntk.spectrum)) {
       const energy = (k: number): number => (coefficients[k] as number) ** 2 / squared;
       let cumulative = 0;
@@ -219,7 +243,7 @@ export async function createNtkObserver(
       held: state.held.length,
       estimated: spectrum.estimated.join(" "),
     });
-    lastState = { ...state, theta: state.theta.slice(), pieces: state.pieces?.slice() ?? null };
+    progress.lastState = { ...state, theta: state.theta.slice(), pieces: state.pieces?.slice() ?? null };
   };
 
   /** Pieces that the caps are counted on. */
@@ -238,8 +262,8 @@ export async function createNtkObserver(
 
   /** Energies in the modes of the kernel at t = 0; returns how far the frozen kernel's residual is from the true one. */
   const writeModes = (t: number): number | null => {
-    if (frozen === null) return null;
-    const { values, coefficients, vectors, complete } = frozen;
+    if (progress.frozen === null) return null;
+    const { values, coefficients, vectors, complete } = progress.frozen;
     let off = 0;
     let all = 0;
     const chosen = new Set(ranksOf(values.length, ntk.spectrum));
@@ -258,9 +282,8 @@ export async function createNtkObserver(
 
   const writeDensity = async (t: number, state: KernelState): Promise<void> => {
     if (densities === null) return;
-    const { eigenvalues } = spectrumAt[spectrumAt.length - 1] as KernelSpectrum;
     if (ntk.density === undefined) {
-      eigenvalues.forEach((node) => {
+      progress.eigenvalues.forEach((node) => {
         densities.append({ t, node, weight: 1 / n });
       });
       return;
@@ -275,14 +298,14 @@ export async function createNtkObserver(
   };
 
   const stateNow = (): KernelState => {
-    const known = exact ? pattern.current() : null;
+    const known = progress.exact ? pattern.current() : null;
     return { theta, pieces: known?.pieces ?? null, held: known?.held ?? [] };
   };
 
   return {
     async start(pieces) {
       if (pieces !== null) {
-        exact = true;
+        progress.exact = true;
         pattern.start(pieces);
       }
       theta.set(theta0);
@@ -292,13 +315,18 @@ export async function createNtkObserver(
         const loss = await problem.lossGradient(at, gradient);
         return { loss, speed: Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0)) };
       });
-      if (failure === null) await writeDensity(0, state);
+      if (progress.failure === null) await writeDensity(0, state);
+      progress.random = random.position();
     },
     onEvent: (event) => pattern.follow(event),
     async follow(segment) {
       let from = segment.t0;
-      for (; next < times.length && (times[next] as number) <= segment.t1; next++) {
-        const t = times[next] as number;
+      for (
+        ;
+        progress.next < times.length && (times[progress.next] as number) <= segment.t1;
+        progress.next++
+      ) {
+        const t = times[progress.next] as number;
         await rate.advance(segment, from, t);
         from = t;
         await segment.interpolate(t, theta);
@@ -306,13 +334,12 @@ export async function createNtkObserver(
       }
       await rate.advance(segment, from, segment.t1);
     },
-    notes: () => (failure === null ? [] : [failure]),
+    notes: () => (progress.failure === null ? [] : [progress.failure]),
     async finish() {
-      if (spectrumAt.length === 0) return null;
+      const { bounds, first, last: final, lastState } = progress;
+      if (first === null || final === null) return null;
       const last = lastTime(samples);
       if (last > 0 && lastState !== null) await writeDensity(last, lastState);
-      const first = spectrumAt[0] as KernelSpectrum;
-      const end = spectrumAt[spectrumAt.length - 1] as KernelSpectrum;
       const bound = bounds[bounds.length - 1] as BoundAt;
       const count = (verdict: string): number =>
         bounds.filter((at) => at.t > 0 && at.verdict === verdict).length;
@@ -335,12 +362,12 @@ export async function createNtkObserver(
         margin: bound.margin,
         marginUncertainty: bound.uncertainty,
         vacuousBelow: ntk.vacuousBelow,
-        initial: summarise(first),
-        final: summarise(end),
+        initial: first,
+        final,
         lambdaZero: Math.min(...samples.map(({ lambdaMin }) => lambdaMin.value)),
-        drift: end.drift,
-        rateDefect: worstDefect,
-        lazyUntil,
+        drift: progress.drift,
+        rateDefect: progress.worstDefect,
+        lazyUntil: progress.lazyUntil,
         mostHeld: pattern.most(),
       };
     },

@@ -2,6 +2,7 @@
  * Gradient descent beside the flow: θ_{k+1} = θ_k − η∇L(θ_k), compared with the flow at t = kη through its dense output.
  * Runs in lockstep with the flow's segments and stores no trajectory.
  */
+import { Memory } from "../memory.js";
 import { kinksOf } from "./boundaries/kinks.js";
 import type { Problem } from "./problem.js";
 import { distance, type Segment } from "./smooth.js";
@@ -55,74 +56,83 @@ export function createDescent(options: {
   readonly tEnd: number;
   /** Count changes of activation pieces, at one more evaluation of the network a step. */
   readonly countFlips?: boolean;
+  readonly memory?: Memory;
 }): Descent {
   const { problem, theta0, learningRate, tEnd } = options;
   const lastStep = stepsUntil(tEnd, learningRate);
   const wanted = [...options.times.map((t) => Math.min(Math.round(t / learningRate), lastStep)), lastStep];
   const steps = [...new Set(wanted)].filter((k) => k > 0).sort((p, q) => p - q);
-  const theta = theta0.slice();
-  const gradient = new Float64Array(theta.length);
+  const memory = options.memory ?? new Memory();
+  const state = memory.keep("descent", {
+    theta: theta0.slice(),
+    gradient: new Float64Array(theta0.length),
+    step: 0,
+    /** At θ_k; null before the first evaluation. */
+    loss: null as number | null,
+    initialLoss: 0,
+    /** Comparisons made. */
+    next: 0,
+    last: null as Comparison | null,
+    divergedAtStep: null as number | null,
+  });
+  const { theta, gradient } = state;
   const flowTheta = new Float64Array(theta.length);
   const outputs = problem.family.samples * problem.family.spec.outputDimension;
   const prediction = new Float64Array(outputs);
   const flowPrediction = new Float64Array(outputs);
-  let step = 0;
-  let loss: number | null = null;
-  let initialLoss = 0;
-  let next = 0;
-  let last: Comparison | null = null;
-  let divergedAtStep: number | null = null;
-
-  const counter = options.countFlips ? createFlipCounter(problem) : null;
+  const counter = options.countFlips ? createFlipCounter(problem, memory) : null;
 
   const evaluate = async (): Promise<boolean> => {
-    loss = await problem.lossGradient(theta, gradient);
-    if (step === 0) initialLoss = loss;
+    const loss = await problem.lossGradient(theta, gradient);
+    state.loss = loss;
+    if (state.step === 0) state.initialLoss = loss;
     await counter?.look(theta);
-    if (!(loss <= DIVERGENCE_FACTOR * initialLoss)) divergedAtStep = step;
-    return divergedAtStep === null;
+    if (!(loss <= DIVERGENCE_FACTOR * state.initialLoss)) state.divergedAtStep = state.step;
+    return state.divergedAtStep === null;
   };
 
   return {
     learningRate,
     get last() {
-      return last;
+      return state.last;
     },
     get divergedAtStep() {
-      return divergedAtStep;
+      return state.divergedAtStep;
     },
     get flips() {
       return counter?.flips ?? null;
     },
     times: steps.map((k) => Math.min(k * learningRate, tEnd)),
     async follow(segment, onComparison, signal) {
-      while (next < steps.length && divergedAtStep === null) {
-        const target = steps[next] as number;
+      while (state.next < steps.length && state.divergedAtStep === null) {
+        const target = steps[state.next] as number;
         const t = Math.min(target * learningRate, tEnd);
         if (t > segment.t1) return;
-        if (loss === null && !(await evaluate())) return;
-        while (step < target) {
+        if (state.loss === null && !(await evaluate())) return;
+        while (state.step < target) {
           if (signal?.aborted) return;
           for (let i = 0; i < theta.length; i++)
             theta[i] = (theta[i] as number) - learningRate * (gradient[i] as number);
-          step++;
+          state.step++;
           if (!(await evaluate())) return;
         }
         await segment.interpolate(t, flowTheta);
         await problem.predict(theta, prediction);
         await problem.predict(flowTheta, flowPrediction);
         const flowLoss = await problem.loss(flowTheta);
-        last = {
+        const loss = state.loss as number;
+        const last: Comparison = {
           learningRate,
-          step,
+          step: state.step,
           t,
-          loss: loss as unknown as number,
+          loss,
           parameterGap: distance(flowTheta, theta),
           functionGap: distance(flowPrediction, prediction),
-          lossGap: Math.abs(flowLoss - (loss as unknown as number)),
+          lossGap: Math.abs(flowLoss - loss),
         };
+        state.last = last;
         onComparison(last);
-        next++;
+        state.next++;
       }
     },
   };
@@ -131,24 +141,24 @@ export function createDescent(options: {
 /** Counts changes of activation pieces between successive looks; null where the activation has no kinks. */
 function createFlipCounter(
   problem: Problem,
+  memory: Memory,
 ): { readonly flips: number; look(theta: Float64Array): Promise<void> } | null {
   const kinks = kinksOf(problem.family);
   if (kinks === null) return null;
   let program: Awaited<ReturnType<Problem["compile"]>> | null = null;
-  let pieces: Float64Array | null = null;
-  let flips = 0;
+  const state = memory.keep("flips", { pieces: null as Float64Array | null, flips: 0 });
   return {
     get flips() {
-      return flips;
+      return state.flips;
     },
     async look(theta) {
       program ??= await problem.compile(problem.family.preactivations("free"));
       const { z } = await program.run({ theta });
       const now = (z as Float64Array).map(kinks.pieceOf);
-      pieces?.forEach((piece, e) => {
-        if (piece !== now[e]) flips++;
+      state.pieces?.forEach((piece, e) => {
+        if (piece !== now[e]) state.flips++;
       });
-      pieces = now;
+      state.pieces = now;
     },
   };
 }

@@ -1,5 +1,6 @@
 /** −∇²L as a dense matrix, the Jacobian of the flow, column by column from exact Hessian products; for networks small enough to factor it. */
 import { workOf } from "../graph/index.js";
+import { Memory } from "../memory.js";
 import type { JacobianField } from "../ode/index.js";
 import type { Problem } from "./problem.js";
 
@@ -12,7 +13,10 @@ export interface HessianCost {
   readonly gradientEquivalents: number;
 }
 
-export function createHessian(problem: Problem): {
+export function createHessian(
+  problem: Problem,
+  memory = new Memory(),
+): {
   readonly jacobian: JacobianField;
   readonly cost: HessianCost;
 } {
@@ -23,7 +27,7 @@ export function createHessian(problem: Problem): {
   const program = problem.compile(graph);
   const velocity = new Float64Array(P);
   const product = new Float64Array(P);
-  const cost = { products: 0, gradientEquivalents: 0 };
+  const cost = memory.keep("hessian", { products: 0, gradientEquivalents: 0 });
   return {
     cost,
     async jacobian(_t, theta, out) {

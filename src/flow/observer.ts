@@ -1,4 +1,5 @@
 /** Rows of the flow's series at chosen times, with the free identities: energy balance and effective rate. */
+import { Memory } from "../memory.js";
 import type { Problem } from "./problem.js";
 import { distance, type FlowCounts, type Segment } from "./smooth.js";
 
@@ -29,6 +30,8 @@ export interface Observer {
   readonly observations: readonly Observation[];
   /** Records t = 0. */
   start(): Promise<Observation>;
+  /** Goes on from its memory, with what the flow measures by where it is. */
+  resume(measure: Segment["measure"]): void;
   follow(segment: Segment, counts: FlowCounts): Promise<void>;
   /** Records the end of the run where it fell short of a planned time. */
   finish(): Promise<Observation>;
@@ -42,31 +45,34 @@ export function createObserver(options: {
   readonly times: readonly number[] | null;
   readonly measure: Segment["measure"];
   readonly onObservation: (observation: Observation) => void;
+  readonly memory?: Memory;
 }): Observer {
   const { problem, theta0, times, onObservation } = options;
   const { factor } = problem.family;
   const theta = theta0.slice();
-  const observations: Observation[] = [];
-  let energy = 0;
-  let next = 0;
-  let initialLoss = 0;
-  let last: {
-    segment: Pick<Segment, "measure" | "t1" | "h">;
-    theta: Float64Array;
-    counts: FlowCounts;
-  } | null = null;
+  const state = (options.memory ?? new Memory()).keep("observer", {
+    observations: [] as Observation[],
+    /** ∫‖θ'‖² to the end of the last segment. */
+    energy: 0,
+    /** Times observed. */
+    next: 0,
+    initialLoss: 0,
+    /** The end of the last segment. */
+    reached: null as { t: number; theta: Float64Array; h: number; counts: FlowCounts } | null,
+  });
+  const { observations } = state;
+  let { measure } = options;
 
   const observe = async (
     t: number,
-    state: Float64Array,
+    point: Float64Array,
     spent: number,
-    measure: Segment["measure"],
     h: number | null,
     counts: FlowCounts,
   ): Promise<Observation> => {
-    const { loss, speed } = await measure(state);
-    if (t === 0) initialLoss = loss;
-    const drop = initialLoss - loss;
+    const { loss, speed } = await measure(point);
+    if (t === 0) state.initialLoss = loss;
+    const drop = state.initialLoss - loss;
     const observation: Observation = {
       t,
       canonicalTime: 2 * factor * t,
@@ -78,7 +84,7 @@ export function createObserver(options: {
       stepSize: h,
       gradientEvaluations: counts.gradients,
       acceptedSteps: counts.accepted,
-      parameterDistance: distance(state, theta0),
+      parameterDistance: distance(point, theta0),
       sharpness: counts.sharpness ?? null,
     };
     observations.push(observation);
@@ -88,26 +94,27 @@ export function createObserver(options: {
 
   return {
     observations,
-    start: () => observe(0, theta0, 0, options.measure, null, { gradients: 0, accepted: 0, rejected: 0 }),
+    start: () => observe(0, theta0, 0, null, { gradients: 0, accepted: 0, rejected: 0 }),
+    resume(measureThere) {
+      measure = measureThere;
+    },
     async follow(segment, counts) {
+      measure = segment.measure;
       const due = times === null ? [segment.t1] : times;
-      if (times === null) next = 0;
-      for (; next < due.length && (due[next] as number) <= segment.t1; next++) {
-        const t = due[next] as number;
+      if (times === null) state.next = 0;
+      for (; state.next < due.length && (due[state.next] as number) <= segment.t1; state.next++) {
+        const t = due[state.next] as number;
         await segment.interpolate(t, theta);
-        await observe(t, theta, energy + segment.energy(t), segment.measure, segment.h, counts);
+        await observe(t, theta, state.energy + segment.energy(t), segment.h, counts);
       }
-      energy += segment.energy(segment.t1);
-      last = {
-        segment: { measure: segment.measure, t1: segment.t1, h: segment.h },
-        theta: segment.theta1,
-        counts,
-      };
+      state.energy += segment.energy(segment.t1);
+      state.reached = { t: segment.t1, theta: segment.theta1, h: segment.h, counts };
     },
     async finish() {
       const latest = observations[observations.length - 1] as Observation;
-      if (last === null || latest.t === last.segment.t1) return latest;
-      return observe(last.segment.t1, last.theta, energy, last.segment.measure, last.segment.h, last.counts);
+      const { reached, energy } = state;
+      if (reached === null || latest.t === reached.t) return latest;
+      return observe(reached.t, reached.theta, energy, reached.h, reached.counts);
     },
   };
 }

@@ -4,6 +4,7 @@
  */
 import { workOf } from "../graph/index.js";
 import { largestEigenvalue } from "../linalg/lanczos.js";
+import { Memory } from "../memory.js";
 import type { SpectralRadius } from "../ode/index.js";
 import type { Problem } from "./problem.js";
 
@@ -38,6 +39,7 @@ export interface SharpnessOptions {
   readonly pieces?: () => Float64Array;
   /** Gradients that the solver has spent so far: the budget is a share of them. */
   readonly gradients: () => number;
+  readonly memory?: Memory;
 }
 
 /**
@@ -65,15 +67,18 @@ const SECOND_SHARE = 0.5;
 /** Part of the random direction in the first start, so that no eigenvector is missed for being orthogonal to the gradient. */
 const RANDOM_SHARE = 0.1;
 
-export function createSharpness({ problem, pieces, gradients }: SharpnessOptions): Sharpness {
+export function createSharpness({ problem, pieces, gradients, memory }: SharpnessOptions): Sharpness {
   const { family } = problem;
   const graph = family.hessianProduct(pieces === undefined ? "free" : "locked");
   const price = workOf(graph) / workOf(family.flowField());
   const program = problem.compile(graph);
-  const measurements: SharpnessMeasurement[] = [];
-  const cost = { products: 0, gradientEquivalents: 0 };
-  let stepsSince = 0;
-  const state: { vector: Float64Array | null } = { vector: null };
+  const state = (memory ?? new Memory()).keep("sharpness", {
+    measurements: [] as SharpnessMeasurement[],
+    cost: { products: 0, gradientEquivalents: 0 },
+    stepsSince: 0,
+    vector: null as Float64Array | null,
+  });
+  const { measurements, cost } = state;
 
   const measureFrom = async (
     t: number,
@@ -99,7 +104,7 @@ export function createSharpness({ problem, pieces, gradients }: SharpnessOptions
     const { value, residual, smallest, products } = found;
     const measurement = { t, value, residual, smallest, products };
     measurements.push(measurement);
-    stepsSince = 0;
+    state.stepsSince = 0;
     return measurement;
   };
 
@@ -127,10 +132,10 @@ export function createSharpness({ problem, pieces, gradients }: SharpnessOptions
       return measurements[measurements.length - 1] ?? null;
     },
     async follow(t, theta) {
-      stepsSince++;
+      state.stepsSince++;
       const last = measurements[measurements.length - 1];
       const expected = cost.gradientEquivalents + price * (last?.products ?? FIRST_PRODUCTS);
-      if (stepsSince >= RECORD_STEPS && expected <= RECORD_SHARE * gradients())
+      if (state.stepsSince >= RECORD_STEPS && expected <= RECORD_SHARE * gradients())
         await measureFrom(t, theta, state.vector ?? startFor(theta));
     },
     async spectralRadius(t, theta, derivative, rejected) {

@@ -1,4 +1,5 @@
 /** Gradient flow with nothing watched: θ' = −∇L(θ) handed to a solver as it stands. */
+import type { Memory } from "../memory.js";
 import {
   createStepper,
   float64Space,
@@ -40,7 +41,16 @@ export interface FlowCounts {
   readonly sharpness?: number | null;
 }
 
-export interface FlowOptions extends IntegrationLimits {
+/** What makes a flow resumable: a memory for its state, and a call whenever all of that is at rest. */
+export interface Continuation {
+  readonly memory?: Memory;
+  /** Called once where the memory is resumed, with what measures the flow there. */
+  readonly onResume?: (measure: Segment["measure"]) => void;
+  /** Called between steps. Whoever saves must be done with the memory when it returns. */
+  readonly onRest?: () => Promise<void> | void;
+}
+
+export interface FlowOptions extends IntegrationLimits, Continuation {
   readonly problem: Problem;
   readonly theta0: Float64Array;
   readonly method: SolverName;
@@ -74,13 +84,14 @@ export function measureGradient(problem: Problem): Segment["measure"] {
 
 /** Integrates from θ0 at t = 0 to `tEnd`. */
 export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> {
-  const { problem, theta0, onSegment, signal, maxSteps, maxEvaluations, ...solver } = options;
+  const { problem, theta0, onSegment, onRest, signal, maxSteps, maxEvaluations, ...solver } = options;
+  const { memory, onResume } = options;
   const space = float64Space(theta0.length);
   const measure = measureGradient(problem);
   const sharpness = needsSharpness(options.method)
-    ? createSharpness({ problem, gradients: () => stepper.evaluations })
+    ? createSharpness({ problem, gradients: () => stepper.evaluations, ...(memory && { memory }) })
     : null;
-  const hessian = options.method === "rodas4" ? createHessian(problem) : null;
+  const hessian = options.method === "rodas4" ? createHessian(problem, memory) : null;
   const stepper: Stepper<Float64Array> = createStepper({
     ...solver,
     space,
@@ -90,12 +101,15 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
     ...(hessian && { jacobian: hessian.jacobian }),
     ...(sharpness && { spectralRadius: sharpness.spectralRadius }),
   });
+  if (memory?.isResumed) onResume?.(measure);
   const outcome = await integrate({
     stepper,
     tEnd: solver.tEnd,
     ...(signal && { signal }),
     ...(maxSteps && { maxSteps }),
     ...(maxEvaluations && { maxEvaluations }),
+    ...(memory && { memory }),
+    ...(onRest && { onRest }),
     onStep: async (step) => {
       await sharpness?.follow(step.t1, step.y1);
       const segment: Segment = {

@@ -3,6 +3,7 @@
  * Both directions compare evaluations per unit of time, from what the running method has measured; nothing is evaluated for it.
  */
 
+import { Memory } from "../memory.js";
 import type { Tolerances } from "./base-stepper.js";
 import { rkc2Stages } from "./chebyshev.js";
 import { methods } from "./methods.js";
@@ -56,13 +57,15 @@ export class AutoStepper<V> implements Stepper<V> {
   readonly #stabilised: StabilisedStepper<V>;
   readonly #scratch: V;
   readonly #tolerances: Tolerances;
-  readonly #phases: Phase[];
-  #current: RungeKuttaStepper<V> | StabilisedStepper<V>;
-  /** The switch to be made before the next step. */
-  #ahead: Offer | null = null;
-  #inFavour = 0;
-  #stepsHere = 0;
-  #patience = { explicit: PATIENCE, stabilised: PATIENCE };
+  readonly #state = {
+    phases: [] as Phase[],
+    isExplicit: true,
+    /** The switch to be made before the next step. */
+    ahead: null as Offer | null,
+    inFavour: 0,
+    stepsHere: 0,
+    patience: { explicit: PATIENCE, stabilised: PATIENCE },
+  };
 
   constructor(options: StepperOptions<V>, tolerances: Tolerances) {
     const { rtol } = tolerances;
@@ -70,18 +73,27 @@ export class AutoStepper<V> implements Stepper<V> {
     this.#method = rtol < TIGHT ? methods.dop853 : methods.dopri5;
     this.#interval = stabilityInterval(this.#method);
     this.#tolerances = tolerances;
-    this.#explicit = new RungeKuttaStepper(options, this.#method, tolerances);
-    this.#stabilised = new StabilisedStepper(options, rtol >= LOOSE ? "rkc2" : "tsrkc3", tolerances);
+    const memory = options.memory ?? new Memory();
+    const part = (name: string) => ({ ...options, memory: memory.within(name) });
+    this.#explicit = new RungeKuttaStepper(part("explicit"), this.#method, tolerances);
+    this.#stabilised = new StabilisedStepper(
+      part("stabilised"),
+      rtol >= LOOSE ? "rkc2" : "tsrkc3",
+      tolerances,
+    );
     this.#scratch = options.space.create();
-    this.#current = this.#explicit;
-    this.#phases = [
-      { t: options.t0, method: this.#explicit.name, evaluations: 0, costBefore: null, costPredicted: null },
-    ];
+    const first = { t: options.t0, method: this.#explicit.name, evaluations: 0 };
+    this.#state.phases.push({ ...first, costBefore: null, costPredicted: null });
+    memory.keep("auto", this.#state);
   }
 
   /** Which method ran from when on. */
   get phases(): readonly Phase[] {
-    return this.#phases;
+    return this.#state.phases;
+  }
+
+  get #current(): RungeKuttaStepper<V> | StabilisedStepper<V> {
+    return this.#state.isExplicit ? this.#explicit : this.#stabilised;
   }
 
   get t(): number {
@@ -117,15 +129,15 @@ export class AutoStepper<V> implements Stepper<V> {
   }
 
   restart(state: Restart<V>): void {
-    this.#inFavour = 0;
+    this.#state.inFavour = 0;
     this.#current.restart(state);
   }
 
   async advance(limit: number): Promise<Step<V> | Failure> {
-    if (this.#ahead !== null) this.#switch(this.#ahead);
+    if (this.#state.ahead !== null) this.#switch(this.#state.ahead);
     const step = await this.#current.advance(limit);
     if (step.status === "accepted") {
-      this.#stepsHere++;
+      this.#state.stepsHere++;
       // A step cut by the limit says nothing about the cost of either method.
       if (step.t1 < limit) this.#consider(step);
     }
@@ -135,26 +147,27 @@ export class AutoStepper<V> implements Stepper<V> {
   #switch({ stepSize, ...costs }: Offer): void {
     const from = this.#current;
     const to = from === this.#explicit ? this.#stabilised : this.#explicit;
-    if (this.#stepsHere < REGRET && this.#phases.length > 1) {
+    if (this.#state.stepsHere < REGRET && this.#state.phases.length > 1) {
       const left = from === this.#explicit ? "explicit" : "stabilised";
-      this.#patience[left] *= 2;
+      this.#state.patience[left] *= 2;
     }
     to.restart({ t: from.t, y: from.y, derivative: from.derivative });
     to.stepSize = stepSize;
-    this.#current = to;
-    this.#ahead = null;
-    this.#inFavour = 0;
-    this.#stepsHere = 0;
-    this.#phases.push({ t: from.t, method: to.name, evaluations: this.evaluations, ...costs });
+    this.#state.isExplicit = to === this.#explicit;
+    this.#state.ahead = null;
+    this.#state.inFavour = 0;
+    this.#state.stepsHere = 0;
+    this.#state.phases.push({ t: from.t, method: to.name, evaluations: this.evaluations, ...costs });
   }
 
   /** Counts the steps in a row after which the other method looks cheaper. */
   #consider(step: Step<V>): void {
-    const onExplicit = this.#current === this.#explicit;
+    const onExplicit = this.#state.isExplicit;
     const offer = onExplicit ? this.#offerOfStabilised(step) : this.#offerOfExplicit(step);
-    const good = this.#stepsHere > PATIENCE && offer.costBefore > GAIN * offer.costPredicted;
-    this.#inFavour = good ? this.#inFavour + 1 : 0;
-    if (this.#inFavour >= this.#patience[onExplicit ? "stabilised" : "explicit"]) this.#ahead = offer;
+    const good = this.#state.stepsHere > PATIENCE && offer.costBefore > GAIN * offer.costPredicted;
+    this.#state.inFavour = good ? this.#state.inFavour + 1 : 0;
+    if (this.#state.inFavour >= this.#state.patience[onExplicit ? "stabilised" : "explicit"])
+      this.#state.ahead = offer;
   }
 
   /**

@@ -5,6 +5,7 @@
  */
 
 import { ConfigError, NumericalError } from "../errors.js";
+import { Memory } from "../memory.js";
 import {
   firstStep,
   minimalStep,
@@ -45,26 +46,31 @@ export interface Anatomy {
   readonly maxFactor: number;
 }
 
+/** All that an attempt depends on beside the field, and the counts. */
+interface StepperState<V> {
+  t: number;
+  stepSize: number | null;
+  evaluations: number;
+  accepted: number;
+  rejected: number;
+  /** Accepted steps since the start or the last restart: how many nodes of the ring are the solution's past. */
+  past: number;
+  derivativeKnown: boolean;
+  /** The current node, those before it, and last the one that an attempt writes to. */
+  readonly ring: Node<V>[];
+}
+
 export abstract class BaseStepper<V> implements Stepper<V> {
   readonly space: VectorSpace<V>;
   readonly name: string;
-  t: number;
-  stepSize: number | null;
-  evaluations = 0;
-  accepted = 0;
-  rejected = 0;
 
   protected readonly tolerances: Tolerances;
   protected readonly scratch: V;
-  /** The current node, those before it, and last the one that an attempt writes to. */
-  protected readonly ring: Node<V>[];
-  /** Accepted steps since the start or the last restart: how many nodes of the ring are the solution's past. */
-  protected past = 0;
 
   readonly #field: Field<V>;
   readonly #anatomy: Anatomy;
   readonly #tEnd: number;
-  #derivativeKnown = false;
+  readonly #state: StepperState<V>;
   #stepId = 0;
 
   protected constructor(options: StepperOptions<V>, anatomy: Anatomy, tolerances: Tolerances) {
@@ -75,19 +81,26 @@ export abstract class BaseStepper<V> implements Stepper<V> {
     this.#field = options.field;
     this.#anatomy = anatomy;
     this.#tEnd = options.tEnd ?? Infinity;
-    this.t = options.t0;
-    this.stepSize = options.stepSize ?? options.firstStep ?? null;
-    this.ring = Array.from({ length: anatomy.steps + 1 }, () => ({
+    this.#state = {
       t: options.t0,
-      y: space.create(),
-      f: space.create(),
-    }));
+      stepSize: options.stepSize ?? options.firstStep ?? null,
+      evaluations: 0,
+      accepted: 0,
+      rejected: 0,
+      past: 0,
+      derivativeKnown: options.derivative !== undefined,
+      ring: Array.from({ length: anatomy.steps + 1 }, () => ({
+        t: options.t0,
+        y: space.create(),
+        f: space.create(),
+      })),
+    };
     this.scratch = space.create();
     space.copy(options.y0, this.now.y);
-    if (options.derivative !== undefined) {
-      space.copy(options.derivative, this.now.f);
-      this.#derivativeKnown = true;
-    }
+    if (options.derivative !== undefined) space.copy(options.derivative, this.now.f);
+    const memory = options.memory ?? new Memory();
+    memory.keep("stepper", this.#state);
+    if (anatomy.controller !== null) memory.keep("controller", anatomy.controller.state);
   }
 
   /**
@@ -107,17 +120,46 @@ export abstract class BaseStepper<V> implements Stepper<V> {
     return Infinity;
   }
 
+  get t(): number {
+    return this.#state.t;
+  }
+
+  get stepSize(): number | null {
+    return this.#state.stepSize;
+  }
+
+  set stepSize(h: number) {
+    this.#state.stepSize = h;
+  }
+
+  get evaluations(): number {
+    return this.#state.evaluations;
+  }
+
+  get accepted(): number {
+    return this.#state.accepted;
+  }
+
+  get rejected(): number {
+    return this.#state.rejected;
+  }
+
+  protected get past(): number {
+    return this.#state.past;
+  }
+
   protected get now(): Node<V> {
-    return this.ring[0]!;
+    return this.#state.ring[0]!;
   }
 
   /** Start of the last accepted step. */
   protected get before(): Node<V> {
-    return this.ring[1]!;
+    return this.#state.ring[1]!;
   }
 
   protected get next(): Node<V> {
-    return this.ring[this.ring.length - 1]!;
+    const { ring } = this.#state;
+    return ring[ring.length - 1]!;
   }
 
   get y(): V {
@@ -131,11 +173,11 @@ export abstract class BaseStepper<V> implements Stepper<V> {
   async prepare(): Promise<Failure | null> {
     const { space, t } = this;
     const { y, f } = this.now;
-    if (!this.#derivativeKnown) {
+    if (!this.#state.derivativeKnown) {
       const pending = this.evaluate(t, y, f);
       if (pending) await pending;
       if (!space.isFinite(f)) return this.#failure("nonFinite", 0, "the field is not finite at the start");
-      this.#derivativeKnown = true;
+      this.#state.derivativeKnown = true;
     }
     if (this.stepSize === null) {
       // The last pair is free here: there is no accepted step yet, or `restart` has ended it.
@@ -172,19 +214,19 @@ export abstract class BaseStepper<V> implements Stepper<V> {
     // y and derivative may be each other's buffers in the last step, but y never aliases the current f nor vice versa.
     space.copy(state.y, this.now.y);
     if (state.derivative !== undefined) space.copy(state.derivative, this.now.f);
-    this.#derivativeKnown = state.derivative !== undefined;
-    this.t = state.t;
+    this.#state.derivativeKnown = state.derivative !== undefined;
+    this.#state.t = state.t;
     this.now.t = state.t;
-    this.past = 0;
+    this.#state.past = 0;
     const { controller } = this.#anatomy;
     if (controller !== null && state.keepStepSize !== true) {
-      this.stepSize = null;
+      this.#state.stepSize = null;
       controller.reset();
     }
   }
 
   protected evaluate(t: number, y: V, out: V): Promise<void> | void {
-    this.evaluations++;
+    this.#state.evaluations++;
     return this.#field(t, y, out);
   }
 
@@ -227,7 +269,7 @@ export abstract class BaseStepper<V> implements Stepper<V> {
         this.stepSize = this.#nextSize(h, size, error, wasRejected, controller);
         return this.#accept(t1, h);
       }
-      this.rejected++;
+      this.#state.rejected++;
       wasRejected = true;
       // An error above 1 is a verdict on h; anything else that got here is a stage, a state or a slope that is not finite.
       const finite = error > 1 && error < Infinity;
@@ -270,12 +312,13 @@ export abstract class BaseStepper<V> implements Stepper<V> {
   }
 
   #accept(t1: number, h: number): Step<V> {
-    const reached = this.ring.pop()!;
+    const state = this.#state;
+    const reached = state.ring.pop()!;
     reached.t = t1;
-    this.ring.unshift(reached);
-    this.t = t1;
-    this.accepted++;
-    this.past++;
+    state.ring.unshift(reached);
+    state.t = t1;
+    state.accepted++;
+    state.past++;
     const id = this.#stepId;
     const t0 = this.before.t;
     return this.describe(h, () => {

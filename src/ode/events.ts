@@ -4,6 +4,7 @@
  */
 
 import { ConfigError } from "../errors.js";
+import { Memory } from "../memory.js";
 import { requirePositive } from "./arguments.js";
 import { firstExcursion, mayLeave } from "./hermite-excursion.js";
 import { nextTrial } from "./root.js";
@@ -61,6 +62,8 @@ export interface EventLocatorOptions<V> {
   readonly timeTolerance?: number;
   /** Points inside each step at which z is checked for double crossings; default 0 with `derivative`, else 3. */
   readonly interiorPoints?: number;
+  /** Where the locator keeps its state, for a continuation from a checkpoint. Default nowhere. */
+  readonly memory?: Memory;
 }
 
 interface Point {
@@ -68,28 +71,33 @@ interface Point {
   z: Float64Array;
 }
 
+interface LocatorState {
+  pieces: Int32Array;
+  evaluations: number;
+  /** Ends of the present piece of each component. */
+  readonly low: Float64Array;
+  readonly high: Float64Array;
+  /** How far outside its piece a component has to be in this step. */
+  readonly threshold: Float64Array;
+  start: Point;
+  startSlope: Float64Array;
+  /** Components that began on a breakpoint without a direction. */
+  undecided: number[];
+}
+
 /** Follows the pieces of all components along the steps of one solver. */
 export class EventLocator<V> {
-  /** The current piece of each component; changed through `setPiece`. */
-  readonly pieces: Int32Array;
-  /** Evaluations of z and of its derivative so far. */
-  evaluations = 0;
-
   readonly #events: EventFunction<V>;
   readonly #y: V;
+  readonly #state: LocatorState;
   readonly #low: Float64Array;
   readonly #high: Float64Array;
-  /** How far outside its piece a component has to be in this step. */
   readonly #threshold: Float64Array;
   readonly #tolerance: number;
   readonly #timeTolerance: number;
   readonly #interior: number;
   readonly #free: Float64Array[] = [];
-  #start: Point;
-  #startSlope: Float64Array;
   #endSlope: Float64Array;
-  /** Components that began on a breakpoint without a direction. */
-  #undecided: number[] = [];
 
   constructor(options: EventLocatorOptions<V>) {
     const { events, zTolerance = Z_TOLERANCE, timeTolerance = TIME_TOLERANCE } = options;
@@ -104,13 +112,30 @@ export class EventLocator<V> {
     this.#tolerance = zTolerance;
     this.#timeTolerance = timeTolerance;
     this.#y = options.space.create();
-    this.pieces = new Int32Array(n);
     this.#low = new Float64Array(n).fill(-Infinity);
     this.#high = new Float64Array(n).fill(Infinity);
     this.#threshold = new Float64Array(n);
-    this.#start = { t: Number.NaN, z: new Float64Array(n) };
-    this.#startSlope = new Float64Array(n);
     this.#endSlope = new Float64Array(n);
+    this.#state = (options.memory ?? new Memory()).keep("locator", {
+      pieces: new Int32Array(n),
+      evaluations: 0,
+      low: this.#low,
+      high: this.#high,
+      threshold: this.#threshold,
+      start: { t: Number.NaN, z: new Float64Array(n) },
+      startSlope: new Float64Array(n),
+      undecided: [],
+    });
+  }
+
+  /** The current piece of each component; changed through `setPiece`. */
+  get pieces(): Int32Array {
+    return this.#state.pieces;
+  }
+
+  /** Evaluations of z and of its derivative so far. */
+  get evaluations(): number {
+    return this.#state.evaluations;
   }
 
   /** Puts a component into a piece. */
@@ -138,15 +163,15 @@ export class EventLocator<V> {
    */
   async beginWithPieces(t: number, y: V, derivative: V): Promise<void> {
     await this.#load(t, y, derivative, null);
-    this.#undecided = [];
+    this.#state.undecided = [];
     for (let e = 0; e < this.pieces.length; e++) {
-      const slope = this.#events.derivative === undefined ? 0 : this.#startSlope[e]!;
-      this.setPiece(e, this.#pieceOf(e, this.#start.z[e]!, slope));
+      const slope = this.#events.derivative === undefined ? 0 : this.#state.startSlope[e]!;
+      this.setPiece(e, this.#pieceOf(e, this.#state.start.z[e]!, slope));
       if (
         slope === 0 &&
-        this.#breakpoints(e).some((b) => Math.abs(this.#start.z[e]! - b) <= this.#tolerance)
+        this.#breakpoints(e).some((b) => Math.abs(this.#state.start.z[e]! - b) <= this.#tolerance)
       ) {
-        this.#undecided.push(e);
+        this.#state.undecided.push(e);
       }
     }
     this.#arm();
@@ -155,7 +180,7 @@ export class EventLocator<V> {
   /** Begins anew at (t, y) with the pieces as they are, as after an event; `z` saves an evaluation where it is known. */
   async begin(t: number, y: V, derivative: V, z: Float64Array | null = null): Promise<void> {
     await this.#load(t, y, derivative, z);
-    this.#undecided = [];
+    this.#state.undecided = [];
     this.#arm();
   }
 
@@ -164,19 +189,19 @@ export class EventLocator<V> {
    * the pieces are unchanged: the caller sets them, restarts the solver and calls `begin`.
    */
   async locate(step: Step<V>): Promise<Event<V> | null> {
-    if (step.t0 !== this.#start.t) {
+    if (step.t0 !== this.#state.start.t) {
       throw new ConfigError(
-        `events: the step begins at ${step.t0}, but z is known at ${this.#start.t}; call begin.`,
+        `events: the step begins at ${step.t0}, but z is known at ${this.#state.start.t}; call begin.`,
       );
     }
-    if (this.#anyOutside(this.#start.z)) return this.#event(step, this.#start, this.#start);
+    if (this.#anyOutside(this.#state.start.z)) return this.#event(step, this.#state.start, this.#state.start);
     const forecasts = this.#events.derivative !== undefined;
     const end = await this.#point(step, step.t1);
     if (forecasts) await this.#slope(step.t1, step.y1, step.derivative1, this.#endSlope);
 
-    let left = this.#start;
+    let left = this.#state.start;
     const release = (point: Point) => {
-      if (point !== this.#start) this.#free.push(point.z);
+      if (point !== this.#state.start) this.#free.push(point.z);
     };
     for (let i = 1; i <= this.#interior + 1; i++) {
       const right =
@@ -192,9 +217,9 @@ export class EventLocator<V> {
       left = right;
     }
     // No event: the end of this step is the start of the next.
-    this.#free.push(this.#start.z);
-    this.#start = end;
-    [this.#startSlope, this.#endSlope] = [this.#endSlope, this.#startSlope];
+    this.#free.push(this.#state.start.z);
+    this.#state.start = end;
+    [this.#state.startSlope, this.#endSlope] = [this.#endSlope, this.#state.startSlope];
     this.#arm();
     return null;
   }
@@ -232,7 +257,12 @@ export class EventLocator<V> {
     const found: { component: number; crossing: number; peak: number }[] = [];
     const { h, t0 } = step;
     const [lows, highs, threshold] = [this.#low, this.#high, this.#threshold];
-    const [start, startSlope, ending, endSlope] = [this.#start.z, this.#startSlope, end.z, this.#endSlope];
+    const [start, startSlope, ending, endSlope] = [
+      this.#state.start.z,
+      this.#state.startSlope,
+      end.z,
+      this.#endSlope,
+    ];
     for (let e = 0; e < start.length; e++) {
       const low = lows[e]! - threshold[e]!;
       const high = highs[e]! + threshold[e]!;
@@ -283,7 +313,7 @@ export class EventLocator<V> {
     }
     const event = await this.#event(step, first, high);
     for (const point of new Set([newest, other, third])) {
-      if (point !== null && point !== first && point !== this.#start) this.#free.push(point.z);
+      if (point !== null && point !== first && point !== this.#state.start) this.#free.push(point.z);
     }
     return event;
   }
@@ -347,7 +377,7 @@ export class EventLocator<V> {
 
   /** Thresholds of the coming step: a component that starts a little outside has to go further to count. */
   #arm(): void {
-    const { z } = this.#start;
+    const { z } = this.#state.start;
     const [low, high, threshold, tolerance] = [this.#low, this.#high, this.#threshold, this.#tolerance];
     for (let e = 0; e < z.length; e++) {
       const outside = Math.max(z[e]! - high[e]!, low[e]! - z[e]!);
@@ -358,9 +388,9 @@ export class EventLocator<V> {
 
   /** Gives the components that began on a breakpoint without a direction the piece they have moved into. */
   #decide(z: Float64Array): void {
-    if (this.#undecided.length === 0) return;
-    for (const e of this.#undecided) this.setPiece(e, this.#pieceOf(e, z[e]!, 0));
-    this.#undecided = [];
+    if (this.#state.undecided.length === 0) return;
+    for (const e of this.#state.undecided) this.setPiece(e, this.#pieceOf(e, z[e]!, 0));
+    this.#state.undecided = [];
     this.#arm();
   }
 
@@ -379,10 +409,10 @@ export class EventLocator<V> {
   }
 
   async #load(t: number, y: V, derivative: V, z: Float64Array | null): Promise<void> {
-    this.#start.t = t;
-    if (z === null) await this.#evaluate(t, y, this.#start.z);
-    else this.#start.z.set(z);
-    await this.#slope(t, y, derivative, this.#startSlope);
+    this.#state.start.t = t;
+    if (z === null) await this.#evaluate(t, y, this.#state.start.z);
+    else this.#state.start.z.set(z);
+    await this.#slope(t, y, derivative, this.#state.startSlope);
   }
 
   async #point(step: Step<V>, t: number): Promise<Point> {
@@ -398,14 +428,14 @@ export class EventLocator<V> {
   }
 
   async #evaluate(t: number, y: V, out: Float64Array): Promise<void> {
-    this.evaluations++;
+    this.#state.evaluations++;
     const pending = this.#events.evaluate(t, y, out);
     if (pending) await pending;
   }
 
   async #slope(t: number, y: V, derivative: V, out: Float64Array): Promise<void> {
     if (this.#events.derivative === undefined) return;
-    this.evaluations++;
+    this.#state.evaluations++;
     const pending = this.#events.derivative(t, y, derivative, out);
     if (pending) await pending;
   }

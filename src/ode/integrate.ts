@@ -4,6 +4,7 @@
  */
 
 import { ConfigError } from "../errors.js";
+import { Memory } from "../memory.js";
 import { requirePositive } from "./arguments.js";
 import { createStepper } from "./create-stepper.js";
 import type { Step, Stepper, StepperOptions } from "./stepper.js";
@@ -45,11 +46,15 @@ export interface IntegrateOptions<V> extends IntegrationLimits {
   readonly stepper: Stepper<V>;
   /** Called after each accepted step; may restart the stepper. Returning `stop` ends the integration. */
   readonly onStep?: (step: Step<V>) => Promise<"stop" | undefined> | "stop" | undefined;
+  /** Called before each step, and before an interruption ends the integration: all state is at rest and may be saved. */
+  readonly onRest?: () => Promise<void> | void;
+  /** That of the stepper, where the integration is to be continued from a checkpoint. */
+  readonly memory?: Memory;
 }
 
 /** Advances `stepper` to `tEnd`. */
 export async function integrate<V>(options: IntegrateOptions<V>): Promise<Outcome> {
-  const { stepper, tEnd, maxSteps = Infinity, maxEvaluations = Infinity, signal, onStep } = options;
+  const { stepper, tEnd, maxSteps = Infinity, maxEvaluations = Infinity, signal, onStep, onRest } = options;
   if (!(tEnd >= stepper.t && tEnd < Infinity)) {
     throw new ConfigError(
       `${stepper.name}: tEnd must be finite and not before t = ${stepper.t}, got ${tEnd}.`,
@@ -58,11 +63,11 @@ export async function integrate<V>(options: IntegrateOptions<V>): Promise<Outcom
   if (maxSteps !== Infinity) requirePositive(stepper.name, "maxSteps", maxSteps);
   if (maxEvaluations !== Infinity) requirePositive(stepper.name, "maxEvaluations", maxEvaluations);
   const start = { accepted: stepper.accepted, rejected: stepper.rejected, evaluations: stepper.evaluations };
-  let h: number | null = null;
+  const state = (options.memory ?? new Memory()).keep("integration", { start, h: null as number | null });
   const finish = (status: OutcomeStatus, message: string): Outcome => ({
     status,
     t: stepper.t,
-    h,
+    h: state.h,
     message,
     accepted: stepper.accepted - start.accepted,
     rejected: stepper.rejected - start.rejected,
@@ -70,7 +75,10 @@ export async function integrate<V>(options: IntegrateOptions<V>): Promise<Outcom
   });
   const at = () => `t = ${stepper.t}`;
   while (stepper.t < tEnd) {
-    if (signal?.aborted) return finish("interrupted", `${stepper.name}: interrupted at ${at()}.`);
+    if (signal?.aborted) {
+      await onRest?.();
+      return finish("interrupted", `${stepper.name}: interrupted at ${at()}.`);
+    }
     if (stepper.accepted - start.accepted >= maxSteps) {
       return finish("maxSteps", `${stepper.name}: ${maxSteps} steps were not enough to pass ${at()}.`);
     }
@@ -80,8 +88,9 @@ export async function integrate<V>(options: IntegrateOptions<V>): Promise<Outcom
         `${stepper.name}: ${maxEvaluations} evaluations were spent at ${at()}.`,
       );
     }
+    await onRest?.();
     const result = await stepper.advance(tEnd);
-    h = result.h;
+    state.h = result.h;
     if (result.status !== "accepted") return finish(result.status, result.message);
     if ((await onStep?.(result)) === "stop") return finish("stopped", `${stepper.name}: stopped at ${at()}.`);
   }

@@ -3,6 +3,7 @@
  * gives its own estimate; here is the one for everybody else, a nonlinear power method on differences of the field.
  */
 
+import { Memory } from "../memory.js";
 import type { Field } from "./stepper.js";
 import type { VectorSpace } from "./vector-space.js";
 
@@ -29,16 +30,20 @@ const PROBE = Math.sqrt(Number.EPSILON);
  * Power method for `field`, each call going on from the direction that the last one found (Sommeijer, Shampine, Verwer 1998). It
  * costs one evaluation an iteration. `evaluate` is the field with the solver's own count.
  */
-export function powerMethod<V>(space: VectorSpace<V>, evaluate: Field<V>): SpectralRadius<V> {
+export function powerMethod<V>(
+  space: VectorSpace<V>,
+  evaluate: Field<V>,
+  memory = new Memory(),
+): SpectralRadius<V> {
   const direction = space.create();
   const point = space.create();
   const slope = space.create();
   const norm = (v: V) => Math.sqrt(space.dot(v, v));
-  let known = false;
+  const state = memory.keep("power-method", { known: false, direction });
   return async (t, y, derivative) => {
     const size = norm(y);
     const distance = size > 0 ? PROBE * size : PROBE;
-    if (!known) space.copy(derivative, direction);
+    if (!state.known) space.copy(derivative, direction);
     let length = norm(direction);
     // At a rest point the field has no direction to offer; that of y is as good as any.
     if (!(length > 0)) space.copy(y, direction);
@@ -57,7 +62,7 @@ export function powerMethod<V>(space: VectorSpace<V>, evaluate: Field<V>): Spect
       if (length === 0) break;
       if (i > 0 && Math.abs(radius - last) <= ENOUGH * radius) break;
     }
-    known = length > 0 && length < Infinity;
+    state.known = length > 0 && length < Infinity;
     return SAFETY * radius;
   };
 }

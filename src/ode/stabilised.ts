@@ -3,6 +3,7 @@
  * that of a gradient flow, a step of size h costs about √(hρ) evaluations, ρ the spectral radius.
  */
 
+import { Memory } from "../memory.js";
 import { BaseStepper, type Tolerances } from "./base-stepper.js";
 import {
   type ChebyshevCoefficients,
@@ -34,16 +35,10 @@ const DEFECT_SHARE = { rkc2: 0.4, tsrkc3: 0.6 } as const;
 const mostStages = (rtol: number) => Math.max(10, Math.floor(Math.sqrt(rtol / (10 * Number.EPSILON))));
 
 export class StabilisedStepper<V> extends BaseStepper<V> {
-  /** The last estimate of the spectral radius; null before the first step. */
-  radius: number | null = null;
-  /** Stages of the last attempt. */
-  stages = 0;
-
   readonly #kind: StabilisedName;
   readonly #spectralRadius: SpectralRadius<V>;
   readonly #mostStages: number;
-  #radiusAge = 0;
-  #radiusDue = RADIUS_AGE;
+  readonly #state = { radius: null as number | null, radiusAge: 0, radiusDue: RADIUS_AGE, stages: 0 };
 
   constructor(options: StepperOptions<V>, kind: StabilisedName, tolerances: Tolerances) {
     const order = kind === "rkc2" ? 2 : 3;
@@ -61,29 +56,45 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
       tolerances,
     );
     this.#kind = kind;
+    const memory = options.memory ?? new Memory();
     this.#spectralRadius =
-      options.spectralRadius ?? powerMethod(this.space, (t, y, out) => this.evaluate(t, y, out));
+      options.spectralRadius ?? powerMethod(this.space, (t, y, out) => this.evaluate(t, y, out), memory);
     this.#mostStages = mostStages(tolerances.rtol);
+    memory.keep("stabilised", this.#state);
+  }
+
+  /** The last estimate of the spectral radius; null before the first step. */
+  get radius(): number | null {
+    return this.#state.radius;
+  }
+
+  /** Stages of the last attempt. */
+  get stages(): number {
+    return this.#state.stages;
   }
 
   override restart(state: Restart<V>): void {
     // The step size of TSRKC3 may be more than RKC2, which takes the first step, can do: its estimate is known from the last step.
     const longest = this.#kind === "tsrkc3" && this.past > 0 ? this.#startingSize() : Infinity;
     super.restart(state);
-    if (this.stepSize === null) this.radius = null;
+    if (this.stepSize === null) this.#state.radius = null;
     else this.stepSize = Math.min(this.stepSize, longest);
   }
 
   /** Takes over an estimate of the spectral radius, made elsewhere for this state. */
   knowRadius(radius: number): void {
-    this.#radiusDue = this.radius !== null && radius > GROWTH * this.radius ? GROWING_AGE : RADIUS_AGE;
-    this.radius = radius;
-    this.#radiusAge = 0;
+    this.#state.radiusDue = this.radius !== null && radius > GROWTH * this.radius ? GROWING_AGE : RADIUS_AGE;
+    this.#state.radius = radius;
+    this.#state.radiusAge = 0;
   }
 
   /** Asks for the spectral radius where it is due; bounds h so that the stages are not too many for the tolerance. */
   protected override async bound(size: number, wasRejected: boolean): Promise<number> {
-    if (this.radius === null || this.#radiusAge >= this.#radiusDue || (wasRejected && this.#radiusAge > 0)) {
+    if (
+      this.radius === null ||
+      this.#state.radiusAge >= this.#state.radiusDue ||
+      (wasRejected && this.#state.radiusAge > 0)
+    ) {
       const { t, y, f } = this.now;
       const found = this.#spectralRadius(t, y, f, wasRejected ? this.next.f : null);
       this.knowRadius(typeof found === "number" ? found : await found);
@@ -100,7 +111,7 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
     const ratio = this.#ratio(h);
     const coefficients = this.#coefficients(h, ratio);
     const { stages, mu, nu, muTilde, a, c, share, history } = coefficients;
-    this.stages = stages;
+    this.#state.stages = stages;
     // Stages alternate between two buffers, so that the last one lands in `next.y`.
     let [target, other] = stages % 2 === 1 ? [next.y, scratch] : [scratch, next.y];
     space.combine(target, [h * muTilde[1]!, 1], [now.f, now.y]);
@@ -130,7 +141,7 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
   }
 
   protected override complete(): void {
-    this.#radiusAge++;
+    this.#state.radiusAge++;
   }
 
   protected override describe(h: number, requireCurrent: () => void): Step<V> {

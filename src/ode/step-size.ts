@@ -36,24 +36,27 @@ export interface StepSizeController {
   remember(error: number, h: number): void;
   /** Forgets the past, as after an event. */
   reset(): void;
+  /** What it remembers, in one plain object. */
+  readonly state: object;
 }
 
 /** h_next = h · 0.9 · err^−(1/(q+1) − 0.75β) · err_before^β, within [minFactor, maxFactor]; q is the order of the estimate. */
 export function piController(constants: ControllerConstants, estimateOrder: number): StepSizeController {
   const { beta, minFactor, maxFactor } = constants;
   const exponent = 1 / (estimateOrder + 1) - PROPORTIONAL_SHARE * beta;
-  let memory = ERROR_MEMORY_FLOOR;
+  const state = { error: ERROR_MEMORY_FLOOR };
   return {
+    state,
     afterAccepted(error) {
-      const factor = (SAFETY * memory ** beta) / error ** exponent;
+      const factor = (SAFETY * state.error ** beta) / error ** exponent;
       return Math.min(maxFactor, Math.max(minFactor, factor));
     },
     afterRejected: (error) => Math.max(minFactor, Math.min(1, SAFETY / error ** exponent)),
     remember(error) {
-      memory = Math.max(error, ERROR_MEMORY_FLOOR);
+      state.error = Math.max(error, ERROR_MEMORY_FLOOR);
     },
     reset() {
-      memory = ERROR_MEMORY_FLOOR;
+      state.error = ERROR_MEMORY_FLOOR;
     },
   };
 }
@@ -68,20 +71,22 @@ const PREDICTIVE_MIN_FACTOR = 0.1;
  */
 export function predictiveController(estimateOrder: number, maxFactor: number): StepSizeController {
   const exponent = 1 / (estimateOrder + 1);
-  let before: { error: number; h: number } | null = null;
+  const state = { before: null as { error: number; h: number } | null };
   return {
+    state,
     afterAccepted(error, h) {
       const elementary = PREDICTIVE_SAFETY / error ** exponent;
+      const { before } = state;
       const trend = before === null ? 1 : (h / before.h) * (before.error / error) ** exponent;
       return Math.min(maxFactor, Math.max(PREDICTIVE_MIN_FACTOR, elementary * trend));
     },
     afterRejected: (error) =>
       Math.max(PREDICTIVE_MIN_FACTOR, Math.min(1, PREDICTIVE_SAFETY / error ** exponent)),
     remember(error, h) {
-      before = { error: Math.max(error, ERROR_MEMORY_FLOOR), h };
+      state.before = { error: Math.max(error, ERROR_MEMORY_FLOOR), h };
     },
     reset() {
-      before = null;
+      state.before = null;
     },
   };
 }

@@ -3,6 +3,7 @@
  * returned `Failure`; only bad arguments throw. Says nothing of how a step is made.
  */
 
+import type { Memory } from "../memory.js";
 import type { Phase } from "./auto.js";
 import type { SolverName } from "./catalogue.js";
 import type { JacobianField } from "./rosenbrock.js";
@@ -109,4 +110,6 @@ export interface StepperOptions<V> {
   readonly spectralRadius?: SpectralRadius<V>;
   /** For rodas4: default forward differences, whose evaluations count. */
   readonly jacobian?: JacobianField;
+  /** Where the stepper keeps its state, for a continuation from a checkpoint. Default nowhere. */
+  readonly memory?: Memory;
 }

@@ -2,6 +2,7 @@
  * Watches an ordinary integration cross piece boundaries: counts and locates crossings, and diagnoses chatter, the trace
  * that sliding leaves in a method that does not know of it. Changes nothing in the flow.
  */
+import { Memory } from "../../memory.js";
 import type { FlowOptions } from "../smooth.js";
 import { kinksOf } from "./kinks.js";
 import type { BoundaryEvent } from "./ledger.js";
@@ -28,7 +29,7 @@ export interface Detector {
  * start, middle and end; an entry that goes out and back between two looks is missed.
  */
 export async function createDetector(
-  options: Pick<FlowOptions, "problem" | "theta0"> & {
+  options: Pick<FlowOptions, "problem" | "theta0" | "memory"> & {
     readonly onEvent: (event: BoundaryEvent) => void;
     readonly onStart: (pieces: Float64Array) => Promise<void>;
   },
@@ -40,20 +41,31 @@ export async function createDetector(
   const look = async (theta: Float64Array): Promise<Float64Array> =>
     ((await program.run({ theta }))["z"] as Float64Array).slice();
   const middle = new Float64Array(theta0.length);
-  let z0 = await look(theta0);
-  const pieces = z0.map(kinks.pieceOf);
-  await options.onStart(pieces.slice());
-  const flips = new Map<number, number[]>();
-  const chattered = new Set<number>();
-  let crossings = 0;
-  let maxChattering = 0;
-  let firstChatter: number | null = null;
-  let step = 0;
+  const memory = options.memory ?? new Memory();
+  const first = await look(theta0);
+  const state = memory.keep("detector", {
+    /** Pre-activations at the end of the last step, and the pieces they are in. */
+    z0: first,
+    pieces: first.map(kinks.pieceOf),
+    /** Steps in which an entry changed side lately. */
+    flips: new Map<number, number[]>(),
+    chattered: new Set<number>(),
+    crossings: 0,
+    maxChattering: 0,
+    firstChatter: null as number | null,
+    step: 0,
+  });
+  const { pieces, flips, chattered } = state;
+  if (!memory.isResumed) await options.onStart(pieces.slice());
 
   return {
-    summary: () => ({ crossings, chattering: chattered.size, maxChattering, firstChatter }),
+    summary: () => {
+      const { crossings, maxChattering, firstChatter } = state;
+      return { crossings, chattering: chattered.size, maxChattering, firstChatter };
+    },
     async follow(segment) {
-      step++;
+      const { z0 } = state;
+      const step = ++state.step;
       const h = segment.t1 - segment.t0;
       await segment.interpolate(segment.t0 + h / 2, middle);
       const zMiddle = await look(middle);
@@ -79,14 +91,14 @@ export async function createDetector(
       }
       found.sort((p, q) => p.t - q.t);
       for (const { t, entry, breakpoint, side } of found) {
-        crossings++;
+        state.crossings++;
         onEvent({ t, kind: "crossing", ...kinks.place(entry), breakpoint, side, sliding: 0 });
         const recent = (flips.get(entry) ?? []).filter((at) => at > step - CHATTER_WINDOW);
         recent.push(step);
         flips.set(entry, recent);
         if (recent.length >= CHATTER_FLIPS) {
           chattered.add(entry);
-          firstChatter ??= t;
+          state.firstChatter ??= t;
         }
       }
       let now = 0;
@@ -95,8 +107,8 @@ export async function createDetector(
         if (recent.length === 0) flips.delete(entry);
         else if (recent.length >= CHATTER_FLIPS) now++;
       }
-      maxChattering = Math.max(maxChattering, now);
-      z0 = z1;
+      state.maxChattering = Math.max(state.maxChattering, now);
+      state.z0 = z1;
       return undefined;
     },
   };

@@ -3,6 +3,7 @@
  * field is smooth and a Runge–Kutta step means what its error estimate says; events are located on the dense output, decided
  * once, and entries that can neither cross nor turn back slide along their boundary until a multiplier lets them go.
  */
+import { Memory } from "../../memory.js";
 import {
   createStepper,
   EventLocator,
@@ -49,8 +50,9 @@ const MAX_DECISIONS = 50;
 export async function integrateExactly(options: ExactOptions): Promise<ExactOutcome> {
   const kinks = kinksOf(options.problem.family);
   if (kinks === null) throw new Error("integrateExactly: the activation has no kinks; use integrateFlow.");
-  const field = await createLockedField(options.problem, kinks, options.data, options.maxRowNumbers);
-  return new ExactFlow(options, kinks, field).run();
+  const { problem, data, maxRowNumbers, memory = new Memory() } = options;
+  const field = await createLockedField(problem, kinks, data, memory, maxRowNumbers);
+  return new ExactFlow(options, kinks, field, memory).run();
 }
 
 class ExactFlow {
@@ -66,17 +68,26 @@ class ExactFlow {
   readonly #contact: number;
   readonly #probe: Float64Array;
   readonly #zDot: Float64Array;
-  /** Weights of the sliding entries at the end of the last step. */
-  #weights: readonly number[] = [];
-  /** Their mean rates over the last step, in place of derivatives. */
-  #weightRates: readonly number[] = [];
-  #isLeaving = false;
+  readonly #isResumed: boolean;
+  readonly #state = {
+    /** Size of the last step attempted. */
+    h: null as number | null,
+    /** Weights of the sliding entries at the end of the last step. */
+    weights: [] as readonly number[],
+    /** Their mean rates over the last step, in place of derivatives. */
+    weightRates: [] as readonly number[],
+    isLeaving: false,
+    /** Of the last decision, and how many there have been at that instant. */
+    lastInstant: Number.NEGATIVE_INFINITY,
+    decisionsHere: 0,
+  };
 
-  constructor(options: ExactOptions, kinks: Kinks, field: LockedField) {
+  constructor(options: ExactOptions, kinks: Kinks, field: LockedField, memory: Memory) {
     const {
       theta0,
       problem: _,
       onSegment: __,
+      onRest: _______,
       onEvent,
       data: ___,
       signal: ____,
@@ -86,6 +97,8 @@ class ExactFlow {
     } = options;
     const { rtol = 1e-6, atol = 1e-9 } = options;
     const E = kinks.entries;
+    this.#isResumed = memory.isResumed;
+    memory.keep("exact", this.#state);
     this.#options = options;
     this.#kinks = kinks;
     this.#field = field;
@@ -93,17 +106,19 @@ class ExactFlow {
     this.#contact = Math.max(MIN_CONTACT, CONTACT_SHARE * Math.min(atol, rtol));
     this.#probe = new Float64Array(theta0.length);
     this.#zDot = new Float64Array(E);
-    this.#ledger = createLedger(kinks, onEvent);
+    this.#ledger = createLedger(kinks, onEvent, memory);
     // Along a slide the Jacobian is this Hessian between two projections: its spectral radius bounds that one's.
     this.#sharpness = needsSharpness(options.method)
       ? createSharpness({
           problem: options.problem,
           pieces: () => field.pattern.pieces,
           gradients: () => field.cost.evaluations,
+          memory,
         })
       : null;
     this.#stepper = createStepper({
       ...solver,
+      memory,
       ...(this.#sharpness && { spectralRadius: this.#sharpness.spectralRadius }),
       space: this.#space,
       t0: 0,
@@ -124,6 +139,7 @@ class ExactFlow {
     const span = [0, this.#contact / WEIGHT_SLACK];
     this.#locator = new EventLocator({
       space: this.#space,
+      memory,
       zTolerance: this.#contact,
       events: {
         components: 2 * E,
@@ -131,11 +147,11 @@ class ExactFlow {
         evaluate: async (t, theta, out) => {
           out.set(await field.preactivations(theta));
           const isEnd = t === this.#stepper.t;
-          if (!isEnd && !this.#isLeaving) {
+          if (!isEnd && !this.#state.isLeaving) {
             out.fill((span[1] as number) / 2, E);
             return;
           }
-          const weights = isEnd ? this.#weights : await slidingWeights(field, kinks, theta);
+          const weights = isEnd ? this.#state.weights : await slidingWeights(field, kinks, theta);
           field.pattern.sliding.forEach(({ entry }, s) => {
             out[E + entry] = (weights[s] as number) * (span[1] as number);
           });
@@ -144,7 +160,7 @@ class ExactFlow {
           await field.normalVelocities(theta, velocity, out.subarray(0, E));
           out.fill(0, E);
           field.pattern.sliding.forEach(({ entry }, s) => {
-            out[E + entry] = (this.#weightRates[s] ?? 0) * (span[1] as number);
+            out[E + entry] = (this.#state.weightRates[s] ?? 0) * (span[1] as number);
           });
         },
       },
@@ -160,16 +176,15 @@ class ExactFlow {
     } = this.#options;
     const stepper = this.#stepper;
     const field = this.#field;
-    let h: number | null = null;
+    const state = this.#state;
     let status: OutcomeStatus | null = null;
     let message = "";
     const stop = (reason: OutcomeStatus, text: string): void => {
       status = reason;
       message = `${stepper.name}: ${text}`;
     };
-    await this.#begin();
-    let decisionsHere = 0;
-    let lastInstant = Number.NEGATIVE_INFINITY;
+    if (this.#isResumed) this.#options.onResume?.(this.#measure);
+    else await this.#begin();
     while (status === null) {
       if (stepper.t >= tEnd) stop("reachedEnd", `reached t = ${tEnd}.`);
       else if (signal?.aborted) stop("interrupted", `interrupted at t = ${stepper.t}.`);
@@ -177,9 +192,10 @@ class ExactFlow {
         stop("maxSteps", `${maxSteps} steps were not enough to pass t = ${stepper.t}.`);
       else if (field.cost.evaluations >= maxEvaluations)
         stop("maxEvaluations", `${maxEvaluations} evaluations were spent at t = ${stepper.t}.`);
+      if (status === null || status === "interrupted") await this.#options.onRest?.();
       if (status !== null) break;
       const step = await stepper.advance(tEnd);
-      h = step.h;
+      state.h = step.h;
       if (step.status !== "accepted") {
         stop(step.status, step.message);
         break;
@@ -200,9 +216,10 @@ class ExactFlow {
         await this.#carryOn(reached.step, found !== null);
         continue;
       }
-      decisionsHere = t1 - lastInstant <= 1e-13 * Math.max(1, t1) ? decisionsHere + 1 : 0;
-      lastInstant = t1;
-      if (decisionsHere > MAX_DECISIONS)
+      const isSame = t1 - state.lastInstant <= 1e-13 * Math.max(1, t1);
+      state.decisionsHere = isSame ? state.decisionsHere + 1 : 0;
+      state.lastInstant = t1;
+      if (state.decisionsHere > MAX_DECISIONS)
         stop("stepTooSmall", `the events at t = ${t1} did not come to an end.`);
       this.#probe.set(reached.theta1);
       await this.#settle(t1, this.#probe, event.lead);
@@ -210,7 +227,7 @@ class ExactFlow {
     return {
       status: status as unknown as OutcomeStatus,
       t: stepper.t,
-      h,
+      h: state.h,
       message,
       accepted: stepper.accepted,
       rejected: stepper.rejected,
@@ -222,6 +239,11 @@ class ExactFlow {
       ...(this.#sharpness && { sharpness: this.#sharpness }),
     };
   }
+
+  readonly #measure: Segment["measure"] = async (theta) => {
+    const { loss, velocity } = await this.#field.observe(theta);
+    return { loss, speed: Math.sqrt(squaredNorm(velocity)) };
+  };
 
   /** The pattern at t = 0, entries that start on a breakpoint decided. */
   async #begin(): Promise<void> {
@@ -238,9 +260,9 @@ class ExactFlow {
   /** The first event in the step; null if there is none. Finds the weights at its end. */
   async #findEvent(step: Step<Float64Array>): Promise<Ahead | null> {
     const before = this.#field.pattern.sliding.map(({ weight }) => weight);
-    this.#weights = await slidingWeights(this.#field, this.#kinks, step.y1);
-    this.#weightRates = this.#weights.map((w, s) => (w - (before[s] as number)) / step.h);
-    this.#isLeaving = this.#weights.some((w) => w < -WEIGHT_SLACK || w > 1 + WEIGHT_SLACK);
+    this.#state.weights = await slidingWeights(this.#field, this.#kinks, step.y1);
+    this.#state.weightRates = this.#state.weights.map((w, s) => (w - (before[s] as number)) / step.h);
+    this.#state.isLeaving = this.#state.weights.some((w) => w < -WEIGHT_SLACK || w > 1 + WEIGHT_SLACK);
     const event = await this.#locator.locate(step);
     if (event === null) return null;
     // Of all that cross at this instant, the one that is farthest out on its own scale has led.
@@ -256,7 +278,7 @@ class ExactFlow {
     if (sliding.length === 0 && !isCut) return;
     const theta = this.#probe;
     theta.set(step.y1);
-    const weights = isCut ? await slidingWeights(field, this.#kinks, theta) : this.#weights;
+    const weights = isCut ? await slidingWeights(field, this.#kinks, theta) : this.#state.weights;
     const { z } = await field.evaluate(theta);
     const { breakpoints } = this.#kinks.table;
     const drift = sliding.reduce(
@@ -355,7 +377,7 @@ class ExactFlow {
       this.#locator.setPiece(entries + entry, 1);
       watched[entries + entry] = weight * unit;
     }
-    this.#weightRates = [];
+    this.#state.weightRates = [];
     await this.#locator.begin(t, theta, velocity, watched);
   }
 
@@ -373,10 +395,7 @@ class ExactFlow {
         until === t1
           ? step.quadrature((k) => squaredNorm(k)) + (t1 - step.t1) * squaredNorm(derivative1)
           : step.quadrature((k) => squaredNorm(k), until),
-      measure: async (theta) => {
-        const { loss, velocity } = await this.#field.observe(theta);
-        return { loss, speed: Math.sqrt(squaredNorm(velocity)) };
-      },
+      measure: this.#measure,
     };
     return this.#options.onSegment(segment, {
       gradients: this.#field.cost.evaluations,

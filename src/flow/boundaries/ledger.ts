@@ -1,4 +1,5 @@
 /** Books of what happened at the boundaries: events as they are decided, and their totals. Decides nothing. */
+import type { Memory } from "../../memory.js";
 import type { Contact, Kinks, Place } from "./kinks.js";
 import type { BoundaryCost } from "./locked-field.js";
 
@@ -54,8 +55,8 @@ export interface Verdict {
 
 export const isSliding = ({ weight }: Contact): boolean => weight > 0 && weight < 1;
 
-export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => void): Ledger {
-  const counts = {
+export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => void, memory: Memory): Ledger {
+  const counts = memory.keep("ledger", {
     crossings: 0,
     slidingEntries: 0,
     slidingExits: 0,
@@ -66,7 +67,7 @@ export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => vo
     ambiguous: 0,
     unsettled: 0,
     instants: 0,
-  };
+  });
   return {
     decided(t, changes, sliding, { settled, ambiguous }) {
       counts.instants++;

@@ -2,6 +2,7 @@
  * The vector field with the pattern of activation pieces given, and its projection onto the surfaces on which entries
  * slide. One evaluation costs one gradient, and with sliding entries one batched reverse sweep for the rows ∇z_e.
  */
+import type { Memory } from "../../memory.js";
 import type { Problem } from "../problem.js";
 import type { Contact, Kinks } from "./kinks.js";
 import { createNormals, type Normals } from "./normals.js";
@@ -62,6 +63,7 @@ export async function createLockedField(
   problem: Problem,
   kinks: Kinks,
   data: Readonly<Record<string, Float64Array>>,
+  memory: Memory,
   maxRowNumbers?: number,
 ): Promise<LockedField> {
   const { family } = problem;
@@ -69,72 +71,86 @@ export async function createLockedField(
   const field = await problem.compile(family.lockedField());
   const pushforward = await problem.compile(family.normalVelocity());
   const preactivation = await problem.compile(family.preactivations("locked"));
-  const pattern: Pattern = { pieces: new Float64Array(family.entries), sliding: [] };
-  const cost: BoundaryCost = { evaluations: 0, rowSweeps: 0, pushforwards: 0, products: 0 };
+  const pattern: Pattern = memory.keep("pattern", { pieces: new Float64Array(family.entries), sliding: [] });
+  const cost: BoundaryCost = memory.keep("cost", {
+    evaluations: 0,
+    rowSweeps: 0,
+    pushforwards: 0,
+    products: 0,
+  });
   const normalsAt = createNormals(problem, kinks, data, cost, maxRowNumbers);
-  const makeState = () => ({
-    theta: new Float64Array(P).fill(Number.NaN),
-    /** The pattern that the numbers below belong to. */
-    pieces: new Float64Array(family.entries),
-    sliding: [] as readonly Contact[],
-    loss: Number.NaN,
-    z: new Float64Array(family.entries),
-    signal: new Float64Array(family.entries),
-    gradient: new Float64Array(P),
-    velocity: new Float64Array(P),
-    multipliers: new Float64Array(0) as Float64Array,
+  /** The last answer: its numbers, which a checkpoint keeps, and the normals, which follow from them. */
+  const remember = (name: string) => ({
+    numbers: memory.keep(name, {
+      theta: new Float64Array(P).fill(Number.NaN),
+      /** The pattern that the numbers below belong to. */
+      pieces: new Float64Array(family.entries),
+      sliding: [] as readonly Contact[],
+      loss: Number.NaN,
+      z: new Float64Array(family.entries),
+      signal: new Float64Array(family.entries),
+      gradient: new Float64Array(P),
+      velocity: new Float64Array(P),
+      multipliers: new Float64Array(0) as Float64Array,
+    }),
     normals: null as Normals | null,
   });
-  const state = makeState();
-  const observed = makeState();
+  const evaluated = remember("evaluated");
+  const observed = remember("observed");
   const z = new Float64Array(family.entries);
 
-  const compute = async (theta: Float64Array, into: ReturnType<typeof makeState>): Promise<void> => {
+  const uncounted = async <T>(work: () => Promise<T>): Promise<T> => {
+    const before = { ...cost };
+    const result = await work();
+    Object.assign(cost, before);
+    return result;
+  };
+
+  const answer = async (theta: Float64Array, last: ReturnType<typeof remember>): Promise<Evaluation> => {
+    const { numbers } = last;
     const { pieces, sliding } = pattern;
-    if (!(same(theta, into.theta) && same(pieces, into.pieces))) {
+    const { velocity, gradient } = numbers;
+    if (!(same(theta, numbers.theta) && same(pieces, numbers.pieces))) {
       cost.evaluations++;
-      into.theta.set(theta);
-      into.pieces.set(pieces);
+      numbers.theta.set(theta);
+      numbers.pieces.set(pieces);
       const outputs = await field.run(
-        { theta: into.theta, pieces: into.pieces },
-        { z: into.z, signal: into.signal, gradient: into.gradient },
+        { theta: numbers.theta, pieces: numbers.pieces },
+        { z: numbers.z, signal: numbers.signal, gradient },
       );
-      into.loss = outputs["loss"]?.[0] as number;
-    } else if (sameEntries(sliding, into.sliding)) return;
-    into.sliding = sliding;
-    for (let i = 0; i < P; i++) into.velocity[i] = -(into.gradient[i] as number);
-    into.normals = null;
-    if (sliding.length === 0) {
-      into.multipliers = new Float64Array(0);
-      return;
+      numbers.loss = outputs["loss"]?.[0] as number;
+    } else if (sameEntries(sliding, numbers.sliding)) {
+      if (sliding.length > 0)
+        last.normals ??= await uncounted(() => normalsAt(numbers.theta, numbers.sliding, numbers.pieces));
+      return { ...numbers, normals: last.normals };
     }
-    const normals = await normalsAt(into.theta, sliding, into.pieces);
-    const guess = into.multipliers.length === normals.count ? into.multipliers : undefined;
-    into.normals = normals;
-    into.multipliers = await normals.solve(await normals.along(into.gradient), guess);
-    await normals.add(into.velocity, into.multipliers);
+    numbers.sliding = sliding;
+    for (let i = 0; i < P; i++) velocity[i] = -(gradient[i] as number);
+    last.normals = null;
+    if (sliding.length === 0) numbers.multipliers = new Float64Array(0);
+    else {
+      const normals = await normalsAt(numbers.theta, sliding, numbers.pieces);
+      const guess = numbers.multipliers.length === normals.count ? numbers.multipliers : undefined;
+      last.normals = normals;
+      numbers.multipliers = await normals.solve(await normals.along(gradient), guess);
+      await normals.add(velocity, numbers.multipliers);
+    }
+    return { ...numbers, normals: last.normals };
   };
 
   const self: LockedField = {
     pattern,
     cost,
-    async evaluate(theta) {
-      await compute(theta, state);
-      return state;
-    },
-    async observe(theta) {
-      const before = { ...cost };
-      await compute(theta, observed);
-      Object.assign(cost, before);
-      return observed;
-    },
+    evaluate: (theta) => answer(theta, evaluated),
+    observe: (theta) => uncounted(() => answer(theta, observed)),
     normals: (theta, contacts) => normalsAt(theta, contacts, pattern.pieces),
     async normalVelocities(theta, velocity, out) {
       cost.pushforwards++;
       await pushforward.run({ theta, velocity, pieces: pattern.pieces }, { zDot: out });
     },
     async preactivations(theta) {
-      if (same(theta, state.theta) && same(pattern.pieces, state.pieces)) return state.z;
+      const { numbers } = evaluated;
+      if (same(theta, numbers.theta) && same(pattern.pieces, numbers.pieces)) return numbers.z;
       await preactivation.run({ theta, pieces: pattern.pieces }, { z });
       return z;
     },
