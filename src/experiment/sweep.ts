@@ -4,7 +4,8 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import type { LoadedSweep, SweepJob } from "../config/load-sweep.js";
-import { closeSweep, isDone, type JobState, markEnded, openSweep, readJobs } from "../record/sweep.js";
+import { isDone } from "../record/manifest.js";
+import { closeSweep, type JobState, markEnded, openSweep, readJobs } from "../record/sweep.js";
 import type { JobEvent, Launch, LaunchedJob } from "./launcher.js";
 import { launchLocally } from "./local.js";
 
@@ -54,6 +55,9 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
   const facts = {
     name: sweep.name,
     study: sweep.file,
+    folder: process.cwd(),
+    set: sweep.set,
+    multiply: sweep.multiply,
     command: options.command,
     gradflow: version,
     fields,

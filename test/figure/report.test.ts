@@ -37,6 +37,9 @@ async function hostileSweep(): Promise<string> {
     {
       name: HOSTILE,
       study: "study.yaml",
+      folder: "/studies",
+      set: [],
+      multiply: [],
       command: ["gradflow", "sweep"],
       gradflow: "0",
       fields: ["seed"],
