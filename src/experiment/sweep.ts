@@ -100,9 +100,7 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
   const good = states.every((state) => isGood(state.manifest?.status));
   const status = interrupted ? "interrupted" : good ? "done" : "failed";
   await closeSweep(directory, status);
-  // Loaded late: Vega takes a while, and no run waits for it.
-  const { drawSweepFigures } = await import("../figure/draw-sweep.js");
-  const drawn = await drawSweepFigures(directory);
+  const drawn = figures.length === 0 ? NOTHING_DRAWN : await draw(directory);
   return {
     status,
     directory,
@@ -113,6 +111,14 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
     notes: drawn.notes,
     wallSeconds: (performance.now() - started) / 1000,
   };
+}
+
+const NOTHING_DRAWN = { pictures: [], notes: [] };
+
+/** Loads Vega late and only where it is wanted: it takes as long as a small run. */
+async function draw(directory: string) {
+  const { drawSweepFigures } = await import("../figure/draw-sweep.js");
+  return drawSweepFigures(directory);
 }
 
 function isGood(status: string | undefined): boolean {

@@ -3,7 +3,7 @@
  * count of what that costs. Knows nothing of solvers.
  */
 import type { Engine, Program, Tensors } from "../engine/index.js";
-import type { Graph } from "../graph/index.js";
+import { type Graph, splitBound, workOf } from "../graph/index.js";
 import type { Family } from "../model/index.js";
 
 /** What evaluations have cost so far. */
@@ -28,6 +28,8 @@ export interface Problem {
   predict(theta: Float64Array, output: Float64Array): Promise<void>;
   /** A further graph of the family, with the data bound and its time counted. */
   compile(graph: Graph, bound?: Tensors): Promise<Program>;
+  /** Arithmetic of one evaluation of a graph of the family, without what the data alone decide. */
+  workOf(graph: Graph): number;
 }
 
 /** @param data the tensors `x`, `y` and, for a gcn, `adjacency`. */
@@ -36,7 +38,7 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
   const compile = async (graph: Graph, bound: Tensors = data): Promise<Program> => {
     const program = await engine.compile(graph, bound);
     return {
-      graph,
+      graph: program.graph,
       async run(inputs, into) {
         const start = performance.now();
         const outputs = await program.run(inputs, into);
@@ -54,6 +56,7 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
     engine,
     cost,
     compile,
+    workOf: (graph) => workOf(splitBound(graph, Object.keys(data)).rest),
     async lossGradient(theta, gradient) {
       cost.gradients++;
       const { loss } = await gradientProgram.run({ theta }, { gradient });

@@ -2,7 +2,6 @@
  * The sharpness λ_max(∇²L) along the flow, by Lanczos on exact Hessian products, each measurement going on from the eigenvector of
  * the last. One number serves three readers: the stage count of a stabilised method, the record, and descent's limit η < 2/λ_max.
  */
-import { workOf } from "../graph/index.js";
 import { largestEigenvalue } from "../linalg/lanczos.js";
 import { Memory } from "../memory.js";
 import type { SpectralRadius } from "../ode/index.js";
@@ -70,7 +69,7 @@ const RANDOM_SHARE = 0.1;
 export function createSharpness({ problem, pieces, gradients, memory }: SharpnessOptions): Sharpness {
   const { family } = problem;
   const graph = family.hessianProduct(pieces === undefined ? "free" : "locked");
-  const price = workOf(graph) / workOf(family.flowField());
+  const price = problem.workOf(graph) / problem.workOf(family.flowField());
   const program = problem.compile(graph);
   const state = (memory ?? new Memory()).keep("sharpness", {
     measurements: [] as SharpnessMeasurement[],

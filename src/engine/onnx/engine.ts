@@ -1,7 +1,7 @@
 /** ONNX Runtime on the CPU, float64 or float32: the default engine and the only importer of onnxruntime-node. */
 import { createRequire } from "node:module";
 import * as ort from "onnxruntime-node";
-import { sizeOf } from "../../graph/index.js";
+import { type Graph, sizeOf, splitBound } from "../../graph/index.js";
 import { checkInput, type Dtype, type Engine, type Program, type Tensors } from "../engine.js";
 import { lowerToOnnx } from "./lower.js";
 
@@ -11,24 +11,33 @@ const { version } = createRequire(import.meta.url)("onnxruntime-node/package.jso
 export function createOnnxEngine(options: { dtype: Dtype; threads: number }): Engine {
   const sessions: ort.InferenceSession[] = [];
   const { dtype, threads } = options;
+  const load = (graph: Graph, bound: Tensors): Promise<ort.InferenceSession> =>
+    ort.InferenceSession.create(lowerToOnnx(graph, dtype, bound), {
+      executionProviders: ["cpu"],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      executionMode: "sequential",
+      graphOptimizationLevel: "all",
+      logSeverityLevel: 3,
+      // Idle workers of one program would otherwise spin on the cores that the next one needs.
+      extra: { session: { intra_op: { allow_spinning: "0" } } },
+    });
   return {
     kind: "onnx",
     dtype,
     threads,
     description: `onnxruntime-node ${version} (cpu)`,
     async compile(graph, bound = {}) {
-      const session = await ort.InferenceSession.create(lowerToOnnx(graph, dtype, bound), {
-        executionProviders: ["cpu"],
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        executionMode: "sequential",
-        graphOptimizationLevel: "all",
-        logSeverityLevel: 3,
-        // Idle workers of one program would otherwise spin on the cores that the next one needs.
-        extra: { session: { intra_op: { allow_spinning: "0" } } },
-      });
+      const { folded, rest } = splitBound(graph, Object.keys(bound));
+      let data = bound;
+      if (folded !== null) {
+        const session = await load(folded, bound);
+        data = { ...bound, ...(await createProgram(session, folded, dtype, bound).run({})) };
+        await session.release();
+      }
+      const session = await load(rest, data);
       sessions.push(session);
-      return createProgram(session, graph, dtype, bound);
+      return createProgram(session, rest, dtype, data);
     },
     async dispose() {
       await Promise.all(sessions.splice(0).map((session) => session.release()));
