@@ -9,10 +9,10 @@ import { createSharpness, type Sharpness } from "../sharpness.js";
 import { type FlowOptions, type FlowOutcome, needsSharpness, type Segment, squaredNorm } from "../smooth.js";
 import { type Approach, ending, type Stretch, stepToEvent } from "./approach.js";
 import { decide } from "./decide.js";
+import { createEventWatch, type EventWatch } from "./event-watch.js";
 import { type Contact, type Kinks, kinksOf } from "./kinks.js";
 import { type BoundaryEvent, type BoundarySummary, createLedger, isSliding, type Ledger } from "./ledger.js";
 import { createLockedField, type LockedField } from "./locked-field.js";
-import { createWatch, type Watch } from "./watch.js";
 import { setWeights, slidingWeights } from "./weights.js";
 
 export interface ExactOptions extends FlowOptions {
@@ -52,7 +52,7 @@ class ExactFlow {
   readonly #kinks: Kinks;
   readonly #field: LockedField;
   readonly #stepper: Stepper<Float64Array>;
-  readonly #watch: Watch;
+  readonly #watch: EventWatch;
   readonly #ledger: Ledger;
   readonly #approach: Approach;
   readonly #sharpness: Sharpness | null;
@@ -122,7 +122,7 @@ class ExactFlow {
       probe: this.#probe,
       zDot: this.#zDot,
     };
-    this.#watch = createWatch(field, kinks, this.#stepper, this.#contact, memory);
+    this.#watch = createEventWatch(field, kinks, this.#stepper, this.#contact, memory);
   }
 
   async run(): Promise<ExactOutcome> {

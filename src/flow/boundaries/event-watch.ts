@@ -12,7 +12,7 @@ import { slidingWeights } from "./weights.js";
 /** Slack of a weight beyond [0, 1] before its entry is let go. */
 const WEIGHT_SLACK = 1e-10;
 
-export interface Watch {
+export interface EventWatch {
   /** Weights of the sliding entries at the end of the last step looked at. */
   readonly weights: readonly number[];
   /** Begins at (t, θ) with the pattern as it is. */
@@ -22,13 +22,13 @@ export interface Watch {
 }
 
 /** @param contact distance from its breakpoint within which an entry counts as on it */
-export function createWatch(
+export function createEventWatch(
   field: LockedField,
   kinks: Kinks,
   stepper: Stepper<Float64Array>,
   contact: number,
   memory: Memory,
-): Watch {
+): EventWatch {
   const E = kinks.entries;
   const state = memory.keep("watch", {
     weights: [] as readonly number[],
