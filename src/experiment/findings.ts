@@ -34,12 +34,12 @@ export function sharpnessNotes(outcome: FlowOutcome, descents: readonly Descent[
 }
 
 /** Gaps that the solver's error could explain by itself. */
-export function errorNotes({ error, status }: ErrorCheckResult, descents: readonly Descent[]): string[] {
+export function errorNotes({ error, status, gaps }: ErrorCheckResult): string[] {
   if (error === null) return [`flow.errorCheck: the second run ended with ${status}; no error is known.`];
-  return descents
-    .filter(({ last }) => last !== null && last.parameterGap < 10 * error)
+  return gaps
+    .filter(({ measuredGap, solverError }) => measuredGap < 10 * solverError)
     .map(
-      ({ learningRate, last }) =>
-        `The gap ‖θ − θₖ‖ = ${last!.parameterGap.toPrecision(3)} for η = ${learningRate} is not much larger than the solver's error ${error.toPrecision(3)}; lower flow.rtol.`,
+      ({ learningRate, measuredGap, gap, solverError }) =>
+        `The gap ‖θ − θₖ‖ = ${measuredGap.toPrecision(3)} for η = ${learningRate} is not much larger than the solver's error ${solverError.toPrecision(3)} in it; without that error it is ${gap.toPrecision(3)}. Lower flow.rtol.`,
     );
 }

@@ -204,8 +204,9 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
         : integrateFlow,
       { ...shared, ...solver, method: solver.method as SolverName, maxSteps: 10 * maxSteps },
       outcome,
+      descents,
     );
-    notes.push(...errorNotes(errorCheck, descents));
+    notes.push(...errorNotes(errorCheck));
   }
   const measured = kernel === null ? null : await kernel.finish();
   const smoothing =

@@ -53,10 +53,10 @@ const MAX_PRODUCTS = 30;
 const RESERVE = 1.1;
 /**
  * What measuring may cost: gradients at the start, and shares of the solver's gradients, the larger one after a rejected step, which
- * may have met a grown ρ. In a run of a thousand gradients or more that is less than 15 %.
+ * may have met a grown ρ. In a run of five hundred gradients or more that is less than 15 %.
  */
-const GRANT = 40;
-const SHARE = { routine: 0.05, urgent: 0.1 } as const;
+const GRANT = 30;
+const SHARE = { routine: 0.08, urgent: 0.12 } as const;
 /** For the record alone: the same share without a grant, after this many steps; the first one takes about ten products. */
 const RECORD_STEPS = 25;
 const RECORD_SHARE = 0.1;
