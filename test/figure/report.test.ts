@@ -119,6 +119,7 @@ test("the checks of a run say what the bound's verdict rests on", () => {
       error: 0.0625,
       relativeToParameters: 0.01,
       relativeToDistance: 0.03,
+      gaps: [],
     },
     events: { crossings: 17, maxSliding: 4, firstSliding: null },
   });
