@@ -1,8 +1,8 @@
 /** Vega-Lite spec → SVG → PNG. The PNG takes its letters from the DejaVu Sans that npm installed and from no font of the machine. */
 import { createRequire } from "node:module";
 import { Resvg } from "@resvg/resvg-js";
-import { logger, None, parse, View } from "vega";
-import { compile, type TopLevelSpec } from "vega-lite";
+import type { TopLevelSpec } from "vega-lite";
+import { compile, logger, None, parse, View } from "./vega.js";
 
 const PNG_FONT = "DejaVu Sans";
 /** The SVG names what to use where its viewer has no DejaVu Sans: Verdana is as wide. */
