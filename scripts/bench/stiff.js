@@ -35,8 +35,8 @@ const RTOLS = [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8];
 const ATOL_SHARE = 1;
 /** One tolerance: at a loose absolute one explicit pairs take several times as long (see the rows of dopri5). */
 const PEER_RTOLS = [1e-6];
-/** Evaluations after which a peer's run is given up. */
-const PEER_BUDGET = 60_000;
+/** Evaluations and seconds after which a peer's run is given up. */
+const PEER_LIMITS = { budget: 60_000, seconds: 240 };
 
 /** Measures and prints the tables. */
 export async function run() {
@@ -144,7 +144,7 @@ async function askPeers({ model }, dataset, theta0, reference, tEnd, rtols) {
     const dims = [inputDimension, ...model.hidden, outputDimension];
     await writeFile(
       join(folder, "case.json"),
-      JSON.stringify({ dims, tEnd, rtols, atolShare: ATOL_SHARE, budget: PEER_BUDGET }),
+      JSON.stringify({ dims, tEnd, rtols, atolShare: ATOL_SHARE, ...PEER_LIMITS }),
     );
     const python = process.env["PYTHON"] ?? "python3";
     const { status, stdout } = spawnSync(python, [here("peers-stiff.py"), folder], {
