@@ -159,9 +159,6 @@ function checkRecord({ record, model }: Sections): Finding[] {
 function checkEngine({ flow, engine }: Sections): Finding[] {
   if (engine === undefined) return [];
   const findings: Finding[] = [];
-  if (engine.kind === "reference" && engine.dtype === "float32") {
-    findings.push(at("engine.dtype", "must be float64 with engine.kind: reference, got float32."));
-  }
   if (flow === undefined) return findings;
   if (engine.dtype === "float32" && "rtol" in flow && flow.rtol < smallestFloat32Tolerance) {
     const message = `float32 cannot honour rtol below about ${show(smallestFloat32Tolerance)}, got ${show(flow.rtol)}; raise flow.rtol or set engine.dtype: float64.`;

@@ -18,7 +18,7 @@ export async function runKernelStudy(loaded: LoadedConfig, options: RunOptions):
   const { config } = loaded;
   if (config.engine.dtype === "float32")
     throw problemAt(loaded, "engine.dtype", "the tangent kernel needs float64; set that.");
-  const engine = engineOf(config);
+  const engine = await engineOf(loaded);
   try {
     const prepared = await prepare(loaded, engine);
     const { dataset, problem, theta0 } = prepared;

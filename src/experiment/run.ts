@@ -80,7 +80,7 @@ const { version } = createRequire(import.meta.url)("../../package.json") as { ve
 export async function runExperiment(loaded: LoadedConfig, options: RunOptions): Promise<RunResult> {
   const started = performance.now();
   const { config } = loaded;
-  const engine = engineOf(config);
+  const engine = await engineOf(loaded);
   try {
     const prepared = await prepare(loaded, engine);
     const { dataset, problem, theta0 } = prepared;

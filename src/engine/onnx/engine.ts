@@ -1,31 +1,47 @@
-/** ONNX Runtime on the CPU, float64 or float32: the default engine and the only importer of onnxruntime-node. */
+/** ONNX Runtime on the CPU or a CUDA GPU, float64 or float32: the default engine and the only importer of onnxruntime-node. */
 import { createRequire } from "node:module";
 import * as ort from "onnxruntime-node";
 import { sizeOf } from "../../graph/index.js";
 import { checkInput, type Dtype, type Engine, type Program, type Tensors } from "../engine.js";
+import { cudaError, requireCuda } from "./cuda.js";
 import { lowerToOnnx } from "./lower.js";
+
+export type OnnxDevice = "cpu" | "cuda";
 
 const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
 
-/** @param threads workers of one operation (intra-op). */
-export function createOnnxEngine(options: { dtype: Dtype; threads: number }): Engine {
+/**
+ * @param threads workers of one operation (intra-op).
+ * @throws EngineError where the CUDA provider is asked for and its libraries are not there.
+ */
+export function createOnnxEngine(options: { device?: OnnxDevice; dtype: Dtype; threads: number }): Engine {
   const sessions: ort.InferenceSession[] = [];
-  const { dtype, threads } = options;
+  const { device = "cpu", dtype, threads } = options;
+  if (device === "cuda") requireCuda();
   return {
     kind: "onnx",
+    device,
     dtype,
     threads,
-    description: `onnxruntime-node ${version} (cpu)`,
+    description: `onnxruntime-node ${version} (${device})`,
+    notes: [],
+    resident: null,
     async compile(graph, bound = {}) {
-      const session = await ort.InferenceSession.create(lowerToOnnx(graph, dtype, bound), {
-        executionProviders: ["cpu"],
+      const model = lowerToOnnx(graph, dtype, bound);
+      const session = await createSession(model, device, {
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         executionMode: "sequential",
         graphOptimizationLevel: "all",
         logSeverityLevel: 3,
         // Idle workers of one program would otherwise spin on the cores that the next one needs.
-        extra: { session: { intra_op: { allow_spinning: "0" } } },
+        extra: {
+          session: {
+            intra_op: { allow_spinning: "0" },
+            // A node that CUDA lacks would run on the CPU without a word.
+            ...(device === "cuda" && { disable_cpu_ep_fallback: "1" }),
+          },
+        },
       });
       sessions.push(session);
       return createProgram(session, graph, dtype, bound);
@@ -34,6 +50,19 @@ export function createOnnxEngine(options: { dtype: Dtype; threads: number }): En
       await Promise.all(sessions.splice(0).map((session) => session.release()));
     },
   };
+}
+
+async function createSession(
+  model: Uint8Array,
+  device: OnnxDevice,
+  options: ort.InferenceSession.SessionOptions,
+): Promise<ort.InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(model, { ...options, executionProviders: [device] });
+  } catch (error) {
+    if (device === "cpu") throw error;
+    throw cudaError((error as Error).message);
+  }
 }
 
 function createProgram(
