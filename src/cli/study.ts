@@ -4,12 +4,14 @@ import type { LoadedConfig } from "../config/load.js";
 import type { RunOptions } from "../experiment/run.js";
 import type { RunResult } from "../record/result.js";
 import type { Values } from "./command.js";
+import { engineOption, overridesOf } from "./engine-option.js";
 import { exitCodeOf } from "./exit.js";
 import { watchInterrupts } from "./interrupt.js";
 import { single } from "./options.js";
 import { reportProgress } from "./progress.js";
 
 export const studyOptions = {
+  ...engineOption,
   set: {
     type: "string",
     array: true,
@@ -38,7 +40,9 @@ export async function executeStudy(
   const directory = single(values, "out", String(words[0]));
   // Loaded late, so that --help does not wait for the schema, nor a bad study for the engine.
   const { loadConfig } = await import("../config/load.js");
-  const loaded = await loadConfig(String(values["study"]), { set: (values["set"] ?? []) as string[] });
+  const loaded = await loadConfig(String(values["study"]), {
+    set: await overridesOf(values, String(words[0])),
+  });
   const run = await choose(loaded);
   const report = reportProgress(process.stderr, values["quiet"] === true);
   // The reference interpreter never gives the event loop a turn: a handler would only swallow Ctrl-C, so there the

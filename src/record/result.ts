@@ -172,7 +172,12 @@ export interface RunResult {
   readonly samples: number;
   readonly outputs: number;
   readonly engine: string;
+  /** Where the engine computed: cpu, cuda, or the backend of TensorFlow.js. */
+  readonly device: string;
+  /** Precision of the graphs. */
   readonly dtype: string;
+  /** float64: θ and the error control in float64 arrays; resident: in tensors of the engine, of its dtype. */
+  readonly state: string;
   readonly threads: number;
   readonly method: string;
   /** Empty unless the method is auto. */
