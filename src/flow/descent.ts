@@ -4,6 +4,7 @@
  */
 import { Memory } from "../memory.js";
 import { kinksOf } from "./boundaries/kinks.js";
+import { createIterate } from "./iterate.js";
 import type { Problem } from "./problem.js";
 import { distance, type Segment } from "./smooth.js";
 
@@ -75,18 +76,18 @@ export function createDescent(options: {
     last: null as Comparison | null,
     divergedAtStep: null as number | null,
   });
-  const { theta, gradient } = state;
-  const flowTheta = new Float64Array(theta.length);
+  const iterate = createIterate(problem, state);
+  const flowTheta = new Float64Array(theta0.length);
   const outputs = problem.family.samples * problem.family.spec.outputDimension;
   const prediction = new Float64Array(outputs);
   const flowPrediction = new Float64Array(outputs);
   const counter = options.countFlips ? createFlipCounter(problem, memory) : null;
 
   const evaluate = async (): Promise<boolean> => {
-    const loss = await problem.lossGradient(theta, gradient);
+    const loss = await iterate.evaluate();
     state.loss = loss;
     if (state.step === 0) state.initialLoss = loss;
-    await counter?.look(theta);
+    await counter?.look(iterate.read());
     if (!(loss <= DIVERGENCE_FACTOR * state.initialLoss)) state.divergedAtStep = state.step;
     return state.divergedAtStep === null;
   };
@@ -111,12 +112,12 @@ export function createDescent(options: {
         if (state.loss === null && !(await evaluate())) return;
         while (state.step < target) {
           if (signal?.aborted) return;
-          for (let i = 0; i < theta.length; i++)
-            theta[i] = (theta[i] as number) - learningRate * (gradient[i] as number);
+          iterate.descend(learningRate);
           state.step++;
           if (!(await evaluate())) return;
         }
         await segment.interpolate(t, flowTheta);
+        const theta = iterate.read();
         await problem.predict(theta, prediction);
         await problem.predict(flowTheta, flowPrediction);
         const flowLoss = await problem.loss(flowTheta);
