@@ -1,4 +1,5 @@
 /** The iterate of gradient descent and its gradient: two float64 arrays, or two vectors of the engine. */
+import type { ResidentVector } from "../engine/index.js";
 import type { Problem } from "./problem.js";
 
 export interface Iterate {
@@ -8,6 +9,8 @@ export interface Iterate {
   descend(learningRate: number): void;
   /** θ as an array, to be read at once. */
   read(): Float64Array;
+  /** θ where the engine keeps it; null where it is an array. */
+  readonly vector: ResidentVector | null;
 }
 
 /** @param start filled with θ and its gradient; these arrays are the iterate unless the engine keeps it. */
@@ -25,12 +28,14 @@ export function createIterate(
           theta[i] = (theta[i] as number) - learningRate * (gradient[i] as number);
       },
       read: () => theta,
+      vector: null,
     };
   }
   const here = { theta: resident.create(theta.length), gradient: resident.create(theta.length) };
   resident.write(theta, here.theta);
   const program = problem.compileResident(problem.family.lossGradient("free"));
   return {
+    vector: here.theta,
     async evaluate() {
       problem.cost.gradients++;
       const { loss } = await (await program).run({ theta: here.theta }, { gradient: here.gradient });

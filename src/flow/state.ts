@@ -6,6 +6,9 @@ import type { Resident, ResidentVector } from "../engine/index.js";
 import { float64Space, type VectorSpace } from "../ode/index.js";
 import type { Problem } from "./problem.js";
 
+/** 2⁻²³ */
+const FLOAT32_EPSILON = 2 ** -23;
+
 export interface FlowState<V> {
   readonly space: VectorSpace<V>;
   /** A new vector with these values. */
@@ -32,7 +35,7 @@ export async function residentState(
   const dimension = problem.family.layout.size;
   const program = await problem.compileResident(problem.family.flowField());
   return {
-    space: { ...resident, dimension, create: () => resident.create(dimension) },
+    space: { ...resident, dimension, epsilon: FLOAT32_EPSILON, create: () => resident.create(dimension) },
     load(values) {
       const vector = resident.create(dimension);
       resident.write(values, vector);

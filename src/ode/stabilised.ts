@@ -32,7 +32,8 @@ const MAX_FACTOR = { rkc2: 10, tsrkc3: 2 } as const;
 /** Scale of the defect 2(y_n − y_{n+1}) + h(f_n + f_{n+1}) in the estimate of RKC2 (rkc.f) and of TSRKC3's first steps. */
 const DEFECT_SHARE = { rkc2: 0.4, tsrkc3: 0.6 } as const;
 /** Rounding grows like 10·s²·ε inside a step (rkc.f); it stays below the tolerance with at most this many stages. */
-const mostStages = (rtol: number) => Math.max(10, Math.floor(Math.sqrt(rtol / (10 * Number.EPSILON))));
+const mostStages = (rtol: number, epsilon: number) =>
+  Math.max(10, Math.floor(Math.sqrt(rtol / (10 * epsilon))));
 
 export class StabilisedStepper<V> extends BaseStepper<V> {
   readonly #kind: StabilisedName;
@@ -59,7 +60,7 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
     const memory = options.memory ?? new Memory();
     this.#spectralRadius =
       options.spectralRadius ?? powerMethod(this.space, (t, y, out) => this.evaluate(t, y, out), memory);
-    this.#mostStages = mostStages(tolerances.rtol);
+    this.#mostStages = mostStages(tolerances.rtol, this.space.epsilon ?? Number.EPSILON);
     memory.keep("stabilised", this.#state);
   }
 
