@@ -29,7 +29,7 @@ describe("an engine that is not there", () => {
   it.skipIf(present.has("tfjs cuda"))("tfjs:cuda is refused with its command", async () => {
     const said = await refusal("--engine", "tfjs:cuda", "--set", "flow.rtol=1e-4");
     expect(said).toContain("engine.backend: cuda is not there: ");
-    expect(said).toContain("Install it with: npm install @tensorflow/tfjs-node-gpu@");
+    expect(said).toContain("Install it with: npm install --save-optional @tensorflow/tfjs-node-gpu@");
   });
 
   it.skipIf(present.has("tfjs cuda"))("the study's own line is named", async () => {

@@ -25,10 +25,10 @@ const VERSION = "4.22.0";
 
 /** The command that installs a backend. */
 export const installCommand: Readonly<Record<TfjsBackend, string>> = {
-  cuda: `npm install @tensorflow/tfjs-node-gpu@${VERSION}`,
-  node: `npm install @tensorflow/tfjs-node@${VERSION}`,
-  wasm: `npm install @tensorflow/tfjs-core@${VERSION} @tensorflow/tfjs-backend-wasm@${VERSION}`,
-  cpu: `npm install @tensorflow/tfjs-core@${VERSION} @tensorflow/tfjs-backend-cpu@${VERSION}`,
+  cuda: `npm install --save-optional @tensorflow/tfjs-node-gpu@${VERSION}`,
+  node: `npm install --save-optional @tensorflow/tfjs-node@${VERSION}`,
+  wasm: `npm install --save-optional @tensorflow/tfjs-core@${VERSION} @tensorflow/tfjs-backend-wasm@${VERSION}`,
+  cpu: `npm install --save-optional @tensorflow/tfjs-core@${VERSION} @tensorflow/tfjs-backend-cpu@${VERSION}`,
 };
 
 const NATIVE = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"] as const;
