@@ -3,6 +3,7 @@
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { accuracyProblem, accuracyTime, benchAccuracy } from "./accuracy.js";
 import { run as benchBoundaries } from "./boundaries.js";
+import { benchEngines } from "./engines.js";
 import { benchGradients } from "./gradients.js";
 import { benchIntegration } from "./integration.js";
 import { benchKernels, dense } from "./kernels.js";
@@ -116,4 +117,6 @@ console.log(
 console.log("");
 await benchBoundaries();
 await benchStiff();
+console.log("\nEngines, two threads each\n");
+await benchEngines(1000);
 if (rows.some((row) => row[4] === "MISS")) process.exitCode = 1;

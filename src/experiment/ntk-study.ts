@@ -83,6 +83,7 @@ export async function runKernelStudy(loaded: LoadedConfig, options: RunOptions):
         phases: [],
         sharpness: null,
         errorCheck: null,
+        rounding: null,
         events: null,
         smoothing: [],
         ntk: kernel,

@@ -32,6 +32,7 @@ import type {
   ErrorCheckResult,
   EventsResult,
   NtkResult,
+  RoundingResult,
   RunResult,
   SharpnessResult,
   SmoothingResult,
@@ -42,6 +43,7 @@ import { checkError } from "./error-check.js";
 import { createNtkObserver, type NtkObserver } from "./ntk.js";
 import { chooseMethod } from "./ntk-method.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
+import { measureRounding, roundingNotes } from "./rounding.js";
 import { checkSmoothing, compareSmoothing } from "./smoothing.js";
 import { recordTimes } from "./times.js";
 
@@ -146,6 +148,7 @@ export async function runExperiment(loaded: LoadedConfig, options: RunOptions): 
         phases: phasesOf(outcome),
         sharpness: sharpnessOf(outcome),
         errorCheck: run.errorCheck,
+        rounding: run.rounding,
         boundaries: choice.treatment,
         events,
         smoothing: run.smoothing,
@@ -201,6 +204,7 @@ interface Integrated {
   readonly events: EventsResult | null;
   readonly smoothing: readonly SmoothingResult[];
   readonly errorCheck: ErrorCheckResult | null;
+  readonly rounding: RoundingResult | null;
   readonly ntk: NtkResult | null;
   readonly notes: readonly string[];
 }
@@ -255,6 +259,7 @@ async function integrate(
       events: null,
       smoothing: [],
       errorCheck: null,
+      rounding: null,
       ntk: null,
       notes: [],
     };
@@ -378,9 +383,8 @@ async function integrate(
       "odex reports at given times only: recorded at 200 logarithmically spaced times instead of every step.",
     );
   }
-  if (problem.engine.dtype === "float32") {
-    notes.push("Gradients were computed in float32; the state, the error control and the norms are float64.");
-  }
+  const rounding = problem.engine.dtype === "float32" ? await measureRounding(prepared, outcome.theta) : null;
+  if (rounding !== null) notes.push(...roundingNotes(rounding, problem.engine.resident !== null));
   if (outcome.hessian !== undefined) {
     const { products, gradientEquivalents } = outcome.hessian;
     notes.push(
@@ -405,6 +409,7 @@ async function integrate(
     events,
     smoothing,
     errorCheck,
+    rounding,
     ntk: measured,
     notes: [...notes, ...sharpnessNotes(outcome, descents)],
   };

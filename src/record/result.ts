@@ -153,6 +153,17 @@ export interface NtkResult {
   readonly mostHeld: number;
 }
 
+/** Loss and gradient in float32 at some θ: their relative distance from those in float64. */
+export interface RoundingAt {
+  readonly loss: number;
+  readonly gradient: number;
+}
+
+export interface RoundingResult {
+  readonly initial: RoundingAt;
+  readonly final: RoundingAt;
+}
+
 /** Absent numbers are `null`: JSON has neither NaN nor ∞, and both are written as `null`. */
 export interface RunResult {
   /** A solver's outcome: `reachedEnd`, `maxSteps`, `stepTooSmall`, `nonFinite`, `interrupted`, … */
@@ -186,6 +197,8 @@ export interface RunResult {
   readonly sharpness: SharpnessResult | null;
   /** Null unless flow.errorCheck asked for it. */
   readonly errorCheck: ErrorCheckResult | null;
+  /** What float32 cost, measured against float64; null where the run is float64. */
+  readonly rounding: RoundingResult | null;
   /** How the run treats the kinks of its activations. */
   readonly boundaries: string;
   /** Null where nothing was watched. */

@@ -138,6 +138,7 @@ export function syntheticResult(record: string): RunResult {
     phases: [],
     sharpness: null,
     errorCheck: null,
+    rounding: null,
     boundaries: "off",
     events: null,
     smoothing: [],
