@@ -8,6 +8,7 @@ import { spawnSync } from "node:child_process";
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { describeEngines, measureEngines, specs } from "./bench/engines.js";
+import { benchFloat32 } from "./bench/float32.js";
 
 /** Tests that take every engine present. */
 const TESTS = ["test/engine", "test/flow/resident.test.ts", "test/golden"];
@@ -56,7 +57,7 @@ for (const { name, apart, memory } of present) {
 
 console.log("\n## float32 against float64\n");
 const backend = ["cuda", "node", "wasm"].find((one) => present.some(({ name }) => name === `tfjs:${one}`));
-if (backend !== undefined) run("node", ["scripts/bench/float32.js", backend]);
+if (backend !== undefined) await benchFloat32(backend);
 else console.log("no backend of TensorFlow.js");
 
 console.log("\n## Tests\n");
