@@ -6,23 +6,17 @@
 import json
 import sys
 from pathlib import Path
-
 import numpy as np
 
-
 def read_record(folder):
-    """Everything in a record: JSON files as dicts, tables as dicts of arrays by column, .npy files as arrays."""
+    """JSON files as dicts, tables as dicts of arrays by column, .npy files as arrays, each by the first word of its name."""
     folder = Path(folder)
-    names = {"manifest": "manifest.json", "config": "config.resolved.json", "result": "result.json"}
-    record = {key: json.loads((folder / file).read_text()) for key, file in names.items() if (folder / file).exists()}
+    record = {path.name.split(".")[0]: json.loads(path.read_text()) for path in folder.glob("*.json")}
     for path in folder.glob("*.csv"):
-        text = path.read_text()
-        lines = text[: text.rfind("\n") + 1].splitlines()  # a line without its end was cut off by a kill
-        rows = [line.split(",") for line in lines[1:]]
-        record[path.stem] = {name: column([row[k] for row in rows]) for k, name in enumerate(lines[0].split(","))}
-    record.update({path.stem: np.load(path) for path in folder.glob("*.npy")})
-    return record
-
+        whole = path.read_text().rpartition("\n")[0]  # a last line without its end was cut off by a kill
+        names, *rows = (line.split(",") for line in whole.split("\n"))
+        record[path.stem] = {name: column([row[k] for row in rows]) for k, name in enumerate(names)}
+    return record | {path.stem: np.load(path) for path in folder.glob("*.npy")}
 
 def column(cells):
     """Numbers where all cells are numbers or empty (NaN), else words."""
@@ -30,7 +24,6 @@ def column(cells):
         return np.array([float(cell) if cell else np.nan for cell in cells])
     except ValueError:
         return np.array(cells)
-
 
 if __name__ == "__main__":
     for name, value in read_record(sys.argv[1]).items():

@@ -22,6 +22,9 @@ export class ConfigError extends Error {
   }
 }
 
+/** A disk without space left, found while a run was writing to it. What is written stays readable. Exit code 1. */
+export class DiskFullError extends ConfigError {}
+
 /** A computation that cannot go on (singular system, non-finite input). Exit code 1. */
 export class NumericalError extends Error {
   override readonly name = "NumericalError";

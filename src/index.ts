@@ -23,7 +23,8 @@ export { ConfigError, EngineError, NumericalError, type Problem } from "./errors
 export { type CheckReport, checkStudy } from "./experiment/check.js";
 export { type ExportFormat, exportRecord } from "./experiment/export.js";
 export { runKernelStudy } from "./experiment/ntk-study.js";
-export { type Progress, type RunOptions, runExperiment } from "./experiment/run.js";
+export { runExperiment } from "./experiment/run.js";
+export type { Progress, RunOptions } from "./experiment/study-record.js";
 export { runSweep, type SweepOptions, type SweepResult } from "./experiment/sweep.js";
 export {
   measureWorkPrecision,

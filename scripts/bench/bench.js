@@ -3,6 +3,7 @@
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { accuracyProblem, accuracyTime, benchAccuracy } from "./accuracy.js";
 import { run as benchBoundaries } from "./boundaries.js";
+import { benchCheckpoint } from "./checkpoint.js";
 import { benchEngines } from "./engines.js";
 import { benchFloat32 } from "./float32.js";
 import { benchGradients } from "./gradients.js";
@@ -37,6 +38,7 @@ const peak = Math.max(...memory.map((run) => run.megabytes));
 const growth = (memory.at(-1).megabytes - memory[0].megabytes) / memory[0].megabytes;
 
 const sweep = await benchSweep();
+const checkpoint = await benchCheckpoint();
 
 const verdict = (passed) => (passed ? "pass" : "MISS");
 const rows = [
@@ -71,6 +73,13 @@ const rows = [
     verdict(sweep.ratio <= 0.65),
   ],
   [
+    "i",
+    "time spent in saving, as often as allowed",
+    percent(checkpoint.share),
+    "≤ 2 %",
+    verdict(checkpoint.share <= 0.02),
+  ],
+  [
     "g",
     "a product with the tangent kernel / a gradient",
     kernels.ratio.toFixed(2),
@@ -96,8 +105,10 @@ a: gradient ${gigaflops(gradients.gradientRate)} (${(1e3 * gradients.largeSecond
 b: ${steps} steps with the observer, record and start-up left out; whole run of ${memory.at(-1).steps} steps with them: ${percent(memory.at(-1).share)}
 c: mean of 100 calls, the best of many; the median ${(1e6 * gradients.smallMedian).toFixed(0)} µs
 d: ${memory.map((run) => `${megabytes(run.megabytes)} after ${run.steps} steps`).join(", ")}, figures included
-e: the large network, nM = 50 000: ${(1e3 * kernels.productSeconds).toFixed(1)} ms
-f: ${nameOf(dense)}: layer product ${(1e3 * kernels.layerProductSeconds).toFixed(0)} ms, by rows of J ${(1e3 * kernels.rowsSeconds).toFixed(0)} ms, ${kernels.jax === null ? "JAX left out: it is not installed" : `JAX ${(1e3 * kernels.jax.seconds).toFixed(0)} ms, kernels within ${kernels.jax.distance.toExponential(1)}`}
+f: wall time, the best of some; ${sweep.serial.wall.toFixed(1)} s one at a time, ${sweep.parallel.wall.toFixed(1)} s two at a time; processor time ${sweep.serial.cpu.toFixed(1)} s and ${sweep.parallel.cpu.toFixed(1)} s
+g: the large network, nM = 50 000: ${(1e3 * kernels.productSeconds).toFixed(1)} ms
+h: ${nameOf(dense)}: layer product ${(1e3 * kernels.layerProductSeconds).toFixed(0)} ms, by rows of J ${(1e3 * kernels.rowsSeconds).toFixed(0)} ms, ${kernels.jax === null ? "JAX left out: it is not installed" : `JAX ${(1e3 * kernels.jax.seconds).toFixed(0)} ms, kernels within ${kernels.jax.distance.toExponential(1)}`}
+i: ${checkpoint.checkpoints.toFixed(0)} checkpoints of ${(checkpoint.bytes / 1000).toFixed(0)} kB, ${(1000 * checkpoint.seconds).toFixed(1)} ms each; wall time over that of the same run without: ${checkpoint.wallRatio.toFixed(3)}
 `);
 
 const accuracy = await benchAccuracy();

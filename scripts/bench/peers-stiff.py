@@ -1,7 +1,8 @@
-"""Peers on the gradient flow of a fully connected tanh network: SciPy's RK45, LSODA and BDF, and diffrax's Tsit5 and Kvaerno5.
+"""Peers on the gradient flow of a fully connected tanh network: SciPy's RK45, diffrax's Tsit5 and torchdiffeq's dopri5.
 
 Called by stiff.js: peers-stiff.py FOLDER, with x.npy, y.npy, theta0.npy, reference.npy and case.json in FOLDER. Prints one JSON
-object. A package that is missing is named in `notes`. Exits with 3 if NumPy or SciPy is not installed.
+object on stdout, progress on stderr. Each run ends after `budget` evaluations of case.json; one that does not reach the end by then is
+reported with the time it reached. A package that is missing is named in `notes`. Exits with 3 if NumPy or SciPy is not installed.
 """
 import json
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 try:
     import numpy as np
     import scipy
-    from scipy.integrate import solve_ivp
+    from scipy.integrate import RK45
 except ImportError as error:
     print(error, file=sys.stderr)
     sys.exit(3)
@@ -44,21 +45,32 @@ def make_field(xp, x, y, dims):
     return field
 
 
+class OverBudget(Exception):
+    pass
+
+
 def main(folder):
     case = json.loads((folder / "case.json").read_text())
     x, y, theta0, reference = (np.load(folder / f"{name}.npy") for name in ("x", "y", "theta0", "reference"))
     rows, notes = [], [f"SciPy {scipy.__version__}"]
+    budget, end = case["budget"], case["tEnd"]
 
-    def add(solver, rtol, evaluations, seconds, theta):
+    def add(solver, rtol, evaluations, start, theta, reached):
+        seconds = time.perf_counter() - start
+        print(f"{solver} rtol {rtol:.0e}: t = {reached:.0f}, {evaluations} evaluations, {seconds:.0f} s", file=sys.stderr, flush=True)
+        if reached < end:
+            notes.append(f"{solver} at rtol {rtol:.0e}: at t = {reached:.0f} of {end} after {evaluations} evaluations, {seconds:.0f} s; given up.")
+            return
         error = float(np.linalg.norm(theta - reference) / np.linalg.norm(reference))
         rows.append({"solver": solver, "rtol": rtol, "evaluations": int(evaluations), "seconds": seconds, "error": error})
 
     field = make_field(np, x, y, case["dims"])
     for rtol in case["rtols"]:
         start = time.perf_counter()
-        solution = solve_ivp(lambda t, theta: field(theta), (0, case["tEnd"]), theta0, method="RK45", rtol=rtol,
-                             atol=rtol * case["atolShare"], t_eval=[case["tEnd"]])
-        add("SciPy RK45", rtol, solution.nfev, time.perf_counter() - start, solution.y[:, -1])
+        solver = RK45(lambda t, theta: field(theta), 0, theta0, end, rtol=rtol, atol=rtol * case["atolShare"])
+        while solver.status == "running" and solver.nfev < budget:
+            solver.step()
+        add("SciPy RK45", rtol, solver.nfev, start, solver.y, solver.t)
     try:
         import diffrax
         import jax
@@ -68,53 +80,58 @@ def main(folder):
 
         notes.append(f"diffrax {diffrax.__version__}, jax {jax.__version__}")
         jax_field = make_field(jnp, jnp.asarray(x), jnp.asarray(y), case["dims"])
+        term = diffrax.ODETerm(lambda t, theta, _: jax_field(theta))
         for rtol in case["rtols"]:
             controller = diffrax.PIDController(rtol=rtol, atol=rtol * case["atolShare"])
+            # One chunk of steps at a time, so that there is progress and an end. Six evaluations a step, first same as last.
+            chunk = 2000
 
             @jax.jit
-            def run(start):
-                return diffrax.diffeqsolve(diffrax.ODETerm(lambda t, theta, _: jax_field(theta)), diffrax.Tsit5(), 0.0,
-                                           case["tEnd"], None, start, stepsize_controller=controller, max_steps=None,
-                                           adjoint=diffrax.ForwardMode())
+            def advance(t, theta, step):
+                return diffrax.diffeqsolve(term, diffrax.Tsit5(), t, end, step, theta, stepsize_controller=controller,
+                                           max_steps=chunk, throw=False, adjoint=diffrax.ForwardMode(),
+                                           saveat=diffrax.SaveAt(steps=True, t1=False))
 
-            compiled = run.lower(jnp.asarray(theta0)).compile()
+            steps, t, theta, step = 0, 0.0, jnp.asarray(theta0), None
             start = time.perf_counter()
-            solution = compiled(jnp.asarray(theta0))
-            theta = np.asarray(solution.ys[-1])
-            # Six evaluations a step, first same as last.
-            add("diffrax Tsit5", rtol, 6 * int(solution.stats["num_steps"]) + 1, time.perf_counter() - start, theta)
+            while t < end and 6 * steps < budget:
+                solution = advance(t, theta, step)
+                taken = int(solution.stats["num_accepted_steps"])
+                if taken == 0:
+                    break
+                steps += int(solution.stats["num_steps"])
+                # The next chunk begins with the step that the last one had reached.
+                step = float(solution.ts[taken - 1] - (solution.ts[taken - 2] if taken > 1 else t))
+                t, theta = float(solution.ts[taken - 1]), solution.ys[taken - 1]
+                print(f"diffrax rtol {rtol:.0e}: t = {t:.0f}, {6 * steps} evaluations", file=sys.stderr, flush=True)
+            add("diffrax Tsit5", rtol, 6 * steps + 1, start, np.asarray(theta), t)
     except ImportError as error:
         notes.append(f"diffrax left out: {error}")
     try:
-        import torchdiffeq  # noqa: F401
         import torch
+        import torchdiffeq
 
-        notes.append(f"torchdiffeq, torch {torch.__version__}")
-        tx, ty = torch.tensor(x), torch.tensor(y)
-        shapes, at = [], 0
-        for fan_in, fan_out in zip(case["dims"], case["dims"][1:]):
-            shapes.append((at, fan_in, fan_out))
-            at += (fan_in + 1) * fan_out
-        count = [0]
-
-        def torch_field(t, theta):
-            count[0] += 1
-            with torch.enable_grad():
-                theta = theta.detach().requires_grad_()
-                h = tx
-                for l, (o, fan_in, fan_out) in enumerate(shapes):
-                    end = o + fan_in * fan_out
-                    h = h @ theta[o:end].reshape(fan_in, fan_out) + theta[end : end + fan_out]
-                    h = torch.tanh(h) if l < len(shapes) - 1 else h
-                loss = ((h - ty) ** 2).sum() / (2 * len(tx))
-                return -torch.autograd.grad(loss, theta)[0]
-
+        torch.set_num_threads(1)
+        notes.append(f"torchdiffeq {getattr(torchdiffeq, '__version__', '')}, torch {torch.__version__}")
+        torch_field = make_field(torch, torch.tensor(x), torch.tensor(y), case["dims"])
         for rtol in case["rtols"]:
-            count[0] = 0
+            seen = {"count": 0, "t": 0.0}
+
+            def counted(t, theta):
+                seen["count"] += 1
+                seen["t"] = float(t)
+                if seen["count"] > budget:
+                    raise OverBudget
+                return torch_field(theta)
+
             start = time.perf_counter()
-            end = torchdiffeq.odeint(torch_field, torch.tensor(theta0), torch.tensor([0.0, case["tEnd"]]).double(),
-                                     method="dopri5", rtol=rtol, atol=rtol * case["atolShare"])[-1]
-            add("torchdiffeq dopri5", rtol, count[0], time.perf_counter() - start, end.numpy())
+            try:
+                with torch.no_grad():
+                    theta = torchdiffeq.odeint(counted, torch.tensor(theta0), torch.tensor([0.0, end], dtype=torch.float64),
+                                               method="dopri5", rtol=rtol, atol=rtol * case["atolShare"])[-1].numpy()
+                add("torchdiffeq dopri5", rtol, seen["count"], start, theta, end)
+            except OverBudget:
+                add("torchdiffeq dopri5", rtol, seen["count"], start, theta0, seen["t"])
     except ImportError as error:
         notes.append(f"torchdiffeq left out: {error}")
     print(json.dumps({"rows": rows, "notes": notes}))

@@ -16,7 +16,7 @@ import { large, makeProblem } from "./study.js";
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 /** The second network is smaller and runs five times as long. */
-const CASES = [
+export const CASES = [
   { name: "20-60-60-5 tanh, 100 samples, t = 1000", set: [], explicit: [1e-4, 1e-6], peers: true },
   {
     name: "8-9-6-2 tanh, 60 samples, t = 5000",
@@ -35,6 +35,8 @@ const RTOLS = [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8];
 const ATOL_SHARE = 1;
 /** One tolerance: at a loose absolute one explicit pairs take several times as long (see the rows of dopri5). */
 const PEER_RTOLS = [1e-6];
+/** Evaluations after which a peer's run is given up. */
+const PEER_BUDGET = 60_000;
 
 /** Measures and prints the tables. */
 export async function run() {
@@ -42,12 +44,16 @@ export async function run() {
   await vectorShare();
 }
 
-async function compare({ name, set, explicit, peers }) {
+/** A case's problem, start and end; `engine` wants to be disposed of. */
+export async function openCase({ set }) {
   const study = await loadConfig(here("../../configs/study/stiff.yaml"), { set });
   const engine = engineOf(study.config);
-  const prepared = await prepare(study, engine);
-  const { problem, theta0, dataset } = prepared;
-  const { tEnd } = study.config.flow;
+  const { problem, theta0, dataset } = await prepare(study, engine);
+  return { problem, theta0, dataset, engine, config: study.config, tEnd: study.config.flow.tEnd };
+}
+
+async function compare({ name, set, explicit, peers }) {
+  const { problem, theta0, dataset, engine, config, tEnd } = await openCase({ set });
   const solve = async (method, rtol) => {
     const start = performance.now();
     const outcome = await integrateFlow({
@@ -74,7 +80,7 @@ async function compare({ name, set, explicit, peers }) {
   await engine.dispose();
   const notes = [];
   if (peers) {
-    const found = await askPeers(study.config, dataset, theta0, reference.theta, tEnd, PEER_RTOLS);
+    const found = await askPeers(config, dataset, theta0, reference.theta, tEnd, PEER_RTOLS);
     rows.push(...found.rows.map((peer) => ({ ...peer, hessian: 0 })));
     notes.push(...found.notes);
   }
@@ -136,15 +142,20 @@ async function askPeers({ model }, dataset, theta0, reference, tEnd, rtols) {
     await writeNpy(join(folder, "theta0.npy"), theta0, [theta0.length]);
     await writeNpy(join(folder, "reference.npy"), reference, [theta0.length]);
     const dims = [inputDimension, ...model.hidden, outputDimension];
-    await writeFile(join(folder, "case.json"), JSON.stringify({ dims, tEnd, rtols, atolShare: ATOL_SHARE }));
+    await writeFile(
+      join(folder, "case.json"),
+      JSON.stringify({ dims, tEnd, rtols, atolShare: ATOL_SHARE, budget: PEER_BUDGET }),
+    );
     const python = process.env["PYTHON"] ?? "python3";
-    const { status, stdout, stderr } = spawnSync(python, [here("peers-stiff.py"), folder], {
+    const { status, stdout } = spawnSync(python, [here("peers-stiff.py"), folder], {
       encoding: "utf8",
+      // Its progress is ours.
+      stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" },
     });
     if (status === null) return { rows: [], notes: [`Peers left out: ${python} did not run.`] };
-    if (status === 3) return { rows: [], notes: [`Peers left out: ${stderr.trim()}.`] };
-    if (status !== 0) throw new Error(`peers-stiff.py failed: ${stderr}`);
+    if (status === 3) return { rows: [], notes: [`Peers left out: ${python} lacks NumPy or SciPy.`] };
+    if (status !== 0) throw new Error(`peers-stiff.py failed with ${status}.`);
     return JSON.parse(stdout);
   } finally {
     await rm(folder, { recursive: true });

@@ -4,7 +4,7 @@ import type { RunResult } from "../record/result.js";
 import type { Command } from "./command.js";
 import { formatPath } from "./format.js";
 import { describeKernel } from "./kernel-summary.js";
-import { executeStudy, studyOptions } from "./study.js";
+import { executeStudy, loadStudy, studyOptions } from "./study.js";
 
 export const ntkCommand: Command = {
   usage: "ntk <study>",
@@ -34,7 +34,7 @@ Exit codes: 0 done, 1 the kernel is not finite, 2 bad study or usage, 130 interr
   async execute(values, words) {
     const choose = async () => (await import("../experiment/ntk-study.js")).runKernelStudy;
     const told = "Interrupted: writing what there is.";
-    return executeStudy(values, words, choose, describe, told);
+    return executeStudy(await loadStudy(values, words, choose), values, words, describe, told);
   },
 };
 

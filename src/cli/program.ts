@@ -14,6 +14,7 @@ import { listCommand } from "./list.js";
 import { methodsCommand } from "./methods.js";
 import { ntkCommand } from "./ntk.js";
 import { reportCommand } from "./report.js";
+import { resumeCommand } from "./resume.js";
 import { runCommand } from "./run.js";
 import { sweepCommand } from "./sweep.js";
 import { gradflowVersion } from "./version.js";
@@ -22,6 +23,7 @@ import { workPrecisionCommand } from "./work-precision.js";
 const commands: readonly Command[] = [
   runCommand,
   sweepCommand,
+  resumeCommand,
   checkCommand,
   ntkCommand,
   figureCommand,
@@ -40,6 +42,7 @@ const EPILOGUE = `Examples:
   gradflow run study.yaml --set flow.rtol=1e-8     change one value for this run
   gradflow run study.yaml --json > result.json     the result for a script
   gradflow sweep study.yaml -m seed=0..4           many runs, a picture of all
+  gradflow resume runs/study-0123456789ab          go on with a run that was stopped or killed
   gradflow check study.yaml                        sizes, rank caps, cost and stable steps, before a run
   gradflow ntk study.yaml                          the tangent kernel at initialisation alone
   gradflow figure runs/study-0123456789ab          draw a record's figures again
@@ -47,9 +50,9 @@ const EPILOGUE = `Examples:
 
 Exit codes:
   0    done: the end time, or a limit set in the study, was reached
-  1    the numbers failed: not finite, step too small, flow.maxSteps used up
+  1    the numbers failed: not finite, step too small, flow.maxSteps used up; or the disk is full
   2    bad study, data, option or engine; nothing was computed
-  130  interrupted (Ctrl-C once; the record is complete up to there, a second Ctrl-C kills)
+  130  interrupted (Ctrl-C once; the record is complete up to there, a second Ctrl-C kills; gradflow resume goes on)
 
 Every field of a study: docs/config.md. The guide: docs/guide.md. GRADFLOW_DEBUG=1 shows the stack of an error.`;
 

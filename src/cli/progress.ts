@@ -1,6 +1,6 @@
 /** How far a run is, on stderr: a bar on a terminal, sparse lines in a log, nothing when asked. Never touches stdout. */
 import { SingleBar } from "cli-progress";
-import type { Progress } from "../experiment/run.js";
+import type { Progress } from "../experiment/study-record.js";
 import { formatDuration, formatNumber } from "./format.js";
 
 export interface ProgressReport {

@@ -2,7 +2,7 @@
 import type { LoadedConfig } from "../config/load.js";
 import type { Command } from "./command.js";
 import { UsageError } from "./exit.js";
-import { executeStudy, studyOptions } from "./study.js";
+import { executeStudy, loadStudy, RUN_INTERRUPTED, studyOptions } from "./study.js";
 import { summarise } from "./summary.js";
 import { executeSweep, refuseSweep, sweepOptions } from "./sweep.js";
 
@@ -19,6 +19,10 @@ export const runCommand: Command = {
       describe: "Folder of the record; runs/<name>-<hash> if left out",
     },
     force: studyOptions.force,
+    resume: {
+      type: "boolean",
+      describe: "Go on with that folder's record where it is an unfinished one of this study",
+    },
     json: studyOptions.json,
     quiet: studyOptions.quiet,
     ...sweepOptions,
@@ -31,6 +35,7 @@ export const runCommand: Command = {
   gradflow run study.yaml -m seed=0..4 --jobs 2         five runs, see gradflow sweep --help
 
 The result goes to stdout, progress to stderr. Ctrl-C ends the run and keeps its record; a second one kills.
+Either way, and after a crash, gradflow resume FOLDER goes on with it.
 Exit codes: 0 done, 1 the numbers failed, 2 bad study or usage, 130 interrupted.`,
 
   async execute(values, words) {
@@ -44,7 +49,6 @@ Exit codes: 0 done, 1 the numbers failed, 2 bad study or usage, 130 interrupted.
       if (loaded.sweep !== null) throw refuseSweep(loaded.file);
       return (await import("../experiment/run.js")).runExperiment;
     };
-    const told = "Interrupted: finishing the record. A second Ctrl-C kills.";
-    return executeStudy(values, words, choose, summarise, told);
+    return executeStudy(await loadStudy(values, words, choose), values, words, summarise, RUN_INTERRUPTED);
   },
 };

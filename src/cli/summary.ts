@@ -30,7 +30,10 @@ export function summarise(result: RunResult): string {
       : [["sharpness", describeSharpness(result.sharpness)] as [string, string]]),
     ...(result.errorCheck === null
       ? []
-      : [["solver's error", describeErrorCheck(result.errorCheck)] as [string, string]]),
+      : [
+          ["solver's error", describeErrorCheck(result.errorCheck)] as [string, string],
+          ...describeGaps(result.errorCheck),
+        ]),
     ...(result.events === null ? [] : [["boundaries", describeEvents(result.events)] as [string, string]]),
     [
       "cost",
@@ -89,6 +92,14 @@ function describeErrorCheck(check: ErrorCheckResult): string {
   if (error === null)
     return `not known, the run at rtol ${formatNumber(tighterRtol)} ended with ${check.status}`;
   return `${formatNumber(error)} at the end, ${formatNumber(relativeToParameters)} of ‖θ‖ and ${formatNumber(relativeToDistance)} of the distance moved; by a run at rtol ${formatNumber(tighterRtol)}`;
+}
+
+/** The gap to descent apart from the error of the solver. */
+function describeGaps({ gaps }: ErrorCheckResult): [string, string][] {
+  return gaps.map(({ learningRate, time, gap, solverError }) => [
+    `gap, η = ${formatNumber(learningRate)}`,
+    `‖θ − θₖ‖ = ${formatNumber(gap)} at t = ${formatNumber(time)} and the solver's error ${formatNumber(solverError)}`,
+  ]);
 }
 
 function describeEvents(events: EventsResult): string {

@@ -16,6 +16,8 @@ export interface ConfigHash {
 /** Hashes a config. The same whatever the order of keys, and wherever the files stand. */
 export async function hashConfig(config: Config, baseDir: string): Promise<ConfigHash> {
   const copy = structuredClone(config) as unknown as Record<string, unknown>;
+  // How often a run is saved changes no number.
+  delete (copy["record"] as Record<string, unknown>)["checkpoint"];
   const files: Record<string, string> = {};
   for (const { path, file } of fileReferences(config)) {
     const digest = sha256(await readFile(resolve(baseDir, file)));

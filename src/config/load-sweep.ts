@@ -20,6 +20,9 @@ export interface LoadedSweep {
   readonly file: string;
   readonly name: string;
   readonly source: string;
+  /** The arguments of `--set` and of `-m`. */
+  readonly set: readonly string[];
+  readonly multiply: readonly string[];
   /** Axis fields in the order of the axes. */
   readonly fields: readonly string[];
   readonly jobs: readonly SweepJob[];
@@ -72,7 +75,7 @@ export async function loadSweep(
   if (problems.length > 0) throw new ConfigError(problems);
   const jobs = await loadJobs(file, set, points);
   const figures = parsed.success ? parsed.data.figures : [];
-  return { file, name: jobs[0]!.loaded.config.name, source, fields, jobs, figures };
+  return { file, name: jobs[0]!.loaded.config.name, source, set, multiply, fields, jobs, figures };
 }
 
 async function loadJobs(file: string, set: readonly string[], points: readonly Point[]): Promise<SweepJob[]> {

@@ -32,12 +32,18 @@ const LARGEST_SOURCE = 1 << 20;
 /** Bound on how far aliases may multiply the document (yaml's `maxAliasCount`). */
 const MAX_ALIAS_COUNT = 100;
 
-/** Loads a config. @throws ConfigError that lists all problems at once. */
+/**
+ * Loads a config.
+ * @param options.baseDir what file names in it are relative to, where that is not the file's own folder
+ * @throws ConfigError that lists all problems at once.
+ */
 export async function loadConfig(
   file: string,
-  options: { readonly set?: readonly string[] } = {},
+  options: { readonly set?: readonly string[]; readonly baseDir?: string } = {},
 ): Promise<LoadedConfig> {
-  const { input, locate, problems, source, baseDir, set } = await readStudy(file, options.set ?? []);
+  const study = await readStudy(file, options.set ?? []);
+  const { input, locate, problems, source, set } = study;
+  const baseDir = options.baseDir ?? study.baseDir;
   const { sections, sweep, findings } = validate(input);
   for (const { path, message } of [...findings, ...(await checkFiles(sections, baseDir))]) {
     problems.push({ path: path.map(String).join("."), message, ...locate(path) });

@@ -103,16 +103,30 @@ const layer = count
   );
 const points = count.default(200).describe("Number of recorded times besides t = 0.");
 
+const checkpoint = z
+  .number()
+  .nonnegative()
+  .default(30)
+  .describe(
+    "Seconds from one checkpoint to the next, at least 50 times what writing one takes; gradflow resume goes on from the last. 0 writes none. Not part of the hash.",
+  );
+
 export const recordSchema = z
   .discriminatedUnion("at", [
     z.strictObject({
       at: z.literal("log").default("log").optional().describe("At logarithmically spaced times."),
       points,
       layer,
+      checkpoint,
       from: positive.exactOptional().describe("First recorded time after 0. Absent: tEnd/10 000."),
     }),
-    z.strictObject({ at: z.literal("linear").describe("At equally spaced times."), points, layer }),
-    z.strictObject({ at: z.literal("steps").describe("After every accepted step."), layer }),
+    z.strictObject({
+      at: z.literal("linear").describe("At equally spaced times."),
+      points,
+      layer,
+      checkpoint,
+    }),
+    z.strictObject({ at: z.literal("steps").describe("After every accepted step."), layer, checkpoint }),
   ])
   .describe("When a row is written to the series.");
 

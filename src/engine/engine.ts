@@ -8,6 +8,7 @@ export type Tensors = Readonly<Record<string, Float64Array>>;
 
 /** A compiled graph. One call at a time. */
 export interface Program {
+  /** What a call computes: the graph compiled, less what its bound inputs alone decide, which was computed once. */
   readonly graph: Graph;
   /**
    * Evaluates the outputs. `inputs` are read in place; buffers given in `into` receive the outputs of those

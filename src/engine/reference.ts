@@ -7,6 +7,7 @@ import {
   type OpName,
   type Shape,
   sizeOf,
+  splitBound,
 } from "../graph/index.js";
 import { checkInput, type Engine, type Program, type Tensors } from "./engine.js";
 
@@ -170,6 +171,13 @@ export function createReferenceEngine(): ReferenceEngine {
 
 /** Compiles without waiting: the reference engine has nothing to load. */
 export function compileReference(graph: Graph, bound: Tensors = {}): ReferenceProgram {
+  const { folded, rest } = splitBound(graph, Object.keys(bound));
+  return folded === null
+    ? interpret(graph, bound)
+    : interpret(rest, { ...bound, ...interpret(folded, bound).runSync({}) });
+}
+
+function interpret(graph: Graph, bound: Tensors): ReferenceProgram {
   const position = new Map(graph.nodes.map((node, i) => [node, i]));
   const buffers = graph.nodes.map((node) => {
     if (node.op === "input") return new Float64Array(0);
@@ -182,7 +190,7 @@ export function compileReference(graph: Graph, bound: Tensors = {}): ReferencePr
       const known = narrow(node);
       if (known.op === "input") {
         const { name } = known.attributes;
-        buffers[i] = checkInput(graph, name, sizeOf(node.shape), inputs[name] ?? bound[name]);
+        buffers[i] = checkInput(graph, name, sizeOf(node.shape), bound[name] ?? inputs[name]);
         return;
       }
       const operands = (slots[i] as number[]).map((slot) => buffers[slot] as Float64Array);

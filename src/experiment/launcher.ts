@@ -1,5 +1,5 @@
 /** What starts the runs of a sweep, and what it tells meanwhile. */
-import type { Progress } from "./run.js";
+import type { Progress } from "./study-record.js";
 
 /** A run to be started: `gradflow run <file> --set … --out <directory>`. */
 export interface LaunchedJob {

@@ -90,8 +90,7 @@ export async function createNtkObserver(
     data,
   });
   const random = createRandom(loaded.config.seed).split("ntk");
-  const times =
-    tEnd === null ? [] : (recordTimes({ at: ntk.at, points: ntk.points, layer: 1 }, tEnd) as number[]);
+  const times = tEnd === null ? [] : (recordTimes({ at: ntk.at, points: ntk.points }, tEnd) as number[]);
   const table = await record.table("ntk", NTK_COLUMNS);
   const spectra = await record.table("ntk-spectrum", NTK_SPECTRUM_COLUMNS);
   const modes = await record.table("ntk-modes", NTK_MODE_COLUMNS);

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { ConfigError, EngineError } from "../errors.js";
-import { readManifest } from "../record/manifest.js";
-import { attachSweepFiles, isDone, readRunFacts } from "../record/sweep.js";
+import { isDone, readManifest } from "../record/manifest.js";
+import { attachSweepFiles, readRunFacts } from "../record/sweep.js";
 import type { Launch, LaunchedJob, LaunchOptions } from "./launcher.js";
 
 const run = promisify(execFile);
@@ -43,7 +43,7 @@ export function launchOnSlurm({ directory, sbatch }: SlurmOptions): Launch {
 /** One task per run; Slurm may start `parallel` at a time. */
 function arrayScript(jobs: readonly LaunchedJob[], logs: string, attempt: number, parallel: number): string {
   const lines = jobs.map(({ command }, k) => {
-    const words = [process.execPath, PROGRAM, ...command.slice(1), "--force", "--quiet"];
+    const words = [process.execPath, PROGRAM, ...command.slice(1), "--force", "--resume", "--quiet"];
     return `${k}) exec ${words.map(quote).join(" ")} ;;`;
   });
   if (/[\s%]/.test(logs))

@@ -4,7 +4,8 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import type { LoadedSweep, SweepJob } from "../config/load-sweep.js";
-import { closeSweep, isDone, type JobState, markEnded, openSweep, readJobs } from "../record/sweep.js";
+import { isDone } from "../record/manifest.js";
+import { closeSweep, type JobState, markEnded, openSweep, readJobs } from "../record/sweep.js";
 import type { JobEvent, Launch, LaunchedJob } from "./launcher.js";
 import { launchLocally } from "./local.js";
 
@@ -54,6 +55,9 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
   const facts = {
     name: sweep.name,
     study: sweep.file,
+    folder: process.cwd(),
+    set: sweep.set,
+    multiply: sweep.multiply,
     command: options.command,
     gradflow: version,
     fields,
@@ -96,9 +100,7 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
   const good = states.every((state) => isGood(state.manifest?.status));
   const status = interrupted ? "interrupted" : good ? "done" : "failed";
   await closeSweep(directory, status);
-  // Loaded late: Vega takes a while, and no run waits for it.
-  const { drawSweepFigures } = await import("../figure/draw-sweep.js");
-  const drawn = await drawSweepFigures(directory);
+  const drawn = figures.length === 0 ? NOTHING_DRAWN : await draw(directory);
   return {
     status,
     directory,
@@ -109,6 +111,14 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
     notes: drawn.notes,
     wallSeconds: (performance.now() - started) / 1000,
   };
+}
+
+const NOTHING_DRAWN = { pictures: [], notes: [] };
+
+/** Loads Vega late and only where it is wanted: it takes as long as a small run. */
+async function draw(directory: string) {
+  const { drawSweepFigures } = await import("../figure/draw-sweep.js");
+  return drawSweepFigures(directory);
 }
 
 function isGood(status: string | undefined): boolean {

@@ -1,8 +1,12 @@
 /** The times at which a run is recorded. */
-import type { RecordConfig } from "../config/schema.js";
+/** Which times, as the sections of a config say it. */
+type Times =
+  | { readonly at: "steps" }
+  | { readonly at: "linear"; readonly points: number }
+  | { readonly at: "log"; readonly points: number; readonly from?: number };
 
 /** Increasing times in (0, tEnd], the last of them tEnd; null for every step. */
-export function recordTimes(record: RecordConfig, tEnd: number): number[] | null {
+export function recordTimes(record: Times, tEnd: number): number[] | null {
   if (record.at === "steps") return null;
   const { points } = record;
   if (record.at === "linear")

@@ -2,7 +2,8 @@
 import { loadConfig } from "../config/load.js";
 import { ConfigError, EngineError } from "../errors.js";
 import type { RunResult } from "../record/result.js";
-import { type Progress, runExperiment } from "./run.js";
+import { runExperiment } from "./run.js";
+import type { Progress } from "./study-record.js";
 
 /** What a worker is told. */
 export type Order =
@@ -47,6 +48,7 @@ async function run(order: Extract<Order, { kind: "run" }>): Promise<void> {
     const result = await runExperiment(loaded, {
       directory: order.directory,
       force: true,
+      resume: true,
       signal: controller.signal,
       command: order.command,
       onProgress: (progress) => {

@@ -11,9 +11,9 @@ import type { Manifest } from "../record/manifest.js";
 import { type RunRecord, readRecord } from "../record/reader.js";
 import { attachSweepFiles, readJobs, readSweep, type SweepManifest } from "../record/sweep.js";
 import { attachFiles } from "../record/writer.js";
-import { formatNumber } from "./axis.js";
 import { figures } from "./draw.js";
 import { buildSweepFigures } from "./draw-sweep.js";
+import { describeChecks, show } from "./report-checks.js";
 import { folded, listing, page, section, table, text } from "./report-page.js";
 import { describeAxisValue } from "./sweep-groups.js";
 
@@ -40,7 +40,7 @@ async function reportRun(record: RunRecord): Promise<string> {
       ? `${manifest.status}${manifest.failure ? `: ${manifest.failure}` : ""}`
       : `${result.status}: ${result.message}`;
   return assemble(String(config["name"] ?? "run"), status, drawn, [
-    ...(result === null ? [] : [checks(record)]),
+    ...(result === null ? [] : [describeChecks(result)]),
     ...(result === null || result.notes.length === 0
       ? []
       : [section("Notes", `<ul>${result.notes.map((note) => `<li>${text(note)}</li>`).join("")}</ul>`)]),
@@ -65,6 +65,7 @@ async function reportSweep(directory: string, sweep: SweepManifest): Promise<str
     drawing === null ? [] : [{ name, spec: drawing.spec }],
   );
   const states = await readJobs(directory, sweep);
+  const measured = states.some(({ facts }) => facts?.has("ntk.verdict"));
   const columns = [
     "status",
     "parameters",
@@ -73,6 +74,7 @@ async function reportSweep(directory: string, sweep: SweepManifest): Promise<str
     "decay.rate",
     "decay.rSquared",
     "energyDefect",
+    ...(measured ? ["ntk.verdict"] : []),
     "wallSeconds",
   ];
   const rows = states.map(({ job, facts }) => [
@@ -95,44 +97,6 @@ async function reportSweep(directory: string, sweep: SweepManifest): Promise<str
       folded("each run alone", listing(alone.join("\n"))),
     ),
   ]);
-}
-
-/** The identities that a run carries, with what they say. */
-function checks({ result }: RunRecord): string {
-  if (result === null) return "";
-  const { energyDefect, decay, descent } = result;
-  const rows = [
-    ["energy balance", `|L(0) − L(t) − ∫‖∇L‖² ds| / (L(0) − L(t)) = ${show(energyDefect)}`],
-    ...(decay === null
-      ? [["decay of ‖r‖²", "not fitted"]]
-      : [
-          [
-            "decay of ‖r‖²",
-            `∝ exp(−${show(decay.rate)} t) on [${show(decay.window[0])}, ${show(decay.window[1])}], R² = ${formatNumber(decay.rSquared, 5)}`,
-          ],
-          [
-            "effective rate",
-            `mean 4cλ_eff there ${show(decay.meanRateFromLambdaEff)}, ${show(decay.meanRateFromLambdaEff / decay.rate)} of the fitted rate`,
-          ],
-        ]),
-    ["boundaries", result.boundaries],
-  ];
-  const gaps = descent.map((run) => [
-    formatNumber(run.learningRate, 6),
-    String(run.steps),
-    ...[run.loss, run.parameterGap, run.functionGap, run.lossGap].map(show),
-    run.diverged ? `diverged at step ${run.divergedAtStep}` : "",
-  ]);
-  return section(
-    "Checks",
-    table([], rows),
-    ...(gaps.length === 0
-      ? []
-      : [
-          "<p>Gradient descent beside the flow, at its last step:</p>",
-          table(["η", "steps", "loss", "‖θ − θₖ‖", "‖F − Fₖ‖", "|L − Lₖ|", ""], gaps),
-        ]),
-  );
 }
 
 function factTable(facts: Facts): string {
@@ -170,11 +134,6 @@ function quote(words: readonly string[]): string {
   return words
     .map((word) => (/^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
     .join(" ");
-}
-
-function show(value: unknown): string {
-  if (value === null || value === undefined) return "–";
-  return typeof value === "number" ? formatNumber(value, 5) : String(value);
 }
 
 async function assemble(

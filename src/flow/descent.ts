@@ -29,6 +29,8 @@ export interface Comparison {
 export interface Descent {
   readonly learningRate: number;
   readonly last: Comparison | null;
+  /** θ_k and θ(t_k) of `last`; null where there is none or descent has gone on since. */
+  readonly lastStates: { readonly theta: Float64Array; readonly flowTheta: Float64Array } | null;
   readonly divergedAtStep: number | null;
   /** How often an entry changed its piece from one step to the next; null where nobody counts. */
   readonly flips: number | null;
@@ -76,10 +78,12 @@ export function createDescent(options: {
     /** Comparisons made. */
     next: 0,
     last: null as Comparison | null,
+    /** θ(t_k) of `last`. */
+    flowTheta: new Float64Array(theta0.length),
     divergedAtStep: null as number | null,
   });
+  const { flowTheta } = state;
   const iterate = createIterate(problem, state);
-  const flowTheta = new Float64Array(theta0.length);
   const outputs = problem.family.samples * problem.family.spec.outputDimension;
   const prediction = new Float64Array(outputs);
   const flowPrediction = new Float64Array(outputs);
@@ -98,6 +102,9 @@ export function createDescent(options: {
     learningRate,
     get last() {
       return state.last;
+    },
+    get lastStates() {
+      return state.last?.step === state.step ? { theta: iterate.read(), flowTheta } : null;
     },
     get divergedAtStep() {
       return state.divergedAtStep;

@@ -1,5 +1,4 @@
 /** −∇²L as a dense matrix, the Jacobian of the flow, column by column from exact Hessian products; for networks small enough to factor it. */
-import { workOf } from "../graph/index.js";
 import { Memory } from "../memory.js";
 import type { JacobianField } from "../ode/index.js";
 import type { Problem } from "./problem.js";
@@ -23,7 +22,7 @@ export function createHessian(
   const { family } = problem;
   const P = family.layout.size;
   const graph = family.hessianProduct("free");
-  const price = workOf(graph) / workOf(family.flowField());
+  const price = problem.workOf(graph) / problem.workOf(family.flowField());
   const program = problem.compile(graph);
   const velocity = new Float64Array(P);
   const product = new Float64Array(P);

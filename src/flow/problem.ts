@@ -3,7 +3,7 @@
  * count of what that costs. Knows nothing of solvers.
  */
 import type { Engine, Program, ResidentProgram, Tensors } from "../engine/index.js";
-import type { Graph } from "../graph/index.js";
+import { type Graph, splitBound, workOf } from "../graph/index.js";
 import type { Family } from "../model/index.js";
 
 /** What evaluations have cost so far. */
@@ -30,6 +30,8 @@ export interface Problem {
   compile(graph: Graph, bound?: Tensors): Promise<Program>;
   /** The same over vectors that stay with the engine; only where the engine has such. */
   compileResident(graph: Graph): Promise<ResidentProgram>;
+  /** Arithmetic of one evaluation of a graph of the family, without what the data alone decide. */
+  workOf(graph: Graph): number;
 }
 
 /** @param data the tensors `x`, `y` and, for a gcn, `adjacency`. */
@@ -43,7 +45,7 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
   };
   const compile = async (graph: Graph, bound: Tensors = data): Promise<Program> => {
     const program = await engine.compile(graph, bound);
-    return { graph, run: (inputs, into) => timed(() => program.run(inputs, into)) };
+    return { graph: program.graph, run: (inputs, into) => timed(() => program.run(inputs, into)) };
   };
   const gradientProgram = await compile(family.lossGradient("free"));
   const predictProgram = await compile(family.predict());
@@ -59,6 +61,7 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
       const program = await engine.resident.compile(graph, data);
       return { run: (inputs, into) => timed(() => program.run(inputs, into)) };
     },
+    workOf: (graph) => workOf(splitBound(graph, Object.keys(data)).rest),
     async lossGradient(theta, gradient) {
       cost.gradients++;
       const { loss } = await gradientProgram.run({ theta }, { gradient });

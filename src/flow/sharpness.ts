@@ -2,7 +2,6 @@
  * The sharpness λ_max(∇²L) along the flow, by Lanczos on exact Hessian products, each measurement going on from the eigenvector of
  * the last. One number serves three readers: the stage count of a stabilised method, the record, and descent's limit η < 2/λ_max.
  */
-import { workOf } from "../graph/index.js";
 import { largestEigenvalue } from "../linalg/lanczos.js";
 import { Memory } from "../memory.js";
 import type { SpectralRadius } from "../ode/index.js";
@@ -54,10 +53,10 @@ const MAX_PRODUCTS = 30;
 const RESERVE = 1.1;
 /**
  * What measuring may cost: gradients at the start, and shares of the solver's gradients, the larger one after a rejected step, which
- * may have met a grown ρ. In a run of a thousand gradients or more that is less than 15 %.
+ * may have met a grown ρ. In a run of five hundred gradients or more that is less than 15 %.
  */
-const GRANT = 40;
-const SHARE = { routine: 0.05, urgent: 0.1 } as const;
+const GRANT = 30;
+const SHARE = { routine: 0.08, urgent: 0.12 } as const;
 /** For the record alone: the same share without a grant, after this many steps; the first one takes about ten products. */
 const RECORD_STEPS = 25;
 const RECORD_SHARE = 0.1;
@@ -70,7 +69,7 @@ const RANDOM_SHARE = 0.1;
 export function createSharpness({ problem, pieces, gradients, memory }: SharpnessOptions): Sharpness {
   const { family } = problem;
   const graph = family.hessianProduct(pieces === undefined ? "free" : "locked");
-  const price = workOf(graph) / workOf(family.flowField());
+  const price = problem.workOf(graph) / problem.workOf(family.flowField());
   const program = problem.compile(graph);
   const state = (memory ?? new Memory()).keep("sharpness", {
     measurements: [] as SharpnessMeasurement[],

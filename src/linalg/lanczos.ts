@@ -54,7 +54,7 @@ export async function largestEigenvalue(
     const products = basis.length;
     const exhausted = products === Math.min(n, maxProducts) || beta <= 4 * Number.EPSILON * size;
     // One product alone would give back the start: a second one turns it towards the top at each call.
-    const found = products > 2 && residual <= tolerance * size;
+    const found = products > 1 && residual <= tolerance * size;
     if (exhausted || !Number.isFinite(beta) || found) {
       const combine = (weights: readonly number[]): Float64Array => {
         const vector = new Float64Array(n);

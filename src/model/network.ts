@@ -79,10 +79,10 @@ export interface Forward {
   readonly layers: readonly LayerNodes[];
 }
 
-/** What one layer is made of: z = input·W + bias. */
+/** What one layer is made of: z = input·W + bias, in a gcn Â·input·W + bias. */
 export interface LayerNodes {
   readonly layer: Layer;
-  /** What W multiplies [n, fanIn]; in a gcn ÂH. */
+  /** [n, fanIn] */
   readonly input: Node;
   /** z [n, fanOut] */
   readonly z: Node;
@@ -114,12 +114,15 @@ export function forward(
   const layers: LayerNodes[] = [];
   let h = x;
   for (const layer of layoutOf(spec).layers) {
-    const mixed = spec.kind === "gcn" ? b.matmul(adjacency as Node, h) : h;
-    let z = b.matmul(mixed, parameter(layer.weights, [layer.fanIn, layer.fanOut]));
+    const weights = parameter(layer.weights, [layer.fanIn, layer.fanOut]);
+    const mix = (node: Node): Node => (spec.kind === "gcn" ? b.matmul(adjacency as Node, node) : node);
+    // (ÂH)W = Â(HW): the narrower product is the cheaper one, but ÂX is a constant.
+    const mixFirst = h === x || layer.fanIn <= layer.fanOut;
+    let z = mixFirst ? b.matmul(mix(h), weights) : mix(b.matmul(h, weights));
     if (layer.bias !== null) z = b.add(z, parameter(layer.bias, [1, layer.fanOut]));
     const slope =
       layer.slope === null ? null : b.broadcast(parameter(layer.slope, [1, 1]), [...z.shape.slice(0, -1), 1]);
-    layers.push({ layer, input: mixed, z, slope });
+    layers.push({ layer, input: h, z, slope });
     if (!layer.activated) {
       h = z;
       continue;

@@ -8,7 +8,7 @@ import type { Tolerances } from "./base-stepper.js";
 import { rkc2Stages } from "./chebyshev.js";
 import { methods } from "./methods.js";
 import { RungeKuttaStepper } from "./runge-kutta.js";
-import { StabilisedStepper } from "./stabilised.js";
+import { FULL_SHARE, StabilisedStepper } from "./stabilised.js";
 import { stabilityInterval } from "./stability.js";
 import type { Failure, Restart, Step, Stepper, StepperOptions } from "./stepper.js";
 import type { Method } from "./tableau.js";
@@ -24,8 +24,15 @@ const GAIN = 1.3;
 const PATIENCE = 4;
 /** A method left again within this many steps was chosen in error: patience with it doubles. */
 const REGRET = 30;
+/**
+ * The part of the tolerance that an explicit step may use, so that its gradients err as much as those of a stabilised one: its price does
+ * not depend on h where the other's grows like √h, hence the factor 2·3/q for order q.
+ */
+const explicitShare = ({ stages, order }: Method) => (stages * 6) / (order * FULL_SHARE);
 /** Part of the stability limit above which an explicit step is held back by it (dopri5.f: 3.25 of 3.31). */
 const AT_LIMIT = 0.85;
+/** Steps below this part of the explicit one are not for the noise of the stiff modes alone. */
+const HIDDEN = 0.25;
 /** Part of the stability limit with which an explicit method begins after a switch. */
 const FIRST_SHARE = 0.8;
 
@@ -75,7 +82,12 @@ export class AutoStepper<V> implements Stepper<V> {
     this.#tolerances = tolerances;
     const memory = options.memory ?? new Memory();
     const part = (name: string) => ({ ...options, memory: memory.within(name) });
-    this.#explicit = new RungeKuttaStepper(part("explicit"), this.#method, tolerances);
+    const share = explicitShare(this.#method);
+    this.#explicit = new RungeKuttaStepper(part("explicit"), this.#method, {
+      ...tolerances,
+      rtol: share * rtol,
+      atol: share * tolerances.atol,
+    });
     this.#stabilised = new StabilisedStepper(
       part("stabilised"),
       rtol >= LOOSE ? "rkc2" : "tsrkc3",
@@ -133,11 +145,23 @@ export class AutoStepper<V> implements Stepper<V> {
     this.#current.restart(state);
   }
 
+  /**
+   * A step at the stability limit has no use for growth: the next one would be thrown away. Half of DOP853's are, without this.
+   */
+  #holdAtLimit(h: number): void {
+    const stiffness = this.#explicit.stiffness() ?? 0;
+    if (stiffness > AT_LIMIT * this.#interval) {
+      const limit = (h * this.#interval) / stiffness;
+      if (this.#explicit.stepSize! > limit) this.#explicit.stepSize = limit;
+    }
+  }
+
   async advance(limit: number): Promise<Step<V> | Failure> {
     if (this.#state.ahead !== null) this.#switch(this.#state.ahead);
     const step = await this.#current.advance(limit);
     if (step.status === "accepted") {
       this.#state.stepsHere++;
+      if (this.#state.isExplicit) this.#holdAtLimit(step.h);
       // A step cut by the limit says nothing about the cost of either method.
       if (step.t1 < limit) this.#consider(step);
     }
@@ -153,6 +177,7 @@ export class AutoStepper<V> implements Stepper<V> {
     }
     to.restart({ t: from.t, y: from.y, derivative: from.derivative });
     to.stepSize = stepSize;
+    if (to === this.#stabilised && from.lastStart !== null) to.continueFrom(from.lastStart);
     this.#state.isExplicit = to === this.#explicit;
     this.#state.ahead = null;
     this.#state.inFavour = 0;
@@ -179,11 +204,13 @@ export class AutoStepper<V> implements Stepper<V> {
     const { h, y0, y1, derivative0, derivative1 } = step;
     const { rtol, atol, maxStep } = this.#tolerances;
     space.combine(this.#scratch, [1.2, -1.2, 0.6 * h, 0.6 * h], [y0, y1, derivative0, derivative1]);
-    const error = space.errorNorm(this.#scratch, y0, y1, rtol, atol);
+    const share = rkc2Stages(this.#interval) / FULL_SHARE;
+    const error = space.errorNorm(this.#scratch, y0, y1, rtol, atol) / share;
+    const accurate = Math.min(10 * h, error > 0 ? 0.8 * h * error ** (-1 / 3) : Infinity);
     // At the stability limit the stiff modes, which hover there, hide what the estimate would say of the others.
     const atLimit = (this.#explicit.stiffness() ?? 0) > AT_LIMIT * this.#interval;
-    const accurate = Math.min(10 * h, error > 0 ? 0.8 * h * error ** (-1 / 3) : Infinity);
-    const stepSize = Math.min(maxStep, Math.max(accurate, atLimit ? 2 * h : 0));
+    const hidden = atLimit && accurate > HIDDEN * h;
+    const stepSize = Math.min(maxStep, Math.max(accurate, hidden ? 2 * h : 0));
     const radius = this.#interval / h;
     return {
       stepSize,

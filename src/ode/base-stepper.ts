@@ -157,6 +157,19 @@ export abstract class BaseStepper<V> implements Stepper<V> {
     return this.#state.ring[1]!;
   }
 
+  /** Where the last accepted step began; null at the start and after a restart. */
+  get lastStart(): Node<V> | null {
+    return this.past > 0 ? this.before : null;
+  }
+
+  /** After `restart`: takes the step from there to the present state, made elsewhere, for its own. */
+  protected adoptPast({ t, y, f }: Node<V>): void {
+    this.before.t = t;
+    this.space.copy(y, this.before.y);
+    this.space.copy(f, this.before.f);
+    this.#state.past = 1;
+  }
+
   protected get next(): Node<V> {
     const { ring } = this.#state;
     return ring[ring.length - 1]!;

@@ -7,6 +7,7 @@ import { ConfigError } from "../errors.js";
 import { Memory } from "../memory.js";
 import { requirePositive } from "./arguments.js";
 import { firstExcursion, mayLeave } from "./hermite-excursion.js";
+import { type Breakpoints, PieceRanges } from "./piece-ranges.js";
 import { nextTrial } from "./root.js";
 import type { Step } from "./stepper.js";
 import type { VectorSpace } from "./vector-space.js";
@@ -17,8 +18,6 @@ const Z_TOLERANCE = 1e-12;
 const TIME_TOLERANCE = 1e-12;
 /** Interior points that are checked when no derivative of z is there to forecast excursions. */
 const INTERIOR_POINTS = 3;
-/** A component may start this many z tolerances outside its piece (what a located event leaves) and is not an event by that. */
-const START_SLACK = 100;
 /** Forecast excursions that are looked at in one step before the rest is believed to be harmless. */
 const MAX_FORECASTS = 16;
 /** Chandrupatla's method needs about ten trials; a bracket of doubles is exhausted by bisection in this many at worst. */
@@ -31,8 +30,7 @@ export interface EventFunction<V> {
   evaluate(t: number, y: V, out: Float64Array): Promise<void> | void;
   /** out ← dz/dt along y' = `derivative`. Optional: forecasts excursions inside a step and saves evaluations of z. */
   derivative?(t: number, y: V, derivative: V, out: Float64Array): Promise<void> | void;
-  /** Breakpoints in increasing order, of all components or by component; default one at 0. Piece p ends at number p. */
-  readonly breakpoints?: readonly number[] | ((component: number) => readonly number[]);
+  readonly breakpoints?: Breakpoints;
 }
 
 /** One component that leaves piece `from` for the neighbouring piece `to`. */
@@ -72,13 +70,8 @@ interface Point {
 }
 
 interface LocatorState {
-  pieces: Int32Array;
   evaluations: number;
-  /** Ends of the present piece of each component. */
-  readonly low: Float64Array;
-  readonly high: Float64Array;
-  /** How far outside its piece a component has to be in this step. */
-  readonly threshold: Float64Array;
+  readonly ranges: PieceRanges["state"];
   start: Point;
   startSlope: Float64Array;
   /** Components that began on a breakpoint without a direction. */
@@ -90,9 +83,7 @@ export class EventLocator<V> {
   readonly #events: EventFunction<V>;
   readonly #y: V;
   readonly #state: LocatorState;
-  readonly #low: Float64Array;
-  readonly #high: Float64Array;
-  readonly #threshold: Float64Array;
+  readonly #ranges: PieceRanges;
   readonly #tolerance: number;
   readonly #timeTolerance: number;
   readonly #interior: number;
@@ -112,16 +103,11 @@ export class EventLocator<V> {
     this.#tolerance = zTolerance;
     this.#timeTolerance = timeTolerance;
     this.#y = options.space.create();
-    this.#low = new Float64Array(n).fill(-Infinity);
-    this.#high = new Float64Array(n).fill(Infinity);
-    this.#threshold = new Float64Array(n);
+    this.#ranges = new PieceRanges(n, events.breakpoints, zTolerance);
     this.#endSlope = new Float64Array(n);
     this.#state = (options.memory ?? new Memory()).keep("locator", {
-      pieces: new Int32Array(n),
       evaluations: 0,
-      low: this.#low,
-      high: this.#high,
-      threshold: this.#threshold,
+      ranges: this.#ranges.state,
       start: { t: Number.NaN, z: new Float64Array(n) },
       startSlope: new Float64Array(n),
       undecided: [],
@@ -130,7 +116,7 @@ export class EventLocator<V> {
 
   /** The current piece of each component; changed through `setPiece`. */
   get pieces(): Int32Array {
-    return this.#state.pieces;
+    return this.#ranges.state.pieces;
   }
 
   /** Evaluations of z and of its derivative so far. */
@@ -140,21 +126,12 @@ export class EventLocator<V> {
 
   /** Puts a component into a piece. */
   setPiece(component: number, piece: number): void {
-    const breakpoints = this.#breakpoints(component);
-    if (!(piece >= 0 && piece <= breakpoints.length)) {
-      throw new ConfigError(
-        `events: piece of component ${component} must lie in 0..${breakpoints.length}, got ${piece}.`,
-      );
-    }
-    this.pieces[component] = piece;
-    this.#low[component] = breakpoints[piece - 1] ?? -Infinity;
-    this.#high[component] = breakpoints[piece] ?? Infinity;
+    this.#ranges.put(component, piece);
   }
 
   /** Lets a component go where it likes, as one that is held on its breakpoint, until the next `setPiece`. */
   ignore(component: number): void {
-    this.#low[component] = -Infinity;
-    this.#high[component] = Infinity;
+    this.#ranges.free(component);
   }
 
   /**
@@ -166,22 +143,18 @@ export class EventLocator<V> {
     this.#state.undecided = [];
     for (let e = 0; e < this.pieces.length; e++) {
       const slope = this.#events.derivative === undefined ? 0 : this.#state.startSlope[e]!;
-      this.setPiece(e, this.#pieceOf(e, this.#state.start.z[e]!, slope));
-      if (
-        slope === 0 &&
-        this.#breakpoints(e).some((b) => Math.abs(this.#state.start.z[e]! - b) <= this.#tolerance)
-      ) {
+      this.setPiece(e, this.#ranges.pieceOf(e, this.#state.start.z[e]!, slope));
+      if (slope === 0 && this.#ranges.isAtBreakpoint(e, this.#state.start.z[e]!))
         this.#state.undecided.push(e);
-      }
     }
-    this.#arm();
+    this.#ranges.arm(this.#state.start.z);
   }
 
   /** Begins anew at (t, y) with the pieces as they are, as after an event; `z` saves an evaluation where it is known. */
   async begin(t: number, y: V, derivative: V, z: Float64Array | null = null): Promise<void> {
     await this.#load(t, y, derivative, z);
     this.#state.undecided = [];
-    this.#arm();
+    this.#ranges.arm(this.#state.start.z);
   }
 
   /**
@@ -194,7 +167,8 @@ export class EventLocator<V> {
         `events: the step begins at ${step.t0}, but z is known at ${this.#state.start.t}; call begin.`,
       );
     }
-    if (this.#anyOutside(this.#state.start.z)) return this.#event(step, this.#state.start, this.#state.start);
+    if (this.#ranges.anyOutside(this.#state.start.z))
+      return this.#event(step, this.#state.start, this.#state.start);
     const forecasts = this.#events.derivative !== undefined;
     const end = await this.#point(step, step.t1);
     if (forecasts) await this.#slope(step.t1, step.y1, step.derivative1, this.#endSlope);
@@ -220,23 +194,24 @@ export class EventLocator<V> {
     this.#free.push(this.#state.start.z);
     this.#state.start = end;
     [this.#state.startSlope, this.#endSlope] = [this.#endSlope, this.#state.startSlope];
-    this.#arm();
+    this.#ranges.arm(this.#state.start.z);
     return null;
   }
 
   /** The first event in (left.t, right.t]; nothing has left its piece at `left`. */
   async #firstIn(step: Step<V>, left: Point, right: Point, end: Point): Promise<Event<V> | null> {
-    const isOutside = this.#anyOutside(right.z);
+    const isOutside = this.#ranges.anyOutside(right.z);
     let guess: number | null = null;
     if (this.#events.derivative !== undefined) {
       const forecasts = this.#forecast(step, end, left.t, right.t);
-      guess = forecasts.find(({ component }) => this.#excess(component, right.z) > 0)?.crossing ?? null;
+      guess =
+        forecasts.find(({ component }) => this.#ranges.excess(component, right.z) > 0)?.crossing ?? null;
       let looks = 0;
       for (const { crossing, peak } of forecasts) {
         if (peak >= right.t || crossing >= (guess ?? right.t)) continue;
         if (++looks > MAX_FORECASTS) break;
         const top = await this.#point(step, peak);
-        if (this.#anyOutside(top.z)) {
+        if (this.#ranges.anyOutside(top.z)) {
           const event = await this.#narrow(step, left, top, crossing);
           this.#free.push(right.z);
           return event;
@@ -256,7 +231,7 @@ export class EventLocator<V> {
   ): { component: number; crossing: number; peak: number }[] {
     const found: { component: number; crossing: number; peak: number }[] = [];
     const { h, t0 } = step;
-    const [lows, highs, threshold] = [this.#low, this.#high, this.#threshold];
+    const { low: lows, high: highs, threshold } = this.#ranges.state;
     const [start, startSlope, ending, endSlope] = [
       this.#state.start.z,
       this.#state.startSlope,
@@ -290,16 +265,16 @@ export class EventLocator<V> {
     let [low, high] = [left, right];
     let trial = guess;
     for (let i = 0; i < MAX_TRIALS && high.t - low.t > tolerance; i++) {
-      const leader = this.#leader(low, high);
-      const upper = high.z[leader]! > this.#high[leader]!;
-      const at = (point: Point): [number, number] => [point.t, this.#excess(leader, point.z, upper)];
+      const leader = this.#ranges.leader(low.z, high.z);
+      const upper = this.#ranges.isAbove(leader, high.z);
+      const at = (point: Point): [number, number] => [point.t, this.#ranges.excess(leader, point.z, upper)];
       let t = nextTrial(at(newest), at(other), third && at(third), tolerance / 2);
       // A forecast is worth one trial, a hair to the right of it so that it becomes the upper end.
       if (trial !== null && trial > low.t && trial + tolerance < high.t) t = trial + tolerance;
       trial = null;
       if (!(t > low.t && t < high.t)) break;
       const point = await this.#point(step, t);
-      const outside = this.#anyOutside(point.z);
+      const outside = this.#ranges.anyOutside(point.z);
       const dropped: Point | null = third;
       if (outside === (newest === high)) third = newest;
       else {
@@ -318,31 +293,14 @@ export class EventLocator<V> {
     return event;
   }
 
-  /** Of the components outside at `high`, the one whose chord crosses first. */
-  #leader(low: Point, high: Point): number {
-    let leader = -1;
-    let earliest = Infinity;
-    const [zHigh, low0, high0, threshold] = [high.z, this.#low, this.#high, this.#threshold];
-    for (let e = 0; e < zHigh.length; e++) {
-      const above = Math.max(zHigh[e]! - high0[e]!, low0[e]! - zHigh[e]!) - threshold[e]!;
-      if (above <= 0) continue;
-      const below = this.#excess(e, low.z, high.z[e]! > this.#high[e]!);
-      const fraction = below / (below - above);
-      if (leader < 0 || fraction < earliest) {
-        earliest = fraction;
-        leader = e;
-      }
-    }
-    return leader;
-  }
-
   /** Collects everything that crosses at `point`, seen from `before`. */
   async #event(step: Step<V>, before: Point, point: Point): Promise<Event<V>> {
     const pending = step.interpolate(point.t, this.#y);
     if (pending) await pending;
     const crossings: Crossing[] = [];
     const z = point.z.slice();
-    const [low, high, tolerance] = [this.#low, this.#high, this.#tolerance];
+    const { low, high, threshold } = this.#ranges.state;
+    const tolerance = this.#tolerance;
     for (let e = 0; e < z.length; e++) {
       const above = z[e]! - high[e]!;
       const below = low[e]! - z[e]!;
@@ -352,60 +310,19 @@ export class EventLocator<V> {
       const from = this.pieces[e]!;
       const earlier = up ? before.z[e]! - high[e]! : low[e]! - before.z[e]!;
       // Outside, or at the breakpoint within tolerance and on its way out.
-      const isOutside = outside > this.#threshold[e]!;
+      const isOutside = outside > threshold[e]!;
       const arrives = outside > earlier + tolerance;
       if (isOutside || arrives) crossings.push({ component: e, from, to: up ? from + 1 : from - 1 });
     }
     return { t: point.t, y: this.#y, z, crossings };
   }
 
-  /** Distance outside the piece beyond the threshold; `upper` picks the side, else the nearer one counts. */
-  #excess(e: number, z: Float64Array, upper?: boolean): number {
-    const above = z[e]! - this.#high[e]!;
-    const below = this.#low[e]! - z[e]!;
-    const outside = upper === undefined ? Math.max(above, below) : upper ? above : below;
-    return outside - this.#threshold[e]!;
-  }
-
-  #anyOutside(z: Float64Array): boolean {
-    const [low, high, threshold] = [this.#low, this.#high, this.#threshold];
-    for (let e = 0; e < z.length; e++) {
-      if (z[e]! - high[e]! > threshold[e]! || low[e]! - z[e]! > threshold[e]!) return true;
-    }
-    return false;
-  }
-
-  /** Thresholds of the coming step: a component that starts a little outside has to go further to count. */
-  #arm(): void {
-    const { z } = this.#state.start;
-    const [low, high, threshold, tolerance] = [this.#low, this.#high, this.#threshold, this.#tolerance];
-    for (let e = 0; e < z.length; e++) {
-      const outside = Math.max(z[e]! - high[e]!, low[e]! - z[e]!);
-      const isSlight = outside > 0 && outside <= START_SLACK * tolerance;
-      threshold[e] = tolerance + (isSlight ? outside : 0);
-    }
-  }
-
   /** Gives the components that began on a breakpoint without a direction the piece they have moved into. */
   #decide(z: Float64Array): void {
     if (this.#state.undecided.length === 0) return;
-    for (const e of this.#state.undecided) this.setPiece(e, this.#pieceOf(e, z[e]!, 0));
+    for (const e of this.#state.undecided) this.setPiece(e, this.#ranges.pieceOf(e, z[e]!, 0));
     this.#state.undecided = [];
-    this.#arm();
-  }
-
-  #pieceOf(component: number, z: number, slope: number): number {
-    let piece = 0;
-    for (const breakpoint of this.#breakpoints(component)) {
-      const distance = z - breakpoint;
-      if (Math.abs(distance) <= this.#tolerance && slope !== 0 ? slope > 0 : distance >= 0) piece++;
-    }
-    return piece;
-  }
-
-  #breakpoints(component: number): readonly number[] {
-    const { breakpoints } = this.#events;
-    return typeof breakpoints === "function" ? breakpoints(component) : (breakpoints ?? atZero);
+    this.#ranges.arm(this.#state.start.z);
   }
 
   async #load(t: number, y: V, derivative: V, z: Float64Array | null): Promise<void> {
@@ -440,5 +357,3 @@ export class EventLocator<V> {
     if (pending) await pending;
   }
 }
-
-const atZero: readonly number[] = [0];

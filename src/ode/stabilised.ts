@@ -4,7 +4,7 @@
  */
 
 import { Memory } from "../memory.js";
-import { BaseStepper, type Tolerances } from "./base-stepper.js";
+import { BaseStepper, type Node, type Tolerances } from "./base-stepper.js";
 import {
   type ChebyshevCoefficients,
   rkc2Coefficients,
@@ -21,9 +21,9 @@ import type { Restart, Step, StepperOptions } from "./stepper.js";
 
 export type StabilisedName = "rkc2" | "tsrkc3";
 
-/** Accepted steps after which the spectral radius is asked for again (rkc.f); fewer while it grows by more than a tenth each time. */
+/** Accepted steps after which the spectral radius is asked for again (rkc.f); fewer at first and while it grows by more than a tenth each time. */
 const RADIUS_AGE = 25;
-const GROWING_AGE = 8;
+const GROWING_AGE = 4;
 const GROWTH = 1.1;
 /** Step ratios h_{n−1}/h below this are outside the range in which TSRKC3 is stable; RKC2 takes the step (Moisa 2025). */
 const LEAST_RATIO = 0.49;
@@ -31,6 +31,11 @@ const LEAST_RATIO = 0.49;
 const MAX_FACTOR = { rkc2: 10, tsrkc3: 2 } as const;
 /** Scale of the defect 2(y_n − y_{n+1}) + h(f_n + f_{n+1}) in the estimate of RKC2 (rkc.f) and of TSRKC3's first steps. */
 const DEFECT_SHARE = { rkc2: 0.4, tsrkc3: 0.6 } as const;
+/**
+ * Gradients of a step that may err by the whole tolerance; one of fewer may err by as much less, one of more by as much more. For
+ * with an error C·h^(p+1) a step and a price of √h, the sum of all errors is least for the price when each gradient errs alike.
+ */
+export const FULL_SHARE = 30;
 /** Rounding grows like 10·s²·ε inside a step (rkc.f); it stays below the tolerance with at most this many stages. */
 const mostStages = (rtol: number, epsilon: number) =>
   Math.max(10, Math.floor(Math.sqrt(rtol / (10 * epsilon))));
@@ -84,9 +89,17 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
 
   /** Takes over an estimate of the spectral radius, made elsewhere for this state. */
   knowRadius(radius: number): void {
-    this.#state.radiusDue = this.radius !== null && radius > GROWTH * this.radius ? GROWING_AGE : RADIUS_AGE;
+    // The same number again says that it was not measured again: then it is as urgent as before.
+    if (radius !== this.radius)
+      this.#state.radiusDue =
+        this.radius === null || radius > GROWTH * this.radius ? GROWING_AGE : RADIUS_AGE;
     this.#state.radius = radius;
     this.#state.radiusAge = 0;
+  }
+
+  /** After `restart`: goes on as if the step from `start`, by a method of at least this order, had been its own. */
+  continueFrom(start: Node<V>): void {
+    if (this.#kind === "tsrkc3") this.adoptPast(start);
   }
 
   /** Asks for the spectral radius where it is due; bounds h so that the stages are not too many for the tolerance. */
@@ -138,7 +151,8 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
     }
     const pending = this.evaluate(t1, next.y, next.f);
     if (pending) await pending;
-    return ratio === null ? this.#defectNorm(h) : this.#twoStepNorm(h, ratio);
+    const norm = ratio === null ? this.#defectNorm(h) : this.#twoStepNorm(h, ratio);
+    return norm / (stages / FULL_SHARE);
   }
 
   protected override complete(): void {

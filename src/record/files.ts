@@ -1,7 +1,7 @@
 /** Writing into a record's folder: whole files appear at once or not at all, and a refusal names the folder and the remedy. */
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { ConfigError } from "../errors.js";
+import { ConfigError, DiskFullError } from "../errors.js";
 
 /** Where `path` is assembled before it is renamed into place. */
 export function temporaryPath(path: string): string {
@@ -93,8 +93,10 @@ const CAUSES: Readonly<Record<string, string>> = {
 /** A failed write as the user's problem. A ConfigError passes unchanged. */
 export function writeFault(path: string, error: unknown): ConfigError {
   if (error instanceof ConfigError) return error;
-  const cause = CAUSES[errorCode(error)] ?? errorText(error);
-  return new ConfigError(
+  const code = errorCode(error);
+  const cause = CAUSES[code] ?? errorText(error);
+  const Fault = code === "ENOSPC" || code === "EDQUOT" ? DiskFullError : ConfigError;
+  return new Fault(
     `${path}: cannot be written (${cause}); choose an output folder that can be written, with space left.`,
   );
 }

@@ -1,5 +1,6 @@
 /** `manifest.json`: what makes a folder a record. It is written first, removed last, and lists the files that belong to the record. */
 import { link, rename, rm } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import { errorCode, formatJson, readJsonObject, writeFault, writeJson, writeWhole } from "./files.js";
@@ -33,6 +34,9 @@ export interface RunFacts {
   /** Commit of the working directory, null outside git. */
   readonly gitCommit: string | null;
   readonly problem?: ProblemSize;
+  /** Hash of the config with its files (12 hexadecimal digits), and the folder that file names in it are relative to. */
+  readonly hash: string;
+  readonly folder: string;
 }
 
 export interface Manifest extends RunFacts {
@@ -40,8 +44,12 @@ export interface Manifest extends RunFacts {
   readonly formatVersion: 1;
   readonly node: string;
   readonly platform: string;
+  /** The process that writes the record, or wrote it last. */
+  readonly process: { readonly id: number; readonly host: string };
   /** ISO 8601, UTC. */
   readonly started: string;
+  /** When it went on from a checkpoint. */
+  readonly resumed: readonly string[];
   readonly finished: string | null;
   /** `running` until the run ends; then the status of `result.json`, or `failed`. A killed run stays `running`. */
   readonly status: string;
@@ -51,6 +59,13 @@ export interface Manifest extends RunFacts {
   readonly files: readonly string[];
 }
 
+const UNFINISHED = ["running", "failed", "interrupted", "diskFull"];
+
+/** Whether the run has ended for good: the same run would end the same way again. */
+export function isDone(status: string | undefined): boolean {
+  return status !== undefined && !UNFINISHED.includes(status);
+}
+
 export function startManifest(facts: RunFacts, files: readonly string[]): Manifest {
   return {
     format: FORMAT,
@@ -58,7 +73,9 @@ export function startManifest(facts: RunFacts, files: readonly string[]): Manife
     ...facts,
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
+    process: { id: process.pid, host: hostname() },
     started: new Date().toISOString(),
+    resumed: [],
     finished: null,
     status: "running",
     failure: null,
@@ -108,7 +125,7 @@ export async function claimFolder(
 /** Replaces some fields and adds `files` to the list. The file on disk is the truth: figures are drawn by others than the writer. */
 export async function updateManifest(
   directory: string,
-  change: Partial<Pick<Manifest, "finished" | "status" | "failure">>,
+  change: Partial<Pick<Manifest, "finished" | "status" | "failure" | "process" | "resumed">>,
   files: readonly string[] = [],
 ): Promise<void> {
   const manifest = await readManifest(directory);

@@ -63,6 +63,17 @@ export interface ErrorCheckResult {
   /** The same relative to ‖θ‖ and to ‖θ − θ0‖. */
   readonly relativeToParameters: number | null;
   readonly relativeToDistance: number | null;
+  /** The gap to each descent split in two; none where descent diverged or the second run did not get there. */
+  readonly gaps: readonly GapSplit[];
+}
+
+/** θ_k − θ(t_k) = (θ_k − θ_tight(t_k)) + (θ_tight(t_k) − θ(t_k)), by norms: what was measured, the gap itself, the solver's error in it. */
+export interface GapSplit {
+  readonly learningRate: number;
+  readonly time: number;
+  readonly measuredGap: number;
+  readonly gap: number;
+  readonly solverError: number;
 }
 
 /** The flow of the network with its kinks smoothed to half-width ε, at the end of the run. */

@@ -26,7 +26,12 @@ export interface SweepManifest {
   readonly format: typeof FORMAT;
   readonly formatVersion: 1;
   readonly name: string;
+  /** As typed, and the folder it was typed in. */
   readonly study: string;
+  readonly folder: string;
+  /** Arguments of --set and -m. */
+  readonly set: readonly string[];
+  readonly multiply: readonly string[];
   readonly command: readonly string[];
   readonly gradflow: string;
   readonly node: string;
@@ -80,15 +85,8 @@ export interface JobState {
 
 export type SweepFacts = Pick<
   SweepManifest,
-  "name" | "study" | "command" | "gradflow" | "fields" | "figures" | "jobs"
+  "name" | "study" | "folder" | "set" | "multiply" | "command" | "gradflow" | "fields" | "figures" | "jobs"
 >;
-
-/** Statuses that stand: the same run would end the same way again. */
-const UNDECIDED = ["running", "failed", "interrupted"];
-
-export function isDone(status: string | undefined): boolean {
-  return status !== undefined && !UNDECIDED.includes(status);
-}
 
 /**
  * Makes `directory` the folder of this sweep, or takes it up again where it is.

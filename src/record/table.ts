@@ -1,5 +1,5 @@
 /** CSV tables that grow row by row and survive a kill: a row is one write ending in a newline, so only the last line can be torn. */
-import { appendFileSync, closeSync, openSync } from "node:fs";
+import { appendFileSync, closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync } from "node:fs";
 import { parse } from "csv-parse/sync";
 import { ConfigError } from "../errors.js";
 import { readIfPresent, writeFault } from "./files.js";
@@ -13,18 +13,33 @@ export interface TableWriter<Column extends string> {
   readonly columns: readonly Column[];
   /** Writes one row at once. Throws ConfigError where the disk refuses, TypeError for a column the table has not. */
   append(row: Row<Column>): void;
+  /** Brings what is appended to the disk and returns the length of the file in bytes. */
+  sync(): number;
   /** Ends the table; a second call does nothing. */
   close(): void;
 }
 
-/** Starts a new CSV file with its header. Throws ConfigError where `path` exists or cannot be written. */
+/**
+ * Starts a new CSV file with its header, or goes on with its first `length` bytes. Throws ConfigError where `path` exists, is shorter
+ * or cannot be written.
+ */
 export function createTable<const Column extends string>(
   path: string,
   columns: readonly Column[],
+  length: number | null = null,
 ): TableWriter<Column> {
-  let file: number | null = attempt(() => openSync(path, "ax"));
+  let file: number | null = attempt(() => openSync(path, length === null ? "ax" : "a"));
   const descriptor = file;
-  attempt(() => appendFileSync(descriptor, `${columns.map(formatCell).join(",")}\n`));
+  if (length === null) attempt(() => appendFileSync(descriptor, `${columns.map(formatCell).join(",")}\n`));
+  else {
+    if (fstatSync(descriptor).size < length) {
+      closeSync(descriptor);
+      throw new ConfigError(
+        `${path}: is shorter than its checkpoint says; it was changed, so start the run anew with gradflow run --force.`,
+      );
+    }
+    attempt(() => ftruncateSync(descriptor, length));
+  }
   return {
     path,
     columns,
@@ -33,6 +48,12 @@ export function createTable<const Column extends string>(
       const line = formatRow(columns, row);
       const open = file;
       attempt(() => appendFileSync(open, line));
+    },
+    sync() {
+      if (file === null) throw new TypeError(`${path}: the table is closed.`);
+      const open = file;
+      attempt(() => fdatasyncSync(open));
+      return fstatSync(open).size;
     },
     close() {
       if (file !== null) closeSync(file);

@@ -170,6 +170,23 @@ const cases: Case[] = [
   },
 ];
 
+/** A sound study with this sweep section. */
+const swept = (title: string, sweep: unknown, names: string): Case => ({
+  title: `sweep: ${title}`,
+  text: stringify({ ...SOUND, sweep }),
+  names,
+});
+const FIGURE = { kind: "curves", name: "loss" };
+cases.push(
+  swept("no axes", { axes: [] }, "axes"),
+  swept("an axis of a word", { axes: ["seed"] }, "axes"),
+  swept("a misspelt key", { axis: [{ seed: [0] }] }, "axis"),
+  ...["../x", "<script>", "a/b", "", "..", "/etc/passwd"].map((name) =>
+    swept(`figure ${name}`, { axes: [{ seed: [0] }], figures: [{ ...FIGURE, name }] }, "name"),
+  ),
+  swept("an unknown figure", { axes: [{ seed: [0] }], figures: [{ ...FIGURE, kind: "pie" }] }, "kind"),
+);
+
 test("there are 200 of them at least", () => {
   expect(cases.length).toBeGreaterThanOrEqual(200);
   expect(new Set(cases.map(({ text }) => text)).size).toBe(cases.length);

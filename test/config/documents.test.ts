@@ -90,6 +90,8 @@ describe("hashConfig", () => {
     expect(await hash(Object.fromEntries(Object.entries(config).reverse()) as Config)).toBe(first);
     expect(await hash(parseConfig({ ...plain, dataset: { ...plain.dataset, inputs: "z.npy" } }))).toBe(first);
     expect(await hash({ ...config, seed: 1 })).not.toBe(first);
+    // How often it is saved does not make it another study.
+    expect(await hash({ ...config, record: { ...config.record, checkpoint: 1 } })).toBe(first);
     expect(Object.keys((await hashConfig(config, folder)).files)).toEqual([
       "dataset.inputs",
       "dataset.targets",

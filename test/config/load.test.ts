@@ -101,6 +101,7 @@ describe("loadConfig", () => {
         "name": "base",
         "record": {
           "at": "log",
+          "checkpoint": 30,
           "layer": 1,
           "points": 200,
         },

@@ -25,18 +25,19 @@ async function achieved(
 }
 
 describe("a linear gradient flow with rates over six decades", () => {
-  // One error a step, of the tolerance's size at most, and modes that forget: a factor 10 on either side. rkc2's number of steps
-  // grows like tol^(−1/3), so at 1e-8, which it is not for, as many small errors add up to 19.
+  // One error a step, of the tolerance's size at most and smaller where the step has few stages, and modes that forget: a factor 10
+  // on either side. rkc2's number of steps grows like tol^(−1/3): at
+  // 1e-8, which it is not for, some 4 000 errors add up to 13.
   test.each(["rkc2", "tsrkc3", "auto"] as const)(
     "%s: error within a factor 10 of the tolerance",
     async (method) => {
       for (const rtol of tolerances) {
         const { error, evaluations, status } = await achieved(sixDecades, method, rtol, rtol);
         expect(status).toBe("reachedEnd");
-        expect(error).toBeLessThan(method === "rkc2" && rtol < 1e-7 ? 25 : 10);
+        expect(error).toBeLessThan(method === "rkc2" && rtol < 1e-7 ? 15 : 10);
         expect(error).toBeGreaterThan(0.05);
         // dopri5 needs 54 500 at every tolerance, 6·30·1000/3.31.
-        expect(evaluations).toBeLessThan(11_000);
+        expect(evaluations).toBeLessThan(16_000);
       }
     },
   );
@@ -44,16 +45,17 @@ describe("a linear gradient flow with rates over six decades", () => {
 
 describe.each([
   // The absolute tolerance lies below the smallest component, as the test set asks.
-  ["hires", hires, 35],
+  ["hires", hires, 10],
   ["robertson", robertson, 45],
 ] as const)("%s, published reference", (_name, problem, mostRkc2) => {
   test.each(["rkc2", "tsrkc3", "auto"] as const)("%s", async (method) => {
     for (const rtol of tolerances) {
       const { error, evaluations, status } = await achieved(problem, method, rtol, 1e-4 * rtol);
       expect(status).toBe("reachedEnd");
-      // rkc2 as above; the others stay near or below what was asked for.
+      // Robertson's solution does not forget, so rkc2's many errors add up; the others stay near or below what was asked for.
       expect(error).toBeLessThan(method === "rkc2" ? mostRkc2 : 10);
-      expect(evaluations).toBeLessThan(35_000);
+      // rkc2 needs 63 800 on hires at 1e-8, which it is not for.
+      expect(evaluations).toBeLessThan(method === "rkc2" ? 70_000 : 55_000);
     }
   });
 });

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { type RunOptions, runExperiment } from "../../src/experiment/run.js";
+import { runExperiment } from "../../src/experiment/run.js";
+import type { RunOptions } from "../../src/experiment/study-record.js";
 import { type RunRecord, readRecord } from "../../src/record/reader.js";
 import type { RunResult } from "../../src/record/result.js";
 

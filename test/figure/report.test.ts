@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { writeReport } from "../../src/figure/report.js";
+import { describeChecks } from "../../src/figure/report-checks.js";
 import { openSweep } from "../../src/record/sweep.js";
 import { syntheticRecord, syntheticResult } from "../record/synthetic.js";
 import { findChromium, openPage } from "../support/chromium.js";
@@ -37,6 +38,9 @@ async function hostileSweep(): Promise<string> {
     {
       name: HOSTILE,
       study: "study.yaml",
+      folder: "/studies",
+      set: [],
+      multiply: [],
       command: ["gradflow", "sweep"],
       gradflow: "0",
       fields: ["seed"],
@@ -63,6 +67,71 @@ test("a report is one file that names nothing outside", async () => {
   expect(html).not.toMatch(/<(script|link|img|iframe)[^>]*\b(src|href)=/);
   expect(html).not.toContain("<img src=x");
   await expect(writeReport(folder)).rejects.toThrow("is not a record");
+});
+
+test("the checks of a run say what the bound's verdict rests on", () => {
+  const lambdaMin = {
+    value: 2e-3,
+    method: "svd",
+    residual: 0,
+    kind: "certified",
+    resolvable: 1e-20,
+    reason: null,
+  };
+  const kernel = {
+    lambdaMin,
+    lambdaMax: { value: 3, residual: 0 },
+    trace: 5,
+    effectiveRank: 2,
+    conditionNumber: 1500,
+    lambdaEff: 1,
+  };
+  const capped = { ...lambdaMin, value: 0, kind: "exact-zero", reason: "P = 3 < nM = 4" };
+  const html = describeChecks({
+    ...syntheticResult(folder),
+    ntk: {
+      method: "svd",
+      scalars: 4,
+      parameters: 3,
+      times: 9,
+      memoryBytes: 1,
+      verdict: "vacuous",
+      verdicts: { pass: 1, violated: 0, vacuous: 7, unresolved: 0 },
+      time: 2,
+      exponent: 0.01,
+      exponentWorst: 0.005,
+      margin: 0.25,
+      marginUncertainty: 0.125,
+      vacuousBelow: 0.1,
+      initial: { ...kernel, lambdaMin: capped },
+      final: kernel,
+      lambdaZero: 0,
+      drift: 0.1,
+      rateDefect: 1e-7,
+      lazyUntil: null,
+      mostHeld: 0,
+    },
+    errorCheck: {
+      rtol: 1e-6,
+      tighterRtol: 1e-7,
+      gradientEvaluations: 1,
+      status: "reachedEnd",
+      error: 0.0625,
+      relativeToParameters: 0.01,
+      relativeToDistance: 0.03,
+      gaps: [],
+    },
+    events: { crossings: 17, maxSliding: 4, firstSliding: null },
+  });
+  for (const said of [
+    "vacuous; of 8 times: pass 1, violated 0, vacuous 7, unresolved 0",
+    "margin 0.25 ± 0.125",
+    "0 (exact-zero, svd, P = 3 &lt; nM = 4) at t = 0, 0.002 (certified, svd) at t = 2",
+    "‖θ − θ*‖ = 0.0625",
+    "<td>17</td>",
+    "2/η",
+  ])
+    expect(html).toContain(said);
 });
 
 const chromium = findChromium();

@@ -11,6 +11,8 @@ export const FACTS: RunFacts = {
   engineVersion: "1.30.0",
   dtype: "float64",
   threads: 2,
+  hash: "0123456789ab",
+  folder: "/studies",
   seed: 0,
   gitCommit: null,
   problem: { parameters: 682, samples: 50, inputs: 10, outputs: 2 },

@@ -1,7 +1,7 @@
 /** ONNX Runtime on the CPU or a CUDA GPU, float64 or float32: the default engine and the only importer of onnxruntime-node. */
 import { createRequire } from "node:module";
 import * as ort from "onnxruntime-node";
-import { sizeOf } from "../../graph/index.js";
+import { type Graph, sizeOf, splitBound } from "../../graph/index.js";
 import { checkInput, type Dtype, type Engine, type Program, type Tensors } from "../engine.js";
 import { cudaError, requireCuda } from "./cuda.js";
 import { lowerToOnnx } from "./lower.js";
@@ -18,6 +18,22 @@ export function createOnnxEngine(options: { device?: OnnxDevice; dtype: Dtype; t
   const sessions: ort.InferenceSession[] = [];
   const { device = "cpu", dtype, threads } = options;
   if (device === "cuda") requireCuda();
+  const load = (graph: Graph, bound: Tensors): Promise<ort.InferenceSession> =>
+    createSession(lowerToOnnx(graph, dtype, bound), device, {
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      executionMode: "sequential",
+      graphOptimizationLevel: "all",
+      logSeverityLevel: 3,
+      extra: {
+        session: {
+          // Idle workers of one program would otherwise spin on the cores that the next one needs.
+          intra_op: { allow_spinning: "0" },
+          // A node that CUDA lacks would run on the CPU without a word.
+          ...(device === "cuda" && { disable_cpu_ep_fallback: "1" }),
+        },
+      },
+    });
   return {
     kind: "onnx",
     device,
@@ -27,24 +43,16 @@ export function createOnnxEngine(options: { device?: OnnxDevice; dtype: Dtype; t
     notes: [],
     resident: null,
     async compile(graph, bound = {}) {
-      const model = lowerToOnnx(graph, dtype, bound);
-      const session = await createSession(model, device, {
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        executionMode: "sequential",
-        graphOptimizationLevel: "all",
-        logSeverityLevel: 3,
-        // Idle workers of one program would otherwise spin on the cores that the next one needs.
-        extra: {
-          session: {
-            intra_op: { allow_spinning: "0" },
-            // A node that CUDA lacks would run on the CPU without a word.
-            ...(device === "cuda" && { disable_cpu_ep_fallback: "1" }),
-          },
-        },
-      });
+      const { folded, rest } = splitBound(graph, Object.keys(bound));
+      let data = bound;
+      if (folded !== null) {
+        const session = await load(folded, bound);
+        data = { ...bound, ...(await createProgram(session, folded, dtype, bound).run({})) };
+        await session.release();
+      }
+      const session = await load(rest, data);
       sessions.push(session);
-      return createProgram(session, graph, dtype, bound);
+      return createProgram(session, rest, dtype, data);
     },
     async dispose() {
       await Promise.all(sessions.splice(0).map((session) => session.release()));

@@ -4,18 +4,12 @@
  * once, and entries that can neither cross nor turn back slide along their boundary until a multiplier lets them go.
  */
 import { Memory } from "../../memory.js";
-import {
-  createStepper,
-  EventLocator,
-  float64Space,
-  type OutcomeStatus,
-  type Step,
-  type Stepper,
-} from "../../ode/index.js";
+import { createStepper, float64Space, type OutcomeStatus, type Step, type Stepper } from "../../ode/index.js";
 import { createSharpness, type Sharpness } from "../sharpness.js";
 import { type FlowOptions, type FlowOutcome, needsSharpness, type Segment, squaredNorm } from "../smooth.js";
-import { type Ahead, type Approach, ending, type Stretch, stepToEvent } from "./approach.js";
+import { type Approach, ending, type Stretch, stepToEvent } from "./approach.js";
 import { decide } from "./decide.js";
+import { createEventWatch, type EventWatch } from "./event-watch.js";
 import { type Contact, type Kinks, kinksOf } from "./kinks.js";
 import { type BoundaryEvent, type BoundarySummary, createLedger, isSliding, type Ledger } from "./ledger.js";
 import { createLockedField, type LockedField } from "./locked-field.js";
@@ -40,8 +34,6 @@ export interface ExactOutcome extends FlowOutcome {
 const CONTACT_SHARE = 1e-2;
 /** Least contact distance: rounding of z grown by a few operations. */
 const MIN_CONTACT = 1e-13;
-/** Slack of a weight beyond [0, 1] before its entry is let go. */
-const WEIGHT_SLACK = 1e-10;
 /** A weight this near its end when its entry is due to leave has reached it. */
 const WEIGHT_SNAP = 1e-7;
 /** Decisions at one instant before it is declared a cycle. */
@@ -60,7 +52,7 @@ class ExactFlow {
   readonly #kinks: Kinks;
   readonly #field: LockedField;
   readonly #stepper: Stepper<Float64Array>;
-  readonly #locator: EventLocator<Float64Array>;
+  readonly #watch: EventWatch;
   readonly #ledger: Ledger;
   readonly #approach: Approach;
   readonly #sharpness: Sharpness | null;
@@ -72,11 +64,6 @@ class ExactFlow {
   readonly #state = {
     /** Size of the last step attempted. */
     h: null as number | null,
-    /** Weights of the sliding entries at the end of the last step. */
-    weights: [] as readonly number[],
-    /** Their mean rates over the last step, in place of derivatives. */
-    weightRates: [] as readonly number[],
-    isLeaving: false,
     /** Of the last decision, and how many there have been at that instant. */
     lastInstant: Number.NEGATIVE_INFINITY,
     decisionsHere: 0,
@@ -135,36 +122,7 @@ class ExactFlow {
       probe: this.#probe,
       zDot: this.#zDot,
     };
-    // Components 0 … E−1 are the pre-activations, E … 2E−1 the weights of those that slide, in units of their slack.
-    const span = [0, this.#contact / WEIGHT_SLACK];
-    this.#locator = new EventLocator({
-      space: this.#space,
-      memory,
-      zTolerance: this.#contact,
-      events: {
-        components: 2 * E,
-        breakpoints: (component) => (component < E ? kinks.table.breakpoints : span),
-        evaluate: async (t, theta, out) => {
-          out.set(await field.preactivations(theta));
-          const isEnd = t === this.#stepper.t;
-          if (!isEnd && !this.#state.isLeaving) {
-            out.fill((span[1] as number) / 2, E);
-            return;
-          }
-          const weights = isEnd ? this.#state.weights : await slidingWeights(field, kinks, theta);
-          field.pattern.sliding.forEach(({ entry }, s) => {
-            out[E + entry] = (weights[s] as number) * (span[1] as number);
-          });
-        },
-        derivative: async (_t, theta, velocity, out) => {
-          await field.normalVelocities(theta, velocity, out.subarray(0, E));
-          out.fill(0, E);
-          field.pattern.sliding.forEach(({ entry }, s) => {
-            out[E + entry] = (this.#state.weightRates[s] ?? 0) * (span[1] as number);
-          });
-        },
-      },
-    });
+    this.#watch = createEventWatch(field, kinks, this.#stepper, this.#contact, memory);
   }
 
   async run(): Promise<ExactOutcome> {
@@ -200,7 +158,7 @@ class ExactFlow {
         stop(step.status, step.message);
         break;
       }
-      const found = await this.#findEvent(step);
+      const found = await this.#watch.find(step);
       const reached = found === null ? ending(step) : await stepToEvent(this.#approach, found, step);
       if (reached === null) {
         stop("nonFinite", `the step to the event at t = ${found?.t} failed.`);
@@ -257,20 +215,6 @@ class ExactFlow {
     await onStart?.(this.#field.pattern.pieces.slice());
   }
 
-  /** The first event in the step; null if there is none. Finds the weights at its end. */
-  async #findEvent(step: Step<Float64Array>): Promise<Ahead | null> {
-    const before = this.#field.pattern.sliding.map(({ weight }) => weight);
-    this.#state.weights = await slidingWeights(this.#field, this.#kinks, step.y1);
-    this.#state.weightRates = this.#state.weights.map((w, s) => (w - (before[s] as number)) / step.h);
-    this.#state.isLeaving = this.#state.weights.some((w) => w < -WEIGHT_SLACK || w > 1 + WEIGHT_SLACK);
-    const event = await this.#locator.locate(step);
-    if (event === null) return null;
-    // Of all that cross at this instant, the one that is farthest out on its own scale has led.
-    const { entries } = this.#kinks;
-    const led = event.crossings.find(({ component }) => component < entries);
-    return { t: event.t, lead: led?.component ?? null };
-  }
-
   /** After a step without event: the weights found become the references, drift off the boundaries is removed. */
   async #carryOn(step: Step<Float64Array>, isCut: boolean): Promise<void> {
     const field = this.#field;
@@ -278,7 +222,7 @@ class ExactFlow {
     if (sliding.length === 0 && !isCut) return;
     const theta = this.#probe;
     theta.set(step.y1);
-    const weights = isCut ? await slidingWeights(field, this.#kinks, theta) : this.#state.weights;
+    const weights = isCut ? await slidingWeights(field, this.#kinks, theta) : this.#watch.weights;
     const { z } = await field.evaluate(theta);
     const { breakpoints } = this.#kinks.table;
     const drift = sliding.reduce(
@@ -361,24 +305,9 @@ class ExactFlow {
 
   /** Restarts the solver and the watch at (t, θ) with the pattern as it is; the gradient there serves both. */
   async #goOn(t: number, theta: Float64Array, keepStepSize: boolean): Promise<void> {
-    const { entries } = this.#kinks;
-    const { pieces, sliding } = this.#field.pattern;
-    const { velocity, z } = await this.#field.evaluate(theta);
+    const { velocity } = await this.#field.evaluate(theta);
     this.#stepper.restart({ t, y: theta, derivative: velocity, keepStepSize });
-    for (let e = 0; e < entries; e++) {
-      if (Number.isInteger(pieces[e])) this.#locator.setPiece(e, pieces[e] as number);
-      this.#locator.ignore(entries + e);
-    }
-    const watched = new Float64Array(2 * entries);
-    watched.set(z);
-    const unit = this.#contact / WEIGHT_SLACK;
-    for (const { entry, weight } of sliding) {
-      this.#locator.ignore(entry);
-      this.#locator.setPiece(entries + entry, 1);
-      watched[entries + entry] = weight * unit;
-    }
-    this.#state.weightRates = [];
-    await this.#locator.begin(t, theta, velocity, watched);
+    await this.#watch.begin(t, theta);
   }
 
   async #report({ step, t1, theta1 }: Stretch): Promise<"stop" | undefined> {

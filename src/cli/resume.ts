@@ -1,0 +1,45 @@
+/** `gradflow resume`: an unfinished run, or sweep, gone on with from where it was. */
+import type { Command } from "./command.js";
+import { executeStudy, RUN_INTERRUPTED, studyOptions } from "./study.js";
+import { summarise } from "./summary.js";
+import { executeSweep } from "./sweep.js";
+
+export const resumeCommand: Command = {
+  usage: "resume <folder>",
+  summary: "Go on with a run that was interrupted, killed or out of disk space, or with a sweep",
+  positionals: {
+    folder: { type: "string", describe: "The folder of the run or of the sweep", demandOption: true },
+  },
+  options: {
+    force: { type: "boolean", describe: "Go on although a process of that number seems to write there" },
+    json: studyOptions.json,
+    quiet: studyOptions.quiet,
+  },
+  epilogue: `Examples:
+  gradflow resume runs/study-0123456789ab
+  gradflow run study.yaml --set record.checkpoint=5      saves every 5 seconds instead of 30
+
+A run is saved every record.checkpoint seconds. What it goes on with is what it would have computed: its tables and
+parameters are the same to the last byte as those of a run that was never stopped. A damaged checkpoint is detected and the one
+before it used; without any the run starts at t = 0. odex computes in one piece and always starts there,
+and so does a run whose state is resident in its engine (engine.state).
+A sweep does its unfinished runs in the same way and skips those that are done.
+Exit codes: as gradflow run.`,
+
+  async execute(values, words) {
+    const directory = String(values["folder"]);
+    const { readSweep } = await import("../record/sweep.js");
+    const sweep = await readSweep(directory);
+    if (sweep !== null) {
+      const { resolve } = await import("node:path");
+      const { study, folder, set, multiply } = sweep;
+      const again = { ...values, force: false, study: resolve(folder, study), set, multiply, out: directory };
+      return executeSweep(again, sweep.command.slice(1));
+    }
+    const { loadUnfinished } = await import("../experiment/resume.js");
+    const { runExperiment } = await import("../experiment/run.js");
+    const loaded = await loadUnfinished(directory, values["force"] === true);
+    const execution = { loaded, run: runExperiment, options: { directory, resume: true } };
+    return executeStudy(execution, values, words, summarise, RUN_INTERRUPTED);
+  },
+};

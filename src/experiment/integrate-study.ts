@@ -1,0 +1,277 @@
+/** The integration of a study: the flow by its treatment of kinks, what watches it, descents in lockstep, and the checks after it. */
+import { compileReference } from "../engine/index.js";
+import {
+  type BoundaryEvent,
+  createDescent,
+  createDetector,
+  createObserver,
+  type Descent,
+  type FlowCounts,
+  type FlowOptions,
+  type FlowOutcome,
+  integrateExactly,
+  integrateFlow,
+  integrateFlowByOdex,
+  measureGradient,
+  type Observation,
+  type Segment,
+} from "../flow/index.js";
+import type { SolverName } from "../ode/index.js";
+import { EVENT_COLUMNS, METHOD_COLUMNS } from "../record/columns.js";
+import type {
+  ErrorCheckResult,
+  EventsResult,
+  NtkResult,
+  RoundingResult,
+  SmoothingResult,
+} from "../record/result.js";
+import { boundaryNotes, type Treatment } from "./boundaries.js";
+import { scheduleCheckpoints } from "./checkpoints.js";
+import { checkError } from "./error-check.js";
+import { errorNotes, phasesOf, sharpnessNotes } from "./findings.js";
+import { createNtkObserver, type NtkObserver } from "./ntk.js";
+import type { Prepared } from "./prepare.js";
+import { measureRounding, roundingNotes } from "./rounding.js";
+import { compareSmoothing } from "./smoothing.js";
+import type { OpenStudy, Progress } from "./study-record.js";
+import { recordTimes } from "./times.js";
+
+export interface Integrated {
+  readonly outcome: FlowOutcome;
+  readonly observations: readonly Observation[];
+  readonly descents: readonly Descent[];
+  readonly events: EventsResult | null;
+  readonly smoothing: readonly SmoothingResult[];
+  readonly errorCheck: ErrorCheckResult | null;
+  readonly rounding: RoundingResult | null;
+  readonly ntk: NtkResult | null;
+  readonly notes: readonly string[];
+}
+
+/** Flow, descents and what is measured on the way, from the start or from the study's memory to the end. */
+export async function integrateStudy(study: OpenStudy, treatment: Treatment): Promise<Integrated> {
+  const { loaded, prepared, record, memory } = study;
+  const { signal, onProgress, onMessage } = study.options;
+  const { config } = loaded;
+  const {
+    tEnd,
+    lossFactor,
+    maxGradientEvaluations,
+    maxSteps,
+    boundaries: _,
+    smoothing: __,
+    compareSmoothing: halfWidths,
+    ...given
+  } = config.flow;
+  const { errorCheck: wantsCheck, ...solver } = { errorCheck: false, ...given };
+  const { problem, theta0, data } = prepared;
+  const times = recordTimes(config.record, tEnd);
+  const compareNear = times ?? (recordTimes({ at: "log", points: 200 }, tEnd) as number[]);
+  const descents = config.descent.learningRates.map((learningRate) =>
+    createDescent({
+      problem,
+      theta0,
+      learningRate,
+      times: compareNear,
+      tEnd,
+      countFlips: config.descent.countFlips,
+      memory: memory.within(`descent ${learningRate}`),
+    }),
+  );
+  const observer = createObserver({
+    problem,
+    theta0,
+    times,
+    measure: measureGradient(problem),
+    onObservation: (observation) => record.series.append({ ...observation }),
+    memory: memory.within("observer"),
+  });
+  if (!memory.isResumed) await observer.start();
+  const first = observer.observations[0] as Observation;
+  if (!Number.isFinite(first.loss)) {
+    const message = `The loss at the initial parameters is ${first.loss}; scale the data or the initial parameters down.`;
+    const counts = { accepted: 0, rejected: 0, evaluations: 0 };
+    return {
+      outcome: { status: "nonFinite", t: 0, h: null, message, ...counts, theta: theta0 },
+      observations: observer.observations,
+      descents,
+      events: null,
+      smoothing: [],
+      errorCheck: null,
+      rounding: null,
+      ntk: null,
+      notes: [],
+    };
+  }
+  let lossReached = false;
+  let progress: Progress = { fraction: 0, t: 0, tEnd, loss: first.loss, gradientEvaluations: 0, stepSize: 0 };
+  const { ntk } = config.measure;
+  const kernel: NtkObserver | null =
+    ntk === undefined
+      ? null
+      : await createNtkObserver(loaded, prepared, record, {
+          ntk,
+          tEnd,
+          rtol: "rtol" in solver ? solver.rtol : 0,
+          memory: memory.within("ntk"),
+          ...(signal && { signal }),
+          ...(onMessage && { onMessage }),
+          onActivity: (activity) => onProgress?.({ ...progress, activity }),
+        });
+  if (!memory.isResumed && (treatment === "off" || treatment === "smooth")) await kernel?.start(null);
+  const checkpoints = scheduleCheckpoints(config.record.checkpoint, study.save, memory, signal);
+  const onSegment = async (segment: Segment, counts: FlowCounts): Promise<"stop" | undefined> => {
+    await observer.follow(segment, counts);
+    await kernel?.follow(segment, counts);
+    for (const descent of descents)
+      await descent.follow(segment, (row) => record.descent.append({ ...row }), signal);
+    checkpoints.passed(segment.t1);
+    progress = {
+      fraction: segment.t1 / tEnd,
+      t: segment.t1,
+      tEnd,
+      loss: observer.observations[observer.observations.length - 1]!.loss,
+      gradientEvaluations: counts.gradients,
+      stepSize: segment.h,
+    };
+    onProgress?.(progress);
+    if (lossFactor !== undefined && (await problem.loss(segment.theta1)) <= first.loss / lossFactor) {
+      lossReached = true;
+      return "stop";
+    }
+    return undefined;
+  };
+  const shared = {
+    problem,
+    theta0,
+    tEnd,
+    maxSteps,
+    ...(signal && { signal }),
+    ...(maxGradientEvaluations && { maxEvaluations: maxGradientEvaluations }),
+  };
+  const notes: string[] = [];
+  let outcome: FlowOutcome;
+  let events: EventsResult | null = null;
+  if (solver.method === "odex") {
+    outcome = await integrateFlowByOdex({
+      ...shared,
+      ...solver,
+      onSegment,
+      method: "dopri5",
+      gradient: syncGradient(problem.family, data),
+      times: [...compareNear, ...descents.flatMap((descent) => descent.times)],
+    });
+  } else {
+    const options: FlowOptions = {
+      ...shared,
+      ...solver,
+      method: solver.method as SolverName,
+      onSegment,
+      memory: memory.within("flow"),
+      onResume: observer.resume,
+      onRest: checkpoints.rest,
+    };
+    if (treatment === "exact" || treatment === "detect") {
+      const table = await record.table("events", EVENT_COLUMNS);
+      const watch = {
+        onEvent: (event: BoundaryEvent) => {
+          table.append({ ...event });
+          kernel?.onEvent(event);
+        },
+        onStart: async (pieces: Float64Array) => {
+          await record.array("pieces0", pieces);
+          await kernel?.start(treatment === "exact" ? pieces : null);
+        },
+      };
+      if (treatment === "exact") {
+        const exact = await integrateExactly({ ...options, ...watch, data });
+        outcome = exact;
+        events = exact.events;
+      } else {
+        const detector = await createDetector({ ...options, ...watch });
+        outcome = await integrateFlow({
+          ...options,
+          onSegment: async (segment, counts) => {
+            await detector.follow(segment, counts);
+            return onSegment(segment, counts);
+          },
+        });
+        events = detector.summary();
+      }
+    } else outcome = await integrateFlow(options);
+  }
+  await observer.finish();
+  if (outcome.phases !== undefined) {
+    const table = await record.table("methods", METHOD_COLUMNS);
+    for (const phase of phasesOf(outcome)) table.append({ ...phase });
+  }
+  let errorCheck: ErrorCheckResult | null = null;
+  if (wantsCheck && outcome.t > 0 && solver.method !== "odex") {
+    errorCheck = await checkError(
+      treatment === "exact"
+        ? (options) => integrateExactly({ ...options, data, onEvent: () => undefined })
+        : integrateFlow,
+      { ...shared, ...solver, method: solver.method as SolverName, maxSteps: 10 * maxSteps },
+      outcome,
+      descents,
+    );
+    notes.push(...errorNotes(errorCheck));
+  }
+  const measured = kernel === null ? null : await kernel.finish();
+  const smoothing =
+    outcome.status === "reachedEnd" && solver.method !== "odex"
+      ? await compareSmoothing(
+          halfWidths,
+          problem.engine,
+          prepared,
+          { ...solver, method: solver.method as SolverName, tEnd, maxSteps, ...(signal && { signal }) },
+          outcome.theta,
+        )
+      : [];
+  if (solver.method === "odex" && config.record.at === "steps") {
+    notes.push(
+      "odex reports at given times only: recorded at 200 logarithmically spaced times instead of every step.",
+    );
+  }
+  const rounding = problem.engine.dtype === "float32" ? await measureRounding(prepared, outcome.theta) : null;
+  if (rounding !== null) notes.push(...roundingNotes(rounding, problem.engine.resident !== null));
+  if (problem.engine.resident !== null && config.record.checkpoint > 0)
+    notes.push(
+      "θ stayed with the engine, so no checkpoints were written: gradflow resume would start at t = 0; engine.state: float64 writes them.",
+    );
+  if (outcome.hessian !== undefined) {
+    const { products, gradientEquivalents } = outcome.hessian;
+    notes.push(
+      `rodas4 formed its Hessians by ${products} Hessian products, the work of about ${Math.round(gradientEquivalents)} gradients, which gradientEvaluations leaves out.`,
+    );
+  }
+  notes.push(...boundaryNotes(events), ...(kernel?.notes() ?? []));
+  for (const { divergedAtStep, learningRate } of descents) {
+    if (divergedAtStep !== null)
+      notes.push(`Gradient descent with learning rate ${learningRate} diverged at step ${divergedAtStep}.`);
+  }
+  return {
+    outcome: lossReached
+      ? {
+          ...outcome,
+          status: "lossReached" as FlowOutcome["status"],
+          message: `The loss fell by the factor ${lossFactor} at t = ${outcome.t}.`,
+        }
+      : outcome,
+    observations: observer.observations,
+    descents,
+    events,
+    smoothing,
+    errorCheck,
+    rounding,
+    ntk: measured,
+    notes: [...notes, ...sharpnessNotes(outcome, descents)],
+  };
+}
+
+function syncGradient(family: Prepared["problem"]["family"], data: Prepared["data"]) {
+  const program = compileReference(family.lossGradient("free"), data);
+  return (theta: Float64Array, gradient: Float64Array): void => {
+    program.runSync({ theta }, { gradient });
+  };
+}

@@ -1,0 +1,198 @@
+/** What every command that computes a study does around its work: engine, data, record, checkpoints, figures, and the way back from a kill. */
+import { execFile } from "node:child_process";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { hashConfig } from "../config/hash.js";
+import type { LoadedConfig } from "../config/load.js";
+import type { Engine } from "../engine/index.js";
+import { drawFigures } from "../figure/draw.js";
+import { Memory } from "../memory.js";
+import { type Checkpoint, readCheckpoint } from "../record/checkpoint.js";
+import { isDone, type RunFacts, readManifest } from "../record/manifest.js";
+import type { RunResult } from "../record/result.js";
+import { continueRecord, openRecord, type RecordWriter } from "../record/writer.js";
+import { engineOf, type Prepared, prepare } from "./prepare.js";
+
+/** Where a run stands, for a progress bar. */
+export interface Progress {
+  /** Part of the time span done, 0 to 1. */
+  readonly fraction: number;
+  readonly t: number;
+  readonly tEnd: number;
+  readonly loss: number;
+  readonly gradientEvaluations: number;
+  readonly stepSize: number;
+  /** What is being measured while the flow stands still. */
+  readonly activity?: string;
+}
+
+export interface RunOptions {
+  /** The record's folder. Default `runs/<name>-<hash>` in the working directory. */
+  readonly directory?: string;
+  /** Replace a record that stands there. */
+  readonly force?: boolean;
+  /** Go on with the unfinished record of the same study that stands there; from its start where it has no checkpoint. */
+  readonly resume?: boolean;
+  /** Ends the run with status `interrupted`. */
+  readonly signal?: AbortSignal;
+  /** The command line, for the manifest. */
+  readonly command: readonly string[];
+  readonly onProgress?: (progress: Progress) => void;
+  readonly onMessage?: (line: string) => void;
+}
+
+/** A study with its record open. */
+export interface OpenStudy {
+  readonly loaded: LoadedConfig;
+  readonly prepared: Prepared;
+  readonly record: RecordWriter;
+  /** Resumed where the record goes on from a checkpoint. */
+  readonly memory: Memory;
+  /** Writes a checkpoint of `memory` at flow time t. */
+  readonly save: (t: number) => Promise<void>;
+  readonly options: RunOptions;
+}
+
+/** What a study is found to give; the rest of its result are circumstances. */
+export type Findings = Omit<
+  RunResult,
+  | ("parameters" | "samples" | "outputs" | "engine" | "device" | "dtype" | "state" | "threads")
+  | ("wallSeconds" | "gradientSeconds" | "record" | "figures")
+>;
+
+const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+
+/**
+ * Computes a study into its record and draws it.
+ * @param suffix of the record's default folder
+ * @param plan checks what cannot be known before the data are; what it returns does the work, once the record is open
+ * @throws ConfigError or EngineError, before anything is written or with the record marked `failed`
+ */
+export async function recordStudy(
+  loaded: LoadedConfig,
+  options: RunOptions,
+  suffix: string,
+  plan: (prepared: Prepared) => (study: OpenStudy) => Promise<Findings>,
+): Promise<RunResult> {
+  const started = performance.now();
+  const { config, baseDir } = loaded;
+  const engine = await engineOf(loaded);
+  try {
+    const prepared = await prepare(loaded, engine);
+    const { dataset, problem, theta0 } = prepared;
+    const work = plan(prepared);
+    const { hash } = await hashConfig(config, baseDir);
+    const directory = resolve(options.directory ?? join("runs", `${config.name}-${hash}${suffix}`));
+    const { checkpoint, replaces } = await lookForCheckpoint(directory, hash, options);
+    const record =
+      checkpoint !== null
+        ? await continueRecord(directory, checkpoint)
+        : await openRecord({
+            directory,
+            force: options.force === true || replaces,
+            config,
+            configText: loaded.source,
+            overrides: loaded.set,
+            manifest: {
+              ...(await runFacts(loaded, prepared, engine, options.command)),
+              hash,
+              folder: baseDir,
+            },
+          });
+    try {
+      const memory = new Memory(checkpoint?.memory ?? null);
+      /** Seconds spent before the last checkpoint, by all processes; the problem's costs in the same way. */
+      const clock = memory.keep("clock", { seconds: 0 });
+      memory.keep("cost", problem.cost);
+      const before = clock.seconds;
+      const seconds = () => before + (performance.now() - started) / 1000;
+      const save = async (t: number): Promise<void> => {
+        clock.seconds = seconds();
+        await record.checkpoint({ gradflow: version, t, memory: memory.snapshot() });
+      };
+      if (checkpoint === null) await record.array("theta0", theta0);
+      const findings = await work({ loaded, prepared, record, memory, save, options });
+      const result = (figures: readonly string[]): RunResult => ({
+        ...findings,
+        parameters: theta0.length,
+        samples: dataset.samples,
+        outputs: dataset.outputDimension,
+        engine: engine.kind,
+        device: engine.device,
+        dtype: engine.dtype,
+        state: engine.resident === null ? "float64" : "resident",
+        threads: engine.threads,
+        notes: [...engine.notes, ...findings.notes],
+        wallSeconds: seconds(),
+        gradientSeconds: problem.cost.seconds,
+        record: record.directory,
+        figures,
+      });
+      await record.finish(result([]));
+      const final = result(await drawFigures(record.directory));
+      await record.result(final);
+      return final;
+    } catch (error) {
+      await record.fail(error);
+      throw error;
+    }
+  } finally {
+    await engine.dispose();
+  }
+}
+
+/** The checkpoint to go on from, and whether an unfinished record without one is to be replaced. */
+async function lookForCheckpoint(
+  directory: string,
+  hash: string,
+  { resume, onMessage }: RunOptions,
+): Promise<{ checkpoint: Checkpoint | null; replaces: boolean }> {
+  const manifest = resume === true ? await readManifest(directory) : null;
+  if (manifest === null || isDone(manifest.status) || manifest.hash !== hash)
+    return { checkpoint: null, replaces: false };
+  const { checkpoint, damage } = await readCheckpoint(directory);
+  for (const found of damage) onMessage?.(`${found}; looking for the one before.`);
+  if (checkpoint === null) onMessage?.("no checkpoint to go on from: starting at t = 0.");
+  else if (checkpoint.gradflow !== version) {
+    onMessage?.(
+      `the checkpoint is of gradflow ${checkpoint.gradflow}, this is ${version}: starting at t = 0.`,
+    );
+    return { checkpoint: null, replaces: true };
+  } else onMessage?.(`going on from t = ${checkpoint.t}, saved ${checkpoint.written}.`);
+  return { checkpoint, replaces: true };
+}
+
+/** What the manifest says of a run when it starts. */
+async function runFacts(
+  { config }: LoadedConfig,
+  { dataset, theta0 }: Prepared,
+  engine: Engine,
+  command: readonly string[],
+): Promise<Omit<RunFacts, "hash" | "folder">> {
+  return {
+    command,
+    gradflow: version,
+    engine: engine.kind,
+    engineVersion: engine.description,
+    dtype: engine.dtype,
+    threads: engine.threads,
+    seed: config.seed,
+    gitCommit: await gitCommit(),
+    problem: {
+      parameters: theta0.length,
+      samples: dataset.samples,
+      inputs: dataset.inputDimension,
+      outputs: dataset.outputDimension,
+    },
+  };
+}
+
+async function gitCommit(): Promise<string | null> {
+  try {
+    const { stdout } = await promisify(execFile)("git", ["rev-parse", "HEAD"]);
+    return stdout.trim();
+  } catch {
+    return null;
+  }
+}

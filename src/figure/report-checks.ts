@@ -1,0 +1,85 @@
+/** What a report says of the identities that a run carries, of the verdict on its bound, and of descent beside it. */
+
+import type { NtkResult, RunResult } from "../record/result.js";
+import { formatNumber } from "./axis.js";
+import { section, table } from "./report-page.js";
+
+/** A number to five digits, a word as it is, a dash for what does not exist. */
+export function show(value: unknown): string {
+  if (value === null || value === undefined) return "–";
+  return typeof value === "number" ? formatNumber(value, 5) : String(value);
+}
+
+/** The section of a run's report; every line says what was compared with what. */
+export function describeChecks(result: RunResult): string {
+  const { energyDefect, decay, descent, errorCheck, sharpness, events, ntk } = result;
+  const rows: [string, string][] = [
+    ["energy balance", `|L(0) − L(t) − ∫‖∇L‖² ds| / (L(0) − L(t)) = ${show(energyDefect)}`],
+  ];
+  if (decay === null) rows.push(["decay of ‖r‖²", "not fitted"]);
+  else
+    rows.push(
+      [
+        "decay of ‖r‖²",
+        `∝ exp(−${show(decay.rate)} t) on [${show(decay.window[0])}, ${show(decay.window[1])}], R² = ${formatNumber(decay.rSquared, 5)}`,
+      ],
+      [
+        "effective rate",
+        `mean 4cλ_eff there ${show(decay.meanRateFromLambdaEff)}, ${show(decay.meanRateFromLambdaEff / decay.rate)} of the fitted rate`,
+      ],
+    );
+  if (ntk !== null) rows.push(...describeKernel(ntk));
+  if (errorCheck !== null)
+    rows.push([
+      "solver's error",
+      errorCheck.error === null
+        ? `not known: the run at rtol ${show(errorCheck.tighterRtol)} ended with ${errorCheck.status}`
+        : `‖θ − θ*‖ = ${show(errorCheck.error)}, ${show(errorCheck.relativeToDistance)} of the distance moved; θ* at rtol ${show(errorCheck.tighterRtol)}`,
+    ]);
+  if (sharpness !== null)
+    rows.push([
+      "sharpness",
+      `λ_max(∇²L) at most ${show(sharpness.largest)}, at the end ${show(sharpness.value)}`,
+    ]);
+  rows.push(["boundaries", result.boundaries]);
+  for (const [name, value] of Object.entries(events ?? {})) rows.push([`  ${name}`, show(value)]);
+  const gaps = descent.map((run) => [
+    formatNumber(run.learningRate, 6),
+    String(run.steps),
+    ...[run.loss, run.parameterGap, run.functionGap, run.lossGap].map(show),
+    formatNumber(run.sharpnessLimit, 4),
+    run.diverged ? `diverged at step ${run.divergedAtStep}` : "",
+  ]);
+  return section(
+    "Checks",
+    table([], rows),
+    ...(gaps.length === 0
+      ? []
+      : [
+          "<p>Gradient descent beside the flow, at its last step:</p>",
+          table(["η", "steps", "loss", "‖θ − θₖ‖", "‖F − Fₖ‖", "|L − Lₖ|", "2/η", ""], gaps),
+        ]),
+  );
+}
+
+function describeKernel(ntk: NtkResult): [string, string][] {
+  const { initial, final, verdicts } = ntk;
+  const lambdaMin = ({ value, kind, method, reason }: NtkResult["initial"]["lambdaMin"]): string =>
+    `${show(value)} (${[kind, method, ...(reason === null ? [] : [reason])].join(", ")})`;
+  const rows: [string, string][] = [
+    [
+      "λ_min(JJᵀ)",
+      `${lambdaMin(initial.lambdaMin)} at t = 0, ${lambdaMin(final.lambdaMin)} at t = ${show(ntk.time)}`,
+    ],
+  ];
+  if (ntk.times === 1) return rows;
+  const counts = Object.entries(verdicts).map(([name, count]) => `${name} ${count}`);
+  return [
+    ...rows,
+    [
+      "bound ‖r‖² ≤ ‖r(0)‖² e^(−4c∫λ_min)",
+      `${ntk.verdict}; of ${ntk.times - 1} times: ${counts.join(", ")}; margin ${show(ntk.margin)} ± ${show(ntk.marginUncertainty)} in ln ‖r‖², exponent ${show(ntk.exponent)}`,
+    ],
+    ["∫4cλ_eff", `within ${show(ntk.rateDefect)} of ln(‖r(0)‖²/‖r(t)‖²)`],
+  ];
+}

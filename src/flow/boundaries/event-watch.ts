@@ -1,0 +1,104 @@
+/**
+ * What is watched on the way of the exact flow: every entry against the breakpoints of its piece, and the weight of every sliding
+ * entry against 0 and 1. Finds the first event of a step; decides nothing about it.
+ */
+import type { Memory } from "../../memory.js";
+import { EventLocator, type Step, type Stepper } from "../../ode/index.js";
+import type { Ahead } from "./approach.js";
+import type { Kinks } from "./kinks.js";
+import type { LockedField } from "./locked-field.js";
+import { slidingWeights } from "./weights.js";
+
+/** Slack of a weight beyond [0, 1] before its entry is let go. */
+const WEIGHT_SLACK = 1e-10;
+
+export interface EventWatch {
+  /** Weights of the sliding entries at the end of the last step looked at. */
+  readonly weights: readonly number[];
+  /** Begins at (t, θ) with the pattern as it is. */
+  begin(t: number, theta: Float64Array): Promise<void>;
+  /** The first event in a step that begins where the last one ended; null if there is none. Finds the weights at its end. */
+  find(step: Step<Float64Array>): Promise<Ahead | null>;
+}
+
+/** @param contact distance from its breakpoint within which an entry counts as on it */
+export function createEventWatch(
+  field: LockedField,
+  kinks: Kinks,
+  stepper: Stepper<Float64Array>,
+  contact: number,
+  memory: Memory,
+): EventWatch {
+  const E = kinks.entries;
+  const state = memory.keep("watch", {
+    weights: [] as readonly number[],
+    /** Their mean rates over the last step, in place of derivatives. */
+    rates: [] as readonly number[],
+    isLeaving: false,
+  });
+  // Components 0 … E−1 are the pre-activations, E … 2E−1 the weights of those that slide, in units in which their slack is a contact.
+  const unit = contact / WEIGHT_SLACK;
+  const span = [0, unit];
+  const locator = new EventLocator({
+    space: stepper.space,
+    memory,
+    zTolerance: contact,
+    events: {
+      components: 2 * E,
+      breakpoints: (component) => (component < E ? kinks.table.breakpoints : span),
+      evaluate: async (t, theta, out) => {
+        out.set(await field.preactivations(theta));
+        const isEnd = t === stepper.t;
+        if (!isEnd && !state.isLeaving) {
+          out.fill(unit / 2, E);
+          return;
+        }
+        const weights = isEnd ? state.weights : await slidingWeights(field, kinks, theta);
+        field.pattern.sliding.forEach(({ entry }, s) => {
+          out[E + entry] = (weights[s] as number) * unit;
+        });
+      },
+      derivative: async (_t, theta, velocity, out) => {
+        await field.normalVelocities(theta, velocity, out.subarray(0, E));
+        out.fill(0, E);
+        field.pattern.sliding.forEach(({ entry }, s) => {
+          out[E + entry] = (state.rates[s] ?? 0) * unit;
+        });
+      },
+    },
+  });
+  return {
+    get weights() {
+      return state.weights;
+    },
+    async begin(t, theta) {
+      const { pieces, sliding } = field.pattern;
+      const { velocity, z } = await field.evaluate(theta);
+      for (let e = 0; e < E; e++) {
+        if (Number.isInteger(pieces[e])) locator.setPiece(e, pieces[e] as number);
+        locator.ignore(E + e);
+      }
+      const watched = new Float64Array(2 * E);
+      watched.set(z);
+      for (const { entry, weight } of sliding) {
+        locator.ignore(entry);
+        locator.setPiece(E + entry, 1);
+        watched[E + entry] = weight * unit;
+      }
+      state.rates = [];
+      await locator.begin(t, theta, velocity, watched);
+    },
+    async find(step) {
+      const before = field.pattern.sliding.map(({ weight }) => weight);
+      const weights = await slidingWeights(field, kinks, step.y1);
+      state.weights = weights;
+      state.rates = weights.map((w, s) => (w - (before[s] as number)) / step.h);
+      state.isLeaving = weights.some((w) => w < -WEIGHT_SLACK || w > 1 + WEIGHT_SLACK);
+      const event = await locator.locate(step);
+      if (event === null) return null;
+      // Of all that cross at this instant, the one that is farthest out on its own scale has led.
+      const led = event.crossings.find(({ component }) => component < E);
+      return { t: event.t, lead: led?.component ?? null };
+    },
+  };
+}

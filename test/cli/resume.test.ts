@@ -1,0 +1,257 @@
+/** Runs killed at random instants go on as if they had never been stopped; what damage, a full disk and a second writer do. */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { createRandom } from "../../src/random.js";
+import { readRecord } from "../../src/record/reader.js";
+import { gradflow, REPOSITORY, start, temporaryFolder, writeStudy } from "./gradflow.js";
+
+const folder = await temporaryFolder();
+
+/** Kills in all, spread over the studies. GRADFLOW_KILLS=50 takes minutes. */
+const KILLS = Number(process.env["GRADFLOW_KILLS"] ?? 16);
+/** Saved whenever the solver rests, or nearly: most kills then fall into the writing of a checkpoint or just after one. */
+const OFTEN = ["--set", "record.checkpoint=0.01"];
+
+const gcn = {
+  "kind: dnn": "kind: gcn\n  neighbours: 3",
+  "activation: { kind: tanh }": "activation: { kind: leaky-relu, slope: 0.1 }",
+  "samples: 8": "samples: 16",
+  "method: dopri5, rtol: 1e-8, atol: 1e-10, tEnd: 2": "method: auto, rtol: 1e-7, atol: 1e-9, tEnd: 60",
+  "[0.1, 0.01]": "[0.1, 0.01], countFlips: true",
+};
+const stiff = {
+  "method: dopri5, rtol: 1e-8, atol: 1e-10, tEnd: 2": "method: auto, rtol: 1e-5, atol: 1e-7, tEnd: 1000",
+  "[0.1, 0.01]": "[0.1]",
+  "at: linear, points: 20": "at: steps",
+};
+const sliding = join(REPOSITORY, "configs/study/sliding.yaml");
+const studies = {
+  "through slides, with the tangent kernel": [
+    ...[sliding, "--set", "flow.tEnd=1", "--set", "measure.ntk.points=5"],
+    ...["--set", "measure.ntk.method=lanczos"],
+  ],
+  "stiff, with a change of method and descent": [await writeStudy(folder, "stiff.yaml", stiff)],
+  "a gcn that slides, flips counted": [await writeStudy(folder, "gcn.yaml", gcn)],
+  "kinks only watched": [
+    sliding,
+    "--set",
+    "flow.boundaries=detect",
+    "--set",
+    "flow.tEnd=2",
+    "--set",
+    "flow.rtol=1e-5",
+  ],
+};
+
+/** All that a record holds, save what tells of the machine and the hour. */
+async function contents(directory: string): Promise<Record<string, string>> {
+  const names = (await readdir(directory)).filter((name) => /\.(csv|npy)$/.test(name)).sort();
+  const files = await Promise.all(
+    names.map(async (name) => [name, (await readFile(join(directory, name))).toString("latin1")] as const),
+  );
+  const { wallSeconds, gradientSeconds, record, figures, ...result } = JSON.parse(
+    await readFile(join(directory, "result.json"), "utf8"),
+  ) as Record<string, unknown>;
+  expect([wallSeconds, gradientSeconds, record, figures]).not.toContain(undefined);
+  return { ...Object.fromEntries(files), "result.json": JSON.stringify(result) };
+}
+
+describe(`after ${KILLS} kills at random instants`, () => {
+  const random = createRandom(Date.now());
+  it.each(Object.entries(studies))(
+    "%s: the same files to the last byte",
+    async (name, study) => {
+      const [whole, killed] = [`${name} whole`, `${name} killed`];
+      const begun = performance.now();
+      const plain = await gradflow(folder, "run", ...study, "--out", whole, "--quiet");
+      expect(plain.code, plain.stderr).toBe(0);
+      const span = performance.now() - begun;
+      const share = Math.ceil(KILLS / Object.keys(studies).length);
+      const expected = await contents(join(folder, whole));
+      let wentOn = 0;
+      for (let kills = 0; ; ) {
+        const status = existsSync(join(folder, killed, "manifest.json"))
+          ? (await readRecord(join(folder, killed))).manifest.status
+          : "none";
+        if (status === "reachedEnd") {
+          // Done, perhaps killed while its figures were drawn.
+          expect(await contents(join(folder, killed))).toEqual(expected);
+          wentOn += (await readRecord(join(folder, killed))).manifest.resumed.length;
+          if (kills >= share) break;
+          await rm(join(folder, killed), { recursive: true });
+        }
+        const words = ["run", ...study, ...OFTEN, "--out", killed, "--force", "--resume", "--quiet"];
+        const run = start(folder, status === "running" && kills % 2 === 0 ? ["resume", killed] : words);
+        // Anywhere from the start of the process to the drawing of the figures.
+        if (kills < share) {
+          await Promise.race([run.ended, wait(random.uniform() * span)]);
+          run.child.kill("SIGKILL");
+        }
+        const { killedBy, code, stderr } = await run.ended;
+        if (killedBy === "SIGKILL") kills++;
+        // A kill before the config was written leaves nothing to go on with.
+        else expect(code, stderr).toBe(stderr.includes("was killed before its config") ? 2 : 0);
+        if (code === 2) await rm(join(folder, killed), { recursive: true });
+      }
+      expect(wentOn).toBeGreaterThan(0);
+    },
+    180_000,
+  );
+});
+
+/** A run killed once two checkpoints stood, and the same run never stopped; made once. */
+async function killedRun(): Promise<{ killed: string; whole: string }> {
+  const [killed, whole] = ["killed", "whole"];
+  if (existsSync(join(folder, whole))) return { killed, whole };
+  const study = await writeStudy(folder, "stiff.yaml", stiff);
+  const done = await gradflow(folder, "run", study, "--out", whole, "--quiet");
+  expect(done.code, done.stderr).toBe(0);
+  const stands = (file: string) => existsSync(join(folder, killed, file));
+  // A kill between the two writes leaves one: then once more.
+  while (!(stands("checkpoint.bin") && stands("checkpoint.previous.bin"))) {
+    const run = start(folder, ["run", study, ...OFTEN, "--out", killed, "--quiet", "--force"]);
+    while (!stands("checkpoint.previous.bin")) await wait(5);
+    await wait(30);
+    run.child.kill("SIGKILL");
+    await run.ended;
+  }
+  return { killed, whole };
+}
+
+/** Damages a copy of the killed run, resumes it and compares. */
+async function resumeDamaged(name: string, damage: (directory: string) => Promise<void>) {
+  const { killed, whole } = await killedRun();
+  await cp(join(folder, killed), join(folder, name), { recursive: true });
+  await damage(join(folder, name));
+  const { code, stderr } = await gradflow(folder, "resume", name);
+  expect(code, stderr).toBe(0);
+  expect(await contents(join(folder, name))).toEqual(await contents(join(folder, whole)));
+  return stderr;
+}
+
+const change = (file: string, how: (content: Buffer) => Buffer) => async (directory: string) =>
+  writeFile(join(directory, file), how(await readFile(join(directory, file))));
+const flipped = (content: Buffer) => {
+  content[content.length >> 1]! ^= 1;
+  return content;
+};
+
+describe("a damaged checkpoint", () => {
+  it.each([
+    ["one flipped bit", change("checkpoint.bin", flipped)],
+    ["cut off", change("checkpoint.bin", (content) => content.subarray(0, content.length - 1))],
+    ["empty", change("checkpoint.bin", () => Buffer.alloc(0))],
+  ])("%s: the one before is used, and the end is the same", async (name, damage) => {
+    const told = await resumeDamaged(name, damage);
+    expect(told).toContain("checkpoint.bin is damaged");
+    expect(told).toContain("going on from t = ");
+  });
+
+  it("both: the run starts again, and the end is the same", async () => {
+    const told = await resumeDamaged("both", async (directory) => {
+      await change("checkpoint.bin", flipped)(directory);
+      await change("checkpoint.previous.bin", flipped)(directory);
+    });
+    expect(told).toContain("starting at t = 0");
+  });
+
+  it("a table shorter than it says is an error, and nothing is changed", async () => {
+    const { killed } = await killedRun();
+    await cp(join(folder, killed), join(folder, "short"), { recursive: true });
+    await writeFile(join(folder, "short/series.csv"), "t\n");
+    const { code, stderr } = await gradflow(folder, "resume", "short", "--quiet");
+    expect(code).toBe(2);
+    expect(stderr).toContain("is shorter than its checkpoint says");
+    expect(await readFile(join(folder, "short/series.csv"), "utf8")).toBe("t\n");
+  });
+});
+
+describe("gradflow resume", () => {
+  it("goes on after Ctrl-C, and the end is the same", async () => {
+    const { whole } = await killedRun();
+    // No checkpoint but the one of the interruption.
+    const run = start(folder, ["run", "stiff.yaml", "--out", "stopped", "--quiet"]);
+    while (!existsSync(join(folder, "stopped/series.csv"))) await wait(5);
+    await wait(100);
+    run.child.kill("SIGINT");
+    const { code, stdout } = await run.ended;
+    expect(code, stdout).toBe(130);
+    const resumed = await gradflow(folder, "resume", "stopped");
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(await contents(join(folder, "stopped"))).toEqual(await contents(join(folder, whole)));
+  });
+
+  it.each([
+    ["whole", "this run has ended (reachedEnd)"],
+    ["nowhere", "is not a record"],
+  ])("of %s is refused", async (name, told) => {
+    await killedRun();
+    const { code, stderr } = await gradflow(folder, "resume", name);
+    expect(code).toBe(2);
+    expect(stderr).toContain(told);
+  });
+
+  it("refuses a record that a process writes, and one whose study was changed", async () => {
+    const { killed } = await killedRun();
+    const manifest = JSON.parse(await readFile(join(folder, killed, "manifest.json"), "utf8")) as object;
+    await cp(join(folder, killed), join(folder, "alive"), { recursive: true });
+    const process_ = { ...(manifest as { process: object }).process, id: process.pid };
+    await writeFile(join(folder, "alive/manifest.json"), JSON.stringify({ ...manifest, process: process_ }));
+    const refused = await gradflow(folder, "resume", "alive");
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain(`process ${process.pid} is writing it`);
+    await change("config.resolved.json", (text) =>
+      Buffer.from(text.toString().replace('"seed": 3', '"seed": 4')),
+    )(join(folder, "alive"));
+    const changed = await gradflow(folder, "resume", "alive", "--force");
+    expect(changed.code).toBe(2);
+    expect(changed.stderr).toContain("has changed since it was begun");
+  });
+
+  it("does the unfinished runs of a sweep", async () => {
+    const study = await writeStudy(folder, "swept.yaml");
+    const sweep = ["sweep", study, "-m", "seed=0..3", "--jobs", "1", "--out", "swept", "--quiet"];
+    const run = start(folder, sweep);
+    while (!existsSync(join(folder, "swept/seed-0/result.json"))) await wait(5);
+    run.child.kill("SIGKILL");
+    await run.ended;
+    await wait(200); // its worker ends by itself
+    await rm(join(folder, "swept/seed-2"), { recursive: true, force: true });
+    const { code, stdout, stderr } = await gradflow(folder, "resume", "swept", "--quiet");
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain("done: 4 runs");
+  });
+});
+
+describe("a full disk", () => {
+  // A file system of 400 kB in a mount namespace of its own.
+  const inSmallDisk = (script: string) =>
+    spawnSync("unshare", ["-rm", "sh", "-c", `mount -t tmpfs -o size=400k none disk && ${script}`], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+  const canMount =
+    spawnSync("mkdir", ["-p", join(folder, "disk")]).status === 0 && inSmallDisk("true").status === 0;
+
+  it.skipIf(!canMount)("ends the run with its status, exit 1, and a record that reads", async () => {
+    const study = await writeStudy(folder, "long.yaml", { ...stiff, "hidden: [4]": "hidden: [20]" });
+    const program = `${process.execPath} ${join(REPOSITORY, "bin/gradflow.js")}`;
+    const { stdout, stderr } = inSmallDisk(
+      `${program} run ${study} --set flow.rtol=1e-9 --set flow.atol=1e-12 --out disk/run --quiet; echo "exit $?"; cp -r disk/run full`,
+    );
+    expect(stdout, stderr).toContain("exit 1");
+    expect(stderr).toContain("no space left on the device");
+    expect(stderr).toContain("gradflow resume");
+    const { manifest, series } = await readRecord(join(folder, "full"));
+    expect(manifest.status).toBe("diskFull");
+    expect(manifest.failure).toContain("no space left");
+    expect(series.t.length).toBeGreaterThan(100);
+    // With room again it goes on to its end.
+    const { code, stderr: told } = await gradflow(folder, "resume", "full", "--quiet");
+    expect(code, told).toBe(0);
+  });
+});
