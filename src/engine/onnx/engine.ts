@@ -18,8 +18,10 @@ export function createOnnxEngine(options: { device?: OnnxDevice; dtype: Dtype; t
   const sessions: ort.InferenceSession[] = [];
   const { device = "cpu", dtype, threads } = options;
   if (device === "cuda") requireCuda();
-  const load = (graph: Graph, bound: Tensors): Promise<ort.InferenceSession> =>
-    createSession(lowerToOnnx(graph, dtype, bound), device, {
+  // Feeds are not copied on the CPU; to a GPU they would travel at every call.
+  const embed = device === "cuda";
+  const load = (graph: Graph, bound: Tensors, embedded = false): Promise<ort.InferenceSession> =>
+    createSession(lowerToOnnx(graph, dtype, bound, embedded), device, {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: "sequential",
@@ -50,9 +52,9 @@ export function createOnnxEngine(options: { device?: OnnxDevice; dtype: Dtype; t
         data = { ...bound, ...(await createProgram(session, folded, dtype, bound).run({})) };
         await session.release();
       }
-      const session = await load(rest, data);
+      const session = await load(rest, data, embed);
       sessions.push(session);
-      return createProgram(session, rest, dtype, data);
+      return createProgram(session, rest, dtype, data, embed);
     },
     async dispose() {
       await Promise.all(sessions.splice(0).map((session) => session.release()));
@@ -78,6 +80,7 @@ function createProgram(
   graph: Program["graph"],
   dtype: Dtype,
   bound: Tensors,
+  embedded = false,
 ): Program {
   const single = dtype === "float32";
   const makeTensor = (data: Float64Array, dims: readonly number[]): ort.Tensor =>
@@ -93,7 +96,9 @@ function createProgram(
   for (const { name, shape, size } of inputs) {
     const value = bound[name];
     if (value === undefined) continue;
-    const tensor = makeTensor(checkInput(graph, name, size, value), shape);
+    checkInput(graph, name, size, value);
+    if (embedded) continue;
+    const tensor = makeTensor(value, shape);
     if (single) (tensor.data as Float32Array).set(value);
     feeds[name] = tensor;
   }
