@@ -1,4 +1,4 @@
-// Speed, memory and achieved error against their targets. `npm run bench [-- THREADS]`; takes about five minutes. Wants the
+// Speed, memory and achieved error against their targets. `npm run bench [-- THREADS]`; takes about ten minutes. Wants the
 // machine for itself: a busy core holds up every operation that is split between two.
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { accuracyProblem, accuracyTime, benchAccuracy } from "./accuracy.js";
