@@ -40,7 +40,7 @@ const graph = createGraph("tiny", { loss, gradient: slope! });
 console.log(printGraph(graph));
 
 // 4. An engine turns the graph into numbers. x and y are bound once, θ is fed to every call.
-const engine = createEngine({ kind: "onnx", dtype: "float64", threads: 1 });
+const engine = await createEngine({ kind: "onnx", dtype: "float64", threads: 1 });
 const program = await engine.compile(graph, { x, y });
 const at = async (point: Float64Array) => {
   const values = await program.run({ theta: point });

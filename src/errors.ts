@@ -33,6 +33,13 @@ export class NumericalError extends Error {
 /** An engine that is absent, or that cannot do what was asked of it. Exit code 2. */
 export class EngineError extends Error {
   override readonly name = "EngineError";
+  /** The field of the config that asked for it, e.g. `engine.backend`; null where no single one did. */
+  readonly field: string | null;
+
+  constructor(message: string, field: string | null = null) {
+    super(message);
+    this.field = field;
+  }
 }
 
 function describeProblem(problem: Problem): string {

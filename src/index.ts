@@ -17,6 +17,9 @@ export {
   type Engine,
   type EngineSpec,
   type Program,
+  type Resident,
+  type ResidentProgram,
+  type ResidentVector,
   type Tensors,
 } from "./engine/index.js";
 export { ConfigError, EngineError, NumericalError, type Problem } from "./errors.js";

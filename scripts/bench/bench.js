@@ -1,9 +1,11 @@
-// Speed, memory and achieved error against their targets. `npm run bench [-- THREADS]`; takes about five minutes. Wants the
+// Speed, memory and achieved error against their targets. `npm run bench [-- THREADS]`; takes about ten minutes. Wants the
 // machine for itself: a busy core holds up every operation that is split between two.
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { accuracyProblem, accuracyTime, benchAccuracy } from "./accuracy.js";
 import { run as benchBoundaries } from "./boundaries.js";
 import { benchCheckpoint } from "./checkpoint.js";
+import { benchEngines } from "./engines.js";
+import { benchFloat32 } from "./float32.js";
 import { benchGradients } from "./gradients.js";
 import { benchIntegration } from "./integration.js";
 import { benchKernels, dense } from "./kernels.js";
@@ -127,4 +129,8 @@ console.log(
 console.log("");
 await benchBoundaries();
 await benchStiff();
+console.log("\nEngines, two threads each\n");
+await benchEngines(1000);
+console.log("");
+await benchFloat32("wasm");
 if (rows.some((row) => row[4] === "MISS")) process.exitCode = 1;

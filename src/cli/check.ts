@@ -1,6 +1,7 @@
 /** `gradflow check`: the report before a run. */
 import type { CheckReport } from "../experiment/check.js";
 import type { Command } from "./command.js";
+import { overridesOf } from "./engine-option.js";
 import { EXIT } from "./exit.js";
 import { formatColumns, formatDuration, formatNumber } from "./format.js";
 import { studyOptions } from "./study.js";
@@ -9,7 +10,11 @@ export const checkCommand: Command = {
   usage: "check <study>",
   summary: "Report on a study before it is run: sizes, rank caps of the tangent kernel, cost, stable steps",
   positionals: { study: { type: "string", describe: "The study, a YAML file", demandOption: true } },
-  options: { set: studyOptions.set, json: { type: "boolean", describe: "Print the report as JSON" } },
+  options: {
+    set: studyOptions.set,
+    engine: studyOptions.engine,
+    json: { type: "boolean", describe: "Print the report as JSON" },
+  },
   epilogue: `Example:
   gradflow check study.yaml --set model.hidden=[100,100]
 
@@ -17,7 +22,9 @@ Nothing is written. Exit codes: 0 done, 2 bad study or usage.`,
 
   async execute(values) {
     const { loadConfig } = await import("../config/load.js");
-    const loaded = await loadConfig(String(values["study"]), { set: (values["set"] ?? []) as string[] });
+    const loaded = await loadConfig(String(values["study"]), {
+      set: await overridesOf(values, "check"),
+    });
     const { checkStudy } = await import("../experiment/check.js");
     const report = await checkStudy(loaded);
     process.stdout.write(values["json"] === true ? `${JSON.stringify(report, null, 2)}\n` : describe(report));

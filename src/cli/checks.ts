@@ -1,11 +1,14 @@
 /** The checks of `gradflow doctor`: each part of the program is made to do a little of its work. */
 import { availableParallelism, cpus } from "node:os";
 import type { Dtype, Engine } from "../engine/engine.js";
+import type { EngineSpec } from "../engine/index.js";
 import { createFamily } from "../model/index.js";
 
 export interface Check {
   readonly name: string;
   readonly ok: boolean;
+  /** An engine that most installations do without: absent is no fault. */
+  readonly optional: boolean;
   /** What was found: a version, a measured error, or the reason of a failure. */
   readonly found: string;
   /** What to do; null where all is well. */
@@ -25,6 +28,7 @@ export async function runChecks(): Promise<Check[]> {
     {
       name: "processors",
       ok: true,
+      optional: false,
       found: `${availableParallelism()} (${cpus()[0]?.model.trim() ?? "unknown"})`,
       remedy: null,
     },
@@ -37,6 +41,9 @@ export async function runChecks(): Promise<Check[]> {
     }),
     await checkOnnx("float64"),
     await checkOnnx("float32"),
+    await checkCuda("float64"),
+    await checkCuda("float32"),
+    ...(await checkTfjs()),
     await attempt("figures", REINSTALL, async () => {
       const { measureText, renderPng, renderSvg } = await import("../figure/render.js");
       const svg = await renderSvg({
@@ -55,32 +62,71 @@ function checkNode(): Check {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const ok = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
   const remedy = ok ? null : `gradflow needs Node ${OLDEST_NODE.join(".")} or newer: https://nodejs.org`;
-  return { name: "node", ok, found: `${process.version} ${process.platform}-${process.arch}`, remedy };
+  return {
+    name: "node",
+    ok,
+    optional: false,
+    found: `${process.version} ${process.platform}-${process.arch}`,
+    remedy,
+  };
 }
 
 function checkOnnx(dtype: Dtype): Promise<Check> {
   const remedy = `${REINSTALL}; until then set engine: { kind: reference } in the study (slow). onnxruntime-node has binaries for Linux (glibc), macOS and Windows`;
-  return attempt(`engine onnx ${dtype}`, remedy, async () => {
-    const [{ createOnnxEngine }, { createReferenceEngine }] = await Promise.all([
-      import("../engine/onnx/engine.js"),
-      import("../engine/reference.js"),
-    ]);
-    const engine = createOnnxEngine({ dtype, threads: 1 });
-    try {
-      const expected = await probe(createReferenceEngine());
-      return `${engine.description}; ${agree(await probe(engine), expected, AGREEMENT[dtype], "gradient against reference")}`;
-    } finally {
-      await engine.dispose();
-    }
-  });
+  return attempt(`engine onnx ${dtype}`, remedy, () => tryEngine({ kind: "onnx", dtype, threads: 1 }));
 }
 
-async function attempt(name: string, remedy: string, work: () => Promise<string>): Promise<Check> {
+async function checkCuda(dtype: Dtype): Promise<Check> {
+  const { installCuda } = await import("../engine/onnx/cuda.js");
+  const name = `engine onnx:cuda ${dtype}`;
+  return attempt(
+    name,
+    installCuda,
+    () => tryEngine({ kind: "onnx", device: "cuda", dtype, threads: 1 }),
+    true,
+  );
+}
+
+/** The backends of TensorFlow.js, best first. */
+async function checkTfjs(): Promise<Check[]> {
+  const { installCommand, tfjsBackends } = await import("../engine/tfjs/runtime.js");
+  const checks: Check[] = [];
+  for (const backend of tfjsBackends) {
+    const work = () => tryEngine({ kind: "tfjs", backend, state: "resident", threads: 1 });
+    checks.push(await attempt(`engine tfjs:${backend}`, installCommand[backend], work, true));
+  }
+  return checks;
+}
+
+async function tryEngine(spec: EngineSpec): Promise<string> {
+  const { createEngine } = await import("../engine/index.js");
+  const engine = await createEngine(spec);
   try {
-    return { name, ok: true, found: await work(), remedy: null };
+    const expected = await probe(await createEngine({ kind: "reference" }));
+    const agreement = agree(
+      await probe(engine),
+      expected,
+      AGREEMENT[engine.dtype],
+      "gradient against reference",
+    );
+    return `${engine.description}; ${agreement}`;
+  } finally {
+    await engine.dispose();
+  }
+}
+
+async function attempt(
+  name: string,
+  remedy: string,
+  work: () => Promise<string>,
+  optional = false,
+): Promise<Check> {
+  try {
+    return { name, ok: true, optional, found: await work(), remedy: null };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { name, ok: false, found: reason.split("\n", 1)[0]!, remedy };
+    const [reason = ""] = (error instanceof Error ? error.message : String(error)).split("\n", 1);
+    // The remedy stands on a line of its own.
+    return { name, ok: false, optional, found: reason.split(" Install it with:")[0]!, remedy };
   }
 }
 

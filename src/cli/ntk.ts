@@ -13,6 +13,7 @@ export const ntkCommand: Command = {
   positionals: { study: { type: "string", describe: "The study, a YAML file", demandOption: true } },
   options: {
     set: studyOptions.set,
+    engine: studyOptions.engine,
     out: {
       type: "string",
       requiresArg: true,

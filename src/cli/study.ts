@@ -4,6 +4,7 @@ import type { LoadedConfig } from "../config/load.js";
 import type { RunOptions } from "../experiment/study-record.js";
 import type { RunResult } from "../record/result.js";
 import type { Values } from "./command.js";
+import { engineOption, overridesOf } from "./engine-option.js";
 import { exitCodeOf } from "./exit.js";
 import { watchInterrupts } from "./interrupt.js";
 import { single } from "./options.js";
@@ -13,6 +14,7 @@ import { reportProgress } from "./progress.js";
 export const RUN_INTERRUPTED = "Interrupted: finishing the record. A second Ctrl-C kills.";
 
 export const studyOptions = {
+  ...engineOption,
   set: {
     type: "string",
     array: true,
@@ -41,7 +43,9 @@ export async function loadStudy(
   const directory = single(values, "out", String(words[0]));
   // Loaded late, so that --help does not wait for the schema, nor a bad study for the engine.
   const { loadConfig } = await import("../config/load.js");
-  const loaded = await loadConfig(String(values["study"]), { set: (values["set"] ?? []) as string[] });
+  const loaded = await loadConfig(String(values["study"]), {
+    set: await overridesOf(values, String(words[0])),
+  });
   const options = {
     ...(directory === undefined ? {} : { directory }),
     force: values["force"] === true,

@@ -45,7 +45,7 @@ export function summarise(result: RunResult): string {
     ],
     [
       "computed by",
-      `${result.method}, boundaries ${result.boundaries}; ${result.engine}, ${result.dtype}, ${count(result.threads, "thread")}`,
+      `${result.method}, boundaries ${result.boundaries}; ${describeEngine(result)}, ${count(result.threads, "thread")}`,
     ],
   ];
   const figure = result.figures.find((file) => file.endsWith(".png")) ?? result.figures[0];
@@ -168,4 +168,10 @@ function describeDescents(descents: readonly DescentResult[]): string[] {
 
 function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** `onnx, float64`; the device where it is no matter of course, the state where it is not float64. */
+function describeEngine({ engine, device, dtype, state }: RunResult): string {
+  const where = engine === "tfjs" || device !== "cpu" ? `${engine}:${device}` : engine;
+  return `${where}, ${dtype}${state === "resident" ? `, state resident in ${dtype}` : ""}`;
 }

@@ -4,6 +4,7 @@ import { ConfigError } from "../errors.js";
 import type { SweepResult } from "../experiment/sweep.js";
 import type { JobState } from "../record/sweep.js";
 import type { Command, Values } from "./command.js";
+import { engineOption, overridesOf } from "./engine-option.js";
 import { EXIT, UsageError } from "./exit.js";
 import { formatColumns, formatDuration, formatFact, formatPath } from "./format.js";
 import { watchInterrupts } from "./interrupt.js";
@@ -46,6 +47,7 @@ export const sweepCommand: Command = {
       requiresArg: true,
       describe: "Change a value in all runs: key.key=value (may be repeated)",
     },
+    ...engineOption,
     out: {
       type: "string",
       requiresArg: true,
@@ -74,7 +76,7 @@ export async function executeSweep(values: Values, words: readonly string[]): Pr
   const parallel = readCount(single(values, "jobs", "sweep"));
   const { loadSweep } = await import("../config/load-sweep.js");
   const sweep = await loadSweep(String(values["study"]), {
-    set: (values["set"] ?? []) as string[],
+    set: await overridesOf(values, "sweep"),
     multiply: (values["multiply"] ?? []) as string[],
   });
   const launcher = single(values, "launcher", "sweep");

@@ -1,6 +1,7 @@
 /** `gradflow workprecision`: error against gradient evaluations for chosen methods on one study. */
 import { join } from "node:path";
 import type { Command, Values } from "./command.js";
+import { engineOption, overridesOf } from "./engine-option.js";
 import { EXIT } from "./exit.js";
 import { formatColumns, formatNumber, formatPath } from "./format.js";
 
@@ -25,6 +26,7 @@ export const workPrecisionCommand: Command = {
       requiresArg: true,
       describe: "Change a value of the study: key.key=value (may be repeated)",
     },
+    ...engineOption,
     out: { type: "string", requiresArg: true, describe: "Folder; runs/<name>-workprecision if left out" },
     json: { type: "boolean", describe: "Print the result as JSON" },
     quiet: { type: "boolean", describe: "No progress on stderr" },
@@ -37,7 +39,9 @@ reference 100 times tighter. Writes workprecision.csv, .svg, .png and .json (the
 
   async execute(values) {
     const { loadConfig } = await import("../config/load.js");
-    const loaded = await loadConfig(String(values["study"]), { set: (values["set"] ?? []) as string[] });
+    const loaded = await loadConfig(String(values["study"]), {
+      set: await overridesOf(values, "workprecision"),
+    });
     const { measureWorkPrecision } = await import("../experiment/work-precision.js");
     const quiet = values["quiet"] === true;
     const result = await measureWorkPrecision(loaded, {

@@ -159,18 +159,22 @@ function checkRecord({ record, model }: Sections): Finding[] {
 function checkEngine({ flow, engine }: Sections): Finding[] {
   if (engine === undefined) return [];
   const findings: Finding[] = [];
-  if (engine.kind === "reference" && engine.dtype === "float32") {
-    findings.push(at("engine.dtype", "must be float64 with engine.kind: reference, got float32."));
-  }
   if (flow === undefined) return findings;
   if (engine.dtype === "float32" && "rtol" in flow && flow.rtol < smallestFloat32Tolerance) {
-    const message = `float32 cannot honour rtol below about ${show(smallestFloat32Tolerance)}, got ${show(flow.rtol)}; raise flow.rtol or set engine.dtype: float64.`;
+    const message = `float32 cannot honour rtol below about ${show(smallestFloat32Tolerance)}, got ${show(flow.rtol)}; raise flow.rtol or set ${inFloat64(engine)}.`;
     findings.push(at("flow.rtol", message));
   }
   if (flow.boundaries === "exact" && engine.dtype === "float32") {
-    const message =
-      "exact needs engine.dtype: float64, since float32 cannot tell on which side of a boundary a unit is; set that, or flow.boundaries: detect.";
+    const message = `exact needs ${inFloat64(engine)}, since float32 cannot tell on which side of a boundary a unit is; set that, or flow.boundaries: detect.`;
     findings.push(at("flow.boundaries", message));
+  }
+  if (flow.method === "rodas4" && engine.kind === "tfjs" && engine.state === "resident") {
+    findings.push(
+      at(
+        "flow.method",
+        "rodas4 factors its matrices in float64 arrays and cannot keep θ with the engine; set engine.state: float64, or flow.method: auto.",
+      ),
+    );
   }
   if (flow.method === "odex" && flow.boundaries === "exact") {
     findings.push(
@@ -185,6 +189,11 @@ function checkEngine({ flow, engine }: Sections): Finding[] {
     findings.push(at("flow.method", message));
   }
   return findings;
+}
+
+/** What to set for float64: TensorFlow.js has none. */
+function inFloat64({ kind }: NonNullable<Sections["engine"]>): string {
+  return kind === "tfjs" ? "engine.kind: onnx with dtype: float64" : "engine.dtype: float64";
 }
 
 function checkNtk({ measure, model, engine, flow }: Sections): Finding[] {
@@ -203,7 +212,7 @@ function checkNtk({ measure, model, engine, flow }: Sections): Finding[] {
     findings.push(
       at(
         "measure.ntk",
-        "needs engine.dtype: float64, since float32 rounds off all eigenvalues below about 1e-7 of the largest.",
+        `needs ${inFloat64(engine)}, since float32 rounds off all eigenvalues below about 1e-7 of the largest.`,
       ),
     );
   }

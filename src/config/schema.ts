@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { datasetSchema } from "./schema-dataset.js";
+import { engineSchema } from "./schema-engine.js";
 import { decaySchema, descentSchema, flowSchema, recordSchema } from "./schema-flow.js";
 import { measureSchema } from "./schema-measure.js";
 import { modelSchema } from "./schema-network.js";
@@ -36,26 +37,7 @@ export const configSchema = z.strictObject({
   record: recordSchema.prefault({}),
   decay: decaySchema.prefault({}),
   measure: measureSchema.prefault({}),
-  engine: z
-    .strictObject({
-      kind: z
-        .enum(["onnx", "reference"])
-        .default("onnx")
-        .describe(
-          "onnx: ONNX Runtime on the CPU. reference: a plain interpreter, float64, slow, for checking.",
-        ),
-      dtype: z.enum(["float64", "float32"]).default("float64").describe("Precision of all computation."),
-      threads: z
-        .int()
-        .min(1)
-        .max(256)
-        .default(2)
-        .describe(
-          "Threads of the engine. A fixed number, so that a config gives the same digits on every machine.",
-        ),
-    })
-    .prefault({})
-    .describe("What computes the graphs."),
+  engine: engineSchema,
   scale: z
     .number()
     .positive()

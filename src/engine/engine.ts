@@ -19,14 +19,58 @@ export interface Program {
 
 export interface Engine {
   readonly kind: string;
+  /** Where it computes: cpu or cuda; of TensorFlow.js the backend: cuda, node, wasm or cpu. */
+  readonly device: string;
   readonly dtype: Dtype;
   readonly threads: number;
   /** Name and version, for the record. */
   readonly description: string;
+  /** How a choice left to the engine was made, for the record; often empty. */
+  readonly notes: readonly string[];
+  /** Vectors that live with the engine, for a flow that is integrated there; null where θ passes through arrays. */
+  readonly resident: Resident | null;
   /** `bound` inputs are fixed for the life of the program (data sets): they are converted once. */
   compile(graph: Graph, bound?: Tensors): Promise<Program>;
   /** Frees native memory of every program compiled here. */
   dispose(): Promise<void>;
+}
+
+/** A mutable vector of the engine's dtype, kept where the engine computes. */
+export interface ResidentVector {
+  readonly size: number;
+}
+
+/** A compiled graph over resident vectors. One call at a time. */
+export interface ResidentProgram {
+  /** Inputs are read in place; outputs named in `into` land there, scalars that are not come back as numbers. */
+  run(
+    inputs: Readonly<Record<string, ResidentVector>>,
+    into: Readonly<Record<string, ResidentVector>>,
+  ): Promise<Readonly<Record<string, number>>>;
+}
+
+/** Vector algebra where the engine computes. Only what `read` asks for comes back whole, and scalars. */
+export interface Resident {
+  /** A new zero vector. */
+  create(size: number): ResidentVector;
+  write(values: Float64Array, to: ResidentVector): void;
+  read(from: ResidentVector, out: Float64Array): void;
+  copy(from: ResidentVector, to: ResidentVector): void;
+  /** out ← Σ c_i v_i; `out` may be one of the vectors. */
+  combine(out: ResidentVector, coefficients: readonly number[], vectors: readonly ResidentVector[]): void;
+  /** sqrt(mean_i (e_i / (atol + rtol·max(|before_i|, |after_i|)))²) */
+  errorNorm(
+    error: ResidentVector,
+    before: ResidentVector,
+    after: ResidentVector,
+    rtol: number,
+    atol: number,
+  ): number;
+  dot(a: ResidentVector, b: ResidentVector): number;
+  isFinite(v: ResidentVector): boolean;
+  compile(graph: Graph, bound?: Tensors): Promise<ResidentProgram>;
+  /** Tensors alive in the runtime, to see that none leaks. */
+  count(): number;
 }
 
 /** @throws Error naming the graph and the input that is missing or has the wrong size. */

@@ -158,9 +158,12 @@ export interface ReferenceEngine extends Engine {
 export function createReferenceEngine(): ReferenceEngine {
   return {
     kind: "reference",
+    device: "cpu",
     dtype: "float64",
     threads: 1,
     description: "reference interpreter",
+    notes: [],
+    resident: null,
     compile: async (graph, bound) => compileReference(graph, bound),
     dispose: async () => {},
   };

@@ -60,7 +60,7 @@ const DENSE_RATE = 8e8;
 /** @throws ConfigError where the study cannot be run as it stands */
 export async function checkStudy(loaded: LoadedConfig): Promise<CheckReport> {
   const { config } = loaded;
-  const engine = engineOf(config);
+  const engine = await engineOf(loaded);
   try {
     const prepared = await prepare(loaded, engine);
     const { problem, data, theta0 } = prepared;

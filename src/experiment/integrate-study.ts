@@ -18,13 +18,20 @@ import {
 } from "../flow/index.js";
 import type { SolverName } from "../ode/index.js";
 import { EVENT_COLUMNS, METHOD_COLUMNS } from "../record/columns.js";
-import type { ErrorCheckResult, EventsResult, NtkResult, SmoothingResult } from "../record/result.js";
+import type {
+  ErrorCheckResult,
+  EventsResult,
+  NtkResult,
+  RoundingResult,
+  SmoothingResult,
+} from "../record/result.js";
 import { boundaryNotes, type Treatment } from "./boundaries.js";
 import { scheduleCheckpoints } from "./checkpoints.js";
 import { checkError } from "./error-check.js";
 import { errorNotes, phasesOf, sharpnessNotes } from "./findings.js";
 import { createNtkObserver, type NtkObserver } from "./ntk.js";
 import type { Prepared } from "./prepare.js";
+import { measureRounding, roundingNotes } from "./rounding.js";
 import { compareSmoothing } from "./smoothing.js";
 import type { OpenStudy, Progress } from "./study-record.js";
 import { recordTimes } from "./times.js";
@@ -36,6 +43,7 @@ export interface Integrated {
   readonly events: EventsResult | null;
   readonly smoothing: readonly SmoothingResult[];
   readonly errorCheck: ErrorCheckResult | null;
+  readonly rounding: RoundingResult | null;
   readonly ntk: NtkResult | null;
   readonly notes: readonly string[];
 }
@@ -90,6 +98,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
       events: null,
       smoothing: [],
       errorCheck: null,
+      rounding: null,
       ntk: null,
       notes: [],
     };
@@ -224,9 +233,12 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
       "odex reports at given times only: recorded at 200 logarithmically spaced times instead of every step.",
     );
   }
-  if (problem.engine.dtype === "float32") {
-    notes.push("Gradients were computed in float32; the state, the error control and the norms are float64.");
-  }
+  const rounding = problem.engine.dtype === "float32" ? await measureRounding(prepared, outcome.theta) : null;
+  if (rounding !== null) notes.push(...roundingNotes(rounding, problem.engine.resident !== null));
+  if (problem.engine.resident !== null && config.record.checkpoint > 0)
+    notes.push(
+      "θ stayed with the engine, so no checkpoints were written: gradflow resume would start at t = 0; engine.state: float64 writes them.",
+    );
   if (outcome.hessian !== undefined) {
     const { products, gradientEquivalents } = outcome.hessian;
     notes.push(
@@ -251,6 +263,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     events,
     smoothing,
     errorCheck,
+    rounding,
     ntk: measured,
     notes: [...notes, ...sharpnessNotes(outcome, descents)],
   };

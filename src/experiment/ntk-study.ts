@@ -56,6 +56,7 @@ export function runKernelStudy(loaded: LoadedConfig, options: RunOptions): Promi
         phases: [],
         sharpness: null,
         errorCheck: null,
+        rounding: null,
         events: null,
         smoothing: [],
         ntk: kernel,

@@ -5,6 +5,7 @@ import type { Config, TeacherConfig } from "../config/schema.js";
 import { type Dataset, type DatasetShape, loadDataset } from "../data/dataset.js";
 import { readNpy } from "../data/npy.js";
 import { createEngine, type Engine } from "../engine/index.js";
+import { EngineError } from "../errors.js";
 import { createProblem, type Problem } from "../flow/index.js";
 import {
   createFamily,
@@ -116,7 +117,13 @@ async function teach(
   return (output as Float64Array).slice();
 }
 
-/** The engine a config asks for. @throws EngineError where it is not there. */
-export function engineOf(config: Config): Engine {
-  return createEngine(config.engine);
+/** The engine a config asks for. @throws ConfigError citing its line where it is not there. */
+export async function engineOf(loaded: LoadedConfig): Promise<Engine> {
+  try {
+    return await createEngine(loaded.config.engine);
+  } catch (error) {
+    if (error instanceof EngineError && error.field !== null)
+      throw problemAt(loaded, error.field, error.message);
+    throw error;
+  }
 }

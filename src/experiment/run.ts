@@ -60,6 +60,7 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
         phases: phasesOf(outcome),
         sharpness: sharpnessOf(outcome),
         errorCheck: run.errorCheck,
+        rounding: run.rounding,
         boundaries: choice.treatment,
         events: run.events,
         smoothing: run.smoothing,

@@ -57,7 +57,7 @@ export interface OpenStudy {
 /** What a study is found to give; the rest of its result are circumstances. */
 export type Findings = Omit<
   RunResult,
-  | ("parameters" | "samples" | "outputs" | "engine" | "dtype" | "threads")
+  | ("parameters" | "samples" | "outputs" | "engine" | "device" | "dtype" | "state" | "threads")
   | ("wallSeconds" | "gradientSeconds" | "record" | "figures")
 >;
 
@@ -77,7 +77,7 @@ export async function recordStudy(
 ): Promise<RunResult> {
   const started = performance.now();
   const { config, baseDir } = loaded;
-  const engine = engineOf(config);
+  const engine = await engineOf(loaded);
   try {
     const prepared = await prepare(loaded, engine);
     const { dataset, problem, theta0 } = prepared;
@@ -119,8 +119,11 @@ export async function recordStudy(
         samples: dataset.samples,
         outputs: dataset.outputDimension,
         engine: engine.kind,
+        device: engine.device,
         dtype: engine.dtype,
+        state: engine.resident === null ? "float64" : "resident",
         threads: engine.threads,
+        notes: [...engine.notes, ...findings.notes],
         wallSeconds: seconds(),
         gradientSeconds: problem.cost.seconds,
         record: record.directory,

@@ -81,7 +81,7 @@ export async function measureWorkPrecision(
   if (wanted.dtype === "float32")
     throw problemAt(loaded, "engine.dtype", "must be float64 for a work-precision diagram.");
   const ratio = "rtol" in flow ? flow.atol / flow.rtol : 1e-3;
-  const engine = engineOf(loaded.config);
+  const engine = await engineOf(loaded);
   try {
     const { problem, theta0, data } = await prepare(loaded, engine);
     const { treatment } = chooseTreatment(loaded, problem.family);

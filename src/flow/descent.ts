@@ -2,8 +2,11 @@
  * Gradient descent beside the flow: θ_{k+1} = θ_k − η∇L(θ_k), compared with the flow at t = kη through its dense output.
  * Runs in lockstep with the flow's segments and stores no trajectory.
  */
+
+import type { ResidentVector } from "../engine/index.js";
 import { Memory } from "../memory.js";
 import { kinksOf } from "./boundaries/kinks.js";
+import { createIterate, type Iterate } from "./iterate.js";
 import type { Problem } from "./problem.js";
 import { distance, type Segment } from "./smooth.js";
 
@@ -79,17 +82,18 @@ export function createDescent(options: {
     flowTheta: new Float64Array(theta0.length),
     divergedAtStep: null as number | null,
   });
-  const { theta, gradient, flowTheta } = state;
+  const { flowTheta } = state;
+  const iterate = createIterate(problem, state);
   const outputs = problem.family.samples * problem.family.spec.outputDimension;
   const prediction = new Float64Array(outputs);
   const flowPrediction = new Float64Array(outputs);
-  const counter = options.countFlips ? createFlipCounter(problem, memory) : null;
+  const counter = options.countFlips ? createFlipCounter(problem, iterate, memory) : null;
 
   const evaluate = async (): Promise<boolean> => {
-    const loss = await problem.lossGradient(theta, gradient);
+    const loss = await iterate.evaluate();
     state.loss = loss;
     if (state.step === 0) state.initialLoss = loss;
-    await counter?.look(theta);
+    await counter?.look();
     if (!(loss <= DIVERGENCE_FACTOR * state.initialLoss)) state.divergedAtStep = state.step;
     return state.divergedAtStep === null;
   };
@@ -100,7 +104,7 @@ export function createDescent(options: {
       return state.last;
     },
     get lastStates() {
-      return state.last?.step === state.step ? { theta, flowTheta } : null;
+      return state.last?.step === state.step ? { theta: iterate.read(), flowTheta } : null;
     },
     get divergedAtStep() {
       return state.divergedAtStep;
@@ -117,12 +121,12 @@ export function createDescent(options: {
         if (state.loss === null && !(await evaluate())) return;
         while (state.step < target) {
           if (signal?.aborted) return;
-          for (let i = 0; i < theta.length; i++)
-            theta[i] = (theta[i] as number) - learningRate * (gradient[i] as number);
+          iterate.descend(learningRate);
           state.step++;
           if (!(await evaluate())) return;
         }
         await segment.interpolate(t, flowTheta);
+        const theta = iterate.read();
         await problem.predict(theta, prediction);
         await problem.predict(flowTheta, flowPrediction);
         const flowLoss = await problem.loss(flowTheta);
@@ -144,27 +148,62 @@ export function createDescent(options: {
   };
 }
 
+interface FlipCounter {
+  readonly flips: number;
+  /** Compares with the pieces of the last look. */
+  look(): Promise<void>;
+}
+
 /** Counts changes of activation pieces between successive looks; null where the activation has no kinks. */
-function createFlipCounter(
-  problem: Problem,
-  memory: Memory,
-): { readonly flips: number; look(theta: Float64Array): Promise<void> } | null {
+function createFlipCounter(problem: Problem, iterate: Iterate, memory: Memory): FlipCounter | null {
   const kinks = kinksOf(problem.family);
   if (kinks === null) return null;
-  let program: Awaited<ReturnType<Problem["compile"]>> | null = null;
   const state = memory.keep("flips", { pieces: null as Float64Array | null, flips: 0 });
+  const look =
+    iterate.vector === null
+      ? countInArrays(problem, kinks.pieceOf, () => iterate.read(), state)
+      : countWhereItIs(problem, iterate.vector);
   return {
     get flips() {
       return state.flips;
     },
-    async look(theta) {
-      program ??= await problem.compile(problem.family.preactivations("free"));
-      const { z } = await program.run({ theta });
-      const now = (z as Float64Array).map(kinks.pieceOf);
-      state.pieces?.forEach((piece, e) => {
-        if (piece !== now[e]) state.flips++;
-      });
-      state.pieces = now;
+    async look() {
+      state.flips += await look();
     },
+  };
+}
+
+function countInArrays(
+  problem: Problem,
+  pieceOf: (z: number) => number,
+  theta: () => Float64Array,
+  state: { pieces: Float64Array | null },
+): () => Promise<number> {
+  const program = problem.compile(problem.family.preactivations("free"));
+  return async () => {
+    const { z } = await (await program).run({ theta: theta() });
+    const now = (z as Float64Array).map(pieceOf);
+    let flips = 0;
+    state.pieces?.forEach((piece, e) => {
+      if (piece !== now[e]) flips++;
+    });
+    state.pieces = now;
+    return flips;
+  };
+}
+
+/** The engine compares; a number comes back. */
+function countWhereItIs(problem: Problem, theta: ResidentVector): () => Promise<number> {
+  const program = problem.compileResident(problem.family.pieceChanges());
+  const { create } = problem.engine.resident!;
+  const place = () => create(problem.family.entries);
+  let [before, after] = [place(), place()];
+  let isFirst = true;
+  return async () => {
+    [before, after] = [after, before];
+    const { changed } = await (await program).run({ theta, before }, { pieces: after });
+    const flips = isFirst ? 0 : (changed as number);
+    isFirst = false;
+    return flips;
   };
 }

@@ -108,7 +108,15 @@ export function createObserver(options: {
         await observe(t, theta, state.energy + segment.energy(t), segment.h, counts);
       }
       state.energy += segment.energy(segment.t1);
-      state.reached = { t: segment.t1, theta: segment.theta1, h: segment.h, counts };
+      state.reached = {
+        t: segment.t1,
+        // Of a resident flow it travels only if it is looked at.
+        get theta() {
+          return segment.theta1;
+        },
+        h: segment.h,
+        counts,
+      };
     },
     async finish() {
       const latest = observations[observations.length - 1] as Observation;

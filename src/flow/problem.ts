@@ -2,7 +2,7 @@
  * The gradient-flow problem: one network, one data set, one engine. Evaluates loss, gradient and prediction and keeps
  * count of what that costs. Knows nothing of solvers.
  */
-import type { Engine, Program, Tensors } from "../engine/index.js";
+import type { Engine, Program, ResidentProgram, Tensors } from "../engine/index.js";
 import { type Graph, splitBound, workOf } from "../graph/index.js";
 import type { Family } from "../model/index.js";
 
@@ -28,6 +28,8 @@ export interface Problem {
   predict(theta: Float64Array, output: Float64Array): Promise<void>;
   /** A further graph of the family, with the data bound and its time counted. */
   compile(graph: Graph, bound?: Tensors): Promise<Program>;
+  /** The same over vectors that stay with the engine; only where the engine has such. */
+  compileResident(graph: Graph): Promise<ResidentProgram>;
   /** Arithmetic of one evaluation of a graph of the family, without what the data alone decide. */
   workOf(graph: Graph): number;
 }
@@ -35,17 +37,15 @@ export interface Problem {
 /** @param data the tensors `x`, `y` and, for a gcn, `adjacency`. */
 export async function createProblem(engine: Engine, family: Family, data: Tensors): Promise<Problem> {
   const cost: Cost = { gradients: 0, predictions: 0, seconds: 0 };
+  const timed = async <T>(work: () => Promise<T>): Promise<T> => {
+    const start = performance.now();
+    const result = await work();
+    cost.seconds += (performance.now() - start) / 1000;
+    return result;
+  };
   const compile = async (graph: Graph, bound: Tensors = data): Promise<Program> => {
     const program = await engine.compile(graph, bound);
-    return {
-      graph: program.graph,
-      async run(inputs, into) {
-        const start = performance.now();
-        const outputs = await program.run(inputs, into);
-        cost.seconds += (performance.now() - start) / 1000;
-        return outputs;
-      },
-    };
+    return { graph: program.graph, run: (inputs, into) => timed(() => program.run(inputs, into)) };
   };
   const gradientProgram = await compile(family.lossGradient("free"));
   const predictProgram = await compile(family.predict());
@@ -56,6 +56,11 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
     engine,
     cost,
     compile,
+    async compileResident(graph) {
+      if (engine.resident === null) throw new Error(`${engine.kind}: the engine keeps no vectors.`);
+      const program = await engine.resident.compile(graph, data);
+      return { run: (inputs, into) => timed(() => program.run(inputs, into)) };
+    },
     workOf: (graph) => workOf(splitBound(graph, Object.keys(data)).rest),
     async lossGradient(theta, gradient) {
       cost.gradients++;

@@ -29,7 +29,7 @@ export interface Sharpness {
   /** A bound of the spectral radius of the flow's Jacobian for a stepper, measured where the budget allows. */
   readonly spectralRadius: SpectralRadius<Float64Array>;
   /** Called after each accepted step: measures where no solver has asked for long and the budget allows. */
-  follow(t: number, theta: Float64Array): Promise<void>;
+  follow(t: number, theta: () => Float64Array): Promise<void>;
 }
 
 export interface SharpnessOptions {
@@ -135,7 +135,7 @@ export function createSharpness({ problem, pieces, gradients, memory }: Sharpnes
       const last = measurements[measurements.length - 1];
       const expected = cost.gradientEquivalents + price * (last?.products ?? FIRST_PRODUCTS);
       if (state.stepsSince >= RECORD_STEPS && expected <= RECORD_SHARE * gradients())
-        await measureFrom(t, theta, state.vector ?? startFor(theta));
+        await measureFrom(t, theta(), state.vector ?? startFor(theta()));
     },
     async spectralRadius(t, theta, derivative, rejected) {
       const last = measurements[measurements.length - 1];

@@ -1,8 +1,9 @@
 /** Gradient flow with nothing watched: θ' = −∇L(θ) handed to a solver as it stands. */
+import type { ResidentVector } from "../engine/index.js";
+import { EngineError } from "../errors.js";
 import type { Memory } from "../memory.js";
 import {
   createStepper,
-  float64Space,
   type IntegrationLimits,
   integrate,
   type Outcome,
@@ -14,6 +15,7 @@ import {
 import { createHessian, type HessianCost } from "./hessian.js";
 import type { Problem } from "./problem.js";
 import { createSharpness, type Sharpness, squaredNorm } from "./sharpness.js";
+import { arrayState, type FlowState, residentState } from "./state.js";
 
 export { squaredNorm };
 
@@ -23,6 +25,7 @@ export interface Segment {
   readonly t1: number;
   /** The solver's step. */
   readonly h: number;
+  /** θ(t1); of a resident flow it is fetched when it is looked at. */
   readonly theta1: Float64Array;
   /** θ(t) for t in [t0, t1] */
   interpolate(t: number, out: Float64Array): Promise<void> | void;
@@ -30,6 +33,13 @@ export interface Segment {
   energy(until: number): number;
   /** Loss and ‖θ'‖ at a state inside the segment. */
   measure(theta: Float64Array): Promise<{ loss: number; speed: number }>;
+  /** The same states where they are, of a flow that is integrated in vectors of the engine. */
+  readonly resident?: ResidentSegment;
+}
+
+export interface ResidentSegment {
+  readonly theta1: ResidentVector;
+  interpolate(t: number, out: ResidentVector): Promise<void> | void;
 }
 
 /** Running totals of the solver. */
@@ -82,24 +92,52 @@ export function measureGradient(problem: Problem): Segment["measure"] {
   });
 }
 
-/** Integrates from θ0 at t = 0 to `tEnd`. */
+/** Integrates from θ0 at t = 0 to `tEnd`: over arrays, or over vectors of the engine where it has such. */
 export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> {
+  const { problem } = options;
+  const { resident } = problem.engine;
+  if (resident === null) return integrateOver(arrayState(problem), options, null);
+  if (options.memory?.isResumed)
+    throw new EngineError(
+      "a flow whose state is resident cannot go on from a checkpoint; set engine.state: float64.",
+      "engine.state",
+    );
+  // What the engine holds is in no snapshot, so there is never a state at rest to save.
+  const { memory: _, onRest: __, ...rest } = options;
+  const state = await residentState(problem, resident);
+  return integrateOver(state, rest, (theta1, interpolate) => ({ theta1, interpolate }));
+}
+
+async function integrateOver<V>(
+  state: FlowState<V>,
+  options: FlowOptions,
+  resident: ((theta1: V, interpolate: (t: number, out: V) => Promise<void> | void) => ResidentSegment) | null,
+): Promise<FlowOutcome> {
   const { problem, theta0, onSegment, onRest, signal, maxSteps, maxEvaluations, ...solver } = options;
   const { memory, onResume } = options;
-  const space = float64Space(theta0.length);
+  const { space } = state;
+  const scratch = resident === null ? null : space.create();
   const measure = measureGradient(problem);
   const sharpness = needsSharpness(options.method)
     ? createSharpness({ problem, gradients: () => stepper.evaluations, ...(memory && { memory }) })
     : null;
   const hessian = options.method === "rodas4" ? createHessian(problem, memory) : null;
-  const stepper: Stepper<Float64Array> = createStepper({
+  const stepper: Stepper<V> = createStepper({
     ...solver,
     space,
     t0: 0,
-    y0: theta0,
-    field: (_, theta, out) => problem.field(theta, out),
+    y0: state.load(theta0),
+    field: (_, theta, out) => state.field(theta, out),
     ...(hessian && { jacobian: hessian.jacobian }),
-    ...(sharpness && { spectralRadius: sharpness.spectralRadius }),
+    ...(sharpness && {
+      spectralRadius: (t: number, theta: V, derivative: V, rejected: V | null) =>
+        sharpness.spectralRadius(
+          t,
+          state.read(theta),
+          state.read(derivative),
+          rejected === null ? null : state.read(rejected),
+        ),
+    }),
   });
   if (memory?.isResumed) onResume?.(measure);
   const outcome = await integrate({
@@ -111,13 +149,28 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
     ...(memory && { memory }),
     ...(onRest && { onRest }),
     onStep: async (step) => {
-      await sharpness?.follow(step.t1, step.y1);
+      let fetched: Float64Array | null = null;
+      const theta1 = (): Float64Array => {
+        fetched ??= state.read(step.y1);
+        return fetched;
+      };
+      const interpolate = (t: number, out: V) =>
+        t === step.t1 ? space.copy(step.y1, out) : step.interpolate(t, out);
+      await sharpness?.follow(step.t1, theta1);
       const segment: Segment = {
         t0: step.t0,
         t1: step.t1,
         h: step.h,
-        theta1: step.y1,
-        interpolate: (t, out) => (t === step.t1 ? space.copy(step.y1, out) : step.interpolate(t, out)),
+        get theta1() {
+          return theta1();
+        },
+        async interpolate(t, out) {
+          if (t === step.t1) return out.set(theta1());
+          if (scratch === null) return step.interpolate(t, out as V);
+          await step.interpolate(t, scratch);
+          out.set(state.read(scratch));
+        },
+        ...(resident && { resident: resident(step.y1, interpolate) }),
         energy: (until) => step.quadrature((k) => space.dot(k, k), until === step.t1 ? undefined : until),
         measure,
       };
@@ -131,7 +184,7 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
   });
   return {
     ...outcome,
-    theta: stepper.y.slice(),
+    theta: state.read(stepper.y).slice(),
     ...(stepper.phases && { phases: stepper.phases }),
     ...(sharpness && { sharpness }),
     ...(hessian && { hessian: hessian.cost }),

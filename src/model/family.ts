@@ -49,6 +49,8 @@ export interface Family extends FamilyOptions {
   loss(): Graph;
   /** `z` [E] */
   preactivations(pieces: Pieces): Graph;
+  /** From `before` [E]: `z` [E], its `pieces` [E], and `changed`, how many differ from those before. */
+  pieceChanges(): Graph;
   /** `loss`, `gradient`, `z` [E] and `signal` = ∂L/∂a [E] */
   lockedField(): Graph;
   /** From `velocity` [P]: `zDot` = (∂z/∂θ)·velocity [E] */
@@ -131,6 +133,14 @@ export function createFamily(options: FamilyOptions): Family {
     loss: () => createGraph("loss", { loss: lossOf(pass("free")) }),
     preactivations: (pieces) =>
       createGraph(`preactivations-${pieces}`, { z: flat(pass(pieces).preactivations) }),
+    pieceChanges: () => {
+      const z = flat(pass("free").preactivations);
+      const pieces = b.pieceOf(z, table?.breakpoints ?? []);
+      const moved = b.sub(pieces, b.input("before", [entries]));
+      // Pieces are whole numbers: their squared difference is 0 or at least 1.
+      const changed = b.total(b.pieceOf(b.mul(moved, moved), [0.5]));
+      return createGraph("piece-changes", { z, pieces, changed });
+    },
     lockedField: () => {
       const run = pass("locked");
       const loss = lossOf(run);

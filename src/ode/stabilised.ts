@@ -37,7 +37,8 @@ const DEFECT_SHARE = { rkc2: 0.4, tsrkc3: 0.6 } as const;
  */
 export const FULL_SHARE = 30;
 /** Rounding grows like 10·s²·ε inside a step (rkc.f); it stays below the tolerance with at most this many stages. */
-const mostStages = (rtol: number) => Math.max(10, Math.floor(Math.sqrt(rtol / (10 * Number.EPSILON))));
+const mostStages = (rtol: number, epsilon: number) =>
+  Math.max(10, Math.floor(Math.sqrt(rtol / (10 * epsilon))));
 
 export class StabilisedStepper<V> extends BaseStepper<V> {
   readonly #kind: StabilisedName;
@@ -64,7 +65,7 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
     const memory = options.memory ?? new Memory();
     this.#spectralRadius =
       options.spectralRadius ?? powerMethod(this.space, (t, y, out) => this.evaluate(t, y, out), memory);
-    this.#mostStages = mostStages(tolerances.rtol);
+    this.#mostStages = mostStages(tolerances.rtol, this.space.epsilon ?? Number.EPSILON);
     memory.keep("stabilised", this.#state);
   }
 

@@ -9,6 +9,8 @@ import { combineKernels, KERNEL_WIDTH as WIDTH } from "./combine-kernels.js";
 /** A real vector space of fixed dimension whose elements are mutable buffers of type V. */
 export interface VectorSpace<V> {
   readonly dimension: number;
+  /** Distance from 1 to the next number its components can hold; that of float64 if left out. */
+  readonly epsilon?: number;
   /** A new zero vector. */
   create(): V;
   copy(from: V, to: V): void;

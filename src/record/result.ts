@@ -164,6 +164,17 @@ export interface NtkResult {
   readonly mostHeld: number;
 }
 
+/** Loss and gradient in float32 at some θ: their relative distance from those in float64. */
+export interface RoundingAt {
+  readonly loss: number;
+  readonly gradient: number;
+}
+
+export interface RoundingResult {
+  readonly initial: RoundingAt;
+  readonly final: RoundingAt;
+}
+
 /** Absent numbers are `null`: JSON has neither NaN nor ∞, and both are written as `null`. */
 export interface RunResult {
   /** A solver's outcome: `reachedEnd`, `maxSteps`, `stepTooSmall`, `nonFinite`, `interrupted`, … */
@@ -183,7 +194,12 @@ export interface RunResult {
   readonly samples: number;
   readonly outputs: number;
   readonly engine: string;
+  /** Where the engine computed: cpu, cuda, or the backend of TensorFlow.js. */
+  readonly device: string;
+  /** Precision of the graphs. */
   readonly dtype: string;
+  /** float64: θ and the error control in float64 arrays; resident: in tensors of the engine, of its dtype. */
+  readonly state: string;
   readonly threads: number;
   readonly method: string;
   /** Empty unless the method is auto. */
@@ -192,6 +208,8 @@ export interface RunResult {
   readonly sharpness: SharpnessResult | null;
   /** Null unless flow.errorCheck asked for it. */
   readonly errorCheck: ErrorCheckResult | null;
+  /** What float32 cost, measured against float64; null where the run is float64. */
+  readonly rounding: RoundingResult | null;
   /** How the run treats the kinks of its activations. */
   readonly boundaries: string;
   /** Null where nothing was watched. */

@@ -63,7 +63,7 @@ describe.each(engines)("the $kind engine", (engineSpec) => {
       };
       const theta = Float64Array.from(stored.theta);
       const velocity = Float64Array.from(stored.velocity);
-      const engine: Engine = createEngine(engineSpec);
+      const engine: Engine = await createEngine(engineSpec);
       try {
         const { loss, gradient } = await (await engine.compile(family.lossGradient("free"), bound)).run({
           theta,

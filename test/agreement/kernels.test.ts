@@ -45,7 +45,7 @@ describe.each(engines)("the $kind engine", (engineSpec) => {
       y: new Float64Array(samples * outputDimension),
       ...(stored.adjacency && { adjacency: Float64Array.from(stored.adjacency) }),
     };
-    const engine = createEngine(engineSpec);
+    const engine = await createEngine(engineSpec);
     try {
       const kernel = createTangentKernel({
         family,

@@ -62,6 +62,7 @@ describe("loadConfig", () => {
           "learningRates": [],
         },
         "engine": {
+          "device": "cpu",
           "dtype": "float64",
           "kind": "onnx",
           "threads": 2,
@@ -254,7 +255,7 @@ describe("values that do not go together", () => {
     [
       "float32 on the reference",
       ["engine={kind: reference, dtype: float32}", "flow.rtol=1e-3"],
-      "engine.dtype: must be float64 with engine.kind: reference",
+      'engine.dtype: must be float64, got "float32".',
     ],
     [
       "odex on onnx",

@@ -1,45 +1,16 @@
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
-import { readNpy } from "../../src/data/npy.js";
 import { createOnnxEngine } from "../../src/engine/index.js";
-import { createFamily } from "../../src/model/index.js";
 import type { SolverName } from "../../src/ode/index.js";
 import { distance, follow } from "../boundaries/runs.js";
 import type { Case } from "../support/networks.js";
+import { golden, loadGolden } from "./golden.js";
 
-const path = (name: string): string => fileURLToPath(new URL(`leaky2/${name}`, import.meta.url));
-const golden = JSON.parse(readFileSync(path("case.json"), "utf8")) as {
-  dims: number[];
-  slope: number;
-  times: number[];
-  thetaError: number[];
-};
 const engine = createOnnxEngine({ dtype: "float64", threads: 1 });
 let given: Case;
 let references: Float64Array[];
 
 beforeAll(async () => {
-  const load = async (name: string) => (await readNpy(path(`${name}.npy`))).data;
-  const [inputDimension, ...rest] = golden.dims as [number, ...number[]];
-  const outputDimension = rest.pop()!;
-  const x = await load("inputs");
-  const samples = x.length / inputDimension;
-  const spec = {
-    kind: "dnn",
-    inputDimension,
-    hidden: rest,
-    outputDimension,
-    bias: true,
-    activation: { kind: "leaky-relu", slope: golden.slope },
-  } as const;
-  given = {
-    label: "leaky2",
-    family: createFamily({ spec, samples, factor: 0.5 / samples }),
-    theta: await load("theta0"),
-    bound: { x, y: await load("targets") },
-  };
-  references = await Promise.all(golden.times.map((t) => load(`theta-t${t}`)));
+  ({ given, references } = await loadGolden());
 });
 
 const errorsAt = async (rtol: number, method: SolverName = "dopri5") => {

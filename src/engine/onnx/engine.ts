@@ -1,32 +1,49 @@
-/** ONNX Runtime on the CPU, float64 or float32: the default engine and the only importer of onnxruntime-node. */
+/** ONNX Runtime on the CPU or a CUDA GPU, float64 or float32: the default engine and the only importer of onnxruntime-node. */
 import { createRequire } from "node:module";
 import * as ort from "onnxruntime-node";
 import { type Graph, sizeOf, splitBound } from "../../graph/index.js";
 import { checkInput, type Dtype, type Engine, type Program, type Tensors } from "../engine.js";
+import { cudaError, requireCuda } from "./cuda.js";
 import { lowerToOnnx } from "./lower.js";
+
+export type OnnxDevice = "cpu" | "cuda";
 
 const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
 
-/** @param threads workers of one operation (intra-op). */
-export function createOnnxEngine(options: { dtype: Dtype; threads: number }): Engine {
+/**
+ * @param threads workers of one operation (intra-op).
+ * @throws EngineError where the CUDA provider is asked for and its libraries are not there.
+ */
+export function createOnnxEngine(options: { device?: OnnxDevice; dtype: Dtype; threads: number }): Engine {
   const sessions: ort.InferenceSession[] = [];
-  const { dtype, threads } = options;
-  const load = (graph: Graph, bound: Tensors): Promise<ort.InferenceSession> =>
-    ort.InferenceSession.create(lowerToOnnx(graph, dtype, bound), {
-      executionProviders: ["cpu"],
+  const { device = "cpu", dtype, threads } = options;
+  if (device === "cuda") requireCuda();
+  // Feeds are not copied on the CPU; to a GPU they would travel at every call.
+  const embed = device === "cuda";
+  const load = (graph: Graph, bound: Tensors, embedded = false): Promise<ort.InferenceSession> =>
+    createSession(lowerToOnnx(graph, dtype, bound, embedded), device, {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: "sequential",
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
-      // Idle workers of one program would otherwise spin on the cores that the next one needs.
-      extra: { session: { intra_op: { allow_spinning: "0" } } },
+      extra: {
+        session: {
+          // Idle workers of one program would otherwise spin on the cores that the next one needs.
+          intra_op: { allow_spinning: "0" },
+          // A node that CUDA lacks would run on the CPU without a word.
+          ...(device === "cuda" && { disable_cpu_ep_fallback: "1" }),
+        },
+      },
     });
   return {
     kind: "onnx",
+    device,
     dtype,
     threads,
-    description: `onnxruntime-node ${version} (cpu)`,
+    description: `onnxruntime-node ${version} (${device})`,
+    notes: [],
+    resident: null,
     async compile(graph, bound = {}) {
       const { folded, rest } = splitBound(graph, Object.keys(bound));
       let data = bound;
@@ -35,9 +52,9 @@ export function createOnnxEngine(options: { dtype: Dtype; threads: number }): En
         data = { ...bound, ...(await createProgram(session, folded, dtype, bound).run({})) };
         await session.release();
       }
-      const session = await load(rest, data);
+      const session = await load(rest, data, embed);
       sessions.push(session);
-      return createProgram(session, rest, dtype, data);
+      return createProgram(session, rest, dtype, data, embed);
     },
     async dispose() {
       await Promise.all(sessions.splice(0).map((session) => session.release()));
@@ -45,11 +62,25 @@ export function createOnnxEngine(options: { dtype: Dtype; threads: number }): En
   };
 }
 
+async function createSession(
+  model: Uint8Array,
+  device: OnnxDevice,
+  options: ort.InferenceSession.SessionOptions,
+): Promise<ort.InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(model, { ...options, executionProviders: [device] });
+  } catch (error) {
+    if (device === "cpu") throw error;
+    throw cudaError((error as Error).message);
+  }
+}
+
 function createProgram(
   session: ort.InferenceSession,
   graph: Program["graph"],
   dtype: Dtype,
   bound: Tensors,
+  embedded = false,
 ): Program {
   const single = dtype === "float32";
   const makeTensor = (data: Float64Array, dims: readonly number[]): ort.Tensor =>
@@ -65,7 +96,9 @@ function createProgram(
   for (const { name, shape, size } of inputs) {
     const value = bound[name];
     if (value === undefined) continue;
-    const tensor = makeTensor(checkInput(graph, name, size, value), shape);
+    checkInput(graph, name, size, value);
+    if (embedded) continue;
+    const tensor = makeTensor(value, shape);
     if (single) (tensor.data as Float32Array).set(value);
     feeds[name] = tensor;
   }

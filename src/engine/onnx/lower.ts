@@ -139,8 +139,11 @@ function sumAll(e: Emitter, terms: readonly string[], output: string): void {
   else e.emit("Add", [sum, rest[rest.length - 1] as string], [], output);
 }
 
-/** Serialises `graph` in the given precision. Inputs and outputs keep their names; the transposes of `bound` ones that it needs become part of the model. */
-export function lowerToOnnx(graph: Graph, dtype: Dtype, bound: Tensors = {}): Uint8Array {
+/**
+ * Serialises `graph` in the given precision. Inputs and outputs keep their names; the transposes of `bound` ones that it needs become part
+ * of the model, with `embed` they themselves too: no inputs any more, they are on the device once and for all.
+ */
+export function lowerToOnnx(graph: Graph, dtype: Dtype, bound: Tensors = {}, embed = false): Uint8Array {
   const nodes: OnnxNode[] = [];
   const initializers = new Map<string, OnnxTensor>();
   const type = elementType[dtype];
@@ -190,7 +193,12 @@ export function lowerToOnnx(graph: Graph, dtype: Dtype, bound: Tensors = {}): Ui
     e.emit("Identity", [e.name(node)], [], name);
     return valueInfo(name, type, node.shape);
   });
-  const input = graph.inputs.map((node) => valueInfo(node.attributes.name, type, node.shape));
+  const isEmbedded = (name: string): boolean => embed && bound[name] !== undefined;
+  const free = graph.inputs.filter((node) => !isEmbedded(node.attributes.name));
+  for (const { attributes, shape } of graph.inputs)
+    if (isEmbedded(attributes.name))
+      store(attributes.name, shape, type, real(bound[attributes.name] as Float64Array));
+  const input = free.map((node) => valueInfo(node.attributes.name, type, node.shape));
   return encodeModel({
     name: graph.name,
     node: nodes,

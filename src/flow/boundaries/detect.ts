@@ -6,6 +6,7 @@ import { Memory } from "../../memory.js";
 import type { FlowOptions } from "../smooth.js";
 import { kinksOf } from "./kinks.js";
 import type { BoundaryEvent } from "./ledger.js";
+import { createWatch } from "./watch.js";
 
 /** An entry that changes side this often within the window of steps is said to chatter. */
 const CHATTER_FLIPS = 4;
@@ -37,12 +38,9 @@ export async function createDetector(
   const { problem, theta0, onEvent } = options;
   const kinks = kinksOf(problem.family);
   if (kinks === null) throw new Error("createDetector: the activation has no kinks.");
-  const program = await problem.compile(problem.family.preactivations("free"));
-  const look = async (theta: Float64Array): Promise<Float64Array> =>
-    ((await program.run({ theta }))["z"] as Float64Array).slice();
-  const middle = new Float64Array(theta0.length);
+  const watch = await createWatch(problem);
   const memory = options.memory ?? new Memory();
-  const first = await look(theta0);
+  const first = await watch.start(theta0);
   const state = memory.keep("detector", {
     /** Pre-activations at the end of the last step, and the pieces they are in. */
     z0: first,
@@ -64,12 +62,9 @@ export async function createDetector(
       return { crossings, chattering: chattered.size, maxChattering, firstChatter };
     },
     async follow(segment) {
-      const { z0 } = state;
       const step = ++state.step;
       const h = segment.t1 - segment.t0;
-      await segment.interpolate(segment.t0 + h / 2, middle);
-      const zMiddle = await look(middle);
-      const z1 = await look(segment.theta1);
+      const { z0, zMiddle, z1 } = await watch.look(segment, state.z0);
       const found: { t: number; entry: number; breakpoint: number; side: BoundaryEvent["side"] }[] = [];
       for (let entry = 0; entry < kinks.entries; entry++) {
         for (const z of [zMiddle, z1]) {

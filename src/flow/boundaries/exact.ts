@@ -169,7 +169,7 @@ class ExactFlow {
         break;
       }
       const { t1, event } = reached;
-      await this.#sharpness?.follow(t1, reached.theta1);
+      await this.#sharpness?.follow(t1, () => reached.theta1);
       if (event === null) {
         await this.#carryOn(reached.step, found !== null);
         continue;

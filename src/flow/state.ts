@@ -1,0 +1,54 @@
+/**
+ * Where a flow keeps θ and all that a solver computes with it: in float64 arrays, or in vectors of the engine. Solvers see a vector
+ * space either way; what leaves it are scalars, and θ where somebody asks to see it.
+ */
+import type { Resident, ResidentVector } from "../engine/index.js";
+import { float64Space, type VectorSpace } from "../ode/index.js";
+import type { Problem } from "./problem.js";
+
+/** 2⁻²³ */
+const FLOAT32_EPSILON = 2 ** -23;
+
+export interface FlowState<V> {
+  readonly space: VectorSpace<V>;
+  /** A new vector with these values. */
+  load(values: Float64Array): V;
+  /** out ← −∇L(θ) */
+  field(theta: V, out: V): Promise<void>;
+  /** The values of a vector: itself where it is an array, else a new one. */
+  read(v: V): Float64Array;
+}
+
+export function arrayState(problem: Problem): FlowState<Float64Array> {
+  return {
+    space: float64Space(problem.family.layout.size),
+    load: (values) => values,
+    field: (theta, out) => problem.field(theta, out),
+    read: (v) => v,
+  };
+}
+
+export async function residentState(
+  problem: Problem,
+  resident: Resident,
+): Promise<FlowState<ResidentVector>> {
+  const dimension = problem.family.layout.size;
+  const program = await problem.compileResident(problem.family.flowField());
+  return {
+    space: { ...resident, dimension, epsilon: FLOAT32_EPSILON, create: () => resident.create(dimension) },
+    load(values) {
+      const vector = resident.create(dimension);
+      resident.write(values, vector);
+      return vector;
+    },
+    async field(theta, velocity) {
+      problem.cost.gradients++;
+      await program.run({ theta }, { velocity });
+    },
+    read(v) {
+      const values = new Float64Array(v.size);
+      resident.read(v, values);
+      return values;
+    },
+  };
+}

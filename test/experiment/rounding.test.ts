@@ -1,0 +1,28 @@
+/** What a run in float32 says of its own precision. */
+import { describe, expect, test } from "vitest";
+import { setUpRuns, study } from "./runs.js";
+
+const run = setUpRuns();
+const SINGLE = "engine={kind: onnx, dtype: float32, threads: 1}";
+
+describe("rounding in the record", () => {
+  test("is measured in float32 and absent in float64", async () => {
+    expect((await run()).result.rounding).toBeNull();
+    const { rounding, notes } = (await run([SINGLE, "flow.rtol=1e-5"])).result;
+    for (const { loss, gradient } of [rounding!.initial, rounding!.final]) {
+      expect(loss).toBeLessThan(1e-5);
+      // Not zero: it is float32. A few roundings of 6e-8, more where terms cancel.
+      expect(gradient).toBeGreaterThan(1e-9);
+      expect(gradient).toBeLessThan(1e-5);
+    }
+    expect(notes.join(" ")).toContain("Against float64 at the same θ the loss is off by");
+  });
+
+  test("warns where the loss has reached the floor of float32", async () => {
+    // P = 82 for 4 targets: the flow goes to zero, float32 stops near 1e-13 of the initial loss.
+    const set = [SINGLE, "dataset.samples=2", "flow={method: auto, rtol: 1e-5, tEnd: 1000}"];
+    const { rounding, notes } = (await run(set, {}, study)).result;
+    expect(rounding!.final.gradient).toBeGreaterThan(0.1);
+    expect(notes.join(" ")).toContain("float32 no longer resolves the gradient at the end");
+  });
+});
