@@ -27,7 +27,7 @@ async function achieved(
 describe("a linear gradient flow with rates over six decades", () => {
   // One error a step, of the tolerance's size at most and smaller where the step has few stages, and modes that forget: a factor 10
   // on either side. rkc2's number of steps grows like tol^(−1/3): at
-  // 1e-8, which it is not for, some 4 000 errors add up to 13.
+  // 1e-8, which it is not for, the errors of thousands of steps add up to 13.
   test.each(["rkc2", "tsrkc3", "auto"] as const)(
     "%s: error within a factor 10 of the tolerance",
     async (method) => {
