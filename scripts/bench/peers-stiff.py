@@ -1,7 +1,7 @@
 """Peers on the gradient flow of a fully connected tanh network: SciPy's RK45, diffrax's Tsit5 and torchdiffeq's dopri5.
 
 Called by stiff.js: peers-stiff.py FOLDER, with x.npy, y.npy, theta0.npy, reference.npy and case.json in FOLDER. Prints one JSON
-object on stdout, progress on stderr. Each run ends after `budget` evaluations of case.json; one that does not reach the end by then is
+object on stdout, progress on stderr. Each run ends after `budget` evaluations or `seconds` of case.json; one that does not reach the end by then is
 reported with the time it reached. A package that is missing is named in `notes`. Exits with 3 if NumPy or SciPy is not installed.
 """
 import json
@@ -53,7 +53,7 @@ def main(folder):
     case = json.loads((folder / "case.json").read_text())
     x, y, theta0, reference = (np.load(folder / f"{name}.npy") for name in ("x", "y", "theta0", "reference"))
     rows, notes = [], [f"SciPy {scipy.__version__}"]
-    budget, end = case["budget"], case["tEnd"]
+    budget, most, end = case["budget"], case["seconds"], case["tEnd"]
 
     def add(solver, rtol, evaluations, start, theta, reached):
         seconds = time.perf_counter() - start
@@ -68,7 +68,7 @@ def main(folder):
     for rtol in case["rtols"]:
         start = time.perf_counter()
         solver = RK45(lambda t, theta: field(theta), 0, theta0, end, rtol=rtol, atol=rtol * case["atolShare"])
-        while solver.status == "running" and solver.nfev < budget:
+        while solver.status == "running" and solver.nfev < budget and time.perf_counter() - start < most:
             solver.step()
         add("SciPy RK45", rtol, solver.nfev, start, solver.y, solver.t)
     try:
@@ -94,7 +94,7 @@ def main(folder):
 
             steps, t, theta, step = 0, 0.0, jnp.asarray(theta0), None
             start = time.perf_counter()
-            while t < end and 6 * steps < budget:
+            while t < end and 6 * steps < budget and time.perf_counter() - start < most:
                 solution = advance(t, theta, step)
                 taken = int(solution.stats["num_accepted_steps"])
                 if taken == 0:
@@ -120,7 +120,9 @@ def main(folder):
             def counted(t, theta):
                 seen["count"] += 1
                 seen["t"] = float(t)
-                if seen["count"] > budget:
+                if seen["count"] % 5000 == 0:
+                    print(f"torchdiffeq rtol {rtol:.0e}: t = {seen['t']:.0f}, {seen['count']} evaluations", file=sys.stderr, flush=True)
+                if seen["count"] > budget or time.perf_counter() - start > most:
                     raise OverBudget
                 return torch_field(theta)
 

@@ -1,8 +1,8 @@
 /** Vega-Lite spec → SVG → PNG. The PNG takes its letters from the DejaVu Sans that npm installed and from no font of the machine. */
 import { createRequire } from "node:module";
 import { Resvg } from "@resvg/resvg-js";
-import { logger, None, parse, View } from "vega";
-import { compile, type TopLevelSpec } from "vega-lite";
+import type { TopLevelSpec } from "vega-lite";
+import { compile, logger, None, parse, View } from "./vega.js";
 
 const PNG_FONT = "DejaVu Sans";
 /** The SVG names what to use where its viewer has no DejaVu Sans: Verdana is as wide. */
@@ -70,8 +70,18 @@ export function renderPng(svg: string): Uint8Array {
   return new Resvg(svg, options).render().asPng();
 }
 
+/** Widths by size and text: captions repeat their words from figure to figure. */
+const widths = new Map<string, number>();
+
 /** Width of a text in units of the figure, as it will be drawn. */
 export function measureText(text: string, fontSize: number): number {
+  const key = `${fontSize} ${text}`;
+  const known = widths.get(key) ?? measure(text, fontSize);
+  widths.set(key, known);
+  return known;
+}
+
+function measure(text: string, fontSize: number): number {
   const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text y="9" font-family="${PNG_FONT}" font-size="${fontSize}">${escaped}</text></svg>`;
   return new Resvg(svg, { font: FONT_OPTIONS }).getBBox()?.width ?? 0;

@@ -1,10 +1,6 @@
 /** The report of a run or a sweep: one HTML file with its figures alive, its results, checks, config, circumstances and commands. */
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { logger, None } from "vega";
-import { compile, type TopLevelSpec } from "vega-lite";
-import { ConfigError } from "../errors.js";
+import { join } from "node:path";
+import type { TopLevelSpec } from "vega-lite";
 import { type Facts, readResultFacts } from "../record/facts.js";
 import { readIfPresent } from "../record/files.js";
 import type { Manifest } from "../record/manifest.js";
@@ -16,6 +12,7 @@ import { buildSweepFigures } from "./draw-sweep.js";
 import { describeChecks, show } from "./report-checks.js";
 import { folded, listing, page, section, table, text } from "./report-page.js";
 import { describeAxisValue } from "./sweep-groups.js";
+import { compile, logger, None, VEGA_SOURCE } from "./vega.js";
 
 export const REPORT = "report.html";
 
@@ -150,21 +147,7 @@ async function assemble(
     (figure, k) => `<figure id="figure-${k}" aria-label="${text(figure.name)}"></figure>`,
   );
   const head = `<h1>${text(name)}</h1>\n<p class="status">${text(status)}</p>`;
-  return page(
-    name,
-    [head, ...holders, ...sections].join("\n"),
-    Object.fromEntries(specs),
-    await vegaRuntime(),
-  );
-}
-
-/** Vega as one file for the browser, which its package holds beside the schema. */
-async function vegaRuntime(): Promise<string> {
-  const schema = createRequire(import.meta.url).resolve("vega/vega-schema.json");
-  const file = join(dirname(schema), "vega.min.js");
-  return readFile(file, "utf8").catch(() => {
-    throw new ConfigError(`${file}: is missing; reinstall with npm ci.`);
-  });
+  return page(name, [head, ...holders, ...sections].join("\n"), Object.fromEntries(specs), VEGA_SOURCE);
 }
 
 /** The same picture with tooltips: every mark tells its row, lines by points that cannot be seen. */

@@ -63,6 +63,8 @@ export interface Family extends FamilyOptions {
   jacobianTransposeProduct(pieces: Pieces): Graph;
   /** From `velocity` [P]: `product` = ∇²L·velocity [P] */
   hessianProduct(pieces: Pieces): Graph;
+  /** From `velocities` [s, P]: `products` [s, P] = ∇²L·each, with θ as it is and s networks side by side; pieces are those of θ. */
+  hessianProducts(capacity: number): Graph;
   /** From `cotangents`, flat: `product` = J(Jᵀ·cotangents) and `energy` = ‖Jᵀ·cotangents‖² for all outputs or all hidden pre-activations. */
   kernelProduct(pieces: Pieces, of: "outputs" | "preactivations"): Graph;
   /** `rows` [s, P]: the gradients of s scalars, and `gram` [s, s] if asked; see tangent.ts for `x`, `pieces` and `seeds`. */
@@ -181,6 +183,13 @@ export function createFamily(options: FamilyOptions): Family {
       createGraph(`hessian-product-${pieces}`, {
         product: hessianProduct(b, lossOf(pass(pieces)), theta, velocity),
       }),
+    hessianProducts: (capacity) => {
+      const shape = [capacity, layout.size];
+      const tiled = b.broadcast(b.reshape(theta, [1, layout.size]), shape);
+      const loss = lossOf(forward(b, spec, tiled, x, null, adjacency));
+      const products = hessianProduct(b, loss, tiled, b.input("velocities", shape));
+      return createGraph(`hessian-products-${capacity}`, { products });
+    },
     kernelProduct: (pieces, of) => kernelProduct(b, theta, pass(pieces), of),
     scalarRows: (capacity, withGram = false) => scalarRows(spec, samples, capacity, withGram),
     scalarGram: (capacity) => scalarGram(spec, capacity),

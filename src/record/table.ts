@@ -107,12 +107,22 @@ export async function readCells(path: string): Promise<{ columns: string[]; rows
   // A line without its newline was cut off by a kill, even where it parses: 0.12 may have been 0.123.
   const whole = text.slice(0, text.lastIndexOf("\n") + 1);
   try {
-    const [columns = [], ...rows] = parse(whole);
+    const [columns = [], ...rows] = splitPlain(whole) ?? parse(whole);
     return { columns, rows };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError(`${path}: is not a readable table (${reason}); restore it or run again.`);
   }
+}
+
+/** Cells where nothing is quoted and every row has as many: the rule, and many times faster than a parser; null otherwise. */
+function splitPlain(whole: string): string[][] | null {
+  if (whole === "" || /["\r]/.test(whole)) return null;
+  const rows = whole
+    .slice(0, -1)
+    .split("\n")
+    .map((line) => line.split(","));
+  return rows.every((row) => row.length === rows[0]!.length) ? rows : null;
 }
 
 /** Reads a table of numbers; a missing file is an empty table. Throws ConfigError where the file is damaged before its last line. */

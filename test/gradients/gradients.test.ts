@@ -48,6 +48,11 @@ describe.each(allCases.map((c) => [c.label, c] as const))("%s", (_, { family, th
     const hv = run(family.hessianProduct("free"), { theta, velocity: v }).product!;
     const hu = run(family.hessianProduct("free"), { theta, velocity: u }).product!;
     expect(Math.abs(dot(u, hv) - dot(v, hu))).toBeLessThan(1e-12 * norm(u) * norm(hv) + 1e-14);
+    // Side by side they are the same sums in another order.
+    const velocities = Float64Array.from([...v, ...u]);
+    const both = run(family.hessianProducts(2), { theta, velocities }).products!;
+    expect(difference(both.slice(0, size), hv)).toBeLessThan(1e-12 * norm(hv) + 1e-14);
+    expect(difference(both.slice(size), hu)).toBeLessThan(1e-12 * norm(hu) + 1e-14);
     // Central difference of the gradient: truncation h²‖∇⁴L‖‖v‖³ with h = 1e-6 stays below 1e-6 relative.
     const [up, down] = [1e-6, -1e-6].map(
       (h) => run(family.lossGradient("free"), { theta: moved(theta, v, h) }).gradient!,

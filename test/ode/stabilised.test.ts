@@ -8,6 +8,7 @@ import {
   type Step,
   type Stepper,
 } from "../../src/ode/index.js";
+import { StabilisedStepper } from "../../src/ode/stabilised.js";
 import { distance, hopf } from "./problems.js";
 
 /** y' = −y + y²/4·(1, −1) coupled: nonlinear, with real eigenvalues; and its logistic closed form by component. */
@@ -168,4 +169,28 @@ describe.each([
     expect(urgent).toBeGreaterThan(0);
     expect(Math.abs(stepper.y[1]! - Math.exp(-5))).toBeLessThan(1e-3);
   });
+});
+
+test("tsrkc3 goes on from a step that another method took: third order at once", async () => {
+  const slope = (y: number) => y - y ** 2;
+  const first = async (h: number, hasPast: boolean) => {
+    const options = {
+      space: float64Space(1),
+      field: logistic,
+      method: "tsrkc3" as const,
+      ...{ t0: 0, y0: Float64Array.of(0.1), firstStep: h },
+      spectralRadius: () => 20,
+    };
+    const stepper = new StabilisedStepper(options, "tsrkc3", { rtol: 1e6, atol: 1e6, maxStep: h });
+    const y = Float64Array.of(exactLogistic(h));
+    stepper.restart({ t: h, y, derivative: Float64Array.of(slope(y[0]!)), keepStepSize: true });
+    if (hasPast) stepper.continueFrom({ t: 0, y: Float64Array.of(0.1), f: Float64Array.of(slope(0.1)) });
+    const step = (await stepper.advance(10)) as Step<Float64Array>;
+    return Math.abs(step.y1[0]! - exactLogistic(2 * h));
+  };
+  const slopeOf = async (hasPast: boolean) =>
+    Math.log2((await first(0.04, hasPast)) / (await first(0.02, hasPast)));
+  // The error of one step is h⁴ with a past, h³ without; the next term shifts both a little.
+  expect(Math.abs((await slopeOf(true)) - 4)).toBeLessThan(0.3);
+  expect(Math.abs((await slopeOf(false)) - 3)).toBeLessThan(0.3);
 });
