@@ -22,7 +22,7 @@ const ATOL_SHARE = 1e-3;
 /** Measures and prints the table. */
 export async function run(tEnd = T_END) {
   const study = await loadConfig(here("../../configs/study/sliding.yaml"));
-  const engine = engineOf(study.config);
+  const engine = await engineOf(study);
   const prepared = await prepare(study, engine);
   const { problem, theta0 } = prepared;
 

@@ -16,7 +16,7 @@ const REPETITIONS = 5;
 /** @returns {Promise<{ share: number, checkpoints: number, bytes: number, seconds: number, wallRatio: number }>} `share` of the time is spent in saving */
 export async function benchCheckpoint() {
   const loaded = await loadConfig(STUDY, { set: ["flow.tEnd=8"] });
-  const engine = engineOf(loaded.config);
+  const engine = await engineOf(loaded);
   const folder = await mkdtemp(join(tmpdir(), "gradflow-bench-"));
   try {
     const { problem, theta0, data } = await prepare(loaded, engine);

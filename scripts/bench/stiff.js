@@ -54,7 +54,7 @@ export async function run() {
 /** A case's problem, start and end; `engine` wants to be disposed of. */
 export async function openCase({ set }) {
   const study = await loadConfig(here("../../configs/study/stiff.yaml"), { set });
-  const engine = engineOf(study.config);
+  const engine = await engineOf(study);
   const { problem, theta0, dataset } = await prepare(study, engine);
   return { problem, theta0, dataset, engine, config: study.config, tEnd: study.config.flow.tEnd };
 }

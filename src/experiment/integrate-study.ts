@@ -67,7 +67,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   const { problem, theta0, data } = prepared;
   const times = recordTimes(config.record, tEnd);
   const compareNear = times ?? (recordTimes({ at: "log", points: 200 }, tEnd) as number[]);
-  const descents = config.descent.learningRates.map((learningRate) =>
+  const descents = config.descent.learningRates.map((learningRate, index) =>
     createDescent({
       problem,
       theta0,
@@ -75,7 +75,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
       times: compareNear,
       tEnd,
       countFlips: config.descent.countFlips,
-      memory: memory.within(`descent ${learningRate}`),
+      memory: memory.within(`descent ${index}`),
     }),
   );
   const observer = createObserver({

@@ -12,7 +12,7 @@ const sliding = fileURLToPath(new URL("../../configs/study/sliding.yaml", import
 async function open(halfWidth: number) {
   const set = ["flow.boundaries=smooth", `flow.smoothing=${halfWidth}`, "flow.tEnd=4"];
   const study = await loadConfig(sliding, { set });
-  const engine = engineOf(study.config);
+  const engine = await engineOf(study);
   const { problem, theta0 } = await prepare(study, engine);
   const solve = (method: SolverName, rtol: number) =>
     integrateFlow({ problem, theta0, method, tEnd: 4, rtol, atol: rtol, onSegment: async () => undefined });
