@@ -148,6 +148,7 @@ export async function checkStudy(loaded: LoadedConfig): Promise<CheckReport> {
       steps,
       tEnd,
       notes: [
+        ...engine.notes,
         ...treatment.notes,
         ...(top.converged
           ? []
