@@ -1,4 +1,5 @@
 /** What starts the runs of a sweep, and what it tells meanwhile. */
+import type { DrawnSweep } from "../figure/draw-sweep.js";
 import type { Progress } from "./study-record.js";
 
 /** A run to be started: `gradflow run <file> --set … --out <directory>`. */
@@ -36,5 +37,11 @@ export interface LaunchOptions {
   isOver(): boolean;
 }
 
+/** What a launcher leaves behind: a process that has drawn runs and draws the sweep without loading Vega again. */
+export interface Drawer {
+  draw(directory: string): Promise<DrawnSweep>;
+  close(): void;
+}
+
 /** Starts the jobs and resolves when all have ended; a run that fails is an event, not an error. */
-export type Launch = (jobs: readonly LaunchedJob[], options: LaunchOptions) => Promise<void>;
+export type Launch = (jobs: readonly LaunchedJob[], options: LaunchOptions) => Promise<Drawer | null>;

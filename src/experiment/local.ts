@@ -1,6 +1,7 @@
 /** Runs of a sweep in worker processes on this machine. */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { DrawnSweep } from "../figure/draw-sweep.js";
 import type { Launch, LaunchedJob, LaunchOptions } from "./launcher.js";
 import type { Order, Report } from "./worker.js";
 
@@ -17,10 +18,29 @@ export const launchLocally: Launch = async (jobs, options) => {
       if (!worker.child.connected) worker = startWorker();
       await runJob(worker, job, options);
     }
-    if (worker.child.connected) worker.child.disconnect();
+    return worker;
   };
-  await Promise.all(Array.from({ length: Math.min(options.parallel, jobs.length) }, lane));
+  const lanes = Array.from({ length: Math.min(options.parallel, jobs.length) }, lane);
+  const [first, ...others] = (await Promise.all(lanes)).filter(({ child }) => child.connected);
+  for (const { child } of others) child.disconnect();
+  return first === undefined
+    ? null
+    : { draw: (directory) => draw(first, directory), close: () => first.child.disconnect() };
 };
+
+function draw({ child, lastWords }: Worker, directory: string): Promise<DrawnSweep> {
+  return new Promise((done, fail) => {
+    const hear = (report: Report) => {
+      child.off("close", crash);
+      if (report.kind === "drawn") done(report.drawn);
+      else if (report.kind === "error") fail(new Error(report.message));
+    };
+    const crash = () => fail(new Error(`the worker that drew the sweep ended. ${lastWords()}`.trim()));
+    child.once("message", hear);
+    child.once("close", crash);
+    child.send({ kind: "draw", directory } satisfies Order);
+  });
+}
 
 interface Worker {
   readonly child: ChildProcess;
@@ -60,7 +80,7 @@ function runJob(
     const hear = (report: Report) => {
       if (report.kind === "progress") tell({ kind: "progress", name, progress: report.progress });
       else if (report.kind === "error") end("failed", report.message, null);
-      else end(report.result.status, report.result.message, report.result.loss);
+      else if (report.kind === "result") end(report.result.status, report.result.message, report.result.loss);
     };
     const crash = (code: number | null, killedBy: NodeJS.Signals | null) => {
       const how = killedBy === null ? `with exit code ${code}` : `by ${killedBy}`;

@@ -24,12 +24,12 @@ export interface SlurmOptions {
 /** A launcher that hands the runs to Slurm. @throws EngineError where sbatch is not there or refuses. */
 export function launchOnSlurm({ directory, sbatch }: SlurmOptions): Launch {
   return async (jobs, options) => {
-    if (jobs.length === 0) return;
+    if (jobs.length === 0) return null;
     const before = new Map<string, string | null>();
     for (const job of jobs) before.set(job.name, (await readManifest(job.directory))?.started ?? null);
     let left: LaunchedJob[] = [...jobs];
     for (let attempt = 0; left.length > 0 && attempt <= RESUBMISSIONS; attempt++) {
-      if (options.signal?.aborted === true || options.isOver()) return;
+      if (options.signal?.aborted === true || options.isOver()) return null;
       const script = `slurm/array-${attempt}.sh`;
       await attachSweepFiles(directory, {
         [script]: arrayScript(left, join(directory, "slurm"), attempt, options.parallel),
@@ -37,6 +37,7 @@ export function launchOnSlurm({ directory, sbatch }: SlurmOptions): Launch {
       const id = await submit(join(directory, script), sbatch);
       left = await watch(id, left, before, options, attempt === RESUBMISSIONS);
     }
+    return null;
   };
 }
 

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import type { LoadedSweep, SweepJob } from "../config/load-sweep.js";
 import { isDone } from "../record/manifest.js";
 import { closeSweep, type JobState, markEnded, openSweep, readJobs } from "../record/sweep.js";
-import type { JobEvent, Launch, LaunchedJob } from "./launcher.js";
+import type { Drawer, JobEvent, Launch, LaunchedJob } from "./launcher.js";
 import { launchLocally } from "./local.js";
 
 export interface SweepOptions {
@@ -81,7 +81,7 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
     );
   let over = false;
   let noting = Promise.resolve();
-  await (options.launch?.(directory) ?? launchLocally)(
+  const drawer = await (options.launch?.(directory) ?? launchLocally)(
     pending.map((job) => launched(job, sweep.file, directory, threads)),
     {
       parallel,
@@ -94,29 +94,35 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
       },
     },
   );
-  await noting;
-  const interrupted = options.signal?.aborted === true;
-  const states = await readJobs(directory, manifest);
-  const good = states.every((state) => isGood(state.manifest?.status));
-  const status = interrupted ? "interrupted" : good ? "done" : "failed";
-  await closeSweep(directory, status);
-  const drawn = figures.length === 0 ? NOTHING_DRAWN : await draw(directory);
-  return {
-    status,
-    directory,
-    fields,
-    states,
-    skipped: jobs.length - pending.length,
-    figures: drawn.pictures,
-    notes: drawn.notes,
-    wallSeconds: (performance.now() - started) / 1000,
-  };
+  try {
+    await noting;
+    const interrupted = options.signal?.aborted === true;
+    const states = await readJobs(directory, manifest);
+    const good = states.every((state) => isGood(state.manifest?.status));
+    const status = interrupted ? "interrupted" : good ? "done" : "failed";
+    await closeSweep(directory, status);
+    const drawn = figures.length === 0 ? NOTHING_DRAWN : await draw(directory, drawer);
+    return {
+      status,
+      directory,
+      fields,
+      states,
+      skipped: jobs.length - pending.length,
+      figures: drawn.pictures,
+      notes: drawn.notes,
+      wallSeconds: (performance.now() - started) / 1000,
+    };
+  } finally {
+    drawer?.close();
+  }
 }
 
 const NOTHING_DRAWN = { pictures: [], notes: [] };
 
-/** Loads Vega late and only where it is wanted: it takes as long as a small run. */
-async function draw(directory: string) {
+/** Where a worker has drawn runs it draws these too: loading Vega takes as long as a small run. If it fails, what is wrong shows here. */
+async function draw(directory: string, drawer: Drawer | null) {
+  const drawn = await drawer?.draw(directory).catch(() => null);
+  if (drawn) return drawn;
   const { drawSweepFigures } = await import("../figure/draw-sweep.js");
   return drawSweepFigures(directory);
 }

@@ -1,6 +1,7 @@
 /** Runs of a sweep, one after another, in a process of their own: a study in by message, progress and result out. Started by local.ts alone. */
 import { loadConfig } from "../config/load.js";
 import { ConfigError, EngineError } from "../errors.js";
+import type { DrawnSweep } from "../figure/draw-sweep.js";
 import type { RunResult } from "../record/result.js";
 import { runExperiment } from "./run.js";
 import type { Progress } from "./study-record.js";
@@ -14,12 +15,14 @@ export type Order =
       readonly directory: string;
       readonly command: readonly string[];
     }
+  | { readonly kind: "draw"; readonly directory: string }
   | { readonly kind: "abort" };
 
 /** What a worker tells. */
 export type Report =
   | { readonly kind: "progress"; readonly progress: Progress }
   | { readonly kind: "result"; readonly result: RunResult }
+  | { readonly kind: "drawn"; readonly drawn: DrawnSweep }
   | { readonly kind: "error"; readonly message: string };
 
 const PROGRESS_MILLISECONDS = 250;
@@ -30,38 +33,49 @@ const report = (message: Report) => process.send?.(message);
 
 process.on("message", (order: Order) => {
   if (order.kind === "abort") controller.abort();
-  else void run(order);
+  else if (order.kind === "draw") void tell(() => draw(order.directory));
+  else void tell(() => run(order));
 });
 // The sweep has gone: end in order.
 process.on("disconnect", () => controller.abort());
 
-async function run(order: Extract<Order, { kind: "run" }>): Promise<void> {
+/** Reports how work ends, whether well or not. */
+async function tell(work: () => Promise<Report>): Promise<void> {
   try {
-    const loaded = await loadConfig(order.file, { set: order.set });
-    // Ctrl-C reaches every process of the terminal; the sweep passes it on in order. The reference interpreter hears no messages.
-    const hears = loaded.config.engine.kind !== "reference";
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      process.off(signal, ignore);
-      if (hears) process.on(signal, ignore);
-    }
-    let told = 0;
-    const result = await runExperiment(loaded, {
-      directory: order.directory,
-      force: true,
-      resume: true,
-      signal: controller.signal,
-      command: order.command,
-      onProgress: (progress) => {
-        if (performance.now() - told < PROGRESS_MILLISECONDS) return;
-        told = performance.now();
-        report({ kind: "progress", progress });
-      },
-    });
-    report({ kind: "result", result });
+    report(await work());
   } catch (error) {
     const expected = error instanceof ConfigError || error instanceof EngineError;
     const text =
       error instanceof Error ? (expected ? error.message : (error.stack ?? error.message)) : String(error);
     report({ kind: "error", message: text });
   }
+}
+
+async function draw(directory: string): Promise<Report> {
+  const { drawSweepFigures } = await import("../figure/draw-sweep.js");
+  return { kind: "drawn", drawn: await drawSweepFigures(directory) };
+}
+
+async function run(order: Extract<Order, { kind: "run" }>): Promise<Report> {
+  const loaded = await loadConfig(order.file, { set: order.set });
+  // Ctrl-C reaches every process of the terminal; the sweep passes it on in order. The reference interpreter hears no messages.
+  const hears = loaded.config.engine.kind !== "reference";
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.off(signal, ignore);
+    if (hears) process.on(signal, ignore);
+  }
+  let told = 0;
+  const result = await runExperiment(loaded, {
+    directory: order.directory,
+    force: true,
+    resume: true,
+    signal: controller.signal,
+    command: order.command,
+    onProgress: (progress) => {
+      if (performance.now() - told < PROGRESS_MILLISECONDS) return;
+      told = performance.now();
+      report({ kind: "progress", progress });
+    },
+  });
+  return { kind: "result", result };
 }
