@@ -12,7 +12,7 @@ import { gradflow, REPOSITORY, start, temporaryFolder, writeStudy } from "./grad
 const folder = await temporaryFolder();
 
 /** Kills in all, spread over the studies. GRADFLOW_KILLS=50 takes minutes. */
-const KILLS = Number(process.env["GRADFLOW_KILLS"] ?? 16);
+const KILLS = Number(process.env["GRADFLOW_KILLS"] ?? 8);
 /** Saved whenever the solver rests, or nearly: most kills then fall into the writing of a checkpoint or just after one. */
 const OFTEN = ["--set", "record.checkpoint=0.01"];
 

@@ -2,7 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import { EngineError } from "../../errors.js";
 import type { Graph } from "../../graph/index.js";
-import { sizeOf } from "../../graph/index.js";
+import { sizeOf, splitBound } from "../../graph/index.js";
 import { checkInput, type Engine, type Program, type Resident, type Tensors } from "../engine.js";
 import { type Plan, planGraph, type Tensor, upload } from "./lower.js";
 import { type Runtime, startBackend, type TfjsBackend, tfjsBackends } from "./runtime.js";
@@ -15,6 +15,12 @@ export interface TfjsOptions {
   readonly state: "resident" | "float64";
   /** Of the native library; wasm and cpu compute on one. */
   readonly threads: number;
+}
+
+/** A plan and the values it holds: bound inputs, and what they alone decide. */
+interface Planned {
+  readonly plan: Plan;
+  readonly bound: Tensors;
 }
 
 /** Longest time without a turn of the event loop, in milliseconds: backends compute synchronously, and Ctrl-C wants to be heard. */
@@ -35,11 +41,24 @@ export async function createTfjsEngine({ backend, state, threads }: TfjsOptions)
     }
     await runtime.activate();
   };
-  const plan = async (graph: Graph, bound: Tensors): Promise<Plan> => {
+  const plan = async (graph: Graph, bound: Tensors): Promise<Planned> => {
     await begin();
-    const made = planGraph(tf, graph, bound, runtime.backend === "wasm");
+    const flip = runtime.backend === "wasm";
+    const { folded, rest } = splitBound(graph, Object.keys(bound));
+    let data = bound;
+    if (folded !== null) {
+      const once = planGraph(tf, folded, bound, flip);
+      const found = Object.entries(tf.tidy(() => once.run({})));
+      data = {
+        ...bound,
+        ...Object.fromEntries(found.map(([name, t]) => [name, Float64Array.from(t.dataSync())])),
+      };
+      for (const [, tensor] of found) tensor.dispose();
+      once.dispose();
+    }
+    const made = planGraph(tf, rest, data, flip);
     plans.push(made);
-    return made;
+    return { plan: made, bound: data };
   };
   return {
     kind: "tfjs",
@@ -50,7 +69,7 @@ export async function createTfjsEngine({ backend, state, threads }: TfjsOptions)
     notes,
     resident: state === "float64" ? null : createResident(runtime, begin, plan, vectors),
     async compile(graph, bound = {}) {
-      return createProgram(runtime, begin, await plan(graph, bound), bound);
+      return createProgram(runtime, begin, await plan(graph, bound));
     },
     async dispose() {
       await runtime.activate();
@@ -80,7 +99,7 @@ async function startBest(threads: number, notes: string[]): Promise<Runtime> {
 }
 
 /** A program between arrays: inputs are uploaded, outputs read back at each call. */
-function createProgram({ tf }: Runtime, begin: () => Promise<void>, plan: Plan, bound: Tensors): Program {
+function createProgram({ tf }: Runtime, begin: () => Promise<void>, { plan, bound }: Planned): Program {
   const { graph } = plan;
   const free = graph.inputs.filter((node) => bound[node.attributes.name] === undefined);
   const own = Object.fromEntries(
@@ -114,7 +133,7 @@ function createProgram({ tf }: Runtime, begin: () => Promise<void>, plan: Plan, 
 function createResident(
   { tf }: Runtime,
   begin: () => Promise<void>,
-  plan: (graph: Graph, bound: Tensors) => Promise<Plan>,
+  plan: (graph: Graph, bound: Tensors) => Promise<Planned>,
   vectors: Set<TensorVector>,
 ): Resident {
   const adopt = (v: unknown): TensorVector => v as TensorVector;
@@ -141,8 +160,9 @@ function createResident(
       errorNormOf(tf, tensorOf(error), tensorOf(before), tensorOf(after), rtol, atol),
     dot: (a, b) => dotOf(tf, tensorOf(a), tensorOf(b)),
     isFinite: (v) => isFiniteTensor(tf, tensorOf(v)),
-    async compile(graph, bound = {}) {
-      const compiled = await plan(graph, bound);
+    async compile(given, data = {}) {
+      const { plan: compiled, bound } = await plan(given, data);
+      const { graph } = compiled;
       const free = graph.inputs.filter((node) => bound[node.attributes.name] === undefined);
       const shapes = new Map(Object.entries(graph.outputs).map(([name, node]) => [name, node.shape]));
       return {
