@@ -191,7 +191,6 @@ async function integrateOver<V>(
   };
 }
 
-/** Whether a method chooses its stages by the spectral radius. */
 /** Whether a method asks for the spectral radius of the field's Jacobian. */
 export function needsSharpness(method: SolverName): boolean {
   return method === "auto" || method === "rkc2" || method === "tsrkc3";
