@@ -1,7 +1,7 @@
 /** Runs killed at random instants go on as if they had never been stopped; what damage, a full disk and a second writer do. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -60,6 +60,13 @@ async function contents(directory: string): Promise<Record<string, string>> {
   return { ...Object.fromEntries(files), "result.json": JSON.stringify(result) };
 }
 
+/** Resolves soon after the process wrote a checkpoint, or ended. */
+async function checkpointBy({ child }: ReturnType<typeof start>, directory: string): Promise<void> {
+  const written = async () => (await stat(join(directory, "checkpoint.bin")).catch(() => undefined))?.mtimeMs;
+  const before = await written();
+  while (child.exitCode === null && (await written()) === before) await wait(2);
+}
+
 describe(`after ${KILLS} kills at random instants`, () => {
   const random = createRandom(Date.now());
   it.each(Object.entries(studies))(
@@ -81,14 +88,19 @@ describe(`after ${KILLS} kills at random instants`, () => {
           // Done, perhaps killed while its figures were drawn.
           expect(await contents(join(folder, killed))).toEqual(expected);
           wentOn += (await readRecord(join(folder, killed))).manifest.resumed.length;
-          if (kills >= share) break;
+          if (kills >= share && wentOn > 0) break;
+          // None of the kills came after a checkpoint: one more.
+          kills = Math.min(kills, share - 1);
           await rm(join(folder, killed), { recursive: true });
         }
         const words = ["run", ...study, ...OFTEN, "--out", killed, "--force", "--resume", "--quiet"];
         const run = start(folder, status === "running" && kills % 2 === 0 ? ["resume", killed] : words);
-        // Anywhere from the start of the process to the drawing of the figures.
         if (kills < share) {
-          await Promise.race([run.ended, wait(random.uniform() * span)]);
+          // Anywhere from the start of the process to the drawing of the figures, or, as starting up
+          // takes most of that, once a checkpoint stands.
+          const anywhere = random.uniform() < 0.5;
+          if (anywhere) await Promise.race([run.ended, wait(random.uniform() * span)]);
+          else await checkpointBy(run, join(folder, killed));
           run.child.kill("SIGKILL");
         }
         const { killedBy, code, stderr } = await run.ended;
