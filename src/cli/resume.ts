@@ -28,18 +28,19 @@ Exit codes: as gradflow run.`,
 
   async execute(values, words) {
     const directory = String(values["folder"]);
+    const takeOver = values["force"] === true;
     const { readSweep } = await import("../record/sweep.js");
     const sweep = await readSweep(directory);
     if (sweep !== null) {
       const { resolve } = await import("node:path");
       const { study, folder, set, multiply } = sweep;
       const again = { ...values, force: false, study: resolve(folder, study), set, multiply, out: directory };
-      return executeSweep(again, sweep.command.slice(1));
+      return executeSweep(again, sweep.command.slice(1), takeOver);
     }
     const { loadUnfinished } = await import("../experiment/resume.js");
     const { runExperiment } = await import("../experiment/run.js");
-    const loaded = await loadUnfinished(directory, values["force"] === true);
-    const execution = { loaded, run: runExperiment, options: { directory, resume: true } };
+    const loaded = await loadUnfinished(directory);
+    const execution = { loaded, run: runExperiment, options: { directory, resume: true, takeOver } };
     return executeStudy(execution, values, words, summarise, RUN_INTERRUPTED);
   },
 };

@@ -70,8 +70,12 @@ Exit codes: 0 all done, 1 some runs failed, 2 bad study or usage (nothing was co
   execute: executeSweep,
 };
 
-/** Runs the sweep that the values describe. */
-export async function executeSweep(values: Values, words: readonly string[]): Promise<number> {
+/** Runs the sweep that the values describe; `takeOver`: although a process seems to run it already. */
+export async function executeSweep(
+  values: Values,
+  words: readonly string[],
+  takeOver = false,
+): Promise<number> {
   const directory = single(values, "out", "sweep");
   const parallel = readCount(single(values, "jobs", "sweep"));
   const { loadSweep } = await import("../config/load-sweep.js");
@@ -96,6 +100,7 @@ export async function executeSweep(values: Values, words: readonly string[]): Pr
       ...(parallel === undefined ? {} : { parallel }),
       failFast: values["fail-fast"] === true,
       force: values["force"] === true,
+      takeOver,
       signal: interruption.signal,
       command: ["gradflow", ...words],
       ...(launcher === "slurm"

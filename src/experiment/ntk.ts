@@ -20,16 +20,11 @@ import {
   type Warmth,
 } from "../ntk/index.js";
 import { createRandom } from "../random.js";
-import {
-  NTK_COLUMNS,
-  NTK_DENSITY_COLUMNS,
-  NTK_MODE_COLUMNS,
-  NTK_SPECTRUM_COLUMNS,
-} from "../record/columns.js";
 import type { NtkResult } from "../record/result.js";
 import type { RecordWriter } from "../record/writer.js";
 import { chooseMethod, formatBytes } from "./ntk-method.js";
 import { followPattern } from "./ntk-pattern.js";
+import { openNtkTables, ranksOf, writeEigenfunctions } from "./ntk-tables.js";
 import type { Prepared } from "./prepare.js";
 import { createRateIntegral } from "./rate-integral.js";
 import { recordTimes } from "./times.js";
@@ -91,13 +86,11 @@ export async function createNtkObserver(
   });
   const random = createRandom(loaded.config.seed).split("ntk");
   const times = tEnd === null ? [] : (recordTimes({ at: ntk.at, points: ntk.points }, tEnd) as number[]);
-  const table = await record.table("ntk", NTK_COLUMNS);
-  const spectra = await record.table("ntk-spectrum", NTK_SPECTRUM_COLUMNS);
-  const modes = await record.table("ntk-modes", NTK_MODE_COLUMNS);
-  const densities =
-    ntk.density === undefined && choice.method === "lanczos"
-      ? null
-      : await record.table("ntk-density", NTK_DENSITY_COLUMNS);
+  const tables = await openNtkTables(record, {
+    factor,
+    spectrum: ntk.spectrum,
+    density: ntk.density !== undefined || choice.method !== "lanczos",
+  });
   const memory = options.memory ?? new Memory();
   const pattern = followPattern(family, memory);
   const n = kernel.size;
@@ -198,49 +191,17 @@ export async function createNtkObserver(
     const integral = rate.value();
     const rateDefect = Math.abs(integral - Math.log(progress.initialLoss / loss));
     progress.worstDefect = Math.max(progress.worstDefect, rateDefect);
-    for (const rank of ranksOf(eigenvalues.length, ntk.spectrum)) {
-      const energy = (k: number): number => (coefficients[k] as number) ** 2 / squared;
-      let cumulative = 0;
-      for (let k = 0; k <= rank; k++) cumulative += energy(k);
-      spectra.append({
-        t,
-        rank: rank + 1,
-        eigenvalue: eigenvalues[rank] as number,
-        alignment: energy(rank),
-        cumulative,
-      });
-    }
-    const { lambdaMin, lambdaMax } = spectrum;
-    table.append({
+    tables.append({
       t,
-      canonicalTime: 2 * factor * t,
       loss,
       residualSquared: squared,
-      lambdaMin: lambdaMin.value,
-      lambdaMinKind: lambdaMin.kind,
-      lambdaMinMethod: lambdaMin.method,
-      lambdaMinResidual: lambdaMin.residual,
-      lambdaMinResolvable: lambdaMin.resolvable,
-      lambdaMax: lambdaMax.value,
-      lambdaMaxResidual: lambdaMax.residual,
-      trace: spectrum.trace,
-      conditionNumber: spectrum.conditionNumber,
-      effectiveRank: spectrum.effectiveRank,
-      drift: spectrum.drift,
+      spectrum,
+      bound,
       lambdaEff: speed ** 2 / (4 * factor * loss),
-      lambdaEffKernel: spectrum.lambdaEff,
       rateIntegral: integral,
       rateDefect,
       lazyDefect,
-      exponent: bound.exponent,
-      exponentWorst: bound.exponentWorst,
-      bound: bound.bound,
-      boundWorst: bound.boundWorst,
-      margin: bound.margin,
-      marginUncertainty: bound.uncertainty,
-      verdict: bound.verdict,
       held: state.held.length,
-      estimated: spectrum.estimated.join(" "),
     });
     progress.lastState = { ...state, theta: state.theta.slice(), pieces: state.pieces?.slice() ?? null };
   };
@@ -273,27 +234,20 @@ export async function createNtkObserver(
       const then = (coefficients[k] as number) * Math.exp(-2 * factor * lambda0 * t);
       off += (now - then) ** 2;
       all += now * now;
-      if (chosen.has(k))
-        modes.append({ t, rank: k + 1, lambda0, energy: now * now, frozenEnergy: then * then });
+      if (chosen.has(k)) tables.appendMode(t, k, lambda0, now * now, then * then);
     });
     return complete ? Math.sqrt(off / all) : null;
   };
 
   const writeDensity = async (t: number, state: KernelState): Promise<void> => {
-    if (densities === null) return;
-    if (ntk.density === undefined) {
-      progress.eigenvalues.forEach((node) => {
-        densities.append({ t, node, weight: 1 / n });
-      });
-      return;
-    }
+    const { appendDensity } = tables;
+    if (appendDensity === null) return;
+    if (ntk.density === undefined) return appendDensity(t, progress.eigenvalues, () => 1 / n);
     const operator = await kernel.operator(state);
-    const density = await spectralDensity(operator, random, ntk.density, (done, count) =>
+    const { nodes, weights } = await spectralDensity(operator, random, ntk.density, (done, count) =>
       onActivity?.(`spectral density: ${done} of ${count} products`, done / count),
     );
-    density.nodes.forEach((node, k) => {
-      densities.append({ t, node, weight: density.weights[k] as number });
-    });
+    appendDensity(t, nodes, (k) => weights[k] as number);
   };
 
   const stateNow = (): KernelState => {
@@ -386,30 +340,4 @@ function summarise({
 
 function lastTime(samples: readonly BoundSample[]): number {
   return samples[samples.length - 1]?.t ?? 0;
-}
-
-/** `wanted` of `available` ranks, from 0, spread geometrically from both ends. */
-export function ranksOf(available: number, wanted: number): number[] {
-  if (available <= wanted) return Array.from({ length: available }, (_, k) => k);
-  const half = Math.ceil(wanted / 2);
-  const steps = Array.from(
-    { length: half },
-    (_, k) => Math.round((available / 2) ** (half === 1 ? 0 : k / (half - 1))) - 1,
-  );
-  const ranks = new Set([...steps, ...steps.slice(0, wanted - half).map((k) => available - 1 - k)]);
-  return [...ranks].sort((p, q) => p - q);
-}
-
-async function writeEigenfunctions(
-  record: RecordWriter,
-  vectors: Float64Array,
-  ranks: readonly number[],
-  shape: readonly [number, number],
-): Promise<void> {
-  const size = shape[0] * shape[1];
-  const out = new Float64Array(ranks.length * size);
-  ranks.forEach((rank, k) => {
-    out.set(vectors.subarray(rank * size, (rank + 1) * size), k * size);
-  });
-  await record.array("ntk-eigenfunctions", out, [ranks.length, ...shape]);
 }

@@ -1,18 +1,16 @@
 /** The study of a record that ended before its time, as it was. */
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { hashConfig } from "../config/hash.js";
 import { type LoadedConfig, loadConfig } from "../config/load.js";
 import { ConfigError } from "../errors.js";
 import { readIfPresent } from "../record/files.js";
-import { isDone, type Manifest, readManifest } from "../record/manifest.js";
+import { isDone, readManifest } from "../record/manifest.js";
 
 /**
  * Reads the config that the record in `directory` was made by.
- * @param force take it although a process of its number is alive
- * @throws ConfigError where there is no record, nothing is left to do, another process writes it, or its data have changed
+ * @throws ConfigError where there is no record, nothing is left to do, or its data have changed
  */
-export async function loadUnfinished(directory: string, force: boolean): Promise<LoadedConfig> {
+export async function loadUnfinished(directory: string): Promise<LoadedConfig> {
   const manifest = await readManifest(directory);
   if (manifest === null)
     throw new ConfigError(`${directory}: is not a record; name the folder of a run or of a sweep.`);
@@ -23,10 +21,6 @@ export async function loadUnfinished(directory: string, force: boolean): Promise
   if (manifest.command[1] === "ntk")
     throw new ConfigError(
       `${directory}: a kernel at t = 0 is not saved half-done; do it again with gradflow ntk --force.`,
-    );
-  if (manifest.status === "running" && !force && isAlive(manifest))
-    throw new ConfigError(
-      `${directory}: process ${manifest.process.id} is writing it; wait for it or stop it. If that is another program by now, add --force.`,
     );
   const file = join(directory, "config.resolved.json");
   if ((await readIfPresent(file)) === null)
@@ -41,15 +35,4 @@ export async function loadUnfinished(directory: string, force: boolean): Promise
     );
   const source = (await readIfPresent(join(directory, "config.yaml"))) ?? loaded.source;
   return { ...loaded, source };
-}
-
-function isAlive({ process: { id, host } }: Manifest): boolean {
-  if (host !== hostname() || id === process.pid) return false;
-  try {
-    process.kill(id, 0);
-    return true;
-  } catch (error) {
-    // Alive, but another user's.
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

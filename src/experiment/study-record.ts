@@ -9,6 +9,7 @@ import type { Engine } from "../engine/index.js";
 import { drawFigures } from "../figure/draw.js";
 import { Memory } from "../memory.js";
 import { type Checkpoint, readCheckpoint } from "../record/checkpoint.js";
+import { refuseLive } from "../record/live.js";
 import { isDone, type RunFacts, readManifest } from "../record/manifest.js";
 import type { RunResult } from "../record/result.js";
 import { continueRecord, openRecord, type RecordWriter } from "../record/writer.js";
@@ -34,6 +35,8 @@ export interface RunOptions {
   readonly force?: boolean;
   /** Go on with the unfinished record of the same study that stands there; from its start where it has no checkpoint. */
   readonly resume?: boolean;
+  /** Write the record although a process of its writer's number is alive. */
+  readonly takeOver?: boolean;
   /** Ends the run with status `interrupted`. */
   readonly signal?: AbortSignal;
   /** The command line, for the manifest. */
@@ -84,6 +87,7 @@ export async function recordStudy(
     const work = plan(prepared);
     const { hash } = await hashConfig(config, baseDir);
     const directory = resolve(options.directory ?? join("runs", `${config.name}-${hash}${suffix}`));
+    if (options.takeOver !== true) await refuseLive(directory, readManifest);
     const { checkpoint, replaces } = await lookForCheckpoint(directory, hash, options);
     const record =
       checkpoint !== null

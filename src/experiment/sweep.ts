@@ -18,6 +18,8 @@ export interface SweepOptions {
   readonly failFast?: boolean;
   /** Do runs again that are done. */
   readonly force?: boolean;
+  /** Take the folder although a process of its number is alive. */
+  readonly takeOver?: boolean;
   readonly signal?: AbortSignal;
   /** The command line, for the manifest. */
   readonly command: readonly string[];
@@ -64,7 +66,7 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
     figures,
     jobs: jobs.map(({ name, values, set, hash }) => ({ name, values, set, hash })),
   };
-  const manifest = await openSweep(directory, facts, sweep.source);
+  const manifest = await openSweep(directory, facts, sweep.source, options.takeOver);
   const before = await readJobs(directory, manifest);
   const stands = (job: SweepJob, k: number) =>
     options.force !== true && manifest.ended[job.name] === job.hash && isDone(before[k]!.manifest?.status);

@@ -1,9 +1,9 @@
 /** `manifest.json`: what makes a folder a record. It is written first, removed last, and lists the files that belong to the record. */
 import { link, rename, rm } from "node:fs/promises";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import { errorCode, formatJson, readJsonObject, writeFault, writeJson, writeWhole } from "./files.js";
+import { thisProcess, type Writer } from "./live.js";
 
 export const MANIFEST = "manifest.json";
 const FORMAT = "gradflow-record";
@@ -45,7 +45,7 @@ export interface Manifest extends RunFacts {
   readonly node: string;
   readonly platform: string;
   /** The process that writes the record, or wrote it last. */
-  readonly process: { readonly id: number; readonly host: string };
+  readonly process: Writer;
   /** ISO 8601, UTC. */
   readonly started: string;
   /** When it went on from a checkpoint. */
@@ -73,7 +73,7 @@ export function startManifest(facts: RunFacts, files: readonly string[]): Manife
     ...facts,
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
-    process: { id: process.pid, host: hostname() },
+    process: thisProcess(),
     started: new Date().toISOString(),
     resumed: [],
     finished: null,

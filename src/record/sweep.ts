@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { ConfigError } from "../errors.js";
 import { type Fact, type Facts, readFacts, readResultFacts } from "./facts.js";
 import { readIfPresent, readJsonObject, writeFault, writeJson, writeWhole } from "./files.js";
+import { refuseLive, thisProcess, type Writer } from "./live.js";
 import { MANIFEST, type Manifest, readManifest } from "./manifest.js";
 import type { RunResult } from "./result.js";
 import { formatTable } from "./table.js";
@@ -36,6 +37,7 @@ export interface SweepManifest {
   readonly gradflow: string;
   readonly node: string;
   readonly platform: string;
+  readonly process: Writer;
   readonly started: string;
   readonly finished: string | null;
   /** `running`, then `done`, `failed` (some runs are not done) or `interrupted`. A killed sweep stays `running`. */
@@ -90,13 +92,15 @@ export type SweepFacts = Pick<
 
 /**
  * Makes `directory` the folder of this sweep, or takes it up again where it is.
- * @throws ConfigError where the folder holds another sweep or a record.
+ * @throws ConfigError where the folder holds another sweep or a record, or another process runs the sweep, unless `takeOver`.
  */
 export async function openSweep(
   directory: string,
   facts: SweepFacts,
   source: string,
+  takeOver = false,
 ): Promise<SweepManifest> {
+  if (!takeOver) await refuseLive(directory, readSweep);
   const old = await readSweep(directory);
   if (old === null && (await readManifest(directory)) !== null)
     throw new ConfigError(`${directory}: holds the record of one run; choose another folder with --out.`);
@@ -120,6 +124,7 @@ export async function openSweep(
     ...facts,
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
+    process: thisProcess(),
     started: new Date().toISOString(),
     finished: null,
     status: "running",

@@ -1,12 +1,12 @@
 /** Opens and fills the folder of one run. Knows files and their order, nothing of flows, engines or figures. */
 import { mkdir, readdir, rm, rmdir } from "node:fs/promises";
-import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { writeNpy } from "../data/npy.js";
 import { ConfigError, DiskFullError } from "../errors.js";
 import { CHECKPOINT_FILES, type Checkpoint, writeCheckpoint } from "./checkpoint.js";
 import { DESCENT_COLUMNS, type DescentColumn, SERIES_COLUMNS, type SeriesColumn } from "./columns.js";
 import { errorCode, temporaryPath, writeAtomically, writeFault, writeJson, writeWhole } from "./files.js";
+import { thisProcess } from "./live.js";
 import {
   claimFolder,
   isDone,
@@ -116,7 +116,7 @@ export async function continueRecord(directory: string, { tables }: Checkpoint):
       status: "running",
       finished: null,
       failure: null,
-      process: { id: process.pid, host: hostname() },
+      process: thisProcess(),
       resumed: [...resumed, new Date().toISOString()],
     });
     await rm(join(directory, RESULT), { force: true });

@@ -213,15 +213,47 @@ describe("gradflow resume", () => {
     await cp(join(folder, killed), join(folder, "alive"), { recursive: true });
     const process_ = { ...(manifest as { process: object }).process, id: process.pid };
     await writeFile(join(folder, "alive/manifest.json"), JSON.stringify({ ...manifest, process: process_ }));
-    const refused = await gradflow(folder, "resume", "alive");
-    expect(refused.code).toBe(2);
-    expect(refused.stderr).toContain(`process ${process.pid} is writing it`);
+    const stiffStudy = await writeStudy(folder, "stiff.yaml", stiff);
+    for (const words of [
+      ["resume", "alive"],
+      ["run", stiffStudy, "--out", "alive", "--force"],
+    ]) {
+      const refused = await gradflow(folder, ...words);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain(`process ${process.pid} is writing it`);
+    }
     await change("config.resolved.json", (text) =>
       Buffer.from(text.toString().replace('"seed": 3', '"seed": 4')),
     )(join(folder, "alive"));
     const changed = await gradflow(folder, "resume", "alive", "--force");
     expect(changed.code).toBe(2);
     expect(changed.stderr).toContain("has changed since it was begun");
+  });
+
+  it("refuses a sweep that a process runs, save with --force", async () => {
+    const sweep = [
+      "sweep",
+      await writeStudy(folder, "twice.yaml"),
+      "-m",
+      "seed=0,1",
+      "--out",
+      "twice",
+      "--quiet",
+    ];
+    expect((await gradflow(folder, ...sweep)).code).toBe(0);
+    const file = join(folder, "twice/sweep.json");
+    const manifest = JSON.parse(await readFile(file, "utf8")) as { process: object };
+    const alive = { ...manifest, status: "running", process: { ...manifest.process, id: process.pid } };
+    await writeFile(file, JSON.stringify(alive));
+    for (const words of [sweep, ["resume", "twice"]]) {
+      const refused = await gradflow(folder, ...words);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain(`process ${process.pid} is writing it`);
+    }
+    expect(JSON.parse(await readFile(file, "utf8"))).toEqual(alive);
+    const taken = await gradflow(folder, "resume", "twice", "--force", "--quiet");
+    expect(taken.code, taken.stderr).toBe(0);
+    expect(taken.stdout).toContain("2 runs, 2 stood already");
   });
 
   it("does the unfinished runs of a sweep", async () => {
@@ -231,7 +263,6 @@ describe("gradflow resume", () => {
     while (!existsSync(join(folder, "swept/seed-0/result.json"))) await wait(5);
     run.child.kill("SIGKILL");
     await run.ended;
-    await wait(200); // its worker ends by itself
     await rm(join(folder, "swept/seed-2"), { recursive: true, force: true });
     const { code, stdout, stderr } = await gradflow(folder, "resume", "swept", "--quiet");
     expect(code, stderr).toBe(0);
