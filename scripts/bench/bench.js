@@ -105,7 +105,7 @@ a: gradient ${gigaflops(gradients.gradientRate)} (${(1e3 * gradients.largeSecond
 b: ${steps} steps with the observer, record and start-up left out; whole run of ${memory.at(-1).steps} steps with them: ${percent(memory.at(-1).share)}
 c: mean of 100 calls, the best of many; the median ${(1e6 * gradients.smallMedian).toFixed(0)} µs
 d: ${memory.map((run) => `${megabytes(run.megabytes)} after ${run.steps} steps`).join(", ")}, figures included
-f: wall time, the best of some; ${sweep.serial.wall.toFixed(1)} s one at a time, ${sweep.parallel.wall.toFixed(1)} s two at a time; processor time ${sweep.serial.cpu.toFixed(1)} s and ${sweep.parallel.cpu.toFixed(1)} s
+f: wall time, the best of some; ${sweep.serial.wall.toFixed(1)} s one at a time, ${sweep.parallel.wall.toFixed(1)} s two at a time; processor time ${sweep.serial.cpu.toFixed(1)} s and ${sweep.parallel.cpu.toFixed(1)} s; two cores of this machine do the work of ${sweep.cores.toFixed(2)}
 g: the large network, nM = 50 000: ${(1e3 * kernels.productSeconds).toFixed(1)} ms
 h: ${nameOf(dense)}: layer product ${(1e3 * kernels.layerProductSeconds).toFixed(0)} ms, by rows of J ${(1e3 * kernels.rowsSeconds).toFixed(0)} ms, ${kernels.jax === null ? "JAX left out: it is not installed" : `JAX ${(1e3 * kernels.jax.seconds).toFixed(0)} ms, kernels within ${kernels.jax.distance.toExponential(1)}`}
 i: ${checkpoint.checkpoints.toFixed(0)} checkpoints of ${(checkpoint.bytes / 1000).toFixed(0)} kB, ${(1000 * checkpoint.seconds).toFixed(1)} ms each; wall time over that of the same run without: ${checkpoint.wallRatio.toFixed(3)}

@@ -11,7 +11,7 @@ const ROUNDS = 3;
 
 /**
  * Process start and all figures included; the fastest of a few rounds in turn.
- * @returns {Promise<{ serial: Time, parallel: Time, ratio: number }>} seconds; ratio of the wall times
+ * @returns {Promise<{ serial: Time, parallel: Time, ratio: number, cores: number }>} seconds; ratio of the wall times
  * @typedef {{ wall: number, cpu: number }} Time
  */
 export async function benchSweep() {
@@ -44,8 +44,27 @@ export async function benchSweep() {
       wall: Math.min(...all.map(({ wall }) => wall)),
       cpu: Math.min(...all.map(({ cpu }) => cpu)),
     }));
-    return { serial, parallel, ratio: parallel.wall / serial.wall };
+    return { serial, parallel, ratio: parallel.wall / serial.wall, cores: await coresAreWorth() };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** How much two cores of this machine do beside each other, in one core's work: 2 where they share nothing. */
+async function coresAreWorth() {
+  const spin = [
+    "-e",
+    "const a = new Float64Array(4000).fill(1); let s = 0; for (let k = 0; k < 3e5; k++) for (let i = 0; i < 4000; i++) s += a[i] * 1.5",
+  ];
+  const time = async (count) => {
+    const started = performance.now();
+    await Promise.all(Array.from({ length: count }, () => promisify(execFile)(process.execPath, spin)));
+    return performance.now() - started;
+  };
+  const [one, two] = [[], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    one.push(await time(1));
+    two.push(await time(2));
+  }
+  return (2 * Math.min(...one)) / Math.min(...two);
 }

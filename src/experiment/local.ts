@@ -10,18 +10,19 @@ const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
 /** As many at a time as `parallel` says, in order. */
 export const launchLocally: Launch = async (jobs, options) => {
   const waiting = [...jobs];
+  const lanes = Math.min(options.parallel, jobs.length);
   const lane = async () => {
     // One process for many runs saves its start; after a crash the next run gets a new one.
-    let worker = startWorker();
+    let worker = startWorker(lanes > 1);
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
       if (options.signal?.aborted === true || options.isOver()) break;
-      if (!worker.child.connected) worker = startWorker();
+      if (!worker.child.connected) worker = startWorker(lanes > 1);
       await runJob(worker, job, options);
     }
     return worker;
   };
-  const lanes = Array.from({ length: Math.min(options.parallel, jobs.length) }, lane);
-  const [first, ...others] = (await Promise.all(lanes)).filter(({ child }) => child.connected);
+  const workers = await Promise.all(Array.from({ length: lanes }, lane));
+  const [first, ...others] = workers.filter(({ child }) => child.connected);
   for (const { child } of others) child.disconnect();
   return first === undefined
     ? null
@@ -48,8 +49,13 @@ interface Worker {
   lastWords(): string;
 }
 
-function startWorker(): Worker {
-  const child = fork(WORKER, { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+/** @param isOneOfMany then it collects its garbage by itself: helper threads would take the cores that other workers compute on */
+function startWorker(isOneOfMany: boolean): Worker {
+  const flags = isOneOfMany ? ["--single-threaded-gc"] : [];
+  const child = fork(WORKER, {
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    execArgv: [...process.execArgv, ...flags],
+  });
   let stderr = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr = (stderr + text).slice(-2000);
