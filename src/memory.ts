@@ -7,6 +7,12 @@
 /** Everything registered, by name; plain data for the structured clone algorithm. */
 export type Snapshot = ReadonlyMap<string, object>;
 
+/** Numbers kept elsewhere, as on a device: a snapshot holds their values. */
+export interface Remote {
+  read(): Float64Array;
+  write(values: Float64Array): void;
+}
+
 export class Memory {
   /** Whether `keep` fills the objects from a snapshot: what they hold is then not to be computed anew. */
   readonly isResumed: boolean;
@@ -23,8 +29,8 @@ export class Memory {
   }
 
   /**
-   * Registers `state`, an object of numbers, strings, typed arrays, arrays, maps, sets and such objects, and returns it. Where the
-   * memory is resumed its properties are set from the snapshot first; typed arrays and containers stay the same objects.
+   * Registers `state`, an object of numbers, strings, typed arrays, remote ones, arrays, maps, sets and such objects, and returns it.
+   * Where the memory is resumed its properties are set from the snapshot first; typed arrays and containers stay the same objects.
    * @throws Error for a name given twice, or one that the snapshot lacks
    */
   keep<T extends object>(name: string, state: T): T {
@@ -43,10 +49,19 @@ export class Memory {
     return new Memory(this.#saved, this.#kept, `${this.#prefix}${name}/`);
   }
 
-  /** What is registered now, not copied: to be serialised before anything goes on. */
+  /** What is registered now, typed arrays not copied: to be serialised before anything goes on. */
   snapshot(): Snapshot {
-    return this.#kept;
+    return fetch(this.#kept) as Snapshot;
   }
+}
+
+/** The same with the values of remote numbers in their place. */
+function fetch(value: unknown): unknown {
+  if (isRemote(value)) return value.read();
+  if (Array.isArray(value)) return value.map(fetch);
+  if (value instanceof Map) return new Map([...value].map(([key, entry]) => [key, fetch(entry)]));
+  if (!isPlain(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, fetch(entry)]));
 }
 
 type Container = Record<string, unknown>;
@@ -61,9 +76,13 @@ function refill(present: unknown, saved: unknown): unknown {
     present.set(saved);
     return present;
   }
+  if (isRemote(present) && saved instanceof Float64Array) {
+    present.write(saved);
+    return present;
+  }
   if (Array.isArray(present) && Array.isArray(saved)) {
-    present.length = 0;
-    for (const value of saved) present.push(value);
+    for (const [i, value] of saved.entries()) present[i] = refill(present[i], value);
+    present.length = saved.length;
     return present;
   }
   if (present instanceof Map && saved instanceof Map) {
@@ -81,6 +100,11 @@ function refill(present: unknown, saved: unknown): unknown {
     return present;
   }
   return saved;
+}
+
+function isRemote(value: unknown): value is Remote {
+  const { read, write } = (value ?? {}) as Partial<Remote>;
+  return typeof read === "function" && typeof write === "function";
 }
 
 function isPlain(value: unknown): value is Container {

@@ -38,6 +38,9 @@ export interface Engine {
 /** A mutable vector of the engine's dtype, kept where the engine computes. */
 export interface ResidentVector {
   readonly size: number;
+  /** The values, brought back. */
+  read(): Float64Array;
+  write(values: Float64Array): void;
 }
 
 /** A compiled graph over resident vectors. One call at a time. */
@@ -49,12 +52,10 @@ export interface ResidentProgram {
   ): Promise<Readonly<Record<string, number>>>;
 }
 
-/** Vector algebra where the engine computes. Only what `read` asks for comes back whole, and scalars. */
+/** Vector algebra where the engine computes. Only scalars come back, unless a vector is read. */
 export interface Resident {
   /** A new zero vector. */
   create(size: number): ResidentVector;
-  write(values: Float64Array, to: ResidentVector): void;
-  read(from: ResidentVector, out: Float64Array): void;
   copy(from: ResidentVector, to: ResidentVector): void;
   /** out ← Σ c_i v_i; `out` may be one of the vectors. */
   combine(out: ResidentVector, coefficients: readonly number[], vectors: readonly ResidentVector[]): void;

@@ -235,10 +235,6 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   }
   const rounding = problem.engine.dtype === "float32" ? await measureRounding(prepared, outcome.theta) : null;
   if (rounding !== null) notes.push(...roundingNotes(rounding, problem.engine.resident !== null));
-  if (problem.engine.resident !== null && config.record.checkpoint > 0)
-    notes.push(
-      "θ stayed with the engine, so no checkpoints were written: gradflow resume would start at t = 0; engine.state: float64 writes them.",
-    );
   if (outcome.hessian !== undefined) {
     const { products, gradientEquivalents } = outcome.hessian;
     notes.push(

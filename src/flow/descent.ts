@@ -83,7 +83,7 @@ export function createDescent(options: {
     divergedAtStep: null as number | null,
   });
   const { flowTheta } = state;
-  const iterate = createIterate(problem, state);
+  const iterate = createIterate(problem, state, memory);
   const outputs = problem.family.samples * problem.family.spec.outputDimension;
   const prediction = new Float64Array(outputs);
   const flowPrediction = new Float64Array(outputs);
@@ -162,7 +162,7 @@ function createFlipCounter(problem: Problem, iterate: Iterate, memory: Memory): 
   const look =
     iterate.vector === null
       ? countInArrays(problem, kinks.pieceOf, () => iterate.read(), state)
-      : countWhereItIs(problem, iterate.vector);
+      : countWhereItIs(problem, iterate.vector, memory);
   return {
     get flips() {
       return state.flips;
@@ -193,17 +193,15 @@ function countInArrays(
 }
 
 /** The engine compares; a number comes back. */
-function countWhereItIs(problem: Problem, theta: ResidentVector): () => Promise<number> {
+function countWhereItIs(problem: Problem, theta: ResidentVector, memory: Memory): () => Promise<number> {
   const program = problem.compileResident(problem.family.pieceChanges());
   const { create } = problem.engine.resident!;
   const place = () => create(problem.family.entries);
-  let [before, after] = [place(), place()];
-  let isFirst = true;
+  const state = memory.keep("pieces", { before: place(), after: place(), isFirst: true });
   return async () => {
-    [before, after] = [after, before];
+    const { before, after, isFirst } = state;
     const { changed } = await (await program).run({ theta, before }, { pieces: after });
-    const flips = isFirst ? 0 : (changed as number);
-    isFirst = false;
-    return flips;
+    Object.assign(state, { before: after, after: before, isFirst: false });
+    return isFirst ? 0 : (changed as number);
   };
 }

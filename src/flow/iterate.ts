@@ -1,5 +1,6 @@
 /** The iterate of gradient descent and its gradient: two float64 arrays, or two vectors of the engine. */
 import type { ResidentVector } from "../engine/index.js";
+import type { Memory } from "../memory.js";
 import type { Problem } from "./problem.js";
 
 export interface Iterate {
@@ -17,6 +18,7 @@ export interface Iterate {
 export function createIterate(
   problem: Problem,
   start: { readonly theta: Float64Array; readonly gradient: Float64Array },
+  memory: Memory,
 ): Iterate {
   const { resident } = problem.engine;
   const { theta, gradient } = start;
@@ -32,7 +34,8 @@ export function createIterate(
     };
   }
   const here = { theta: resident.create(theta.length), gradient: resident.create(theta.length) };
-  resident.write(theta, here.theta);
+  here.theta.write(theta);
+  memory.keep("iterate", here);
   const program = problem.compileResident(problem.family.lossGradient("free"));
   return {
     vector: here.theta,
@@ -43,7 +46,7 @@ export function createIterate(
     },
     descend: (learningRate) => resident.combine(here.theta, [1, -learningRate], [here.theta, here.gradient]),
     read() {
-      resident.read(here.theta, theta);
+      theta.set(here.theta.read());
       return theta;
     },
   };

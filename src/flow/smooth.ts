@@ -1,6 +1,5 @@
 /** Gradient flow with nothing watched: θ' = −∇L(θ) handed to a solver as it stands. */
 import type { ResidentVector } from "../engine/index.js";
-import { EngineError } from "../errors.js";
 import type { Memory } from "../memory.js";
 import {
   createStepper,
@@ -97,15 +96,8 @@ export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> 
   const { problem } = options;
   const { resident } = problem.engine;
   if (resident === null) return integrateOver(arrayState(problem), options, null);
-  if (options.memory?.isResumed)
-    throw new EngineError(
-      "a flow whose state is resident cannot go on from a checkpoint; set engine.state: float64.",
-      "engine.state",
-    );
-  // What the engine holds is in no snapshot, so there is never a state at rest to save.
-  const { memory: _, onRest: __, ...rest } = options;
   const state = await residentState(problem, resident);
-  return integrateOver(state, rest, (theta1, interpolate) => ({ theta1, interpolate }));
+  return integrateOver(state, options, (theta1, interpolate) => ({ theta1, interpolate }));
 }
 
 async function integrateOver<V>(

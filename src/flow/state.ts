@@ -38,17 +38,13 @@ export async function residentState(
     space: { ...resident, dimension, epsilon: FLOAT32_EPSILON, create: () => resident.create(dimension) },
     load(values) {
       const vector = resident.create(dimension);
-      resident.write(values, vector);
+      vector.write(values);
       return vector;
     },
     async field(theta, velocity) {
       problem.cost.gradients++;
       await program.run({ theta }, { velocity });
     },
-    read(v) {
-      const values = new Float64Array(v.size);
-      resident.read(v, values);
-      return values;
-    },
+    read: (v) => v.read(),
   };
 }

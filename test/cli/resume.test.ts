@@ -28,6 +28,11 @@ const stiff = {
   "[0.1, 0.01]": "[0.1]",
   "at: linear, points: 20": "at: steps",
 };
+/** θ stays with the engine, whose vectors a checkpoint brings back. */
+const resident = {
+  "method: dopri5, rtol: 1e-8, atol: 1e-10, tEnd: 2": "method: dopri5, rtol: 1e-5, atol: 1e-7, tEnd: 30",
+  "engine: { kind: onnx, dtype: float64, threads: 2 }": "engine: { kind: tfjs, backend: cpu }",
+};
 const sliding = join(REPOSITORY, "configs/study/sliding.yaml");
 const studies = {
   "through slides, with the tangent kernel": [
@@ -36,6 +41,7 @@ const studies = {
   ],
   "stiff, with a change of method and descent": [await writeStudy(folder, "stiff.yaml", stiff)],
   "a gcn that slides, flips counted": [await writeStudy(folder, "gcn.yaml", gcn)],
+  "resident in the engine": [await writeStudy(folder, "resident.yaml", resident)],
   "kinks only watched": [
     sliding,
     "--set",

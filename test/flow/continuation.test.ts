@@ -3,7 +3,7 @@
  * the same order give the same bits, so any difference is something that the memory lacks.
  */
 import { describe, expect, test } from "vitest";
-import { createReferenceEngine } from "../../src/engine/index.js";
+import { createEngine, createReferenceEngine, type Engine } from "../../src/engine/index.js";
 import {
   createDescent,
   createDetector,
@@ -17,6 +17,7 @@ import {
 } from "../../src/flow/index.js";
 import { Memory, type Snapshot } from "../../src/memory.js";
 import type { SolverName } from "../../src/ode/index.js";
+import { presentEngines } from "../support/engines.js";
 import { type Case, makeCase } from "../support/networks.js";
 
 type Treatment = "off" | "detect" | "exact";
@@ -33,9 +34,10 @@ async function runCase(
   { family, bound, theta: theta0 }: Case,
   treatment: Treatment,
   solver: Pick<FlowOptions, "method" | "rtol" | "atol" | "stepSize" | "tEnd">,
+  engine: Engine,
   from?: { readonly snapshot: Snapshot; readonly rows: readonly object[] },
 ): Promise<Run> {
-  const problem = await createProblem(createReferenceEngine(), family, bound);
+  const problem = await createProblem(engine, family, bound);
   const memory = new Memory(from === undefined ? null : structuredClone(from.snapshot));
   const rows: object[] = [...(from?.rows ?? [])];
   const rests: { snapshot: Snapshot; rows: number }[] = [];
@@ -104,11 +106,15 @@ async function compare(
   treatment: Treatment,
   solver: Parameters<typeof runCase>[2],
   picked: (count: number) => readonly number[],
+  engine: Engine = createReferenceEngine(),
 ): Promise<Run> {
-  const whole = await runCase(subject, treatment, solver);
+  const whole = await runCase(subject, treatment, solver, engine);
   for (const index of picked(whole.rests.length)) {
     const { snapshot, rows } = whole.rests[index]!;
-    const rest = await runCase(subject, treatment, solver, { snapshot, rows: whole.rows.slice(0, rows) });
+    const rest = await runCase(subject, treatment, solver, engine, {
+      snapshot,
+      rows: whole.rows.slice(0, rows),
+    });
     expect(rest.rows).toEqual(whole.rows);
     expect(rest.outcome).toEqual(whole.outcome);
     expect(rest.rests.length).toBe(whole.rests.length - index);
@@ -181,6 +187,28 @@ describe("goes on to the last bit", () => {
   });
 });
 
+const resident = (await presentEngines()).filter(({ spec }) => spec.kind === "tfjs");
+
+describe.each(resident)("state resident in $label goes on to the last bit", ({ spec }) => {
+  test.each([
+    ["off", "euler"],
+    ["off", "dopri5"],
+    ["off", "tsrkc3"],
+    ["off", "auto"],
+    ["detect", "dopri5"],
+  ] as const)("boundaries %s, %s", async (treatment, method) => {
+    const subject = makeCase({ seed: 4, ...(treatment === "off" && { activation: { kind: "tanh" } }) });
+    const steps = method === "euler" ? { stepSize: 0.1 } : { rtol: 1e-3, atol: 1e-4 };
+    const engine = await createEngine(spec);
+    try {
+      const { rests } = await compare(subject, treatment, { method, tEnd: 1, ...steps }, spread, engine);
+      expect(rests.length).toBeGreaterThan(3);
+    } finally {
+      await engine.dispose();
+    }
+  });
+});
+
 describe("the memory", () => {
   test("keeps the containers that it fills", () => {
     const first = new Memory();
@@ -204,6 +232,24 @@ describe("the memory", () => {
     expect(Object.is(numbers[0], -0) && Number.isNaN(numbers[1])).toBe(true);
     expect(map.get(1)).toEqual([2]);
     expect(nested.set.has("a")).toBe(true);
+  });
+
+  test("brings back what is kept elsewhere, in lists too", () => {
+    const elsewhere = (value: number) => {
+      let kept = value;
+      const write = ([next]: Float64Array) => {
+        kept = next!;
+      };
+      return { read: () => Float64Array.of(kept), write };
+    };
+    const first = new Memory();
+    first.keep("state", { ring: [{ y: elsewhere(1) }, { y: elsewhere(2) }] });
+    const again = new Memory(structuredClone(first.snapshot()));
+    const ring = [{ y: elsewhere(8) }, { y: elsewhere(9) }];
+    const [a, b] = ring.map(({ y }) => y);
+    again.keep("state", { ring });
+    expect([a!.read()[0], b!.read()[0]]).toEqual([1, 2]);
+    expect(ring[1]!.y).toBe(b);
   });
 
   test("refuses a name given twice, and one that the snapshot lacks", () => {

@@ -72,9 +72,15 @@ describe.each(engines)("$label", ({ spec }) => {
       ...problem.engine,
       resident: {
         ...resident,
-        read(from, out) {
-          fetched++;
-          resident.read(from, out);
+        create(size) {
+          const vector = resident.create(size);
+          const read = vector.read.bind(vector);
+          return Object.assign(vector, {
+            read() {
+              fetched++;
+              return read();
+            },
+          });
         },
       },
     };

@@ -140,12 +140,10 @@ function createResident(
   const tensorOf = (v: unknown): Tensor => adopt(v).tensor;
   return {
     create(size) {
-      const vector = new TensorVector(tf.zeros([size]));
+      const vector = new TensorVector(tf, size);
       vectors.add(vector);
       return vector;
     },
-    write: (values, to) => adopt(to).replace(upload(tf, values, [values.length])),
-    read: (from, out) => out.set(tensorOf(from).dataSync()),
     // A clone shares the data; since no tensor is ever changed, that is a copy.
     copy: (from, to) => adopt(to).replace(tf.clone(tensorOf(from))),
     combine(out, coefficients, given) {

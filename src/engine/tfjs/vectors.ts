@@ -1,6 +1,6 @@
 /** Vectors that stay tensors, and the algebra of solvers over them. Every change makes a new tensor and frees the old one. */
 import type { ResidentVector } from "../engine.js";
-import type { Tensor, Tf } from "./lower.js";
+import { type Tensor, type Tf, upload } from "./lower.js";
 
 /** Length of the partial sums of a long vector: with float32 a plain sum of a million terms is worth four digits. */
 const PARTIAL = 512;
@@ -9,10 +9,20 @@ const PARTIAL = 512;
 export class TensorVector implements ResidentVector {
   readonly size: number;
   tensor: Tensor;
+  readonly #tf: Tf;
 
-  constructor(tensor: Tensor) {
-    this.size = tensor.size;
-    this.tensor = tensor;
+  constructor(tf: Tf, size: number) {
+    this.size = size;
+    this.tensor = tf.zeros([size]);
+    this.#tf = tf;
+  }
+
+  read(): Float64Array {
+    return Float64Array.from(this.tensor.dataSync());
+  }
+
+  write(values: Float64Array): void {
+    this.replace(upload(this.#tf, values, [this.size]));
   }
 
   /** Takes `tensor` over and frees the one before. */

@@ -38,8 +38,8 @@ export async function createDetector(
   const { problem, theta0, onEvent } = options;
   const kinks = kinksOf(problem.family);
   if (kinks === null) throw new Error("createDetector: the activation has no kinks.");
-  const watch = await createWatch(problem);
   const memory = options.memory ?? new Memory();
+  const watch = await createWatch(problem, memory);
   const first = await watch.start(theta0);
   const state = memory.keep("detector", {
     /** Pre-activations at the end of the last step, and the pieces they are in. */

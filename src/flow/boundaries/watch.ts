@@ -3,6 +3,7 @@
  * counts the changes, and only where there are some do pre-activations travel.
  */
 import type { Resident, ResidentVector } from "../../engine/index.js";
+import type { Memory } from "../../memory.js";
 import type { Problem } from "../problem.js";
 import type { Segment } from "../smooth.js";
 
@@ -19,12 +20,12 @@ export interface Watch {
   look(segment: Segment, z0: Float64Array): Promise<Looked>;
 }
 
-export async function createWatch(problem: Problem): Promise<Watch> {
+export async function createWatch(problem: Problem, memory: Memory): Promise<Watch> {
   const program = await problem.compile(problem.family.preactivations("free"));
   const look = async (theta: Float64Array): Promise<Float64Array> =>
     ((await program.run({ theta }))["z"] as Float64Array).slice();
   const { resident } = problem.engine;
-  if (resident !== null) return createResidentWatch(problem, resident, look);
+  if (resident !== null) return createResidentWatch(problem, resident, memory, look);
   const middle = new Float64Array(problem.family.layout.size);
   return {
     start: look,
@@ -38,40 +39,36 @@ export async function createWatch(problem: Problem): Promise<Watch> {
 async function createResidentWatch(
   problem: Problem,
   resident: Resident,
+  memory: Memory,
   look: (theta: Float64Array) => Promise<Float64Array>,
 ): Promise<Watch> {
   const { entries, layout } = problem.family;
   const program = await problem.compileResident(problem.family.pieceChanges());
   const place = () => ({ z: resident.create(entries), pieces: resident.create(entries) });
-  let start = place();
-  const half = place();
-  let end = place();
+  const state = { start: place(), half: place(), end: place() };
   const middle = resident.create(layout.size);
   const changed = async (
     theta: ResidentVector,
     from: ReturnType<typeof place>,
     to: ReturnType<typeof place>,
   ) => (await program.run({ theta, before: from.pieces }, to))["changed"] as number;
-  const fetch = ({ z }: ReturnType<typeof place>): Float64Array => {
-    const values = new Float64Array(entries);
-    resident.read(z, values);
-    return values;
-  };
   return {
     async start(theta0) {
       const theta = resident.create(layout.size);
-      resident.write(theta0, theta);
-      await changed(theta, start, end);
+      theta.write(theta0);
+      await changed(theta, state.start, state.end);
+      memory.keep("resident watch", state);
       return look(theta0);
     },
     async look(segment, z0) {
       const { interpolate, theta1 } = segment.resident!;
-      [start, end] = [end, start];
+      const { start: end, half, end: start } = state;
+      Object.assign(state, { start, end });
       await interpolate((segment.t0 + segment.t1) / 2, middle);
       const out = await changed(middle, start, half);
       const back = await changed(theta1, half, end);
       if (out === 0 && back === 0) return { z0, zMiddle: z0, z1: z0 };
-      return { z0: fetch(start), zMiddle: fetch(half), z1: fetch(end) };
+      return { z0: start.z.read(), zMiddle: half.z.read(), z1: end.z.read() };
     },
   };
 }
