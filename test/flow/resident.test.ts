@@ -51,7 +51,7 @@ describe.each(engines)("$label", ({ spec }) => {
     for (const engine of opened) await engine.dispose();
   });
 
-  test.each(["dopri5", "dop853", "tsrkc3", "auto"] as const)(
+  test.each(["dopri5", "dop853", "tsit5", "bs32", "rkc2", "tsrkc3", "auto"] as const)(
     "arrives by %s where float64 does",
     async (method) => {
       const expected = await exactly(smooth, {});
