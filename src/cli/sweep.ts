@@ -64,7 +64,7 @@ export const sweepCommand: Command = {
   gradflow run study.yaml -m seed=0,1,2            the same for a study without a sweep section
 
 Each run has its record in a folder of the sweep, named by its values; results.csv has all results, figures/ the pictures.
-Started again, a sweep does what is not done yet. A run that fails does not stop the others, unless --fail-fast.
+Runs with the most to compute start first. Started again, a sweep does what is not done yet. A run that fails does not stop the others, unless --fail-fast.
 Exit codes: 0 all done, 1 some runs failed, 2 bad study or usage (nothing was computed), 130 interrupted.`,
 
   execute: executeSweep,

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import type { LoadedSweep, SweepJob } from "../config/load-sweep.js";
+import { layoutOf } from "../model/index.js";
 import { isDone } from "../record/manifest.js";
 import { closeSweep, type JobState, markEnded, openSweep, readJobs } from "../record/sweep.js";
 import type { Drawer, JobEvent, Launch, LaunchedJob } from "./launcher.js";
@@ -84,7 +85,7 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
   let over = false;
   let noting = Promise.resolve();
   const drawer = await (options.launch?.(directory) ?? launchLocally)(
-    pending.map((job) => launched(job, sweep.file, directory, threads)),
+    longestFirst(pending).map((job) => launched(job, sweep.file, directory, threads)),
     {
       parallel,
       signal: options.signal,
@@ -137,6 +138,25 @@ function isGood(status: string | undefined): boolean {
 function hashSweep({ jobs }: LoadedSweep): string {
   const text = jobs.map(({ name, hash }) => `${name} ${hash}\n`).join("");
   return createHash("sha256").update(text).digest("hex").slice(0, 12);
+}
+
+/** So that no long run is left alone at the end. Runs that look alike keep their order. */
+export function longestFirst(jobs: readonly SweepJob[]): SweepJob[] {
+  const work = new Map(jobs.map((job) => [job, workOf(job)]));
+  return [...jobs].sort((p, q) => work.get(q)! - work.get(p)!);
+}
+
+/** Parameters times samples times time span: what a run costs beside others of its sweep, as far as the config knows. */
+function workOf({ loaded }: SweepJob): number {
+  const { dataset, model, flow } = loaded.config;
+  const unknown = { samples: 1, inputDimension: 1, outputDimension: 1 };
+  const { samples, inputDimension, outputDimension } = { ...unknown, ...dataset };
+  const { kind, hidden, bias } = model;
+  const { size } = layoutOf({
+    ...{ kind, inputDimension, hidden, outputDimension, bias },
+    activation: { kind: "identity" },
+  });
+  return size * samples * flow.tEnd;
 }
 
 /** Runs times threads never exceed the cores, unless more runs are asked for than there are cores. */
