@@ -117,7 +117,7 @@ async function timeProduct(engine) {
   } else {
     const program = await resident.compile(graph, { b: data.b });
     const [a, c] = [resident.create(n * n), resident.create(n * n)];
-    resident.write(data.a, a);
+    a.write(data.a);
     // A GPU works behind the caller's back: one number read back makes it finish.
     seconds = await time(async () => {
       await program.run({ a }, { c });
@@ -138,7 +138,7 @@ async function timeGradient(engine, size) {
   } else {
     const program = await problem.compileResident(problem.family.flowField());
     const [theta, velocity] = [resident.create(theta0.length), resident.create(theta0.length)];
-    resident.write(theta0, theta);
+    theta.write(theta0);
     call = async () => {
       await program.run({ theta }, { velocity });
       resident.isFinite(velocity);

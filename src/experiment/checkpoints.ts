@@ -3,7 +3,7 @@
 import type { Memory } from "../memory.js";
 
 /** Writing a checkpoint may take this part of the time: the interval grows where one takes long. */
-const COST_SHARE = 1 / 50;
+const COST_SHARE = 1 / 60;
 
 export interface CheckpointSchedule {
   /** Everything that follows the flow has come to time t. */
