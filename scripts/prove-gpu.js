@@ -11,11 +11,11 @@ import { describeEngines, measureEngines, specs } from "./bench/engines.js";
 import { benchFloat32 } from "./bench/float32.js";
 
 /** Tests that take every engine present. */
-const TESTS = ["test/engine", "test/flow/resident.test.ts", "test/golden"];
+const TESTS = ["test/engine", "test/flow/resident.test.ts", "test/flow/continuation.test.ts", "test/golden"];
 /** float32 rounds θ at 6e-8; the flow of some hundred steps may add that up to this. float64 engines differ by summation order. */
 const APART = { float32: 1e-5, float64: 1e-10 };
-/** Growth of the resident set from a tenth of the steps to all of them that a growing heap explains. */
-const GROWTH = 1.1;
+/** Growth of the resident set from a tenth of the steps to all of them that V8's heap explains: up to 15 % on ONNX Runtime, no more after 60 000. */
+const GROWTH = 1.2;
 
 const { values } = parseArgs({
   options: { "without-gpu": { type: "boolean" }, steps: { type: "string", default: "10000" } },
