@@ -8,14 +8,12 @@ import type { Tolerances } from "./base-stepper.js";
 import { rkc2Stages } from "./chebyshev.js";
 import { methods } from "./methods.js";
 import { RungeKuttaStepper } from "./runge-kutta.js";
-import { FULL_SHARE, StabilisedStepper } from "./stabilised.js";
+import { FULL_SHARE, LOOSE, StabilisedStepper } from "./stabilised.js";
 import { stabilityInterval } from "./stability.js";
 import type { Failure, Restart, Step, Stepper, StepperOptions } from "./stepper.js";
 import type { Method } from "./tableau.js";
 import type { VectorSpace } from "./vector-space.js";
 
-/** Tolerances at and above which RKC2 needs fewer evaluations than TSRKC3 for the same error (docs/benchmarks.md). */
-const LOOSE = 1e-3;
 /** Tolerances below which DOP853 needs fewer evaluations than Dormand–Prince 5 (docs/benchmarks.md). */
 const TIGHT = 3e-7;
 /** How much cheaper, in evaluations per unit of time, the other method has to look. */

@@ -36,6 +36,13 @@ const DEFECT_SHARE = { rkc2: 0.4, tsrkc3: 0.6 } as const;
  * with an error C·h^(p+1) a step and a price of √h, the sum of all errors is least for the price when each gradient errs alike.
  */
 export const FULL_SHARE = 30;
+/** Tolerances at and above which RKC2 needs fewer evaluations than TSRKC3 for the same error (docs/benchmarks.md). */
+export const LOOSE = 1e-3;
+/**
+ * The part of a tolerance below that for RKC2: with every gradient erring alike its errors add up to tol^(4/5) (docs/math.md), so that
+ * tol^(5/4) in place of tol makes the sum proportional to the tolerance.
+ */
+const rkc2Part = (rtol: number) => Math.min(1, rtol / LOOSE) ** (1 / 4);
 /** Rounding grows like 10·s²·ε inside a step (rkc.f); it stays below the tolerance with at most this many stages. */
 const mostStages = (rtol: number, epsilon: number) =>
   Math.max(10, Math.floor(Math.sqrt(rtol / (10 * epsilon))));
@@ -46,8 +53,10 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
   readonly #mostStages: number;
   readonly #state = { radius: null as number | null, radiusAge: 0, radiusDue: RADIUS_AGE, stages: 0 };
 
-  constructor(options: StepperOptions<V>, kind: StabilisedName, tolerances: Tolerances) {
+  constructor(options: StepperOptions<V>, kind: StabilisedName, asked: Tolerances) {
     const order = kind === "rkc2" ? 2 : 3;
+    const part = kind === "rkc2" ? rkc2Part(asked.rtol) : 1;
+    const tolerances = { ...asked, rtol: part * asked.rtol, atol: part * asked.atol };
     const maxFactor = MAX_FACTOR[kind];
     super(
       options,
