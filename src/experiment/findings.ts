@@ -1,5 +1,6 @@
 /** What a run's outcome says beyond its numbers: phases, sharpness, and the notes that a reader must not miss. */
 import type { Descent, FlowOutcome } from "../flow/index.js";
+import { fixedStepLimit } from "../ode/index.js";
 import type { ErrorCheckResult, RunResult, SharpnessResult } from "../record/result.js";
 
 export function phasesOf({ phases = [] }: FlowOutcome): RunResult["phases"] {
@@ -22,15 +23,40 @@ export function sharpnessOf({ sharpness, evaluations }: FlowOutcome): SharpnessR
   };
 }
 
-export function sharpnessNotes(outcome: FlowOutcome, descents: readonly Descent[]): string[] {
+export function sharpnessNotes(
+  outcome: FlowOutcome,
+  descents: readonly Descent[],
+  { method, stepSize }: { readonly method: string; readonly stepSize?: number | undefined },
+): string[] {
   const sharpness = sharpnessOf(outcome);
   if (sharpness === null) return [];
+  const limit = fixedStepLimit(method);
+  const isUnstable = ({ value }: { value: number }) => limit !== null && value * stepSize! > limit;
+  const unstable = outcome.sharpness?.measurements.find(isUnstable);
+  if (unstable !== undefined)
+    return [
+      `The sharpness reached ${unstable.value.toPrecision(4)} at t = ${unstable.t.toPrecision(4)}, and steps of ${stepSize} are stable up to ${(limit! / stepSize!).toPrecision(4)}: from there on the curve is that of unstable steps, not the gradient flow, and a descent with a larger learning rate does not follow the flow either. Lower flow.stepSize or take flow.method: auto.`,
+    ];
   return descents
     .filter(({ learningRate }) => sharpness.largest > 2 / learningRate)
     .map(
       ({ learningRate }) =>
         `The sharpness of the flow reached ${sharpness.largest.toPrecision(4)}, above 2/η = ${(2 / learningRate).toPrecision(4)}: descent with η = ${learningRate} cannot follow it there.`,
     );
+}
+
+const formatFactor = (x: number) => (x < 10 ? x.toPrecision(2) : x.toFixed(0));
+
+/** Part of the loss's fall by which the energy may be off before a note says so: then not even its first digit is the flow's. */
+const MOST_DEFECT = 0.1;
+
+/** Whether the curve obeys L(0) − L(t) = ∫‖∇L‖² ds, as a gradient flow does. */
+export function energyNotes(energyDefect: number | null): string[] {
+  return energyDefect === null || energyDefect <= MOST_DEFECT
+    ? []
+    : [
+        `Along a gradient flow ∫‖∇L‖² ds is what the loss falls by; here it is off by ${formatFactor(energyDefect)} times that, so the curve is not the flow: the steps are unstable, or chatter at kinks.`,
+      ];
 }
 
 /** Gaps that the solver's error could explain by itself. */

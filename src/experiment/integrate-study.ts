@@ -28,7 +28,7 @@ import type {
 import { boundaryNotes, type Treatment } from "./boundaries.js";
 import { scheduleCheckpoints } from "./checkpoints.js";
 import { checkError } from "./error-check.js";
-import { errorNotes, phasesOf, sharpnessNotes } from "./findings.js";
+import { energyNotes, errorNotes, phasesOf, sharpnessNotes } from "./findings.js";
 import { createNtkObserver, type NtkObserver } from "./ntk.js";
 import type { Prepared } from "./prepare.js";
 import { measureRounding, roundingNotes } from "./rounding.js";
@@ -261,7 +261,11 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     errorCheck,
     rounding,
     ntk: measured,
-    notes: [...notes, ...sharpnessNotes(outcome, descents)],
+    notes: [
+      ...notes,
+      ...energyNotes(observer.observations.at(-1)?.energyDefect ?? null),
+      ...sharpnessNotes(outcome, descents, config.flow),
+    ],
   };
 }
 

@@ -3,6 +3,7 @@ import type { ResidentVector } from "../engine/index.js";
 import type { Memory } from "../memory.js";
 import {
   createStepper,
+  fixedStepLimit,
   type IntegrationLimits,
   integrate,
   type Outcome,
@@ -46,7 +47,7 @@ export interface FlowCounts {
   readonly gradients: number;
   readonly accepted: number;
   readonly rejected: number;
-  /** λ_max(∇²L) as last measured for the solver; null or absent where it needs none. */
+  /** λ_max(∇²L) as last measured; null or absent where it is not. */
   readonly sharpness?: number | null;
 }
 
@@ -110,7 +111,7 @@ async function integrateOver<V>(
   const { space } = state;
   const scratch = resident === null ? null : space.create();
   const measure = measureGradient(problem);
-  const sharpness = needsSharpness(options.method)
+  const sharpness = watchesSharpness(options.method)
     ? createSharpness({ problem, gradients: () => stepper.evaluations, ...(memory && { memory }) })
     : null;
   const hessian = options.method === "rodas4" ? createHessian(problem, memory) : null;
@@ -183,9 +184,9 @@ async function integrateOver<V>(
   };
 }
 
-/** Whether a method asks for the spectral radius of the field's Jacobian. */
-export function needsSharpness(method: SolverName): boolean {
-  return method === "auto" || method === "rkc2" || method === "tsrkc3";
+/** Whether the sharpness is measured: by methods that need it for their stages, and for fixed steps, whose stability nothing else watches. */
+export function watchesSharpness(method: SolverName): boolean {
+  return method === "auto" || method === "rkc2" || method === "tsrkc3" || fixedStepLimit(method) !== null;
 }
 
 /** A gradient that answers at once, as odex needs it. */

@@ -29,6 +29,12 @@ const uses: Readonly<Record<MethodName, string>> = {
   dop853: "tight tolerances, rtol below 1e-7",
 };
 
+/** Largest h·λ_max of a stable step, for the methods of fixed step, which do not see to it themselves; null for the others. */
+export function fixedStepLimit(name: string): number | null {
+  const method = Object.values(methods).find((known) => known.name === name);
+  return method === undefined || method.error !== null ? null : stabilityInterval(method);
+}
+
 /** All methods, the default first. */
 export function describeSolvers(): SolverDescription[] {
   const tableaux = Object.values(methods).map(

@@ -1,7 +1,7 @@
 /** ODE solvers over an abstract state. */
 
 export type { Phase } from "./auto.js";
-export { describeSolvers, type SolverDescription, type SolverName } from "./catalogue.js";
+export { describeSolvers, fixedStepLimit, type SolverDescription, type SolverName } from "./catalogue.js";
 export {
   type ChebyshevCoefficients,
   rkc2Coefficients,

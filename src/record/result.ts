@@ -204,7 +204,7 @@ export interface RunResult {
   readonly method: string;
   /** Empty unless the method is auto. */
   readonly phases: readonly PhaseResult[];
-  /** Null where the method needs none. */
+  /** Null where the method neither needs it nor has fixed steps. */
   readonly sharpness: SharpnessResult | null;
   /** Null unless flow.errorCheck asked for it. */
   readonly errorCheck: ErrorCheckResult | null;

@@ -6,7 +6,13 @@
 import { Memory } from "../../memory.js";
 import { createStepper, float64Space, type OutcomeStatus, type Step, type Stepper } from "../../ode/index.js";
 import { createSharpness, type Sharpness } from "../sharpness.js";
-import { type FlowOptions, type FlowOutcome, needsSharpness, type Segment, squaredNorm } from "../smooth.js";
+import {
+  type FlowOptions,
+  type FlowOutcome,
+  type Segment,
+  squaredNorm,
+  watchesSharpness,
+} from "../smooth.js";
 import { type Approach, ending, type Stretch, stepToEvent } from "./approach.js";
 import { decide } from "./decide.js";
 import { createEventWatch, type EventWatch } from "./event-watch.js";
@@ -95,7 +101,7 @@ class ExactFlow {
     this.#zDot = new Float64Array(E);
     this.#ledger = createLedger(kinks, onEvent, memory);
     // Along a slide the Jacobian is this Hessian between two projections: its spectral radius bounds that one's.
-    this.#sharpness = needsSharpness(options.method)
+    this.#sharpness = watchesSharpness(options.method)
       ? createSharpness({
           problem: options.problem,
           pieces: () => field.pattern.pieces,

@@ -1,0 +1,39 @@
+/** Fixed steps beyond their stability limit make a curve that is no gradient flow: the record has to say so. */
+import { expect, test } from "vitest";
+import { setUpRuns } from "./runs.js";
+
+const run = setUpRuns();
+const flow = (method: string, stepSize: number) => [
+  `flow={method: ${method}, stepSize: ${stepSize}, tEnd: 400, maxSteps: 100000}`,
+  "descent.learningRates=[3]",
+];
+
+test("euler at the edge of stability: λ_max settles near 2/h, and both notes are made", async () => {
+  const stable = (await run(flow("euler", 0.05))).result;
+  const h = 0.5;
+  const { result, record } = await run(flow("euler", h));
+  // The flow's own sharpness, which the unstable run cannot follow: it oscillates where it would have to pass 2/h.
+  expect(stable.sharpness!.largest).toBeGreaterThan(1.2 * (2 / h));
+  expect(record.series.sharpness.at(-1)).toBe(result.sharpness!.value);
+  // Within the tenth by which a run hovers about the edge of stability.
+  expect(Math.abs(result.sharpness!.value * h - 2)).toBeLessThan(0.2);
+  const notes = result.notes.join("\n");
+  expect(result.energyDefect!).toBeGreaterThan(1);
+  expect(notes).toContain("so the curve is not the flow");
+  expect(notes).toMatch(/The sharpness reached [\d.]+ at t = [\d.]+, and steps of 0.5 are stable up to 4/);
+});
+
+test("stable steps pass without either; a descent that cannot follow is still named", async () => {
+  for (const [method, h] of [
+    ["euler", 0.05],
+    ["heun", 0.1],
+    ["rk4", 0.15],
+  ] as const) {
+    const { result } = await run(flow(method, h));
+    const notes = result.notes.join("\n");
+    expect(notes).not.toMatch(/are stable up to|is not the flow/);
+    expect(notes).toContain("above 2/η = 0.6667: descent with η = 3 cannot follow it there");
+    // A tenth of the run, and one measurement that went over.
+    expect(result.sharpness!.share).toBeLessThan(0.12);
+  }
+});
