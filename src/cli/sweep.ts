@@ -2,11 +2,11 @@
 import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import type { SweepResult } from "../experiment/sweep.js";
-import type { JobState } from "../record/sweep.js";
+import { type JobState, unresolvedDefects } from "../record/sweep.js";
 import type { Command, Values } from "./command.js";
 import { engineOption, overridesOf } from "./engine-option.js";
 import { EXIT, UsageError } from "./exit.js";
-import { formatColumns, formatDuration, formatFact, formatPath } from "./format.js";
+import { formatColumns, formatDuration, formatFact, formatNumber, formatPath } from "./format.js";
 import { watchInterrupts } from "./interrupt.js";
 import { single } from "./options.js";
 import { reportSweep } from "./sweep-progress.js";
@@ -178,12 +178,23 @@ function summarise(result: SweepResult): string {
           `note: ${missing.length} runs were not started or could not begin; start the sweep again to do them.`,
         ]),
     ...failures.map((text) => `note: ${text}`),
+    ...energyNote(states),
     ...notes.map((note) => `note: ${note}`),
     `sweep: ${formatPath(directory)}`,
     `results: ${formatPath(join(directory, "results.csv"))}`,
     ...(picture === undefined ? [] : [`figure: ${formatPath(join(directory, picture))}`]),
     "",
   ].join("\n");
+}
+
+/** How many runs are no gradient flow, by the note that each of them has. */
+function energyNote(states: readonly JobState[]): string[] {
+  const off = unresolvedDefects(states);
+  return off.length === 0
+    ? []
+    : [
+        `note: ${off.length} of ${states.length} runs did not follow the gradient flow: ∫‖∇L‖² ds is off by up to ${formatNumber(Math.max(...off), 2)} times what the loss fell by. The notes in their result.json say why.`,
+      ];
 }
 
 function failureOf({ job, manifest }: JobState): string[] {

@@ -1,7 +1,12 @@
 /** What a run's outcome says beyond its numbers: phases, sharpness, and the notes that a reader must not miss. */
 import type { Descent, FlowOutcome } from "../flow/index.js";
 import { fixedStepLimit } from "../ode/index.js";
-import type { ErrorCheckResult, RunResult, SharpnessResult } from "../record/result.js";
+import {
+  type ErrorCheckResult,
+  MOST_ENERGY_DEFECT,
+  type RunResult,
+  type SharpnessResult,
+} from "../record/result.js";
 
 export function phasesOf({ phases = [] }: FlowOutcome): RunResult["phases"] {
   return phases.map(({ evaluations, ...phase }) => ({ ...phase, gradientEvaluations: evaluations }));
@@ -47,15 +52,12 @@ export function sharpnessNotes(
 
 const formatFactor = (x: number) => (x < 10 ? x.toPrecision(2) : x.toFixed(0));
 
-/** Part of the loss's fall by which the energy may be off before a note says so: then not even its first digit is the flow's. */
-const MOST_DEFECT = 0.1;
-
 /** Whether the curve obeys L(0) − L(t) = ∫‖∇L‖² ds, as a gradient flow does. */
 export function energyNotes(energyDefect: number | null): string[] {
-  return energyDefect === null || energyDefect <= MOST_DEFECT
+  return energyDefect === null || energyDefect <= MOST_ENERGY_DEFECT
     ? []
     : [
-        `Along a gradient flow ∫‖∇L‖² ds is what the loss falls by; here it is off by ${formatFactor(energyDefect)} times that, so the curve is not the flow: the steps are unstable, or chatter at kinks.`,
+        `Along a gradient flow ∫‖∇L‖² ds is what the loss falls by; here it is off by ${formatFactor(energyDefect)} times that, so fast modes are not resolved (unstable steps, chatter at kinks, or a loose tolerance): what is read off the gradient is not the flow's.`,
       ];
 }
 

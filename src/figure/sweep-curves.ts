@@ -1,7 +1,7 @@
 /** Curves of all runs of a sweep in one picture: a colour per group, flow broad and pale, descents thin on it, bands over seeds. */
 import { join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
-import type { CurvesFigureSpec, JobState } from "../record/sweep.js";
+import { type CurvesFigureSpec, type JobState, unresolvedDefects } from "../record/sweep.js";
 import { type NumericTable, readTable } from "../record/table.js";
 import { formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
 import { TIME_TITLE, wrap } from "./caption.js";
@@ -76,13 +76,21 @@ export async function drawSweepCurves(
   const both = names.includes(FLOW) && names.length > 1;
   const explained = both
     ? [
-        `broad: gradient flow`,
+        broadLine(sweep),
         ...names
           .filter((name) => name !== FLOW)
           .map((name, k) => `${k === 0 ? "thin" : "dashed"}: descent, ${name}`),
       ]
     : names.filter((name) => name !== FLOW).map((name) => `descent, ${name}`);
   return { rows, spec: specOf(rows, labels, names, { sweep, figure, merged, explained }) };
+}
+
+/** What the broad curves are: gradient flow only where the energy identity says so. */
+function broadLine({ states }: Sweep): string {
+  const defects = unresolvedDefects(states);
+  return defects.length === 0
+    ? "broad: gradient flow"
+    : `broad: gradient flow, unresolved in ${defects.length} of ${states.length} runs (∫‖∇L‖² ds is off by up to ${formatNumber(Math.max(...defects), 2)} times the fall of L)`;
 }
 
 const FLOW = "flow";

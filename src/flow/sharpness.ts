@@ -38,6 +38,8 @@ export interface SharpnessOptions {
   readonly pieces?: () => Float64Array;
   /** Gradients that the solver has spent so far: the budget is a share of them. */
   readonly gradients: () => number;
+  /** Fixed steps may be unstable from the start: then the first measurement is made after the first step, whatever it costs. */
+  readonly fromStart?: boolean;
   readonly memory?: Memory;
 }
 
@@ -60,7 +62,7 @@ const RESERVE = { measured: 1.1, unmeasured: 1.6 } as const;
  */
 const GRANT = 15;
 const SHARE = { routine: 0.08, urgent: 0.12 } as const;
-/** For the record alone: the same share without a grant, after this many steps; the first one takes about ten products. */
+/** For the record alone: a share without a grant, after this many steps; the first one takes about ten products. */
 const RECORD_STEPS = 25;
 const RECORD_SHARE = 0.1;
 const FIRST_PRODUCTS = 10;
@@ -69,7 +71,13 @@ const SECOND_SHARE = 0.5;
 /** Part of the random direction in the first start, so that no eigenvector is missed for being orthogonal to the gradient. */
 const RANDOM_SHARE = 0.1;
 
-export function createSharpness({ problem, pieces, gradients, memory }: SharpnessOptions): Sharpness {
+export function createSharpness({
+  problem,
+  pieces,
+  gradients,
+  fromStart = false,
+  memory,
+}: SharpnessOptions): Sharpness {
   const { family } = problem;
   const graph = family.hessianProduct(pieces === undefined ? "free" : "locked");
   const price = problem.workOf(graph) / problem.workOf(family.flowField());
@@ -137,7 +145,8 @@ export function createSharpness({ problem, pieces, gradients, memory }: Sharpnes
       state.stepsSince++;
       const last = measurements[measurements.length - 1];
       const expected = cost.gradientEquivalents + price * (last?.products ?? FIRST_PRODUCTS);
-      if (state.stepsSince >= RECORD_STEPS && expected <= RECORD_SHARE * gradients())
+      const isDue = state.stepsSince >= RECORD_STEPS && expected <= RECORD_SHARE * gradients();
+      if (isDue || (fromStart && last === undefined))
         await measureFrom(t, theta(), state.vector ?? startFor(theta()));
     },
     async spectralRadius(t, theta, derivative, rejected) {

@@ -112,7 +112,12 @@ async function integrateOver<V>(
   const scratch = resident === null ? null : space.create();
   const measure = measureGradient(problem);
   const sharpness = watchesSharpness(options.method)
-    ? createSharpness({ problem, gradients: () => stepper.evaluations, ...(memory && { memory }) })
+    ? createSharpness({
+        problem,
+        gradients: () => stepper.evaluations,
+        fromStart: fixedStepLimit(options.method) !== null,
+        ...(memory && { memory }),
+      })
     : null;
   const hessian = options.method === "rodas4" ? createHessian(problem, memory) : null;
   const stepper: Stepper<V> = createStepper({

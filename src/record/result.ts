@@ -1,5 +1,8 @@
 /** What `result.json` holds: the outcome of one run as a reader, a script or `--json` sees it. */
 
+/** Energy defects above this mean that the curve is not the gradient flow: not even the first digit of what the loss fell by is its. */
+export const MOST_ENERGY_DEFECT = 0.1;
+
 /** The fitted law ‖r(t)‖² ∝ exp(−rate·t). */
 export interface DecayFit {
   /** First and last flow time of the fit. */
@@ -186,6 +189,7 @@ export interface RunResult {
   readonly loss: number;
   readonly gradientEvaluations: number;
   readonly steps: { readonly accepted: number; readonly rejected: number };
+  /** |L(0) − L(t) − ∫‖∇L‖² ds| over what the loss fell by; null where it did not fall. */
   readonly energyDefect: number | null;
   readonly decay: DecayFit | null;
   readonly descent: readonly DescentResult[];

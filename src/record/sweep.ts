@@ -6,7 +6,7 @@ import { type Fact, type Facts, readFacts, readResultFacts } from "./facts.js";
 import { readIfPresent, readJsonObject, writeFault, writeJson, writeWhole } from "./files.js";
 import { refuseLive, thisProcess, type Writer } from "./live.js";
 import { MANIFEST, type Manifest, readManifest } from "./manifest.js";
-import type { RunResult } from "./result.js";
+import { MOST_ENERGY_DEFECT, type RunResult } from "./result.js";
 import { formatTable } from "./table.js";
 
 const SWEEP = "sweep.json";
@@ -193,6 +193,13 @@ export async function attachSweepFiles(
     });
     await writeWhole(path, content);
   }
+}
+
+/** The runs that are no gradient flow, by their energy defects. */
+export function unresolvedDefects(states: readonly JobState[]): number[] {
+  return states
+    .map(({ results }) => Number(results.get("energyDefect") ?? 0))
+    .filter((defect) => defect > MOST_ENERGY_DEFECT);
 }
 
 /** Ends a sweep, or a part of it: status, `results.csv`. */

@@ -8,18 +8,18 @@ const flow = (method: string, stepSize: number) => [
   "descent.learningRates=[3]",
 ];
 
-test("euler at the edge of stability: λ_max settles near 2/h, and both notes are made", async () => {
+test("euler at the edge of stability: λ_max is held near 2/h, and both notes are made", async () => {
   const stable = (await run(flow("euler", 0.05))).result;
   const h = 0.5;
   const { result, record } = await run(flow("euler", h));
-  // The flow's own sharpness, which the unstable run cannot follow: it oscillates where it would have to pass 2/h.
-  expect(stable.sharpness!.largest).toBeGreaterThan(1.2 * (2 / h));
+  // The flow's own sharpness rises to four times 2/h; the unstable run oscillates about that limit, and is held below half the flow's.
+  expect(stable.sharpness!.largest).toBeGreaterThan(3 * (2 / h));
+  expect(result.sharpness!.largest).toBeGreaterThan(2 / h);
+  expect(result.sharpness!.largest).toBeLessThan(1.5 * (2 / h));
   expect(record.series.sharpness.at(-1)).toBe(result.sharpness!.value);
-  // Within the tenth by which a run hovers about the edge of stability.
-  expect(Math.abs(result.sharpness!.value * h - 2)).toBeLessThan(0.2);
   const notes = result.notes.join("\n");
   expect(result.energyDefect!).toBeGreaterThan(1);
-  expect(notes).toContain("so the curve is not the flow");
+  expect(notes).toContain("so fast modes are not resolved");
   expect(notes).toMatch(/The sharpness reached [\d.]+ at t = [\d.]+, and steps of 0.5 are stable up to 4/);
 });
 
@@ -31,7 +31,7 @@ test("stable steps pass without either; a descent that cannot follow is still na
   ] as const) {
     const { result } = await run(flow(method, h));
     const notes = result.notes.join("\n");
-    expect(notes).not.toMatch(/are stable up to|is not the flow/);
+    expect(notes).not.toMatch(/are stable up to|fast modes/);
     expect(notes).toContain("above 2/η = 0.6667: descent with η = 3 cannot follow it there");
     // A tenth of the run, and one measurement that went over.
     expect(result.sharpness!.share).toBeLessThan(0.12);

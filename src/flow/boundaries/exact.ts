@@ -4,7 +4,14 @@
  * once, and entries that can neither cross nor turn back slide along their boundary until a multiplier lets them go.
  */
 import { Memory } from "../../memory.js";
-import { createStepper, float64Space, type OutcomeStatus, type Step, type Stepper } from "../../ode/index.js";
+import {
+  createStepper,
+  fixedStepLimit,
+  float64Space,
+  type OutcomeStatus,
+  type Step,
+  type Stepper,
+} from "../../ode/index.js";
 import { createSharpness, type Sharpness } from "../sharpness.js";
 import {
   type FlowOptions,
@@ -106,6 +113,7 @@ class ExactFlow {
           problem: options.problem,
           pieces: () => field.pattern.pieces,
           gradients: () => field.cost.evaluations,
+          fromStart: fixedStepLimit(options.method) !== null,
           memory,
         })
       : null;
