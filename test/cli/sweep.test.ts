@@ -28,6 +28,18 @@ async function sweep(...words: string[]) {
 }
 
 describe("gradflow sweep", () => {
+  it("names the runs whose fixed steps do not follow the flow, in words and in the figure", async () => {
+    const flow = "flow={method: euler, stepSize: 0.5, tEnd: 400, maxSteps: 1000}";
+    const words = ["sweep", study, "--set", flow, "-m", "seed=0..1", "--jobs", "1", "--out", "unstable"];
+    const { code, stdout, stderr } = await gradflow(folder, ...words, "--quiet");
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(
+      /note: 2 of 2 runs did not follow the gradient flow: .* off by up to [\d.e+]+ times/,
+    );
+    const spec = await readFile(join(folder, "unstable/figures/loss.json"), "utf8");
+    expect(spec).toContain("broad: gradient flow, unresolved in 2 of 2 runs");
+  });
+
   it("does every run as gradflow run does, tabulates and draws them; a second start does nothing", async () => {
     const { code, json, stderr } = await sweep(study, ...AXES, "--jobs", "2");
     expect(code, stderr).toBe(0);
