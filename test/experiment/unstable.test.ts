@@ -27,7 +27,7 @@ test("stable steps pass without either; a descent that cannot follow is still na
   for (const [method, h] of [
     ["euler", 0.05],
     ["heun", 0.1],
-    ["rk4", 0.15],
+    ["rk4", 0.12],
   ] as const) {
     const { result } = await run(flow(method, h));
     const notes = result.notes.join("\n");
