@@ -12,7 +12,7 @@ import { createOnnxEngine } from "../../dist/engine/index.js";
 import { engineOf, prepare } from "../../dist/experiment/prepare.js";
 import { distance, integrateFlow } from "../../dist/flow/index.js";
 import { float64Space } from "../../dist/ode/index.js";
-import { large, makeProblem } from "./study.js";
+import { descend, large, makeProblem } from "./study.js";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -84,7 +84,7 @@ async function compare({ name, set, explicit, peers }) {
     for (const rtol of RTOLS) rows.push(row(method, rtol, await solve(method, rtol)));
   for (const rtol of explicit) rows.push(row("dopri5", rtol, await solve("dopri5", rtol)));
   const largest = Math.max(...reference.sharpness.measurements.map(({ value }) => value));
-  rows.push(row("GD, η = 1/λ_max", null, await descend(problem, theta0, tEnd, largest)));
+  rows.push(row("GD, η = 1/λ_max", null, await timedDescent(problem, theta0, tEnd, largest)));
   await engine.dispose();
   const notes = [];
   if (peers) {
@@ -129,15 +129,10 @@ function ratios(rows) {
     });
 }
 
-async function descend(problem, theta0, tEnd, largest) {
+async function timedDescent(problem, theta0, tEnd, largest) {
   const start = performance.now();
   const steps = Math.ceil(tEnd * largest);
-  const theta = theta0.slice();
-  const gradient = new Float64Array(theta.length);
-  for (let k = 0; k < steps; k++) {
-    await problem.lossGradient(theta, gradient);
-    for (let i = 0; i < theta.length; i++) theta[i] -= (tEnd / steps) * gradient[i];
-  }
+  const theta = await descend(problem, theta0, tEnd, steps);
   return { theta, evaluations: steps, seconds: (performance.now() - start) / 1000 };
 }
 

@@ -77,3 +77,14 @@ export async function interleave(runs, rounds) {
 }
 
 export const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+/** Plain gradient descent from θ0 over the time tEnd in so many steps; its last θ. */
+export async function descend(problem, theta0, tEnd, steps) {
+  const theta = theta0.slice();
+  const gradient = new Float64Array(theta.length);
+  for (let k = 0; k < steps; k++) {
+    await problem.lossGradient(theta, gradient);
+    for (let i = 0; i < theta.length; i++) theta[i] -= (tEnd / steps) * gradient[i];
+  }
+  return theta;
+}

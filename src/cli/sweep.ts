@@ -187,13 +187,13 @@ function summarise(result: SweepResult): string {
   ].join("\n");
 }
 
-/** How many runs are no gradient flow, by the note that each of them has. */
+/** How many runs do not resolve the gradient flow, which a note of each explains. */
 function energyNote(states: readonly JobState[]): string[] {
   const off = unresolvedDefects(states);
   return off.length === 0
     ? []
     : [
-        `note: ${off.length} of ${states.length} runs did not follow the gradient flow: ∫‖∇L‖² ds is off by up to ${formatNumber(Math.max(...off), 2)} times what the loss fell by. The notes in their result.json say why.`,
+        `note: ${off.length} of ${states.length} runs do not resolve the gradient flow: ∫‖∇L‖² ds is off by up to ${formatNumber(Math.max(...off), 2)} times what the loss fell by. The notes in their result.json say why.`,
       ];
 }
 

@@ -1,6 +1,6 @@
 /** What `result.json` holds: the outcome of one run as a reader, a script or `--json` sees it. */
 
-/** Energy defects above this mean that the curve is not the gradient flow: not even the first digit of what the loss fell by is its. */
+/** Energy defects above this mean that the gradient along the curve is not the flow's: its energy is off in the first digit. */
 export const MOST_ENERGY_DEFECT = 0.1;
 
 /** The fitted law ‖r(t)‖² ∝ exp(−rate·t). */

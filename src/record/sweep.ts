@@ -195,7 +195,7 @@ export async function attachSweepFiles(
   }
 }
 
-/** The runs that are no gradient flow, by their energy defects. */
+/** Energy defects of the runs that do not resolve the gradient flow. */
 export function unresolvedDefects(states: readonly JobState[]): number[] {
   return states
     .map(({ results }) => Number(results.get("energyDefect") ?? 0))

@@ -34,7 +34,7 @@ describe("gradflow sweep", () => {
     const { code, stdout, stderr } = await gradflow(folder, ...words, "--quiet");
     expect(code, stderr).toBe(0);
     expect(stdout).toMatch(
-      /note: 2 of 2 runs did not follow the gradient flow: .* off by up to [\d.e+]+ times/,
+      /note: 2 of 2 runs do not resolve the gradient flow: .* off by up to [\d.e+]+ times/,
     );
     const spec = await readFile(join(folder, "unstable/figures/loss.json"), "utf8");
     expect(spec).toContain("broad: gradient flow, unresolved in 2 of 2 runs");
