@@ -54,6 +54,9 @@ const jvpRules: { readonly [K in OpName]: JvpRule<K> } = {
   neg: linear((b, _, dx) => b.neg(dx)),
   exp: linear((b, node, dx) => b.mul(dx, node)),
   log: linear((b, node, dx) => b.div(dx, node.operands[0] as Node)),
+  log1p: linear((b, node, dx) => b.div(dx, b.add(b.constant(1), node.operands[0] as Node))),
+  sin: linear((b, node, dx) => b.mul(dx, b.cos(node.operands[0] as Node))),
+  cos: linear((b, node, dx) => b.neg(b.mul(dx, b.sin(node.operands[0] as Node)))),
   sqrt: linear((b, node, dx) => b.div(b.scale(dx, 0.5), node)),
   tanh: linear((b, node, dx) => b.mul(dx, b.sub(b.constant(1), b.mul(node as Node, node as Node)))),
   sigmoid: linear((b, node, dx) => b.mul(dx, b.mul(node as Node, b.sub(b.constant(1), node as Node)))),
@@ -77,6 +80,8 @@ const jvpRules: { readonly [K in OpName]: JvpRule<K> } = {
       operands.map((part, i) => tangents[i] ?? b.constant(0, part.shape)),
       axis,
     ),
+  gather: (b, { attributes: { axis, indices } }, [dx]) => b.gather(dx as Node, axis, indices),
+  max: vanishes,
   pieceOf: vanishes,
   lookup: vanishes,
 };

@@ -1,2 +1,3 @@
+export { batch } from "./batch.js";
 export { hessianProduct, pushforward } from "./forward.js";
 export { gradient, pullback } from "./reverse.js";

@@ -48,7 +48,10 @@ const kernels: { readonly [K in OpName]: Kernel<K> } = {
   neg: unary((x) => -x),
   exp: unary(Math.exp),
   log: unary(Math.log),
+  log1p: unary(Math.log1p),
   sqrt: unary(Math.sqrt),
+  sin: unary(Math.sin),
+  cos: unary(Math.cos),
   tanh: unary(Math.tanh),
   sigmoid: unary((x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)))),
   matmul: (node, [x, y], out) => {
@@ -125,6 +128,26 @@ const kernels: { readonly [K in OpName]: Kernel<K> } = {
       }
       start += length;
     });
+  },
+  gather: (node, [x], out) => {
+    const { axis, indices } = node.attributes;
+    const { outer, length, inner } = around(node.operands[0]!.shape, axis);
+    for (let o = 0, at = 0; o < outer; o++) {
+      for (const index of indices) {
+        const from = (o * length + index) * inner;
+        if (index < 0) out.fill(0, at, at + inner);
+        else for (let i = 0; i < inner; i++) out[at + i] = x![from + i] as number;
+        at += inner;
+      }
+    }
+  },
+  max: (node, [x], out) => {
+    const index = broadcastIndex(node.shape, node.operands[0]!.shape);
+    out.fill(Number.NEGATIVE_INFINITY);
+    for (let i = 0; i < x!.length; i++) {
+      const k = index[i] as number;
+      out[k] = Math.max(out[k] as number, x![i] as number);
+    }
   },
   pieceOf: (node, [z], out) => {
     const { breakpoints } = node.attributes;

@@ -11,6 +11,7 @@ type Derived = Exclude<OpName, "input" | "constant">;
 /** Creates the nodes of one family of graphs. Methods throw Error on shapes that do not fit. */
 export class GraphBuilder {
   readonly #byKey = new Map<string, Node>();
+  readonly #tables = new IndexTables();
   #count = 0;
 
   input(name: string, shape: Shape): Node<"input"> {
@@ -58,7 +59,10 @@ export class GraphBuilder {
   neg = (a: Node): Node => this.#derive("neg", [a], {});
   exp = (a: Node): Node => this.#derive("exp", [a], {});
   log = (a: Node): Node => this.#derive("log", [a], {});
+  log1p = (a: Node): Node => this.#derive("log1p", [a], {});
   sqrt = (a: Node): Node => this.#derive("sqrt", [a], {});
+  sin = (a: Node): Node => this.#derive("sin", [a], {});
+  cos = (a: Node): Node => this.#derive("cos", [a], {});
   tanh = (a: Node): Node => this.#derive("tanh", [a], {});
   sigmoid = (a: Node): Node => this.#derive("sigmoid", [a], {});
 
@@ -104,6 +108,15 @@ export class GraphBuilder {
     return parts.length === 1 ? (parts[0] as Node) : this.#derive("concat", parts, { axis });
   }
 
+  /** Entries of `a` along `axis` at `indices`; −1 gives zeros. The indices are not copied. */
+  gather(a: Node, axis: number, indices: Int32Array): Node {
+    const isIdentity = indices.length === a.shape[axis] && indices.every((index, i) => index === i);
+    return isIdentity ? a : this.#derive("gather", [a], { axis, indices: this.#tables.intern(indices) });
+  }
+
+  /** The largest entry over `axes`, which stay as dimensions of length 1; to derivatives a constant. */
+  max = (a: Node, axes: readonly number[]): Node => this.#derive("max", [a], { axes });
+
   pieceOf = (z: Node, breakpoints: readonly number[]): Node => this.#derive("pieceOf", [z], { breakpoints });
 
   lookup(pieces: Node, values: readonly number[]): Node {
@@ -125,7 +138,7 @@ export class GraphBuilder {
   }
 
   #derive<K extends Derived>(op: K, operands: readonly Node[], attributes: OpAttributes[K]): Node {
-    const key = `${op}:${operands.map((node) => node.id)}:${JSON.stringify(attributes)}`;
+    const key = `${op}:${operands.map((node) => node.id)}:${this.#keyOf(attributes)}`;
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     const rule = shapeRules[op] as (shapes: readonly Shape[], attributes: OpAttributes[K]) => Shape;
@@ -136,10 +149,42 @@ export class GraphBuilder {
     return this.#register(key, { id: this.#count, op, operands, attributes, shape });
   }
 
+  /** Index lists may be long: they are known by their number among the tables. */
+  #keyOf(attributes: object): string {
+    return JSON.stringify(attributes, (_, value: unknown) =>
+      value instanceof Int32Array ? this.#tables.numberOf(value) : value,
+    );
+  }
+
   #register<K extends OpName>(key: string, node: Node<K>): Node<K> {
     this.#count += 1;
     this.#byKey.set(key, node as Node);
     return node;
+  }
+}
+
+/** Equal index lists become one, so that equal gathers become one node. */
+class IndexTables {
+  readonly #byHash = new Map<number, Int32Array[]>();
+  readonly #numbers = new Map<Int32Array, number>();
+
+  intern(indices: Int32Array): Int32Array {
+    if (this.#numbers.has(indices)) return indices;
+    // FNV-1a over the entries: only a key into short lists that are compared entry by entry.
+    let hash = 0x811c9dc5 ^ indices.length;
+    for (const index of indices) hash = Math.imul(hash ^ index, 0x01000193);
+    const alike = this.#byHash.get(hash) ?? [];
+    const known = alike.find(
+      (table) => table.length === indices.length && table.every((index, i) => index === indices[i]),
+    );
+    if (known !== undefined) return known;
+    this.#byHash.set(hash, [...alike, indices]);
+    this.#numbers.set(indices, this.#numbers.size);
+    return indices;
+  }
+
+  numberOf(table: Int32Array): number {
+    return this.#numbers.get(table) as number;
   }
 }
 

@@ -107,7 +107,11 @@ function describeNode(node: Node): string {
 
 function describeAttributes(op: OpName, attributes: object): string[] {
   if (op === "reshape" || op === "broadcast") return [];
-  return Object.entries(attributes).map(
-    ([name, value]) => `${name}=${Array.isArray(value) ? `[${value}]` : String(value)}`,
-  );
+  return Object.entries(attributes).map(([name, value]) => `${name}=${describeAttribute(value)}`);
+}
+
+function describeAttribute(value: unknown): string {
+  if (value instanceof Int32Array)
+    return value.length <= 8 ? `[${value}]` : `[${value.subarray(0, 8)}, … (${value.length} indices)]`;
+  return Array.isArray(value) ? `[${value}]` : String(value);
 }

@@ -22,7 +22,11 @@ export interface OpAttributes {
   readonly neg: None;
   readonly exp: None;
   readonly log: None;
+  /** ln(1 + x), exact to rounding for small x. */
+  readonly log1p: None;
   readonly sqrt: None;
+  readonly sin: None;
+  readonly cos: None;
   readonly tanh: None;
   readonly sigmoid: None;
   /** op(A)·op(B) on the last two dimensions, op transposing where asked; leading dimensions broadcast. */
@@ -37,6 +41,10 @@ export interface OpAttributes {
   /** Zeros before and after along one axis: the adjoint of `slice`. */
   readonly pad: { readonly axis: number; readonly before: number; readonly after: number };
   readonly concat: { readonly axis: number };
+  /** Picks entries along `axis` by indices known now; the index −1 gives zeros, so that its adjoint is a gather too. */
+  readonly gather: { readonly axis: number; readonly indices: Int32Array };
+  /** Largest entry over `axes`, which stay as dimensions of length 1. Derivative zero: it shifts exponents, and the shift cancels. */
+  readonly max: { readonly axes: readonly number[] };
   /**
    * Piece index of every entry: the number of breakpoints strictly below it. Derivative zero.
    * A breakpoint itself belongs to the piece on its left (ReLU'(0) = 0, as in PyTorch).

@@ -30,6 +30,12 @@ function replaceAxis(shape: Shape, axis: number, length: number): Shape {
   return shape.map((old, i) => (i === axis ? length : old));
 }
 
+/** The shape after a reduction over `axes`. */
+function keepAxes(shape: Shape, axes: readonly number[]): Shape {
+  for (const axis of axes) axisOf(shape, axis);
+  return shape.map((length, i) => (axes.includes(i) ? 1 : length));
+}
+
 /** Source-given shapes (`input`, `constant`) are set by the builder; their rules are never consulted. */
 export const shapeRules: { readonly [K in Exclude<OpName, "input" | "constant">]: ShapeRule<K> } = {
   add: both,
@@ -39,7 +45,10 @@ export const shapeRules: { readonly [K in Exclude<OpName, "input" | "constant">]
   neg: same,
   exp: same,
   log: same,
+  log1p: same,
   sqrt: same,
+  sin: same,
+  cos: same,
   tanh: same,
   sigmoid: same,
   matmul: ([a, b], { transposeA, transposeB }) => {
@@ -79,10 +88,7 @@ export const shapeRules: { readonly [K in Exclude<OpName, "input" | "constant">]
     }
     return shape;
   },
-  sum: ([a], { axes }) => {
-    for (const axis of axes) axisOf(a as Shape, axis);
-    return (a as Shape).map((length, i) => (axes.includes(i) ? 1 : length));
-  },
+  sum: ([a], { axes }) => keepAxes(a as Shape, axes),
   slice: ([a], { axis, start, end }) => {
     const length = axisOf(a as Shape, axis);
     if (!(0 <= start && start < end && end <= length)) {
@@ -103,6 +109,15 @@ export const shapeRules: { readonly [K in Exclude<OpName, "input" | "constant">]
     }
     return replaceAxis(first, axis, total);
   },
+  gather: ([a], { axis, indices }) => {
+    const length = axisOf(a as Shape, axis);
+    if (indices.length === 0) throw new Error(`gather along axis ${axis} of [${a}]: there are no indices`);
+    const wrong = indices.find((index) => !(-1 <= index && index < length));
+    if (wrong !== undefined)
+      throw new Error(`gather along axis ${axis} of [${a}]: index ${wrong} is not in −1 … ${length - 1}`);
+    return replaceAxis(a as Shape, axis, indices.length);
+  },
+  max: ([a], { axes }) => keepAxes(a as Shape, axes),
   pieceOf: ([a], { breakpoints }) => {
     if (breakpoints.some((b, i) => i > 0 && !(b > (breakpoints[i - 1] as number)))) {
       throw new Error(`pieceOf: breakpoints [${breakpoints}] must increase`);

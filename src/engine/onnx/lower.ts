@@ -12,6 +12,8 @@ interface Emitter {
   emit(opType: string, inputs: readonly string[], attributes?: readonly object[], output?: string): string;
   number(value: number): string;
   integers(values: readonly number[]): string;
+  /** The same for a long list, known by identity. */
+  indices(values: Int32Array): string;
   name(node: Node): string;
   /** True when `node` has one user, so that it may be folded into it. */
   solelyUsed(node: Node): boolean;
@@ -38,7 +40,18 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
   neg: direct("Neg"),
   exp: direct("Exp"),
   log: direct("Log"),
+  // Kahan's x·ln(u)/(u − 1), u = fl(1 + x): the error of u cancels; where u = 1 the answer is x.
+  log1p: (e, _, [x], output) => {
+    const u = e.emit("Add", [x!, e.number(1)]);
+    const off = e.emit("Sub", [u, e.number(1)]);
+    const isOne = e.emit("Equal", [off, e.number(0)]);
+    const divisor = e.emit("Where", [isOne, e.number(1), off]);
+    const scaled = e.emit("Div", [e.emit("Mul", [x!, e.emit("Log", [u])]), divisor]);
+    e.emit("Where", [isOne, x!, scaled], [], output);
+  },
   sqrt: direct("Sqrt"),
+  sin: direct("Sin"),
+  cos: direct("Cos"),
   tanh: direct("Tanh"),
   sigmoid: direct("Sigmoid"),
   matmul: (e, node, [x, y], output) => {
@@ -85,6 +98,19 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
   },
   concat: (e, node, inputs, output) => {
     e.emit("Concat", inputs, [attribute("axis", node.attributes.axis)], output);
+  },
+  gather: (e, node, [x], output) => {
+    const { axis, indices } = node.attributes;
+    const shape = node.operands[0]!.shape;
+    const zeros = shape.map((length, i) => (i === axis ? 1 : length));
+    // ONNX counts −1 from the end, where the zeros are put.
+    const source = indices.includes(-1)
+      ? e.emit("Concat", [x!, e.emit("Expand", [e.number(0), e.integers(zeros)])], [attribute("axis", axis)])
+      : x!;
+    e.emit("Gather", [source, e.indices(indices)], [attribute("axis", axis)], output);
+  },
+  max: (e, node, [x], output) => {
+    e.emit("ReduceMax", [x!], [attribute("axes", node.attributes.axes), attribute("keepdims", 1)], output);
   },
   pieceOf: (e, { attributes: { breakpoints } }, [z], output) => {
     const above = breakpoints.map((breakpoint) => {
@@ -152,6 +178,7 @@ export function lowerToOnnx(graph: Graph, dtype: Dtype, bound: Tensors = {}, emb
   for (const node of [...graph.nodes.flatMap((n) => n.operands), ...Object.values(graph.outputs)]) {
     users.set(node, (users.get(node) ?? 0) + 1);
   }
+  const tables = new Map<Int32Array, string>();
   let count = 0;
   const store = (name: string, dims: readonly number[], data_type: number, data: ArrayBufferView): string => {
     const raw_data = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -177,6 +204,11 @@ export function lowerToOnnx(graph: Graph, dtype: Dtype, bound: Tensors = {}, emb
     number: (value) => store(`number:${value}`, [], type, real(Float64Array.of(value))),
     integers: (values) =>
       store(`integers:${values}`, [values.length], elementType.int64, BigInt64Array.from(values, BigInt)),
+    indices(values) {
+      const name = tables.get(values) ?? `indices-${tables.size}`;
+      tables.set(values, name);
+      return store(name, [values.length], elementType.int32, values);
+    },
     name: (node) => names.get(node) as string,
     solelyUsed: (node) => users.get(node) === 1,
   };

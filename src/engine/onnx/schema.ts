@@ -19,7 +19,7 @@ message ModelProto { int64 ir_version = 1; string producer_name = 2; GraphProto 
 
 const modelType = protobuf.parse(schema, { keepCase: true }).root.lookupType("onnx.ModelProto");
 
-export const elementType = { float32: 1, int64: 7, bool: 9, float64: 11 } as const;
+export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
 const attributeType = { int: 2, ints: 7 } as const;
 
 export interface OnnxNode {

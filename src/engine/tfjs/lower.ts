@@ -14,6 +14,8 @@ interface Context {
   readonly tf: Tf;
   /** A kept scalar. */
   scalar(value: number): Tensor;
+  /** A kept list of indices, −1 replaced by `zeros`. */
+  indices(values: Int32Array, zeros: number): core.Tensor1D;
   /** A·B with either side transposed where asked. */
   product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor;
 }
@@ -32,6 +34,9 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
   neg: ({ tf }, _, [x]) => tf.neg(x!),
   exp: ({ tf }, _, [x]) => tf.exp(x!),
   log: ({ tf }, _, [x]) => tf.log(x!),
+  log1p: ({ tf }, _, [x]) => tf.log1p(x!),
+  sin: ({ tf }, _, [x]) => tf.sin(x!),
+  cos: ({ tf }, _, [x]) => tf.cos(x!),
   sqrt: ({ tf }, _, [x]) => tf.sqrt(x!),
   tanh: ({ tf }, _, [x]) => tf.tanh(x!),
   sigmoid: ({ tf }, _, [x]) => tf.sigmoid(x!),
@@ -58,6 +63,16 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
       shape.map((_, i): [number, number] => (i === axis ? [before, after] : [0, 0])),
     ),
   concat: ({ tf }, node, operands) => tf.concat([...operands], node.attributes.axis),
+  gather: ({ tf, indices }, node, [x]) => {
+    const { axis } = node.attributes;
+    const length = x!.shape[axis] as number;
+    const zeros = x!.shape.map((old, i) => (i === axis ? 1 : old));
+    const source = node.attributes.indices.includes(-1)
+      ? tf.concat([x!, tf.zeros(zeros as core.ShapeMap[core.Rank])], axis)
+      : x!;
+    return tf.gather(source, indices(node.attributes.indices, length), axis);
+  },
+  max: ({ tf }, node, [x]) => tf.max(x!, [...node.attributes.axes], true),
   pieceOf: ({ tf, scalar }, { attributes: { breakpoints } }, [z]) => {
     const above = breakpoints.map((breakpoint) => tf.cast(tf.greater(z!, scalar(breakpoint)), "float32"));
     return above.length === 0 ? tf.zerosLike(z!) : above.reduce((sum, term) => tf.add(sum, term));
@@ -97,12 +112,21 @@ export function planGraph(tf: Tf, graph: Graph, bound: Tensors, flip: boolean): 
     return tensor;
   };
   const scalars = new Map<number, Tensor>();
+  const tables = new Map<Int32Array, Map<number, core.Tensor1D>>();
   const flipped = new Map<Tensor, Tensor>();
   const context: Context = {
     tf,
     scalar(value) {
       const known = scalars.get(value) ?? keep(tf.scalar(value, "float32"));
       scalars.set(value, known);
+      return known;
+    },
+    indices(values, zeros) {
+      const ofLength = tables.get(values) ?? new Map<number, core.Tensor1D>();
+      tables.set(values, ofLength);
+      const replaced = () => values.map((index) => (index < 0 ? zeros : index));
+      const known = ofLength.get(zeros) ?? (keep(tf.tensor1d(replaced(), "int32")) as core.Tensor1D);
+      ofLength.set(zeros, known);
       return known;
     },
     product(a, b, transposeA, transposeB) {
