@@ -29,8 +29,10 @@ export const exportCommand: Command = {
   tensorboard --logdir runs
 
 Files go to the record's export/ and are removed with it. npz and safetensors hold every table column, theta0, theta and the
-layers at the end (weights [in, out]) to the last bit; csv has flow and descents in one table, of a sweep all runs in runs.csv;
-TensorBoard keeps float32, its step is the recorded row (of descents: k), its axis RELATIVE the flow time t in seconds.`,
+layers at the end (weights [in, out]) to the last bit. An empty cell is NaN, in a column of words the empty word; words are NumPy
+strings in npz, int32 in safetensors with their meaning in the metadata "codes" (JSON: array name → list of words).
+csv has flow and descents in one table, of a sweep all runs in runs.csv; tensorboard has flow and descents in float32, its step is
+the recorded row (of descents: k), its axis RELATIVE the flow time t in seconds. Both name the tables that they leave out.`,
 
   async execute(values) {
     const root = String(values["folder"]);
@@ -38,13 +40,20 @@ TensorBoard keeps float32, its step is the recorded row (of descents: k), its ax
     const follow = values["follow"] === true;
     if (follow && to !== "tensorboard")
       throw new UsageError(`export: --follow is for --to tensorboard, not ${to}.`);
-    const { exportRecord, followRecord, formatTrajectories } = await import("../experiment/export.js");
+    const { exportRecord, followRecord, formatTrajectories, tablesLeftOut } = await import(
+      "../experiment/export.js"
+    );
     const { findRecords } = await import("../record/sweep.js");
     const { readRecord } = await import("../record/reader.js");
     const records = await findRecords(root);
     if (records.length === 0)
       throw new ConfigError(`${root}: is not a record and holds none; name the folder of a run or a sweep.`);
     const say = (path: string) => process.stdout.write(`${formatPath(path)}\n`);
+    const leftOut = new Set((await Promise.all(records.map((path) => tablesLeftOut(path, to)))).flat());
+    if (leftOut.size > 0)
+      process.stderr.write(
+        `note: ${to} holds series.csv and descent.csv; left out: ${[...leftOut].join(", ")} (npz and safetensors hold all).\n`,
+      );
     if (follow) {
       const interruption = watchInterrupts(() => undefined);
       const files = await Promise.all(

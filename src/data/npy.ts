@@ -75,6 +75,28 @@ export function formatNpy(data: Float64Array, shape: readonly number[]): Uint8Ar
   return new Uint8Array(dump(data, [...shape]));
 }
 
+/** Words as the bytes of an .npy file: NumPy's `<U` of as many letters as the longest has. */
+export function formatNpyWords(words: readonly string[]): Uint8Array {
+  const letters = words.map((word) => [...word].map((letter) => letter.codePointAt(0) as number));
+  const width = Math.max(1, ...letters.map(({ length }) => length));
+  const head = `{'descr': '<U${width}', 'fortran_order': False, 'shape': (${words.length},), }`;
+  const headLength = 64 * Math.ceil((HEAD_START + head.length + 1) / 64) - HEAD_START;
+  const bytes = Buffer.alloc(HEAD_START + headLength + 4 * width * words.length);
+  bytes.write("\x93NUMPY\x01\x00", "latin1");
+  bytes.writeUInt16LE(headLength, 8);
+  bytes.write(`${head.padEnd(headLength - 1)}\n`, HEAD_START, "latin1");
+  const start = HEAD_START + headLength;
+  letters.forEach((word, row) => {
+    word.forEach((letter, k) => {
+      bytes.writeUInt32LE(letter, start + 4 * (row * width + k));
+    });
+  });
+  return new Uint8Array(bytes);
+}
+
+/** Bytes before the header of version 1: magic, version, length. */
+const HEAD_START = 10;
+
 interface Header {
   readonly dtype: string;
   readonly itemSize: number;

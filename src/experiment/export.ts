@@ -27,6 +27,15 @@ export async function exportRecord(directory: string, format: ExportFormat): Pro
   return FILES[format];
 }
 
+/** The tables of a record that a format has no place for, by file name. */
+export async function tablesLeftOut(directory: string, format: ExportFormat): Promise<string[]> {
+  if (format === "npz" || format === "safetensors") return [];
+  const { files } = (await readManifest(directory)) ?? { files: [] };
+  return files.filter((name) => TABLE.test(name) && name !== "series.csv" && name !== "descent.csv");
+}
+
+const TABLE = /^[\w-]+\.csv$/;
+
 async function formatRecord(directory: string, format: ExportFormat): Promise<string | Uint8Array> {
   const record = await readRecord(directory);
   if (format === "csv") return formatTrajectories([{ name: null, record }]);
@@ -45,16 +54,14 @@ async function formatRecord(directory: string, format: ExportFormat): Promise<st
   });
 }
 
-/** The tables of a record that are made of numbers, and its parameters: flat, and by layer at the end. */
+/** Every column of a record's tables, and its parameters: flat, and by layer at the end. */
 async function arraysOf(record: RunRecord): Promise<NamedArray[]> {
   const { directory } = record;
   const arrays: NamedArray[] = [];
-  for (const file of record.manifest.files.filter((name) => /^[\w-]+\.csv$/.test(name))) {
-    const { columns, values, length } = await readTable(join(directory, file));
+  for (const file of record.manifest.files.filter((name) => TABLE.test(name))) {
+    const { columns, values, words, length } = await readTable(join(directory, file));
     for (const column of columns) {
-      const data = values[column]!;
-      // A column of words reads as all NaN.
-      if (length > 0 && data.every(Number.isNaN)) continue;
+      const data = words[column] ?? (values[column] as Float64Array);
       arrays.push({ name: `${file.slice(0, -4)}.${column}`, shape: [length], data });
     }
   }

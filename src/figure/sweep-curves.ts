@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
 import { type CurvesFigureSpec, type JobState, unresolvedDefects } from "../record/sweep.js";
-import { type NumericTable, readTable } from "../record/table.js";
+import { readTable, type Table } from "../record/table.js";
 import { formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
 import { TIME_TITLE, wrap } from "./caption.js";
 import { legendColumns, valueChannel } from "./chart.js";
@@ -133,7 +133,7 @@ async function readLines(state: JobState, figure: CurvesFigureSpec): Promise<Lin
 }
 
 /** A table with learning rates has a line for each; any other is one line. */
-function linesOf(table: NumericTable, figure: CurvesFigureSpec): Line[] {
+function linesOf(table: Table, figure: CurvesFigureSpec): Line[] {
   const { t, [figure.y]: values, learningRate } = table.values;
   if (t === undefined || values === undefined) return [];
   const from = figure.from ?? 0;

@@ -98,6 +98,12 @@ export const NTK_MODE_COLUMNS = ["t", "rank", "lambda0", "energy", "frozenEnergy
 /** `ntk-density.csv`: where eigenvalues lie and what share of them, all of them or by Lanczos quadrature; weights sum to 1 at each time. */
 export const NTK_DENSITY_COLUMNS = ["t", "node", "weight"] as const;
 
+/** Columns of words; all others hold numbers. A blank cell is the empty word there, no value (NaN) elsewhere. */
+export const WORD_COLUMNS: readonly string[] = [
+  ...["kind", "side", "method"],
+  ...["lambdaMinKind", "lambdaMinMethod", "verdict", "estimated"],
+];
+
 export type NtkColumn = (typeof NTK_COLUMNS)[number];
 export type NtkSpectrumColumn = (typeof NTK_SPECTRUM_COLUMNS)[number];
 export type NtkModeColumn = (typeof NTK_MODE_COLUMNS)[number];

@@ -1,12 +1,12 @@
-/** Named arrays as one .npz for `numpy.load`, and as one .safetensors file: both keep every bit. */
+/** Named arrays as one .npz for `numpy.load`, and as one .safetensors file: both keep every bit and every word. */
 import { type Zippable, zipSync } from "fflate";
-import { formatNpy } from "../data/npy.js";
+import { formatNpy, formatNpyWords } from "../data/npy.js";
 
-/** A float64 array in C order with its shape. */
+/** Float64 in C order with its shape, or words in one axis. */
 export interface NamedArray {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly data: Float64Array;
+  readonly data: Float64Array | readonly string[];
 }
 
 /** A zip of .npy files, stored without compression as numpy.savez does. Equal arrays give equal bytes. */
@@ -14,28 +14,49 @@ export function formatNpz(arrays: readonly NamedArray[]): Uint8Array {
   // The earliest date of a zip: the time of the export is no part of the numbers.
   const plain = { level: 0, mtime: new Date(1980, 0, 1) } as const;
   const entries: Zippable = {};
-  for (const { name, shape, data } of arrays) entries[`${name}.npy`] = [formatNpy(data, shape), plain];
+  for (const { name, shape, data } of arrays) {
+    const bytes = data instanceof Float64Array ? formatNpy(data, shape) : formatNpyWords(data);
+    entries[`${name}.npy`] = [bytes, plain];
+  }
   return zipSync(entries);
 }
 
 /**
  * The safetensors format: the length of the header as a little-endian uint64, the header as JSON padded to a multiple of 8, the data.
- * `metadata` is text by name.
+ * `metadata` is text by name. The format has no words: they go as int32, and the metadata `codes` is a JSON object that lists, by the
+ * name of the array, what 0, 1, … stand for.
  */
 export function formatSafetensors(
   arrays: readonly NamedArray[],
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array {
   let offset = 0;
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  for (const { name, shape, data } of arrays) {
-    header[name] = { dtype: "F64", shape, data_offsets: [offset, offset + data.byteLength] };
-    offset += data.byteLength;
+  const codes: Record<string, string[]> = {};
+  const numbers = arrays.map(({ name, data }) => {
+    if (data instanceof Float64Array) return data;
+    const list = [...new Set(data)];
+    codes[name] = list;
+    return Int32Array.from(data, (word) => list.indexOf(word));
+  });
+  const header: Record<string, unknown> = { __metadata__: { ...metadata, codes: JSON.stringify(codes) } };
+  // The wider numbers first, so that each array starts at a multiple of its own width.
+  const order = [...arrays.keys()].sort(
+    (p, q) => numbers[q]!.BYTES_PER_ELEMENT - numbers[p]!.BYTES_PER_ELEMENT,
+  );
+  for (const k of order) {
+    const { name, shape } = arrays[k]!;
+    const { byteLength } = numbers[k]!;
+    const dtype = numbers[k] instanceof Float64Array ? "F64" : "I32";
+    header[name] = { dtype, shape, data_offsets: [offset, offset + byteLength] };
+    offset += byteLength;
   }
   const text = Buffer.from(JSON.stringify(header));
   const head = Buffer.concat([text, Buffer.alloc((8 - (text.length % 8)) % 8, " ")]);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(head.length));
-  const bytes = arrays.map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+  const bytes = order.map((k) => {
+    const { buffer, byteOffset, byteLength } = numbers[k]!;
+    return Buffer.from(buffer, byteOffset, byteLength);
+  });
   return new Uint8Array(Buffer.concat([length, head, ...bytes]));
 }

@@ -213,13 +213,12 @@ export async function closeSweep(directory: string, status: string): Promise<Job
   return states;
 }
 
-/** Columns of results.csv that come first, where they are known; then the axes, then every number of the results. */
+/** Columns of results.csv that come first, where they are known; then the axes, then every number and word of the results. */
 const FIRST = ["status", "parameters", "samples", "outputs", "parametersPerTarget"];
 
 function formatResults(fields: readonly string[], states: readonly JobState[]): string {
   const names = new Set(FIRST);
-  for (const { results } of states)
-    for (const [name, value] of results) if (typeof value === "number") names.add(name);
+  for (const { results } of states) for (const [name, value] of results) if (value !== null) names.add(name);
   const columns = ["job", ...fields, ...[...names].filter((name) => !fields.includes(name))];
   const rows = states.map(({ job, facts }) => {
     const own = Object.fromEntries(fields.map((field) => [field, cell(job.values[field])]));

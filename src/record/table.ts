@@ -2,6 +2,7 @@
 import { appendFileSync, closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync } from "node:fs";
 import { parse } from "csv-parse/sync";
 import { ConfigError } from "../errors.js";
+import { WORD_COLUMNS } from "./columns.js";
 import { readIfPresent, writeFault } from "./files.js";
 
 /** `null`, `undefined` and an omitted key are a missing value: an empty cell. */
@@ -94,10 +95,12 @@ function formatCell(value: Cell): string {
 }
 
 /** A table read back: one array per column, NaN where a cell is blank or no number. */
-export interface NumericTable {
+export interface Table {
   readonly columns: readonly string[];
   readonly length: number;
   readonly values: Readonly<Record<string, Float64Array>>;
+  /** The cells of the columns that hold words: those meant to, and any with a cell that is neither blank nor a number. */
+  readonly words: Readonly<Record<string, readonly string[]>>;
 }
 
 /** The cells of a table as text, one array per row; null where there is no such file. A torn last line is dropped. */
@@ -125,12 +128,20 @@ function splitPlain(whole: string): string[][] | null {
   return rows.every((row) => row.length === rows[0]!.length) ? rows : null;
 }
 
-/** Reads a table of numbers; a missing file is an empty table. Throws ConfigError where the file is damaged before its last line. */
-export async function readTable(path: string): Promise<NumericTable> {
+/** Reads a table; a missing file is an empty one. Throws ConfigError where the file is damaged before its last line. */
+export async function readTable(path: string): Promise<Table> {
   const { columns, rows } = (await readCells(path)) ?? { columns: [], rows: [] };
   const values: Record<string, Float64Array> = {};
+  const words: Record<string, string[]> = {};
   columns.forEach((column, index) => {
     values[column] = Float64Array.from(rows, (row) => (row[index] ? Number(row[index]) : Number.NaN));
+    const isWord = (row: string[]) => Boolean(row[index]) && !isNumber(row[index] as string);
+    if (WORD_COLUMNS.includes(column) || rows.some(isWord))
+      words[column] = rows.map((row) => row[index] ?? "");
   });
-  return { columns, length: rows.length, values };
+  return { columns, length: rows.length, values, words };
+}
+
+function isNumber(cell: string): boolean {
+  return cell === "NaN" || !Number.isNaN(Number(cell));
 }

@@ -1,10 +1,12 @@
 import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { unzipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { readNpy } from "../../src/data/npy.js";
-import { type ExportFormat, exportRecord, followRecord } from "../../src/experiment/export.js";
-import { readTable } from "../../src/record/table.js";
+import { type ExportFormat, exportRecord, followRecord, tablesLeftOut } from "../../src/experiment/export.js";
+import { formatNpz, formatSafetensors } from "../../src/record/export-npz.js";
+import { readCells, readTable } from "../../src/record/table.js";
 import { setUpRuns } from "../experiment/runs.js";
 import { lacksPython, runPython } from "../support/python.js";
 
@@ -14,6 +16,7 @@ const SET = [
   "descent.learningRates=[0.5, 0.05]",
   "model.activation={kind: prelu, slope: 0.25}",
   "flow.boundaries=exact",
+  "measure.ntk={points: 6, density: {probes: 2, steps: 5}}",
 ];
 
 async function exported(format: ExportFormat) {
@@ -25,6 +28,8 @@ interface Bits {
   readonly shape: number[];
   readonly dtype: string;
   readonly hex: string;
+  /** Of an array of words. */
+  readonly words?: string[];
 }
 
 const hex = (data: Float64Array) =>
@@ -32,15 +37,29 @@ const hex = (data: Float64Array) =>
 
 /** Every array of the record, read by our own reader, beside what Python found: equal bits or the test fails. */
 async function expectEqualBits(directory: string, found: Readonly<Record<string, Bits>>): Promise<void> {
-  for (const table of ["series", "descent"]) {
-    const { columns, values } = await readTable(join(directory, `${table}.csv`));
-    for (const column of columns) {
-      const own = values[column]!;
-      if (own.every(Number.isNaN)) continue;
-      const theirs = found[`${table}.${column}`]!;
-      expect(theirs, column).toMatchObject({ shape: [own.length], dtype: "float64", hex: hex(own) });
-    }
+  const { files } = JSON.parse(await readFile(join(directory, "manifest.json"), "utf8"));
+  const tables = (files as string[]).filter((name) => /^[\w-]+\.csv$/.test(name));
+  expect(tables).toEqual(expect.arrayContaining(["series.csv", "descent.csv", "events.csv", "ntk.csv"]));
+  for (const table of tables) {
+    // The cells as they stand in the file: a column of words is one where some cell is no number.
+    const { columns, rows } = (await readCells(join(directory, table)))!;
+    columns.forEach((column, k) => {
+      const cells = rows.map((row) => row[k]!);
+      const theirs = found[`${table.slice(0, -4)}.${column}`]!;
+      expect(theirs, `${table}: ${column}`).toMatchObject({ shape: [cells.length] });
+      if (theirs.words !== undefined) expect(theirs.words).toEqual(cells);
+      else {
+        const own = Float64Array.from(cells, (cell) => (cell === "" ? Number.NaN : Number(cell)));
+        expect(theirs, column).toMatchObject({ dtype: "float64", hex: hex(own) });
+        expect(cells.filter((cell) => cell !== "" && Number.isNaN(Number(cell)))).toEqual([]);
+      }
+    });
   }
+  // λ_min never goes without its kind.
+  expect(found["ntk.lambdaMinKind"]!.words!.length).toBe(found["ntk.lambdaMin"]!.shape[0]);
+  expect(found["events.kind"]!.words).toContain("crossing");
+  expect(found["ntk.estimated"]!.words).toContain("");
+  expect(found["series.sharpness"]!.shape).toEqual(found["series.t"]!.shape);
   for (const name of ["theta0", "theta"]) {
     const { data } = await readNpy(join(directory, `${name}.npy`));
     expect(found[name]).toMatchObject({ shape: [data.length], dtype: "float64", hex: hex(data) });
@@ -65,6 +84,99 @@ async function expectEqualBits(directory: string, found: Readonly<Record<string,
     }
   expect(layers).toBe(found["theta"]!.hex);
 }
+
+/** .npz by the format's documentation (numpy.lib.format), apart from the code that writes it. */
+function readNpz(bytes: Uint8Array): Record<string, Bits> {
+  const entries = Object.entries(unzipSync(bytes)).map(([file, content]) => {
+    const view = Buffer.from(content);
+    const start = 10 + view.readUInt16LE(8);
+    const head = view.toString("latin1", 10, start);
+    expect(start % 64).toBe(0);
+    const [, descr] = /['"]descr['"]: ?['"]([^'"]*)['"]/.exec(head)!;
+    const shape = /['"]shape['"]: ?\(([^)]*)\)/
+      .exec(head)![1]!
+      .split(",")
+      .filter((part) => part.trim() !== "")
+      .map(Number);
+    const data = view.subarray(start);
+    if (descr === "<f8") return [file.slice(0, -4), { shape, dtype: "float64", hex: data.toString("hex") }];
+    const width = Number(/^<U(\d+)$/.exec(descr!)![1]);
+    expect(data.length).toBe(4 * width * shape[0]!);
+    const words = Array.from({ length: shape[0]! }, (_, row) =>
+      Array.from({ length: width }, (_, k) => data.readUInt32LE(4 * (row * width + k)))
+        .filter((letter) => letter !== 0)
+        .map((letter) => String.fromCodePoint(letter))
+        .join(""),
+    );
+    return [file.slice(0, -4), { shape, dtype: descr, hex: data.toString("hex"), words }];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** .safetensors by the format's documentation. */
+function readSafetensors(bytes: Buffer): { metadata: Record<string, string>; arrays: Record<string, Bits> } {
+  const end = 8 + Number(bytes.readBigUInt64LE(0));
+  const { __metadata__: metadata, ...header } = JSON.parse(bytes.toString("utf8", 8, end));
+  const codes = JSON.parse(metadata.codes) as Record<string, string[]>;
+  let next = 0;
+  const arrays = Object.entries(
+    header as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>,
+  ).map(
+    ([
+      name,
+      {
+        dtype,
+        shape,
+        data_offsets: [from, to],
+      },
+    ]) => {
+      expect(from).toBe(next); // no holes, which the format forbids
+      next = to;
+      const data = bytes.subarray(end + from, end + to);
+      const words =
+        codes[name] &&
+        Array.from({ length: shape[0]! }, (_, row) => codes[name]![data.readInt32LE(4 * row)]!);
+      expect(dtype).toBe(words === undefined ? "F64" : "I32");
+      return [name, { shape, dtype: "float64", hex: data.toString("hex"), ...(words && { words }) }];
+    },
+  );
+  expect(end + next).toBe(bytes.length);
+  return { metadata, arrays: Object.fromEntries(arrays) };
+}
+
+describe("exports, read here", () => {
+  test("npz has every bit and every word", async () => {
+    const { directory, file } = await exported("npz");
+    await expectEqualBits(directory, readNpz(await readFile(file)));
+  });
+
+  test("safetensors has every bit, and words as codes with their meaning", async () => {
+    const { directory, file } = await exported("safetensors");
+    const { metadata, arrays } = readSafetensors(await readFile(file));
+    expect(metadata).toMatchObject({ name: "run-test", status: "reachedEnd" });
+    await expectEqualBits(directory, arrays);
+  });
+
+  test("what TensorBoard and CSV leave out is said; npz and safetensors leave out nothing", async () => {
+    const { directory } = await run(SET);
+    const ntk = ["ntk.csv", "ntk-spectrum.csv", "ntk-modes.csv", "ntk-density.csv"];
+    for (const format of ["tensorboard", "csv"] as const)
+      expect((await tablesLeftOut(directory, format)).sort()).toEqual(["events.csv", ...ntk].sort());
+    for (const format of ["npz", "safetensors"] as const)
+      expect(await tablesLeftOut(directory, format)).toEqual([]);
+  });
+});
+
+test("words of any alphabet, and none at all", () => {
+  const arrays = [
+    { name: "words", shape: [3], data: ["", "λ_min", "a\u{1F600}b"] },
+    { name: "none", shape: [0], data: [] },
+  ];
+  const npz = readNpz(formatNpz(arrays));
+  expect([npz["words"]!.words, npz["none"]!.words]).toEqual([arrays[0]!.data, []]);
+  const { arrays: coded } = readSafetensors(Buffer.from(formatSafetensors(arrays, {})));
+  expect([coded["words"]!.words, coded["none"]!.words]).toEqual([arrays[0]!.data, []]);
+});
 
 describe("exports read by others", () => {
   const numpy = lacksPython("numpy");

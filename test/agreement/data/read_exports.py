@@ -5,7 +5,8 @@ from pathlib import Path
 
 
 def bits(array):
-    return {"shape": list(array.shape), "dtype": str(array.dtype), "hex": array.tobytes().hex()}
+    words = {"words": array.tolist()} if array.dtype.kind == "U" else {}
+    return {"shape": list(array.shape), "dtype": str(array.dtype), "hex": array.tobytes().hex()} | words
 
 
 kind, path = sys.argv[1:]
@@ -20,6 +21,8 @@ elif kind == "safetensors":
     with safe_open(path, "np") as file:
         found = {name: bits(file.get_tensor(name)) for name in file.keys()}
         found["metadata"] = file.metadata()
+        for name, words in json.loads(file.metadata()["codes"]).items():
+            found[name]["words"] = [words[code] for code in file.get_tensor(name)]
 elif kind == "tensorboard":
     # The accumulator is what the TensorBoard server reads with; its reader checks every CRC.
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
