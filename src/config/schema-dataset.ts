@@ -22,6 +22,18 @@ export const datasetSchema = z
         .describe("Inputs and targets from files: one sample per row, or one axis for a column."),
       inputs: path.describe("An .npy or .csv file, n × N, relative to the config file."),
       targets: path.describe("An .npy or .csv file, n × M, relative to the config file."),
+      header: z
+        .boolean()
+        .exactOptional()
+        .describe(
+          "Whether the first row of the .csv files is a header. Absent: it is where no cell is a number, and where it reads 0, 1, …, N − 1 and this cannot be a sample; a note says what was taken for what.",
+        ),
+      index: z
+        .boolean()
+        .exactOptional()
+        .describe(
+          "Whether the first column of the .csv files numbers or names the rows and is left out. Absent: where the header gives it no name.",
+        ),
     }),
     z.strictObject({
       kind: z.literal("uniform-ball").describe("Inputs uniform in a ball around 0, normal labels."),

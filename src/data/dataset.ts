@@ -2,16 +2,19 @@
  * Datasets: inputs x_i ∈ R^N and targets y_i ∈ R^M, i = 1..n, from files or from a seeded law. Knows neither
  * networks nor the config's syntax: a teacher's labels come from a function the caller supplies.
  */
-import { extname, resolve } from "node:path";
+import { basename, extname, resolve } from "node:path";
 import { ConfigError, type Problem } from "../errors.js";
 import type { Random } from "../random.js";
-import { readCsv } from "./csv.js";
-import { type NumericArray, readNpy } from "./npy.js";
+import { type CsvOptions, readCsv } from "./csv.js";
+import { dropNumberedHeaders, type Matrix } from "./header.js";
+import { readNpy } from "./npy.js";
 
 /** n samples, row-major: `inputs` is n × N, `targets` is n × M. */
 export interface Dataset extends DatasetShape {
   readonly inputs: Float64Array;
   readonly targets: Float64Array;
+  /** What was taken for a header or for row labels in files. */
+  readonly notes: readonly string[];
 }
 
 /** n, N and M. */
@@ -26,9 +29,12 @@ export type InputLaw =
   | { readonly kind: "gaussian"; readonly scale: number }
   | { readonly kind: "uniform-ball"; readonly radius: number };
 
+/** Two files; what is said of header and row labels holds for those that are CSV. */
+type FileSpec = CsvOptions & { readonly kind: "file"; readonly inputs: string; readonly targets: string };
+
 /** What to load or draw. `Network` describes the teacher and is handed on unread. */
 export type DatasetSpec<Network> =
-  | { readonly kind: "file"; readonly inputs: string; readonly targets: string }
+  | FileSpec
   | (DatasetShape & { readonly kind: "uniform-ball"; readonly radius: number; readonly labelScale: number })
   | (DatasetShape & { readonly kind: "gaussian"; readonly inputScale: number; readonly labelScale: number })
   | (DatasetShape & {
@@ -62,13 +68,14 @@ export async function loadDataset<Network>(
   spec: DatasetSpec<Network>,
   context: DatasetContext<Network>,
 ): Promise<Dataset> {
-  if (spec.kind === "file") return loadFiles(spec.inputs, spec.targets, context.baseDir);
+  if (spec.kind === "file") return loadFiles(spec, context.baseDir);
   const { samples, inputDimension, outputDimension } = spec;
   const shape = { samples, inputDimension, outputDimension };
   const inputs = drawInputs(lawOf(spec), samples, inputDimension, context.random.split("inputs"));
   const labels = context.random.split("labels");
   if (spec.kind !== "teacher") {
-    return { ...shape, inputs, targets: drawNormals(samples * outputDimension, spec.labelScale, labels) };
+    const targets = drawNormals(samples * outputDimension, spec.labelScale, labels);
+    return { ...shape, inputs, targets, notes: [] };
   }
   if (context.teacher === undefined) throw new TypeError("dataset: kind teacher needs the teacher function.");
   const targets = Float64Array.from(await context.teacher(spec.network, inputs, shape));
@@ -80,7 +87,7 @@ export async function loadDataset<Network>(
   if (spec.labelNoise > 0) {
     for (let i = 0; i < targets.length; i++) targets[i]! += spec.labelNoise * labels.normal();
   }
-  return { ...shape, inputs, targets };
+  return { ...shape, inputs, targets, notes: [] };
 }
 
 function lawOf(spec: Exclude<DatasetSpec<unknown>, { kind: "file" }>): InputLaw {
@@ -109,22 +116,22 @@ function drawNormals(count: number, scale: number, random: Random): Float64Array
   return out;
 }
 
-async function loadFiles(inputsFile: string, targetsFile: string, baseDir: string): Promise<Dataset> {
+async function loadFiles(spec: FileSpec, baseDir: string): Promise<Dataset> {
   const problems: Problem[] = [];
   const load = (field: string, file: string) =>
-    loadMatrix(resolve(baseDir, file)).catch((error: unknown) => {
+    loadMatrix(resolve(baseDir, file), spec).catch((error: unknown) => {
       if (!(error instanceof ConfigError)) throw error;
       problems.push(...error.problems.map((problem) => ({ ...problem, path: `dataset.${field}` })));
       return null;
     });
-  const inputs = await load("inputs", inputsFile);
-  const targets = await load("targets", targetsFile);
-  if (inputs === null || targets === null) throw new ConfigError(problems);
+  const found = [await load("inputs", spec.inputs), await load("targets", spec.targets)] as const;
+  if (found[0] === null || found[1] === null) throw new ConfigError(problems);
+  const [inputs, targets] = dropNumberedHeaders(found[0], found[1]);
   if (inputs.rows !== targets.rows) {
     throw new ConfigError([
       {
         path: "dataset",
-        message: `inputs and targets must have as many samples (rows) as each other, got ${inputs.rows} in ${inputsFile} and ${targets.rows} in ${targetsFile}.`,
+        message: `inputs and targets must have as many samples (rows) as each other, got ${inputs.rows} in ${spec.inputs} and ${targets.rows} in ${spec.targets}.`,
       },
     ]);
   }
@@ -134,24 +141,22 @@ async function loadFiles(inputsFile: string, targetsFile: string, baseDir: strin
     samples: inputs.rows,
     inputDimension: inputs.columns,
     outputDimension: targets.columns,
+    notes: [...inputs.notes, ...targets.notes],
   };
 }
 
-async function loadMatrix(file: string): Promise<{ data: Float64Array; rows: number; columns: number }> {
+async function loadMatrix(file: string, options: CsvOptions): Promise<Matrix> {
   const fail = (message: string, line?: number): never => {
     throw new ConfigError([{ path: "", message, file, ...(line === undefined ? {} : { line }) }]);
   };
-  let array: NumericArray;
-  let lines: readonly number[] | null = null;
   const extension = extname(file).toLowerCase();
-  if (extension === ".npy") array = await readNpy(file);
-  else if (extension === ".csv") {
-    const table = await readCsv(file);
-    array = table;
-    lines = table.lines;
-  } else return fail(`the name must end in .npy or .csv, got ${JSON.stringify(extension)}.`);
-
-  const { shape, data } = array;
+  if (extension !== ".npy" && extension !== ".csv")
+    return fail(`the name must end in .npy or .csv, got ${JSON.stringify(extension)}.`);
+  const table =
+    extension === ".csv"
+      ? await readCsv(file, options)
+      : { ...(await readNpy(file)), lines: [], numbered: null, notes: [] };
+  const { shape, data, lines, numbered, notes } = table;
   if (shape.length < 1 || shape.length > 2) {
     return fail(
       `expected one sample per row (a matrix) or a column (one axis), got ${shape.length} axes: shape (${shape.join(", ")}).`,
@@ -165,8 +170,8 @@ async function loadMatrix(file: string): Promise<{ data: Float64Array; rows: num
     const row = Math.floor(bad / columns);
     return fail(
       `row ${row + 1}, column ${(bad % columns) + 1} is ${data[bad]}; every number must be finite.`,
-      lines?.[row],
+      lines[row],
     );
   }
-  return { data, rows, columns };
+  return { name: basename(file), data, rows, columns, numbered, notes };
 }

@@ -1,9 +1,9 @@
 /**
- * NumPy's .npy files. npyjs decodes and encodes; the checks here come first, because npyjs takes a
- * missing shape for a scalar and a truncated file for a short array. Knows nothing of what the numbers mean.
+ * NumPy's .npy files. The reader is ours, for it must name what it refuses and its remedy; npyjs writes. Knows nothing
+ * of what the numbers mean.
  */
 import { readFile, writeFile } from "node:fs/promises";
-import { dump, parse } from "npyjs";
+import { dump } from "npyjs";
 import { ConfigError } from "../errors.js";
 
 /** An array of numbers in C order (last index fastest). */
@@ -12,24 +12,43 @@ export interface NumericArray {
   readonly data: Float64Array;
 }
 
-const BYTES: Readonly<Record<string, number>> = {
-  f2: 2,
-  f4: 4,
-  f8: 8,
-  i1: 1,
-  i2: 2,
-  i4: 4,
-  i8: 8,
-  u1: 1,
-  u2: 2,
-  u4: 4,
-  u8: 8,
+/** The number that stands at a byte of a view. */
+type ReadNumber = (view: DataView, at: number, littleEndian: boolean) => number | bigint;
+
+/** The types that are read, by NumPy's letter and size in bytes; the keys are all that a refusal lists. */
+const TYPES: Readonly<Record<string, ReadNumber>> = {
+  f8: (view, at, little) => view.getFloat64(at, little),
+  f4: (view, at, little) => view.getFloat32(at, little),
+  f2: (view, at, little) => float16(view.getUint16(at, little)),
+  i8: (view, at, little) => view.getBigInt64(at, little),
+  i4: (view, at, little) => view.getInt32(at, little),
+  i2: (view, at, little) => view.getInt16(at, little),
+  i1: (view, at) => view.getInt8(at),
+  u8: (view, at, little) => view.getBigUint64(at, little),
+  u4: (view, at, little) => view.getUint32(at, little),
+  u2: (view, at, little) => view.getUint16(at, little),
+  u1: (view, at) => view.getUint8(at),
+  b1: (view, at) => (view.getUint8(at) === 0 ? 0 : 1),
 };
 
+/** What a type that is not read is, by its letter. */
+const OTHER_TYPES: Readonly<Record<string, string>> = {
+  c: "complex numbers; save their real and imaginary parts as columns",
+  O: "Python objects",
+  U: "text",
+  S: "text",
+  a: "text",
+  V: "raw bytes",
+  M: "dates; save them as numbers, e.g. (a - a[0]) / numpy.timedelta64(1, 's')",
+  m: "time spans; save them as numbers, e.g. a / numpy.timedelta64(1, 's')",
+};
+const REMEDY = 'save float64: numpy.save(path, a.astype("<f8"))';
+
 /**
- * Reads an .npy file of real numbers, widened to float64 and brought to C order.
+ * Reads an .npy file of real numbers or truth values, widened to float64 and brought to C order. All of NumPy's
+ * float, integer and boolean types are read, in either byte order; `=` counts as little-endian.
  * @throws ConfigError that names the file and the fault: no such file, not an .npy, malformed header, truncated,
- * not numeric, big-endian, integers that float64 cannot hold.
+ * not numeric, integers that float64 cannot hold.
  */
 export async function readNpy(path: string): Promise<NumericArray> {
   const bytes = await readBytes(path);
@@ -37,28 +56,36 @@ export async function readNpy(path: string): Promise<NumericArray> {
     throw new ConfigError([{ path: "", message, file: path }]);
   };
   const header = readHeader(bytes, fail);
-  const count = header.shape.reduce((product, extent) => product * extent, 1);
-  const expected = count * header.itemSize;
+  const { shape, dtype, itemSize } = header;
+  const count = shape.reduce((product, extent) => product * extent, 1);
+  const expected = count * itemSize;
   const found = bytes.byteLength - header.dataStart;
   if (found !== expected) {
     const fault = found < expected ? "truncated" : "followed by extra bytes";
     fail(
-      `the data are ${fault}: shape (${header.shape.join(", ")}) of ${header.dtype} needs ${expected} bytes, found ${found}.`,
+      `the data are ${fault}: shape (${shape.join(", ")}) of ${dtype} needs ${expected} bytes, found ${found}.`,
     );
   }
-  if (header.dataStart % header.itemSize !== 0) {
-    fail(
-      `the data start at byte ${header.dataStart}, not at a multiple of ${header.itemSize}; save it again with numpy.save.`,
-    );
+  const view = new DataView(bytes.buffer, bytes.byteOffset + header.dataStart);
+  const data = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    const value = header.read(view, i * itemSize, header.littleEndian);
+    data[i] = Number(value);
+    if (typeof value === "bigint" && BigInt(data[i] as number) !== value)
+      fail(
+        `entry ${i} is ${value}, an integer beyond 2^53 that float64 cannot hold; if it may be rounded, ${REMEDY}.`,
+      );
   }
-  const raw = parse(bytes.buffer as ArrayBuffer).data as unknown as ArrayLike<number | bigint>;
-  const data = Float64Array.from(raw, Number);
-  if (header.dtype.endsWith("i8") || header.dtype.endsWith("u8")) {
-    const unsafe = data.findIndex((value) => !Number.isSafeInteger(value));
-    if (unsafe >= 0)
-      fail(`entry ${unsafe} is ${raw[unsafe]}, an integer beyond 2^53 that float64 cannot hold.`);
-  }
-  return { shape: header.shape, data: header.fortranOrder ? toRowMajor(data, header.shape) : data };
+  return { shape, data: header.fortranOrder ? toRowMajor(data, shape) : data };
+}
+
+/** IEEE 754 half precision from its 16 bits. */
+function float16(bits: number): number {
+  const sign = bits >> 15 === 0 ? 1 : -1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
 /** Writes float64 data in C order as an .npy file. @throws RangeError when the shape does not hold the data. */
@@ -98,8 +125,11 @@ export function formatNpyWords(words: readonly string[]): Uint8Array {
 const HEAD_START = 10;
 
 interface Header {
+  /** As the file has it. */
   readonly dtype: string;
+  readonly read: ReadNumber;
   readonly itemSize: number;
+  readonly littleEndian: boolean;
   readonly shape: readonly number[];
   readonly fortranOrder: boolean;
   readonly dataStart: number;
@@ -107,11 +137,15 @@ interface Header {
 
 async function readBytes(path: string): Promise<Uint8Array> {
   try {
-    // A copy, because Node may hand out a view into a larger pool and npyjs reads from the buffer's start.
-    return new Uint8Array(await readFile(path));
+    return await readFile(path);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    const message = code === "ENOENT" ? "no such file." : `cannot be read (${code}).`;
+    const reasons: Readonly<Record<string, string>> = {
+      ENOENT: "no such file.",
+      ERR_FS_FILE_TOO_LARGE:
+        "is larger than the 2 GiB that can be read; save it as float32, or fewer samples.",
+    };
+    const message = reasons[code ?? ""] ?? `cannot be read (${code}).`;
     throw new ConfigError([{ path: "", message, file: path }]);
   }
 }
@@ -119,6 +153,8 @@ async function readBytes(path: string): Promise<Uint8Array> {
 /** The format is described in NumPy's documentation, module numpy.lib.format. */
 function readHeader(bytes: Uint8Array, fail: (message: string) => never): Header {
   const latin1 = (from: number, to: number) => Buffer.from(bytes.subarray(from, to)).toString("latin1");
+  if (latin1(0, 4) === "PK\x03\x04")
+    fail("is an .npz archive of several arrays; save one array by numpy.save.");
   if (latin1(0, 6) !== "\x93NUMPY") fail("not an .npy file (it does not begin with \\x93NUMPY).");
   if (bytes.byteLength < 12) fail("the header is truncated.");
   const version = bytes[6]!;
@@ -129,30 +165,41 @@ function readHeader(bytes: Uint8Array, fail: (message: string) => never): Header
   if (dataStart > bytes.byteLength) fail("the header is truncated.");
 
   const text = latin1(textStart, dataStart).trim();
-  const dtype = /'descr'\s*:\s*'([^']*)'/.exec(text)?.[1];
-  const order = /'fortran_order'\s*:\s*(True|False)/.exec(text)?.[1];
-  const tuple = /'shape'\s*:\s*\(([^)]*)\)/.exec(text)?.[1];
-  if (dtype === undefined && /'descr'\s*:\s*\[/.test(text))
-    fail("a structured dtype; save a plain array of numbers.");
+  const value = (key: string, pattern: string) =>
+    new RegExp(`['"]${key}['"]\\s*:\\s*${pattern}`).exec(text)?.[1];
+  const dtype = value("descr", `['"]([^'"]*)['"]`);
+  const order = value("fortran_order", "(True|False)");
+  const tuple = value("shape", "\\(([^)]*)\\)");
+  if (dtype === undefined && value("descr", "([[(])") !== undefined)
+    fail("a structured dtype; save a plain array of numbers, e.g. one column for each field.");
   if (dtype === undefined || order === undefined || tuple === undefined) {
     return fail(
       `malformed header: expected descr, fortran_order and shape, got ${JSON.stringify(text.slice(0, 80))}.`,
     );
   }
+  // Python 2 wrote extents as long integers: 3L.
   const extents = tuple
     .split(",")
-    .map((part) => part.trim())
+    .map((part) => part.trim().replace(/L$/, ""))
     .filter((part) => part !== "");
-  if (!extents.every((extent) => /^\d+$/.test(extent)))
+  if (!extents.every((extent) => /^\d+$/.test(extent) && Number.isSafeInteger(Number(extent))))
     fail(`malformed header: the shape (${tuple}) is not a tuple of integers.`);
-  const itemSize = BYTES[dtype.slice(1)];
-  if (itemSize === undefined) {
+  const [, endian = "", type = ""] = /^([<>=|]?)(.*)$/s.exec(dtype) ?? [];
+  const read = Object.hasOwn(TYPES, type) ? TYPES[type] : undefined;
+  if (read === undefined) {
+    const letter = /^([a-zA-Z])(?![a-zA-Z])/.exec(type)?.[1];
+    const what = OTHER_TYPES[letter ?? ""] ?? "not a number type that is read";
     return fail(
-      `dtype ${dtype} is not a real number type; save float64, e.g. numpy.save(path, a.astype("<f8")).`,
+      `dtype ${dtype} is ${what}. Real numbers are read (${Object.keys(TYPES).join(", ")}); ${REMEDY}.`,
     );
   }
-  if (dtype.startsWith(">")) fail(`dtype ${dtype} is big-endian; save it as "<${dtype.slice(1)}".`);
-  return { dtype, itemSize, shape: extents.map(Number), fortranOrder: order === "True", dataStart };
+  return {
+    ...{ dtype, read, dataStart },
+    itemSize: Number(type.slice(1)),
+    littleEndian: endian !== ">",
+    shape: extents.map(Number),
+    fortranOrder: order === "True",
+  };
 }
 
 function toRowMajor(data: Float64Array, shape: readonly number[]): Float64Array {

@@ -149,6 +149,7 @@ export async function checkStudy(loaded: LoadedConfig): Promise<CheckReport> {
       tEnd,
       notes: [
         ...engine.notes,
+        ...prepared.notes,
         ...treatment.notes,
         ...(top.converged
           ? []

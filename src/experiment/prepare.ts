@@ -5,7 +5,7 @@ import type { Config, TeacherConfig } from "../config/schema.js";
 import { type Dataset, type DatasetShape, loadDataset } from "../data/dataset.js";
 import { readNpy } from "../data/npy.js";
 import { createEngine, type Engine } from "../engine/index.js";
-import { EngineError } from "../errors.js";
+import { ConfigError, EngineError } from "../errors.js";
 import { createProblem, type Problem } from "../flow/index.js";
 import {
   createFamily,
@@ -24,18 +24,22 @@ export interface Prepared {
   readonly theta0: Float64Array;
   /** The tensors the graphs are bound to. */
   readonly data: Readonly<Record<string, Float64Array>>;
+  /** What was read otherwise than one might think. */
+  readonly notes: readonly string[];
 }
 
 /** @throws ConfigError where data, network and initial parameters do not fit, citing the config's line. */
 export async function prepare(loaded: LoadedConfig, engine: Engine): Promise<Prepared> {
   const { config, baseDir } = loaded;
   const random = createRandom(config.seed);
-  const dataset = await loadDataset(config.dataset, {
-    baseDir,
-    random: random.split("data"),
-    teacher: (network, inputs, shape) =>
-      teach(network as TeacherConfig, inputs, shape, engine, random.split("teacher"), loaded),
-  });
+  const dataset = await citing(loaded, "dataset", () =>
+    loadDataset(config.dataset, {
+      baseDir,
+      random: random.split("data"),
+      teacher: (network, inputs, shape) =>
+        teach(network as TeacherConfig, inputs, shape, engine, random.split("teacher"), loaded),
+    }),
+  );
   const spec: NetworkSpec = {
     kind: config.model.kind,
     inputDimension: dataset.inputDimension,
@@ -65,7 +69,25 @@ export async function prepare(loaded: LoadedConfig, engine: Engine): Promise<Pre
   );
   const factor = lossFactor(config.loss.reduction, dataset.samples, dataset.outputDimension);
   const family = createFamily({ spec, samples: dataset.samples, factor });
-  return { problem: await createProblem(engine, family, data), dataset, theta0, data };
+  const { notes } = dataset;
+  return { problem: await createProblem(engine, family, data), dataset, theta0, data, notes };
+}
+
+/** Faults of files get the field that names them; those between fields get its line. */
+async function citing<T>(loaded: LoadedConfig, field: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(
+      error.problems.map((problem) => {
+        const path = problem.path === "" ? field : problem.path;
+        return problem.file === undefined
+          ? { ...problem, path, ...loaded.locate(path.split(".")) }
+          : { ...problem, path };
+      }),
+    );
+  }
 }
 
 async function initialParameters(
@@ -77,7 +99,7 @@ async function initialParameters(
 ): Promise<Float64Array> {
   if (init.kind !== "file") return initialise(spec, init, random);
   const file = resolve(loaded.baseDir, init.path);
-  const { data } = await readNpy(file);
+  const { data } = await citing(loaded, path, () => readNpy(file));
   const { layers, size } = layoutOf(spec);
   const shown = relative(process.cwd(), file);
   if (data.length !== size) {

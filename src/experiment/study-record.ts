@@ -84,6 +84,7 @@ export async function recordStudy(
   try {
     const prepared = await prepare(loaded, engine);
     const { dataset, problem, theta0 } = prepared;
+    for (const note of prepared.notes) options.onMessage?.(`note: ${note}`);
     const work = plan(prepared);
     const { hash } = await hashConfig(config, baseDir);
     const directory = resolve(options.directory ?? join("runs", `${config.name}-${hash}${suffix}`));
@@ -127,7 +128,7 @@ export async function recordStudy(
         dtype: engine.dtype,
         state: engine.resident === null ? "float64" : "resident",
         threads: engine.threads,
-        notes: [...engine.notes, ...findings.notes],
+        notes: [...engine.notes, ...prepared.notes, ...findings.notes],
         wallSeconds: seconds(),
         gradientSeconds: problem.cost.seconds,
         record: record.directory,

@@ -70,6 +70,7 @@ describe("file datasets", () => {
         samples: 2,
         inputDimension: 2,
         outputDimension: 1,
+        notes: targets === "y.csv" ? ["y.csv: row 1 (label) is taken for a header."] : [],
       });
     }
   });
@@ -108,5 +109,88 @@ describe("file datasets", () => {
     await expect(load(spec("absent.npy", "absent.csv"))).rejects.toMatchObject({
       problems: [{ path: "dataset.inputs" }, { path: "dataset.targets" }],
     });
+  });
+});
+
+describe("what the first row and the first column are", () => {
+  const FLOATS = "0.5,-1.0,0.25\n1.5,2.0,0.75\n-0.5,0.125,1e-05\n";
+  async function read(x: string, y: string, options: { header?: boolean; index?: boolean } = {}) {
+    await writeFile(join(baseDir, "hx.csv"), x);
+    await writeFile(join(baseDir, "hy.csv"), y);
+    return load({ kind: "file", inputs: "hx.csv", targets: "hy.csv", ...options });
+  }
+
+  // Each as pandas 2 and 3 print them: to_csv(index=False) of frames without column names, to_csv() with the index.
+  it.each<[string, string, string]>([
+    ["column numbers in both files", `0,1,2\n${FLOATS}`, "0\n1.5\n-2.0\n0.25\n"],
+    ["column numbers beside integer labels", `0,1,2\n${FLOATS}`, "0\n1\n-2\n0\n"],
+    ["column numbers beside targets without", `0,1,2\n${FLOATS}`, "1\n-2\n0\n"],
+    ["column numbers of the targets alone", FLOATS, "0\n1\n-2\n0\n"],
+    ["names beside column numbers", `a,b,c\n${FLOATS}`, "0\n1\n-2\n0\n"],
+    [
+      "CRLF, BOM, comments, quotes",
+      `\uFEFF# made\r\n"0","1","2"\r\n\r\n${FLOATS.replaceAll("\n", "\r\n")}`,
+      "0\r\n1\r\n-2\r\n0\r\n",
+    ],
+    [
+      "an index and names",
+      ",a,b,c\n0,0.5,-1.0,0.25\n1,1.5,2.0,0.75\n2,-0.5,0.125,1e-05\n",
+      ",y\n0,1\n1,-2\n2,0\n",
+    ],
+    [
+      "an index and numbers",
+      ",0,1,2\n0,0.5,-1.0,0.25\n1,1.5,2.0,0.75\n2,-0.5,0.125,1e-05\n",
+      ",0\n0,1\n1,-2\n2,0\n",
+    ],
+    [
+      "an index shuffled by a split",
+      ",a,b,c\n7,0.5,-1.0,0.25\n2,1.5,2.0,0.75\n5,-0.5,0.125,1e-05\n",
+      "y\n1\n-2\n0\n",
+    ],
+    ["an index of words", ",a,b,c\nu,0.5,-1.0,0.25\nv,1.5,2.0,0.75\nw,-0.5,0.125,1e-05\n", "y\n1\n-2\n0\n"],
+    [
+      "an index saved twice",
+      "Unnamed: 0,a,b,c\n0,0.5,-1.0,0.25\n1,1.5,2.0,0.75\n2,-0.5,0.125,1e-05\n",
+      "y\n1\n-2\n0\n",
+    ],
+  ])("finds %s", async (_, x, y) => {
+    const { samples, inputs, notes } = await read(x, y);
+    expect(samples).toBe(3);
+    expect([...inputs]).toEqual([0.5, -1, 0.25, 1.5, 2, 0.75, -0.5, 0.125, 1e-5]);
+    expect(notes.length).toBeGreaterThan(0);
+    for (const note of notes) expect(note).toMatch(/^h[xy]\.csv: .* taken for/);
+  });
+
+  it.each<[string, string, string]>([
+    ["a point (0, 0) first", "0\n0.5\n1\n", "0\n1\n1\n1\n".slice(2)],
+    ["one-hot targets", FLOATS, "0,1\n1,0\n0,1\n"],
+    ["labels that begin with 0", FLOATS, "0\n1\n1\n"],
+    ["savetxt", "0.000e+00,1.000e+00\n2.000e+00,3.000e+00\n4.0,5.0\n", "0.000e+00\n1.0\n2.0\n"],
+    ["a header that does not begin at 0", "1,2,3\n4,5,6\n7,8,9\n", "0\n1\n2\n"],
+  ])("keeps %s", async (_, x, y) => {
+    expect((await read(x, y)).samples).toBe(3);
+  });
+
+  it.each<[string, string, string]>([
+    ["integers in few columns", "0,1\n1,0\n1,1\n", "0\n1\n1\n"],
+    ["points typed by hand", "0\n1\n2\n", "0\n1\n4\n"],
+    ["numpy.arange", "0,1,2\n3,4,5\n6,7,8\n", "0\n1\n2\n"],
+  ])("asks: %s", async (_, x, y) => {
+    await expect(read(x, y)).rejects.toThrow("dataset.header: is needed: the first row of hx.csv (0");
+    expect((await read(x, y, { header: false })).samples).toBe(3);
+    expect((await read(x, y, { header: true })).samples).toBe(2);
+  });
+
+  it("does as header and index say", async () => {
+    expect((await read(`0,1,2\n${FLOATS}`, "0\n1\n-2\n0\n", { header: false })).samples).toBe(4);
+    const named = ",a\n0,0.5\n1,1.5\n";
+    expect((await read(named, "1\n2\n", { index: false })).inputDimension).toBe(2);
+    expect((await read(named, "1\n2\n")).inputDimension).toBe(1);
+    const bare = "0,0.5\n1,1.5\n2,2.5\n";
+    const kept = await read(bare, "1\n2\n3\n");
+    expect(kept.inputDimension).toBe(2);
+    expect(kept.notes[0]).toContain("reads 0, 1, …, 2 and is used like the others");
+    expect((await read(bare, "9,1\n9,2\n9,3\n", { index: true })).inputDimension).toBe(1);
+    await expect(read("a\n1\n", "b\n2\n", { header: false })).rejects.toThrow('expected a number, got "a"');
   });
 });

@@ -50,9 +50,45 @@ describe("npy", () => {
     ["<i8", BigInt64Array.of(3n, -4n)],
     ["|u1", Uint8Array.of(0, 255)],
     ["<i4", Int32Array.of(-7, 7)],
+    ["=f8", Float64Array.of(0.1, -2)],
+    ["f8", Float64Array.of(0.1, -2)],
+    ["|i1", Int8Array.of(-128, 127)],
+    ["<u2", Uint16Array.of(0, 65_535)],
+    ["<i8", BigInt64Array.of(2n ** 60n, -(2n ** 53n))], // powers of two are exact
   ])("widens %s", async (descr, values) => {
     const path = await saved("w.npy", npyBytes(dict(descr, "False", "(2,)"), values));
     expect((await readNpy(path)).data).toEqual(Float64Array.from(values as ArrayLike<number>, Number));
+  });
+
+  // Bytes as NumPy writes them: numpy.array([0.1, -2]).astype(">f8").tobytes().hex(" ") and so on.
+  it.each<[string, number[], number[]]>([
+    [">f8", [0x3f, 0xb9, 0x99, 0x99, 0x99, 0x99, 0x99, 0x9a, 0xc0, 0, 0, 0, 0, 0, 0, 0], [0.1, -2]],
+    [">f4", [0x3f, 0, 0, 0, 0xc0, 0, 0, 0], [0.5, -2]],
+    [">i2", [0x01, 0x00, 0xff, 0xff], [256, -1]],
+    [">u8", [0, 0, 0, 0, 0, 0, 0, 7], [7]],
+    ["|b1", [1, 0, 1], [1, 0, 1]],
+    // Half precision: 1, −2, 2⁻²⁴ (the smallest), 65 504 (the largest), 1/3 rounded.
+    ["<f2", [0, 0x3c, 0, 0xc0, 1, 0, 0xff, 0x7b, 0x55, 0x35], [1, -2, 2 ** -24, 65_504, 0.333251953125]],
+    [">f2", [0x3c, 0, 0xfc, 0], [1, Number.NEGATIVE_INFINITY]],
+  ])("reads the bytes of %s", async (descr, bytes, values) => {
+    const shape = `(${values.length},)`;
+    const path = await saved("b.npy", npyBytes(dict(descr, "False", shape), Uint8Array.from(bytes)));
+    expect([...(await readNpy(path)).data]).toEqual(values);
+  });
+
+  it("reads headers of versions 2 and 3, of Python 2, of writers in C, and data at odd places", async () => {
+    const payload = Buffer.from(Float64Array.of(1, 2).buffer);
+    for (const version of [2, 3])
+      for (const text of [
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (2L,), }\n",
+        '{"shape":(2,),"fortran_order":False,"descr":"<f8"}',
+      ]) {
+        const head = Buffer.alloc(12);
+        head.write(`\x93NUMPY${String.fromCharCode(version)}\x00`, "latin1");
+        head.writeUInt32LE(text.length, 8);
+        const path = await saved("v.npy", Buffer.concat([head, Buffer.from(text), payload]));
+        expect(await readNpy(path)).toEqual({ shape: [2], data: Float64Array.of(1, 2) });
+      }
   });
 
   it("writes what it reads, aligned", async () => {
@@ -83,14 +119,41 @@ describe("npy", () => {
     [
       "text dtype",
       npyBytes(dict("<U3", "False", "(2,)"), new Float64Array(3)),
-      "dtype <U3 is not a real number type",
+      'dtype <U3 is text. Real numbers are read (f8, f4, f2, i8, i4, i2, i1, u8, u4, u2, u1, b1); save float64: numpy.save(path, a.astype("<f8")).',
     ],
     [
       "complex",
       npyBytes(dict("<c16", "False", "(1,)"), new Float64Array(2)),
-      "dtype <c16 is not a real number type",
+      "dtype <c16 is complex numbers; save their real and imaginary parts",
     ],
-    ["big-endian", npyBytes(dict(">f8", "False", "(1,)"), new Float64Array(1)), "big-endian"],
+    ["objects", npyBytes(dict("|O", "False", "(1,)"), new Float64Array(1)), "dtype |O is Python objects"],
+    [
+      "dates",
+      npyBytes(dict("<M8[ns]", "False", "(1,)"), new Float64Array(1)),
+      "is dates; save them as numbers",
+    ],
+    [
+      "long double",
+      npyBytes(dict("<f16", "False", "(1,)"), new Float64Array(2)),
+      "<f16 is not a number type",
+    ],
+    ["bytes", npyBytes(dict("|V8", "False", "(1,)"), new Float64Array(1)), "dtype |V8 is raw bytes"],
+    [
+      "a hostile type",
+      npyBytes(dict("constructor", "False", "(1,)"), new Float64Array(1)),
+      "not a number type",
+    ],
+    ["an archive", "PK\x03\x04....", "is an .npz archive"],
+    [
+      "a shape beyond all memory",
+      npyBytes(dict("<f8", "False", "(9007199254740991, 9007199254740991)"), new Float64Array(1)),
+      "truncated",
+    ],
+    [
+      "an extent beyond all integers",
+      npyBytes(dict("<f8", "False", "(99999999999999999999,)"), new Float64Array(1)),
+      "not a tuple of integers",
+    ],
     [
       "no shape",
       npyBytes("{'descr': '<f8', 'fortran_order': False}", new Float64Array(1)),
@@ -102,7 +165,7 @@ describe("npy", () => {
       npyBytes("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1,)}", new Float64Array(1)),
       "structured dtype",
     ],
-    ["huge integer", npyBytes(dict("<i8", "False", "(1,)"), BigInt64Array.of(2n ** 60n)), "beyond 2^53"],
+    ["huge integer", npyBytes(dict("<i8", "False", "(1,)"), BigInt64Array.of(2n ** 53n + 1n)), "beyond 2^53"],
   ])("refuses: %s", async (_, content, message) => {
     const path = await saved("bad.npy", content);
     await expect(readNpy(path)).rejects.toMatchObject({ name: "ConfigError", problems: [{ file: path }] });
@@ -128,6 +191,12 @@ describe("csv", () => {
     ["hexadecimal", "1,2\n3,0x10\n", 2, "expected a number"],
     ["half a header", "1,y\n3,4\n", 1, 'column 2: expected a number, got "y"'],
     ["semicolons", "x;y\n1;2\n", 2, "Separate the cells by commas"],
+    ["blanks between", "1.0 2.0\n3.0 4.0\n", 2, "Separate the cells by commas"],
+    ["decimal commas", "1,5;2,5\n3,5;4,5\n", 1, "Separate the cells by commas, and write a decimal point"],
+    ["a typographic minus", "1,2\n3,−4\n", 2, "Write the minus sign of the keyboard"],
+    ["missing values in the first row", "NA,\n1,2\n", 1, 'expected a number, got "NA"'],
+    ["a missing value at the start", ",2\n1,2\n", 1, 'column 1: expected a number, got ""'],
+    ["a first column without a name that is no index", ",a\n0.5,1\n0.7,2\n", 2, "set dataset.index"],
     ["open quote", '1,2\n3,"4\n', 2, "malformed CSV"],
   ])("refuses with the line: %s", async (_, text, line, message) => {
     const path = await saved("bad.csv", text);
