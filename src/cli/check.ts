@@ -42,7 +42,7 @@ function describe(report: CheckReport): string {
     ],
     ...report.caps.map(({ rank, reason }, k): [string, string] => [
       k === 0 ? "rank of J" : "",
-      `≤ ${rank}${rank < scalars ? " < nM" : ""}: ${reason}`,
+      `≤ ${rank} < nM: ${reason}`,
     ]),
     [
       "λ_min(G)",

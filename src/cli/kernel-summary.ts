@@ -15,7 +15,12 @@ export function describeKernel(ntk: NtkResult | null): string[] {
       `G = JJᵀ of nM = ${ntk.scalars} outputs, P = ${ntk.parameters}, P/nM = ${formatNumber(ntk.parameters / ntk.scalars, 3)}; by ${ntk.method}`,
     ],
     ["λ_min", describeLambdaMin(initial.lambdaMin)],
-    ...(along ? [["  at the end", describeLambdaMin(final.lambdaMin)] as [string, string]] : []),
+    ...(along
+      ? ([
+          ["  at the end", describeLambdaMin(final.lambdaMin)],
+          ["  least", describeLeast(ntk)],
+        ] as [string, string][])
+      : []),
     [
       "λ_max",
       `${change(initial.lambdaMax.value, final.lambdaMax.value)} (± ${formatNumber(final.lambdaMax.residual, 2)})`,
@@ -39,6 +44,7 @@ export function describeKernel(ntk: NtkResult | null): string[] {
         "verdict",
         `${ntk.verdict} (${counts.map(([name, count]) => `${name} at ${count}`).join(", ")} of ${ntk.times - 1} times): ‖r‖² ≤ ‖r(0)‖² e^(−4c∫λ_min), exponent ${formatNumber(ntk.exponent)}, with λ₀t ${formatNumber(ntk.exponentWorst)}; margin ${formatNumber(ntk.margin)} ± ${formatNumber(ntk.marginUncertainty, 2)} in ln ‖r‖²`,
       ],
+      ...(ntk.verdictReason === null ? [] : [["  because", ntk.verdictReason] as [string, string]]),
     );
   }
   return ["", ...facts.map(([name, text]) => `  ${name.padEnd(15)}${text}`)];
@@ -58,6 +64,12 @@ function describeLambdaMin({
   if (value <= resolvable)
     return `below ${formatNumber(resolvable, 2)}, which is all that ${method} can resolve`;
   return `at most ${formatNumber(value)} (${method}, an upper bound, residual ${formatNumber(residual, 2)})`;
+}
+
+function describeLeast({ lambdaZero, lambdaZeroTime, lambdaZeroKind, exactZeros, times }: NtkResult): string {
+  const value =
+    lambdaZeroKind === "exact-zero" ? "0 exactly" : `${formatNumber(lambdaZero)}, ${lambdaZeroKind}`;
+  return `${value}, at t = ${formatNumber(lambdaZeroTime)}; zero exactly at ${exactZeros} of ${times} times`;
 }
 
 function describeLazy({ lazyUntil, time }: NtkResult): string {

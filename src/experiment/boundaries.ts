@@ -3,6 +3,7 @@ import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Config } from "../config/schema.js";
 import { kinksOf } from "../flow/index.js";
 import { type ActivationSpec, type Family, smoothActivation } from "../model/index.js";
+import { fixedStepLimit } from "../ode/index.js";
 import type { EventsResult } from "../record/result.js";
 
 export type Treatment = "exact" | "detect" | "smooth" | "off";
@@ -65,6 +66,15 @@ export function chooseTreatment(loaded: LoadedConfig, family: Family): Choice {
     };
   }
   return { treatment: "exact", notes: [] };
+}
+
+/** Why a run's curve is not the flow of its network up to the tolerance of its steps; null where it is. */
+export function whyNotFlow(loaded: LoadedConfig, treatment: Treatment, family: Family): string | null {
+  const { method } = loaded.config.flow;
+  if (fixedStepLimit(method) !== null) return `${method} takes fixed steps, whose error nothing controls`;
+  if ((treatment === "detect" || treatment === "off") && kinksOf(family) !== null)
+    return `under boundaries: ${treatment} the tolerance promises nothing where the flow meets a kink`;
+  return null;
 }
 
 /** The activation the run computes: the one asked for, or its blend under `smooth`. @throws ConfigError where it cannot be blended. */

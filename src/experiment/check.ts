@@ -17,7 +17,7 @@ export interface CheckReport {
   readonly parameters: number;
   readonly scalars: number;
   readonly ratio: number;
-  /** Rank caps at θ₀, the lowest first; below nM they force λ_min = 0. */
+  /** Rank caps below nM at θ₀, the lowest first: any of them forces λ_min = 0. */
   readonly caps: readonly RankCap[];
   readonly exactZero: boolean;
   /** gcn: σ_min(Â), and the bound λ_min ≤ `bound` that its singular vector gives. */
@@ -77,7 +77,7 @@ export async function checkStudy(loaded: LoadedConfig): Promise<CheckReport> {
     });
     const n = kernel.size;
     const caps = rankCaps(family, data, { theta: theta0, pieces: await piecesAt(prepared), held: [] });
-    const exactZero = caps.some(({ rank }) => rank < n);
+    const exactZero = caps.length > 0;
     const operator = await kernel.operator({ theta: theta0, pieces: null, held: [] });
     const gradient = new Float64Array(theta0.length);
     const out = new Float64Array(n);

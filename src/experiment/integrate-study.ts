@@ -25,7 +25,7 @@ import type {
   RoundingResult,
   SmoothingResult,
 } from "../record/result.js";
-import { boundaryNotes, type Treatment } from "./boundaries.js";
+import { boundaryNotes, type Treatment, whyNotFlow } from "./boundaries.js";
 import { scheduleCheckpoints } from "./checkpoints.js";
 import { checkError } from "./error-check.js";
 import { energyNotes, errorNotes, phasesOf, sharpnessNotes } from "./findings.js";
@@ -112,7 +112,8 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
       : await createNtkObserver(loaded, prepared, record, {
           ntk,
           tEnd,
-          rtol: "rtol" in solver ? solver.rtol : 0,
+          tolerance: "rtol" in solver ? solver : null,
+          notFlow: whyNotFlow(loaded, treatment, problem.family),
           memory: memory.within("ntk"),
           ...(signal && { signal }),
           ...(onMessage && { onMessage }),

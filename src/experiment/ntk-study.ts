@@ -22,7 +22,8 @@ export function runKernelStudy(loaded: LoadedConfig, options: RunOptions): Promi
       const observer = await createNtkObserver(loaded, prepared, record, {
         ntk,
         tEnd: null,
-        rtol: 0,
+        tolerance: null,
+        notFlow: null,
         ...(options.signal && { signal: options.signal }),
         ...(options.onMessage && { onMessage: options.onMessage }),
         onActivity: (activity, fraction) =>

@@ -13,6 +13,8 @@ export interface KernelAt {
   readonly t: number;
   readonly loss: number;
   readonly residualSquared: number;
+  /** What ‖r‖ may be off by. */
+  readonly residualFloor: number;
   readonly spectrum: KernelSpectrum;
   readonly bound: BoundAt;
   /** ‖dθ/dt‖²/(4cL) */
@@ -49,7 +51,7 @@ export async function openNtkTables(
   const modes = await record.table("ntk-modes", NTK_MODE_COLUMNS);
   const densities = density ? await record.table("ntk-density", NTK_DENSITY_COLUMNS) : null;
   return {
-    append({ t, residualSquared, spectrum, bound, ...rest }) {
+    append({ t, residualSquared, residualFloor, spectrum, bound, ...rest }) {
       const { eigenvalues, coefficients, lambdaMin, lambdaMax } = spectrum;
       for (const rank of ranksOf(eigenvalues.length, wanted)) {
         const energy = (k: number): number => (coefficients[k] as number) ** 2 / residualSquared;
@@ -68,10 +70,12 @@ export async function openNtkTables(
         ...rest,
         canonicalTime: 2 * factor * t,
         residualSquared,
+        residualSquaredFloor: residualFloor ** 2,
         lambdaMin: lambdaMin.value,
         lambdaMinKind: lambdaMin.kind,
         lambdaMinMethod: lambdaMin.method,
         lambdaMinResidual: lambdaMin.residual,
+        lambdaMinUpper: lambdaMin.upper,
         lambdaMinResolvable: lambdaMin.resolvable,
         lambdaMax: lambdaMax.value,
         lambdaMaxResidual: lambdaMax.residual,
@@ -87,6 +91,7 @@ export async function openNtkTables(
         margin: bound.margin,
         marginUncertainty: bound.uncertainty,
         verdict: bound.verdict,
+        verdictReason: bound.reason,
         estimated: spectrum.estimated.join(" "),
       });
     },

@@ -13,7 +13,6 @@ import {
   type KernelSpectrum,
   type KernelState,
   measureSpectrum,
-  overallVerdict,
   rankCaps,
   type SpectrumOptions,
   spectralDensity,
@@ -25,6 +24,7 @@ import type { RecordWriter } from "../record/writer.js";
 import { chooseMethod, formatBytes } from "./ntk-method.js";
 import { followPattern } from "./ntk-pattern.js";
 import { openNtkTables, ranksOf, writeEigenfunctions } from "./ntk-tables.js";
+import { residualFloor, summariseVerdicts, type Tolerance } from "./ntk-verdict.js";
 import type { Prepared } from "./prepare.js";
 import { createRateIntegral } from "./rate-integral.js";
 import { recordTimes } from "./times.js";
@@ -45,8 +45,10 @@ export interface NtkOptions {
   readonly ntk: NtkConfig;
   /** End of the flow; null takes the kernel at t = 0 alone. */
   readonly tEnd: number | null;
-  /** Relative tolerance of the flow: what the bound's margin is worth. */
-  readonly rtol: number;
+  /** Of the flow: what the bound's margin is worth. */
+  readonly tolerance: Tolerance;
+  /** Why the curve is not the flow up to that tolerance, so that it may leave the bound; null where it is. */
+  readonly notFlow: string | null;
   readonly signal?: AbortSignal;
   readonly onMessage?: (line: string) => void;
   readonly memory?: Memory;
@@ -72,7 +74,7 @@ export async function createNtkObserver(
   record: RecordWriter,
   options: NtkOptions,
 ): Promise<NtkObserver> {
-  const { ntk, tEnd, rtol, signal, onActivity } = options;
+  const { ntk, tEnd, tolerance, notFlow, signal, onActivity } = options;
   const { family } = problem;
   const { factor } = family;
   const choice = chooseMethod(loaded, ntk, family);
@@ -137,6 +139,8 @@ export async function createNtkObserver(
     if (progress.failure !== null) return;
     const { loss, speed } = await measure(state.theta);
     await problem.predict(state.theta, residual);
+    const size = (v: Float64Array): number => Math.sqrt(v.reduce((sum, value) => sum + value * value, 0));
+    const rounding = 8 * Number.EPSILON * (size(residual) + size(dataset.targets));
     for (let i = 0; i < n; i++) residual[i] = (residual[i] as number) - (dataset.targets[i] as number);
     const squared = residual.reduce((sum, value) => sum + value * value, 0);
     if (t === 0) progress.initialLoss = loss;
@@ -169,8 +173,20 @@ export async function createNtkObserver(
     progress.first ??= progress.last;
     progress.drift = spectrum.drift;
     progress.eigenvalues = spectrum.eigenvalues;
-    samples.push({ t, residualSquared: squared, lambdaMin: spectrum.lambdaMin });
-    const bounds = judgeBound(samples, { factor, vacuousBelow: ntk.vacuousBelow, slack: 10 * rtol });
+    const integral = rate.value();
+    const rateDefect = defectOf(integral, progress.initialLoss, loss);
+    progress.worstDefect = Math.max(progress.worstDefect, rateDefect);
+    const floor = residualFloor(spectrum, state.theta, tolerance, rounding);
+    samples.push({
+      ...{ t, residualSquared: squared, residualFloor: floor, rateDefect },
+      lambdaMin: spectrum.lambdaMin,
+    });
+    const bounds = judgeBound(samples, {
+      factor,
+      vacuousBelow: ntk.vacuousBelow,
+      slack: 10 * (tolerance?.rtol ?? 0),
+      isFlow: notFlow === null,
+    });
     progress.bounds = bounds;
     const bound = bounds[bounds.length - 1] as BoundAt;
     const { eigenvalues, coefficients } = spectrum;
@@ -188,13 +204,11 @@ export async function createNtkObserver(
     if (lazyDefect === null) progress.lazyUntil = null;
     else if (lazyDefect > LAZY) progress.lazy = false;
     else if (progress.lazy) progress.lazyUntil = t;
-    const integral = rate.value();
-    const rateDefect = Math.abs(integral - Math.log(progress.initialLoss / loss));
-    progress.worstDefect = Math.max(progress.worstDefect, rateDefect);
     tables.append({
       t,
       loss,
       residualSquared: squared,
+      residualFloor: floor,
       spectrum,
       bound,
       lambdaEff: speed ** 2 / (4 * factor * loss),
@@ -294,21 +308,13 @@ export async function createNtkObserver(
       const last = lastTime(samples);
       if (last > 0 && lastState !== null) await writeDensity(last, lastState);
       const bound = bounds[bounds.length - 1] as BoundAt;
-      const count = (verdict: string): number =>
-        bounds.filter((at) => at.t > 0 && at.verdict === verdict).length;
       return {
         method: choice.method,
         scalars: n,
         parameters: theta0.length,
         times: samples.length,
         memoryBytes: choice.bytes,
-        verdict: overallVerdict(bounds),
-        verdicts: {
-          pass: count("pass"),
-          violated: count("violated"),
-          vacuous: count("vacuous"),
-          unresolved: count("unresolved"),
-        },
+        ...summariseVerdicts(samples, bounds, notFlow),
         time: last,
         exponent: bound.exponent,
         exponentWorst: bound.exponentWorst,
@@ -317,7 +323,6 @@ export async function createNtkObserver(
         vacuousBelow: ntk.vacuousBelow,
         initial: first,
         final,
-        lambdaZero: Math.min(...samples.map(({ lambdaMin }) => lambdaMin.value)),
         drift: progress.drift,
         rateDefect: progress.worstDefect,
         lazyUntil: progress.lazyUntil,
@@ -340,4 +345,10 @@ function summarise({
 
 function lastTime(samples: readonly BoundSample[]): number {
   return samples[samples.length - 1]?.t ?? 0;
+}
+
+/** |∫4cλ_eff − ln(L(0)/L(t))|; Infinity where a loss is zero and the logarithm says nothing. */
+function defectOf(integral: number, initialLoss: number, loss: number): number {
+  const defect = Math.abs(integral - Math.log(initialLoss / loss));
+  return Number.isNaN(defect) ? Number.POSITIVE_INFINITY : defect;
 }

@@ -21,7 +21,7 @@ const SHOWN_MODES = 8;
 export const ntkBoundFigure: Figure = {
   name: "ntk-bound",
   build(record) {
-    const { t, residualSquared, bound, boundWorst, rateIntegral } = record.ntk;
+    const { t, residualSquared, residualSquaredFloor, bound, boundWorst, rateIntegral } = record.ntk;
     if (t.length < 2) return null;
     const initial = residualSquared[0]!;
     const curves: Curve[] = [
@@ -38,6 +38,13 @@ export const ntkBoundFigure: Figure = {
       ),
       line("bound exp(−4c∫λ_min)", SLIDING_COLOUR, [1, 0], 1.8, pointsOf(record, bound)),
       line("bound exp(−4cλ₀t)", FIT_COLOUR, [7, 3], 1.4, pointsOf(record, boundWorst)),
+      line(
+        "smallest ‖r‖² the run resolves",
+        SLIDING_COLOUR,
+        [1, 3],
+        1.8,
+        pointsOf(record, residualSquaredFloor),
+      ),
     ];
     return chart(record, curves, "squared residual ‖r‖²", verdictFacts(record));
   },

@@ -78,7 +78,11 @@ function describeKernel(ntk: NtkResult): [string, string][] {
     ...rows,
     [
       "bound ‖r‖² ≤ ‖r(0)‖² e^(−4c∫λ_min)",
-      `${ntk.verdict}; of ${ntk.times - 1} times: ${counts.join(", ")}; margin ${show(ntk.margin)} ± ${show(ntk.marginUncertainty)} in ln ‖r‖², exponent ${show(ntk.exponent)}`,
+      `${ntk.verdict}; of ${ntk.times - 1} times: ${counts.join(", ")}; margin ${show(ntk.margin)} ± ${show(ntk.marginUncertainty)} in ln ‖r‖², exponent ${show(ntk.exponent)}${ntk.verdictReason === null ? "" : `; ${ntk.verdictReason}`}`,
+    ],
+    [
+      "least λ_min",
+      `${show(ntk.lambdaZero)} (${ntk.lambdaZeroKind}) at t = ${show(ntk.lambdaZeroTime)}; zero exactly at ${ntk.exactZeros} of ${ntk.times} times`,
     ],
     ["∫4cλ_eff", `within ${show(ntk.rateDefect)} of ln(‖r(0)‖²/‖r(t)‖²)`],
   ];

@@ -6,15 +6,33 @@ import type { LambdaMin } from "./spectrum.js";
 
 /**
  * `pass`: both forms hold, and promise something. `vacuous`: the exponent is below the threshold, so that nearly any curve would
- * pass. `violated`: the residual is above the bound. `unresolved`: the numbers do not decide.
+ * pass. `violated`: the residual is above the bound by more than all that the numbers leave open. The bound is a theorem of the exact
+ * flow, so this is an alarm about run or program. `unresolved`: the numbers do not decide.
  */
 export type Verdict = "pass" | "violated" | "vacuous" | "unresolved";
+
+/** Why a verdict is none of `pass`; the words of `explainVerdict`. */
+export type VerdictReason =
+  | "above-bound"
+  | "small-exponent"
+  | "zero-residual"
+  | "residual-floor"
+  | "rate-defect"
+  | "sampling"
+  | "lambda-min-bound"
+  | "lambda-min-floor"
+  | "not-the-flow"
+  | "not-finite";
 
 export interface BoundSample {
   readonly t: number;
   /** ‖r(t)‖² */
   readonly residualSquared: number;
-  readonly lambdaMin: Pick<LambdaMin, "value" | "kind" | "resolvable">;
+  /** What ‖r(t)‖ may be off by, however small it is: a smaller residual is the solver's noise. */
+  readonly residualFloor: number;
+  /** |∫4cλ_eff − ln(‖r(0)‖²/‖r(t)‖²)|: how far the curve is from obeying its own field, in ln ‖r‖². */
+  readonly rateDefect: number;
+  readonly lambdaMin: Pick<LambdaMin, "value" | "kind" | "upper">;
 }
 
 export interface BoundAt {
@@ -27,9 +45,11 @@ export interface BoundAt {
   readonly boundWorst: number;
   /** ln bound − ln ‖r‖²: how far below the (integral form of the) bound the residual is; negative above it. */
   readonly margin: number;
-  /** How much the exponent may be off by sampling λ_min at these times: half the sum of its changes between them. */
+  /** How much the exponent may be off: half the sum of λ_min's changes between the times, and the errors of certified values. */
   readonly uncertainty: number;
   readonly verdict: Verdict;
+  /** Null for `pass`. */
+  readonly reason: VerdictReason | null;
 }
 
 export interface BoundOptions {
@@ -39,44 +59,59 @@ export interface BoundOptions {
   readonly vacuousBelow: number;
   /** Relative error of the solution, in units of ln ‖r‖². */
   readonly slack: number;
+  /** Whether the curve is the flow up to its tolerance: only of such a curve the bound is a theorem, and can be violated. */
+  readonly isFlow: boolean;
 }
 
 /** Judges the samples in order, the first at t = 0. */
 export function judgeBound(
   samples: readonly BoundSample[],
-  { factor, vacuousBelow, slack }: BoundOptions,
+  { factor, vacuousBelow, slack, isFlow }: BoundOptions,
 ): BoundAt[] {
   const initial = samples[0]?.residualSquared as number;
   let exponent = 0;
-  let uncertainty = 0;
+  let sampling = 0;
   let highest = 0;
   let least = Number.POSITIVE_INFINITY;
-  let bounded = true;
+  let isBounded = true;
   let last: BoundSample | null = null;
   return samples.map((sample): BoundAt => {
-    const { t, residualSquared, lambdaMin } = sample;
+    const { t, residualSquared, lambdaMin, rateDefect } = sample;
     if (last !== null) {
       const step = 4 * factor * (t - last.t);
       exponent += (step * (lambdaMin.value + last.lambdaMin.value)) / 2;
-      uncertainty += (step * Math.abs(lambdaMin.value - last.lambdaMin.value)) / 2;
-      highest += (step * (highestOf(lambdaMin) + highestOf(last.lambdaMin))) / 2;
+      sampling += (step * Math.abs(lambdaMin.value - last.lambdaMin.value)) / 2;
+      highest += (step * (lambdaMin.upper + last.lambdaMin.upper)) / 2;
     }
     last = sample;
     least = Math.min(least, lambdaMin.value);
     // A λ_min that is only bounded from above makes the bound too strong: what passes it passes the true one as well, what
     // does not may still.
-    bounded &&= lambdaMin.kind !== "upper-bound";
+    isBounded &&= lambdaMin.kind !== "upper-bound";
     const exponentWorst = 4 * factor * least * t;
     const margin = Math.log(initial / residualSquared) - exponent;
-    const doubt = slack + uncertainty;
-    const verdict = ((): Verdict => {
-      if (!Number.isFinite(margin)) return residualSquared === 0 ? "pass" : "unresolved";
-      if (margin < -doubt) return bounded ? "violated" : "unresolved";
-      if (highest + uncertainty < vacuousBelow) return "vacuous";
-      if (exponent < vacuousBelow && highest > exponent) return "unresolved";
-      if (margin < -slack) return "unresolved";
-      return exponent < vacuousBelow ? "vacuous" : "pass";
-    })();
+    // Certified values are off by upper − value at most, to both sides.
+    const uncertainty = sampling + (isBounded ? highest - exponent : 0);
+    const [marginAbove, below] = withFloor(initial, residualSquared, sample.residualFloor);
+    const judge = (): [Verdict, VerdictReason | null] => {
+      if (initial === 0) return ["vacuous", "zero-residual"];
+      if (!Number.isFinite(residualSquared) || !Number.isFinite(exponent))
+        return ["unresolved", "not-finite"];
+      if (margin < -(slack + uncertainty + rateDefect + below)) {
+        if (!isBounded) return ["unresolved", "lambda-min-bound"];
+        return isFlow ? ["violated", "above-bound"] : ["unresolved", "not-the-flow"];
+      }
+      if (highest + sampling < vacuousBelow) return ["vacuous", "small-exponent"];
+      if (exponent < vacuousBelow && highest >= vacuousBelow) return ["unresolved", "lambda-min-floor"];
+      // Two measures of how far ‖r‖² is from the flow's, one by tolerances, one by the curve itself: the better one will do to pass.
+      if (!(marginAbove - exponent >= -slack || (margin < Infinity && margin >= rateDefect - slack))) {
+        if (!(below < uncertainty + rateDefect)) return ["unresolved", "residual-floor"];
+        if (rateDefect > uncertainty) return ["unresolved", isFlow ? "rate-defect" : "not-the-flow"];
+        return ["unresolved", "sampling"];
+      }
+      return exponent < vacuousBelow ? ["vacuous", "small-exponent"] : ["pass", null];
+    };
+    const [verdict, reason] = judge();
     return {
       t,
       exponent,
@@ -86,20 +121,25 @@ export function judgeBound(
       margin,
       uncertainty,
       verdict,
+      reason,
     };
   });
 }
 
-/** The most that λ_min can be, as far as the method knows. */
-function highestOf({ value, kind, resolvable }: BoundSample["lambdaMin"]): number {
-  return kind === "exact-zero" ? 0 : Math.max(value, resolvable);
+/** ln(‖r(0)‖²/‖r‖²) where ‖r‖ is larger by `floor`, and by how much that logarithm may be too small where ‖r‖ is smaller by it. */
+function withFloor(initial: number, residualSquared: number, floor: number): [above: number, below: number] {
+  const norm = Math.sqrt(residualSquared);
+  const below = floor === 0 ? 0 : floor < norm ? -2 * Math.log1p(-floor / norm) : Number.POSITIVE_INFINITY;
+  return [Math.log(initial) - 2 * Math.log(norm + floor), below];
 }
 
 /** One verdict for a run: the worst that occurred, and `pass` only where it passed at the end. */
-export function overallVerdict(times: readonly BoundAt[]): Verdict {
+export function overallVerdict(times: readonly BoundAt[]): Pick<BoundAt, "t" | "verdict" | "reason"> {
   const after = times.filter(({ t }) => t > 0);
   const verdicts = after.length > 0 ? after : times;
-  for (const worst of ["violated", "unresolved"] as const)
-    if (verdicts.some(({ verdict }) => verdict === worst)) return worst;
-  return verdicts[verdicts.length - 1]?.verdict ?? "unresolved";
+  for (const worst of ["violated", "unresolved"] as const) {
+    const first = verdicts.find(({ verdict }) => verdict === worst);
+    if (first !== undefined) return first;
+  }
+  return verdicts[verdicts.length - 1] ?? { t: 0, verdict: "unresolved", reason: "not-finite" };
 }

@@ -14,7 +14,7 @@ export interface RankCap {
 }
 
 /**
- * All caps on rank ∂F/∂θ at a state, the lowest first. The pieces must be given where the activation has pieces; `held` must
+ * All caps on rank ∂F/∂θ at a state that lie below nM, the lowest first; higher ones say nothing. The pieces must be given where the activation has pieces; `held` must
  * be independent.
  */
 export function rankCaps(family: Family, data: Tensors, state: KernelState): RankCap[] {
@@ -52,7 +52,7 @@ export function rankCaps(family: Family, data: Tensors, state: KernelState): Ran
   }
   const kinks = kinkCap(family, pieces, distinct);
   if (kinks !== null) caps.push(kinks);
-  return caps.sort((p, q) => p.rank - q.rank);
+  return caps.filter(({ rank }) => rank < samples * M).sort((p, q) => p.rank - q.rank);
 }
 
 /**

@@ -6,6 +6,7 @@ export {
   judgeBound,
   overallVerdict,
   type Verdict,
+  type VerdictReason,
 } from "./bound.js";
 export { type RankCap, rankCaps } from "./caps.js";
 export { type DenseMethod, type DenseSpectrum, denseSpectrum } from "./dense.js";

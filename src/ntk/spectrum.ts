@@ -19,7 +19,9 @@ export interface LambdaMin {
   readonly method: DenseMethod | "lanczos" | "inverse" | "structure";
   /** Dense: bound on the rounding error of the value. Iterative: ‖Gv − λv‖. Zero for an exact zero. */
   readonly residual: number;
-  /** `certified`: value ± residual. `upper-bound`: λ_min is at most max(value, resolvable). */
+  /** λ_min is at most this, whatever its kind: the value with what rounding may hide. */
+  readonly upper: number;
+  /** `certified`: value ± residual. `upper-bound`: nothing is known but `upper`. */
   readonly kind: "exact-zero" | "certified" | "upper-bound";
   /** The floor of the method: it cannot tell a smaller eigenvalue from zero. */
   readonly resolvable: number;
@@ -103,7 +105,7 @@ function structuralZero(caps: readonly RankCap[], size: number): LambdaMin | nul
   const cap = caps.find(({ rank }) => rank < size);
   if (cap === undefined) return null;
   return {
-    ...{ value: 0, method: "structure", residual: 0, kind: "exact-zero", resolvable: 0 },
+    ...{ value: 0, method: "structure", residual: 0, upper: 0, kind: "exact-zero", resolvable: 0 },
     reason: `rank J ≤ ${cap.rank} < nM = ${size}: ${cap.reason}`,
   };
 }
@@ -119,6 +121,7 @@ async function measureDensely(options: SpectrumOptions, method: DenseMethod): Pr
     value: smallest,
     method,
     residual: error,
+    upper: smallest + error,
     kind: error < smallest / 2 ? "certified" : "upper-bound",
     resolvable,
     reason: null,
@@ -173,12 +176,14 @@ async function measureByLanczos(options: SpectrumOptions): Promise<KernelSpectru
   if (lambdaMin === null) {
     const found = await smallestPair(options, shared, report);
     smallest = found.pair.vector;
+    const resolvable = 4 * Number.EPSILON * Math.sqrt(n) * largest.value;
     lambdaMin = {
       value: found.pair.value,
       method: found.method,
       residual: found.pair.residual,
+      upper: Math.max(found.pair.value, resolvable),
       kind: "upper-bound",
-      resolvable: 4 * Number.EPSILON * Math.sqrt(n) * largest.value,
+      resolvable,
       reason: null,
     };
   }

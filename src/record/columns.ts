@@ -51,21 +51,25 @@ export const EVENT_COLUMNS = [
 export const METHOD_COLUMNS = ["t", "method", "gradientEvaluations", "costBefore", "costPredicted"] as const;
 
 /**
- * `ntk.csv`, one row per time at which the tangent kernel G was taken: its extreme eigenvalues with what they are worth (kind exact-zero,
- * certified or upper-bound; method; residual; resolvable, the method's floor), trace, conditionNumber, effectiveRank (Σλ)²/Σλ², drift
+ * `ntk.csv`, one row per time at which the tangent kernel G was taken: residualSquared ‖r‖² and residualSquaredFloor, below which it is
+ * the solver's noise; its extreme eigenvalues with what they are worth (kind exact-zero, certified or upper-bound; method; residual;
+ * upper, which λ_min does not exceed; resolvable, the method's floor), trace, conditionNumber, effectiveRank (Σλ)²/Σλ², drift
  * ‖G − G(0)‖/‖G(0)‖; lambdaEff ‖θ'‖²/(4cL) and lambdaEffKernel rᵀGr/‖r‖²; rateIntegral ∫4cλ_eff and rateDefect, its distance from
  * ln(‖r(0)‖²/‖r(t)‖²); lazyDefect ‖r − r_frozen‖/‖r‖; the bounds of ‖r‖² with their exponents 4c∫λ_min and 4cλ₀t; margin, its uncertainty
- * by sampling in time, verdict; held, the entries that slide; estimated, what is an average over random probes.
+ * by sampling in time and errors of λ_min, verdict and why it is not pass; held, the entries that slide; estimated, what is an average
+ * over random probes.
  */
 export const NTK_COLUMNS = [
   "t",
   "canonicalTime",
   "loss",
   "residualSquared",
+  "residualSquaredFloor",
   "lambdaMin",
   "lambdaMinKind",
   "lambdaMinMethod",
   "lambdaMinResidual",
+  "lambdaMinUpper",
   "lambdaMinResolvable",
   "lambdaMax",
   "lambdaMaxResidual",
@@ -85,6 +89,7 @@ export const NTK_COLUMNS = [
   "margin",
   "marginUncertainty",
   "verdict",
+  "verdictReason",
   "held",
   "estimated",
 ] as const;

@@ -118,6 +118,8 @@ interface NtkSummary {
     readonly residual: number;
     /** exact-zero, certified or upper-bound. */
     readonly kind: string;
+    /** λ_min does not exceed this, rounding and errors of J's entries included. */
+    readonly upper: number;
     /** The floor of the method. */
     readonly resolvable: number;
     /** Why it is zero exactly; null otherwise. */
@@ -143,6 +145,8 @@ export interface NtkResult {
   readonly memoryBytes: number;
   /** pass, violated, vacuous or unresolved. */
   readonly verdict: string;
+  /** Why it is none of `pass`, with the time at which that first occurred. */
+  readonly verdictReason: string | null;
   /** How often each occurred after t = 0. */
   readonly verdicts: Readonly<Record<"pass" | "violated" | "vacuous" | "unresolved", number>>;
   /** The last of the times, to which the following numbers belong. */
@@ -150,14 +154,18 @@ export interface NtkResult {
   /** 4c∫λ_min and 4cλ₀t. */
   readonly exponent: number;
   readonly exponentWorst: number;
-  /** ln(bound/‖r‖²), and what sampling λ_min in time may change of it. */
+  /** ln(bound/‖r‖²), and what sampling λ_min in time and its errors may change of it. */
   readonly margin: number;
   readonly marginUncertainty: number;
   readonly vacuousBelow: number;
   readonly initial: NtkSummary;
   readonly final: NtkSummary;
-  /** λ₀, the least λ_min seen. */
+  /** λ₀, the least λ_min seen, the first time at which, and what it is worth there: exact-zero, certified or upper-bound. */
   readonly lambdaZero: number;
+  readonly lambdaZeroTime: number;
+  readonly lambdaZeroKind: string;
+  /** At how many of the times λ_min was zero exactly. */
+  readonly exactZeros: number;
   readonly drift: number;
   /** Largest |∫4cλ_eff − ln(‖r(0)‖²/‖r(t)‖²)|. */
   readonly rateDefect: number;

@@ -96,14 +96,16 @@ describe("the verdict of a run", () => {
 
   test("turns to violated with a c that is wrong by enough: test of the test", async () => {
     const { record } = await long();
-    const { t, residualSquared, lambdaMin } = record.ntk;
+    const { t, residualSquared, residualSquaredFloor, rateDefect, lambdaMin } = record.ntk;
     const samples = Array.from(t, (time, k) => ({
       t: time,
       residualSquared: residualSquared[k]!,
-      lambdaMin: { value: lambdaMin[k]!, kind: "certified" as const, resolvable: 0 },
+      residualFloor: Math.sqrt(residualSquaredFloor[k]!),
+      rateDefect: rateDefect[k]!,
+      lambdaMin: { value: lambdaMin[k]!, kind: "certified" as const, upper: lambdaMin[k]! },
     }));
     const factor = 1 / 20;
-    const options = { vacuousBelow: 0.01, slack: TEN_RTOL };
+    const options = { vacuousBelow: 0.01, slack: TEN_RTOL, isFlow: true };
     expect(judgeBound(samples, { factor, ...options }).at(-1)!.verdict).toBe("pass");
     // λ_eff is far above λ_min here, so c must be off by more than their ratio.
     const ratio = Math.max(...Array.from(record.ntk.lambdaEff, (value, k) => value / lambdaMin[k]!));

@@ -1,20 +1,30 @@
 /** Verdicts on bounds made by hand: each of the four, in each direction that λ_min may be known. */
 import { describe, expect, test } from "vitest";
-import { type BoundSample, judgeBound, overallVerdict } from "../../src/ntk/index.js";
+import {
+  type BoundOptions,
+  type BoundSample,
+  judgeBound,
+  overallVerdict as overall,
+} from "../../src/ntk/index.js";
 
-const options = { factor: 0.5, vacuousBelow: 0.01, slack: 1e-8 };
+const options: BoundOptions = { factor: 0.5, vacuousBelow: 0.01, slack: 1e-8, isFlow: true };
+const overallVerdict = (...given: Parameters<typeof overall>) => overall(...given).verdict;
 
 /** ‖r‖² = e^{−2·rate·t} at c = ½, λ_min as given, at t = 0 … 4. */
 const samples = (
   rate: number,
   lambda: (t: number) => number,
   kind: BoundSample["lambdaMin"]["kind"] = "certified",
-  resolvable = 0,
+  upper: number | null = null,
+  errors: Partial<Pick<BoundSample, "residualFloor" | "rateDefect">> = {},
 ): BoundSample[] =>
   [0, 1, 2, 3, 4].map((t) => ({
     t,
     residualSquared: Math.exp(-2 * rate * t),
-    lambdaMin: { value: lambda(t), kind, resolvable },
+    residualFloor: 0,
+    rateDefect: 0,
+    ...errors,
+    lambdaMin: { value: lambda(t), kind, upper: upper ?? lambda(t) },
   }));
 
 describe("the verdict is", () => {
@@ -130,6 +140,73 @@ describe("the verdict is", () => {
     );
     expect(bounds[4]!.margin).toBeLessThan(0);
     expect(overallVerdict(bounds)).toBe("unresolved");
+  });
+
+  test("unresolved, and why, where the evidence does not carry an alarm", () => {
+    const above = (errors: Parameters<typeof samples>[4], given = options) => {
+      const { verdict, reason } = overall(
+        judgeBound(
+          samples(1, () => 1.5, "certified", null, errors),
+          given,
+        ),
+      );
+      return [verdict, reason];
+    };
+    expect(above({})).toEqual(["violated", "above-bound"]);
+    // ‖r(4)‖ = e^{−4}: a floor of a tenth of that changes nothing, one above every residual after t = 0 does.
+    expect(above({ residualFloor: 0.1 * Math.exp(-4) })).toEqual(["violated", "above-bound"]);
+    expect(above({ residualFloor: 0.5 })).toEqual(["unresolved", "residual-floor"]);
+    // The margin at t is −t.
+    expect(above({ rateDefect: 0.9 })).toEqual(["violated", "above-bound"]);
+    expect(above({ rateDefect: 4.1 })).toEqual(["unresolved", "rate-defect"]);
+    expect(above({}, { ...options, isFlow: false })).toEqual(["unresolved", "not-the-flow"]);
+    expect(above({ residualFloor: Number.NaN })).not.toContain("violated");
+  });
+
+  test("not violated by what a certified λ_min may be too large by", () => {
+    const sure = samples(1, () => 1.01, "certified", 1.011);
+    const doubtful = samples(1, () => 1.01, "certified", 1.04);
+    expect(overallVerdict(judgeBound(sure, options))).toBe("violated");
+    expect(overallVerdict(judgeBound(doubtful, options))).toBe("unresolved");
+  });
+
+  test("pass where a residual below the floor would be below the bound even at the floor, and not where it would not", () => {
+    // The bound at t = 4 is e^{−2}.
+    const at = (floor: number) =>
+      judgeBound(
+        samples(4, () => 0.25, "certified", null, { residualFloor: floor, rateDefect: 40 }),
+        options,
+      );
+    expect(overallVerdict(at(0.3))).toBe("pass");
+    expect(overall(at(0.4))).toMatchObject({ t: 4, verdict: "unresolved", reason: "residual-floor" });
+  });
+
+  test("the same at any scale of data and time", () => {
+    for (const scale of [1e-9, 1e9]) {
+      const scaled = (series: readonly BoundSample[]): BoundSample[] =>
+        series.map(({ t, residualSquared, residualFloor, lambdaMin, ...rest }) => ({
+          ...rest,
+          t: t / scale ** 2,
+          residualSquared: residualSquared * scale ** 2,
+          residualFloor: residualFloor * scale,
+          lambdaMin: {
+            ...lambdaMin,
+            value: lambdaMin.value * scale ** 2,
+            upper: lambdaMin.upper * scale ** 2,
+          },
+        }));
+      for (const [rate, floor] of [
+        [1, 0],
+        [1, 0.3],
+        [0.2, 0.01],
+        [0.2, 0.5],
+      ] as const) {
+        const series = samples(rate, () => 0.25, "certified", null, { residualFloor: floor });
+        const verdicts = (given: readonly BoundSample[]) =>
+          judgeBound(given, options).map(({ verdict, reason }) => [verdict, reason]);
+        expect(verdicts(scaled(series))).toEqual(verdicts(series));
+      }
+    }
   });
 });
 
