@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** The public API: a loss as a graph, its calculus, engines, networks, solvers, the flow, studies and their records. */
 export { gradient, hessianProduct, pullback, pushforward } from "./autodiff/index.js";
 export { type ConfigHash, hashConfig } from "./config/hash.js";

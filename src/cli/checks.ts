@@ -89,7 +89,8 @@ async function checkCuda(dtype: Dtype): Promise<Check> {
 
 /** The backends of TensorFlow.js, best first. */
 async function checkTfjs(): Promise<Check[]> {
-  const { installCommand, tfjsBackends } = await import("../engine/tfjs/runtime.js");
+  const { tfjsBackends } = await import("../engine/tfjs/backends.js");
+  const { installCommand } = await import("../engine/tfjs/runtime.js");
   const checks: Check[] = [];
   for (const backend of tfjsBackends) {
     const work = () => tryEngine({ kind: "tfjs", backend, state: "resident", threads: 1 });

@@ -1,35 +1,15 @@
 /** Draws the pictures that a sweep asks for into its `figures/`, from the records below it alone. */
-import { ConfigError } from "../errors.js";
-import { attachSweepFiles, readJobs, readSweep } from "../record/sweep.js";
+import { attachSweepFiles } from "../record/sweep.js";
 import { formatTable } from "../record/table.js";
-import type { DataRow } from "./chart.js";
 import { PLOT_SCRIPT } from "./matplotlib.js";
 import { renderPng, renderSvg } from "./render.js";
-import { drawSweepCurves, type SweepDrawing } from "./sweep-curves.js";
-import { drawSweepPoints } from "./sweep-points.js";
+import { buildSweepFigures } from "./sweep-figures.js";
 
 export interface DrawnSweep {
   /** Relative to the sweep's folder, SVG before PNG. */
   readonly pictures: readonly string[];
   /** One sentence per figure that could not be drawn. */
   readonly notes: readonly string[];
-}
-
-/** The figures of a sweep as specs with their rows, by name; null where the runs lack what it shows. */
-export async function buildSweepFigures(
-  directory: string,
-): Promise<{ name: string; drawing: SweepDrawing<DataRow> | null }[]> {
-  const manifest = await readSweep(directory);
-  if (manifest === null)
-    throw new ConfigError(`${directory}: is not a sweep (it has no sweep.json); name its folder.`);
-  const sweep = { manifest, states: await readJobs(directory, manifest) };
-  return Promise.all(
-    manifest.figures.map(async (figure) => ({
-      name: figure.name,
-      drawing:
-        figure.kind === "curves" ? await drawSweepCurves(sweep, figure) : drawSweepPoints(sweep, figure),
-    })),
-  );
 }
 
 /** Writes SVG, PNG, spec and data of every figure, finished sweep or not. */

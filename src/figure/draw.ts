@@ -1,27 +1,10 @@
-/** Draws every figure of a record into its `figures/`. To add one: write a file like `gap.ts` and name it in `figures`. */
+/** Draws every figure of a record into its `figures/`. */
 import { readRecord } from "../record/reader.js";
 import { formatTable } from "../record/table.js";
 import { attachFiles } from "../record/writer.js";
-import type { DataRow, Figure } from "./chart.js";
-import { gapFigure } from "./gap.js";
-import { lossFigure } from "./loss.js";
+import { figures } from "./figures.js";
 import { PLOT_SCRIPT } from "./matplotlib.js";
-import { ntkBoundFigure, ntkModesFigure, ntkSpectrumFigure } from "./ntk.js";
-import { ntkDensityFigure } from "./ntk-density.js";
-import { rasterFigure } from "./raster.js";
 import { renderPng, renderSvg } from "./render.js";
-import { slidingFigure } from "./sliding.js";
-
-export const figures: readonly Figure<DataRow>[] = [
-  lossFigure,
-  gapFigure,
-  slidingFigure,
-  rasterFigure,
-  ntkBoundFigure,
-  ntkSpectrumFigure,
-  ntkModesFigure,
-  ntkDensityFigure,
-];
 
 /**
  * Writes `figures/<name>.svg`, `.png`, `.json` (the Vega-Lite spec with its data) and `.csv` (the plotted rows) for every figure

@@ -1,6 +1,6 @@
 /** Vega-Lite spec → SVG → PNG. The PNG takes its letters from the DejaVu Sans that npm installed and from no font of the machine. */
 import { createRequire } from "node:module";
-import { Resvg } from "@resvg/resvg-js";
+import type * as ResvgModule from "@resvg/resvg-js";
 import type { TopLevelSpec } from "vega-lite";
 import { compile, logger, None, parse, View } from "./vega.js";
 
@@ -11,6 +11,18 @@ export const FONT = `${PNG_FONT}, Verdana, sans-serif`;
 const SCALE = 2;
 
 const require = createRequire(import.meta.url);
+const { Resvg } = loadResvg();
+
+/** Its loader reads the name of the C library from Node's report, which would look up the machine's network addresses as well. */
+function loadResvg(): typeof ResvgModule {
+  const report = process.report as typeof process.report & { excludeNetwork?: boolean };
+  const before = report.excludeNetwork ?? false;
+  report.excludeNetwork = true;
+  const resvg = require("@resvg/resvg-js") as typeof ResvgModule;
+  report.excludeNetwork = before;
+  return resvg;
+}
+
 const FONT_OPTIONS = {
   loadSystemFonts: false,
   fontFiles: [

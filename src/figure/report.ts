@@ -7,10 +7,10 @@ import type { Manifest } from "../record/manifest.js";
 import { type RunRecord, readRecord } from "../record/reader.js";
 import { attachSweepFiles, readJobs, readSweep, type SweepManifest } from "../record/sweep.js";
 import { attachFiles } from "../record/writer.js";
-import { figures } from "./draw.js";
-import { buildSweepFigures } from "./draw-sweep.js";
+import { figures } from "./figures.js";
 import { describeChecks, show } from "./report-checks.js";
 import { folded, listing, page, section, table, text } from "./report-page.js";
+import { buildSweepFigures } from "./sweep-figures.js";
 import { describeAxisValue } from "./sweep-groups.js";
 import { compile, logger, None, VEGA_SOURCE } from "./vega.js";
 

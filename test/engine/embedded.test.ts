@@ -1,9 +1,11 @@
 /** A model that holds its data, as the CUDA provider gets it, run on the CPU: it must be the same function without their feeds. */
-import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
 import { lowerToOnnx } from "../../src/engine/onnx/lower.js";
+import { loadRuntime } from "../../src/engine/onnx/runtime.js";
 import { compileReference } from "../../src/engine/reference.js";
 import { makeCase } from "../support/networks.js";
+
+const ort = loadRuntime();
 
 test("bound inputs become part of the model", async () => {
   const { family, theta, bound } = makeCase({ kind: "gcn", seed: 5 });

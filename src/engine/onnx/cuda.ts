@@ -1,11 +1,13 @@
 /** Whether ONNX Runtime's CUDA provider can be asked for. Its libraries are not in the npm package; an install script fetches them. */
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { EngineError } from "../../errors.js";
 
+const root = dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json"));
+
 /** The command that fetches the provider's libraries for CUDA 12. */
-export const installCuda = "npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12";
+export const installCuda = `node ${relative("", join(root, "script/install.js"))} --onnxruntime-node-install`;
 
 /** @throws EngineError where the provider's libraries are not beside ONNX Runtime. Asked first, because the runtime prints when it fails. */
 export function requireCuda(): void {
@@ -15,7 +17,9 @@ export function requireCuda(): void {
       "engine.device",
     );
   const library = "libonnxruntime_providers_cuda.so";
-  if (!libraryFolders().some((folder) => existsSync(join(folder, library))))
+  // An empty file is what scripts/skip-cuda.js leaves in its place.
+  const sizeOf = (folder: string) => statSync(join(folder, library), { throwIfNoEntry: false })?.size ?? 0;
+  if (!libraryFolders().some((folder) => sizeOf(folder) > 0))
     throw cudaError(`${library} is not beside onnxruntime-node`);
   // Read by cuBLAS when it is loaded; what the user has set stands. TF32 would keep 10 bits of the mantissa in float32 products.
   process.env["NVIDIA_TF32_OVERRIDE"] ??= "0";
@@ -30,6 +34,6 @@ export function cudaError(reason: string): EngineError {
 
 /** bin/napi-v6/linux/x64 and the like. */
 function libraryFolders(): string[] {
-  const bin = join(dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json")), "bin");
+  const bin = join(root, "bin");
   return readdirSync(bin).map((napi) => join(bin, napi, process.platform, process.arch));
 }

@@ -1,27 +1,26 @@
-/** ONNX Runtime on the CPU or a CUDA GPU, float64 or float32: the default engine and the only importer of onnxruntime-node. */
-import { createRequire } from "node:module";
-import * as ort from "onnxruntime-node";
+/** ONNX Runtime on the CPU or a CUDA GPU, float64 or float32: the default engine. */
+import type * as Ort from "onnxruntime-node";
 import { type Graph, sizeOf, splitBound } from "../../graph/index.js";
 import { checkInput, type Dtype, type Engine, type Program, type Tensors } from "../engine.js";
 import { cudaError, requireCuda } from "./cuda.js";
 import { lowerToOnnx } from "./lower.js";
+import { loadRuntime, runtimeVersion } from "./runtime.js";
 
 export type OnnxDevice = "cpu" | "cuda";
-
-const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
 
 /**
  * @param threads workers of one operation (intra-op).
  * @throws EngineError where the CUDA provider is asked for and its libraries are not there.
  */
 export function createOnnxEngine(options: { device?: OnnxDevice; dtype: Dtype; threads: number }): Engine {
-  const sessions: ort.InferenceSession[] = [];
+  const sessions: Ort.InferenceSession[] = [];
   const { device = "cpu", dtype, threads } = options;
   if (device === "cuda") requireCuda();
+  const ort = loadRuntime();
   // Feeds are not copied on the CPU; to a GPU they would travel at every call.
   const embed = device === "cuda";
-  const load = (graph: Graph, bound: Tensors, embedded = false): Promise<ort.InferenceSession> =>
-    createSession(lowerToOnnx(graph, dtype, bound, embedded), device, {
+  const load = (graph: Graph, bound: Tensors, embedded = false): Promise<Ort.InferenceSession> =>
+    createSession(ort, lowerToOnnx(graph, dtype, bound, embedded), device, {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: "sequential",
@@ -41,7 +40,7 @@ export function createOnnxEngine(options: { device?: OnnxDevice; dtype: Dtype; t
     device,
     dtype,
     threads,
-    description: `onnxruntime-node ${version} (${device})`,
+    description: `onnxruntime-node ${runtimeVersion} (${device})`,
     notes: [],
     resident: null,
     async compile(graph, bound = {}) {
@@ -49,12 +48,12 @@ export function createOnnxEngine(options: { device?: OnnxDevice; dtype: Dtype; t
       let data = bound;
       if (folded !== null) {
         const session = await load(folded, bound);
-        data = { ...bound, ...(await createProgram(session, folded, dtype, bound).run({})) };
+        data = { ...bound, ...(await createProgram(ort, session, folded, dtype, bound).run({})) };
         await session.release();
       }
       const session = await load(rest, data, embed);
       sessions.push(session);
-      return createProgram(session, rest, dtype, data, embed);
+      return createProgram(ort, session, rest, dtype, data, embed);
     },
     async dispose() {
       await Promise.all(sessions.splice(0).map((session) => session.release()));
@@ -63,10 +62,11 @@ export function createOnnxEngine(options: { device?: OnnxDevice; dtype: Dtype; t
 }
 
 async function createSession(
+  ort: typeof Ort,
   model: Uint8Array,
   device: OnnxDevice,
-  options: ort.InferenceSession.SessionOptions,
-): Promise<ort.InferenceSession> {
+  options: Ort.InferenceSession.SessionOptions,
+): Promise<Ort.InferenceSession> {
   try {
     return await ort.InferenceSession.create(model, { ...options, executionProviders: [device] });
   } catch (error) {
@@ -76,18 +76,19 @@ async function createSession(
 }
 
 function createProgram(
-  session: ort.InferenceSession,
+  ort: typeof Ort,
+  session: Ort.InferenceSession,
   graph: Program["graph"],
   dtype: Dtype,
   bound: Tensors,
   embedded = false,
 ): Program {
   const single = dtype === "float32";
-  const makeTensor = (data: Float64Array, dims: readonly number[]): ort.Tensor =>
+  const makeTensor = (data: Float64Array, dims: readonly number[]): Ort.Tensor =>
     single
       ? new ort.Tensor("float32", new Float32Array(data.length), dims)
       : new ort.Tensor("float64", data, dims);
-  const feeds: Record<string, ort.Tensor> = {};
+  const feeds: Record<string, Ort.Tensor> = {};
   const inputs = graph.inputs.map((node) => ({
     name: node.attributes.name,
     shape: node.shape,
@@ -109,8 +110,8 @@ function createProgram(
     own: new Float64Array(sizeOf(node.shape)),
   }));
   // In float64 a tensor shares the caller's memory, so one wrapper per buffer serves every call.
-  const wrappers = new WeakMap<Float64Array, ort.Tensor>();
-  const wrap = (data: Float64Array, shape: readonly number[]): ort.Tensor => {
+  const wrappers = new WeakMap<Float64Array, Ort.Tensor>();
+  const wrap = (data: Float64Array, shape: readonly number[]): Ort.Tensor => {
     const known = wrappers.get(data);
     if (
       known !== undefined &&
@@ -131,7 +132,7 @@ function createProgram(
         if (single) (tensor.data as Float32Array).set(value);
         feeds[name] = tensor;
       }
-      const fetches: Record<string, ort.Tensor> = {};
+      const fetches: Record<string, Ort.Tensor> = {};
       const results: Record<string, Float64Array> = {};
       for (const { name, shape, own } of outputs) {
         const target = into[name] ?? own;

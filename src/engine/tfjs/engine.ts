@@ -4,8 +4,9 @@ import { EngineError } from "../../errors.js";
 import type { Graph } from "../../graph/index.js";
 import { sizeOf, splitBound } from "../../graph/index.js";
 import { checkInput, type Engine, type Program, type Resident, type Tensors } from "../engine.js";
+import { type TfjsBackend, tfjsBackends } from "./backends.js";
 import { type Plan, planGraph, type Tensor, upload } from "./lower.js";
-import { type Runtime, startBackend, type TfjsBackend, tfjsBackends } from "./runtime.js";
+import { type Runtime, startBackend } from "./runtime.js";
 import { combineTensors, dotOf, errorNormOf, isFiniteTensor, readScalar, TensorVector } from "./vectors.js";
 
 export interface TfjsOptions {

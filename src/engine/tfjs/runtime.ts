@@ -1,13 +1,8 @@
 /** Finds and starts a backend of TensorFlow.js. All its packages are optional peers, loaded when they are asked for. */
 import { createRequire } from "node:module";
 import { EngineError } from "../../errors.js";
+import type { TfjsBackend } from "./backends.js";
 import type { Tf } from "./lower.js";
-
-/** cuda and node: the native TensorFlow library on a GPU and on the CPU; wasm: WebAssembly with SIMD; cpu: plain JavaScript. */
-export type TfjsBackend = "cuda" | "node" | "wasm" | "cpu";
-
-/** Best first, as `auto` tries them. */
-export const tfjsBackends: readonly TfjsBackend[] = ["cuda", "node", "wasm", "cpu"];
 
 /** A backend that is up. */
 export interface Runtime {

@@ -1,0 +1,23 @@
+/** The figures that a sweep asks for, as specs with their rows. */
+import { ConfigError } from "../errors.js";
+import { readJobs, readSweep } from "../record/sweep.js";
+import type { DataRow } from "./chart.js";
+import { drawSweepCurves, type SweepDrawing } from "./sweep-curves.js";
+import { drawSweepPoints } from "./sweep-points.js";
+
+/** The figures of a sweep as specs with their rows, by name; null where the runs lack what it shows. */
+export async function buildSweepFigures(
+  directory: string,
+): Promise<{ name: string; drawing: SweepDrawing<DataRow> | null }[]> {
+  const manifest = await readSweep(directory);
+  if (manifest === null)
+    throw new ConfigError(`${directory}: is not a sweep (it has no sweep.json); name its folder.`);
+  const sweep = { manifest, states: await readJobs(directory, manifest) };
+  return Promise.all(
+    manifest.figures.map(async (figure) => ({
+      name: figure.name,
+      drawing:
+        figure.kind === "curves" ? await drawSweepCurves(sweep, figure) : drawSweepPoints(sweep, figure),
+    })),
+  );
+}
