@@ -27,7 +27,7 @@ export async function syntheticSweep(
 /** A kernel whose λ_min is as given at both ends. */
 export function syntheticKernel(value: number, kind: string, resolvable: number): NtkResult {
   const at = {
-    lambdaMin: { value, method: "svd", residual: 0, kind, resolvable, reason: null },
+    lambdaMin: { value, method: "svd", residual: 0, upper: value, kind, resolvable, reason: null },
     lambdaMax: { value: 3, residual: 0 },
     ...{ trace: 5, effectiveRank: 2, conditionNumber: null, lambdaEff: 1 },
   };
@@ -35,6 +35,7 @@ export function syntheticKernel(value: number, kind: string, resolvable: number)
     ...{ method: "svd", scalars: 100, parameters: 682, times: 2, memoryBytes: 1, verdict: "vacuous" },
     verdicts: { pass: 0, violated: 0, vacuous: 1, unresolved: 0 },
     ...{ time: 80, exponent: 0, exponentWorst: 0, margin: 1, marginUncertainty: 0, vacuousBelow: 0.1 },
-    ...{ initial: at, final: at, lambdaZero: value, drift: 0, rateDefect: 0, lazyUntil: null, mostHeld: 0 },
+    ...{ verdictReason: null, lambdaZero: value, lambdaZeroTime: 0, lambdaZeroKind: kind, exactZeros: 0 },
+    ...{ initial: at, final: at, drift: 0, rateDefect: 0, lazyUntil: null, mostHeld: 0 },
   };
 }
