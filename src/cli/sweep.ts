@@ -90,6 +90,7 @@ export async function executeSweep(
   const { runSweep } = await import("../experiment/sweep.js");
   const { launchOnSlurm } = await import("../experiment/slurm.js");
   const report = reportSweep(process.stderr, values["quiet"] === true, sweep.jobs.length);
+  for (const note of sweep.notes) report.say(`note: ${note}`);
   const interruption = watchInterrupts(() =>
     report.say("Interrupted: finishing the records. A second Ctrl-C kills."),
   );

@@ -1,9 +1,9 @@
 /** The axes of a sweep: values from lists and ranges, from YAML and from `-m`; crossed and zipped into jobs with names. */
 import { createHash } from "node:crypto";
-import { parseDocument } from "yaml";
 import type { Problem } from "../errors.js";
-import { type Finding, show } from "./messages.js";
+import { describeSlip, type Finding, show } from "./messages.js";
 import { isRecord } from "./walk.js";
+import { readYaml } from "./yaml.js";
 
 /** Fields that change in step, each with equally many values. */
 export type Axis = readonly { readonly field: string; readonly values: readonly unknown[] }[];
@@ -29,6 +29,8 @@ export function readAxes(axes: readonly Readonly<Record<string, unknown>>[], fin
         return [];
       };
       const values = isRange(given) ? expandRange(given, fail) : Array.isArray(given) ? given : null;
+      const slip = describeSlip(field, given) ?? slipOf(given);
+      if (slip !== null) return fail(slip);
       if (values === null)
         return fail(`must be a list of values or a range { from, to }, got ${show(given)}.`);
       if (values.length === 0 && !isRange(given))
@@ -50,11 +52,9 @@ export function parseAxes(texts: readonly string[], problems: Problem[]): Axis[]
       const equals = part.indexOf("=");
       if (equals < 1) return cite("must have the form key.key=value,value, e.g. seed=0,1,2 or seed=0..4.");
       const field = part.slice(0, equals).trim();
-      const document = parseDocument(`[${part.slice(equals + 1)}]`, { prettyErrors: false });
-      const fault = document.errors[0] ?? document.warnings[0];
-      if (fault !== undefined) return cite(`the values are not valid YAML: ${fault.message}.`);
-      const list = document.toJS() as unknown[];
-      const values = list.flatMap((value) => shorthand(value, cite));
+      const { value: list, faults } = readYaml(`[${part.slice(equals + 1)}]`);
+      if (faults[0] !== undefined) return cite(`the values are not valid YAML: ${faults[0].message}`);
+      const values = (list as unknown[]).flatMap((value) => shorthand(value, cite));
       return values.length === 0 ? cite("must name at least one value.") : [{ field, values }];
     });
     const findings: Finding[] = [];
@@ -69,6 +69,13 @@ function shorthand(value: unknown, fail: (message: string) => never[]): unknown[
   if (isRange(value)) return expandRange(value, fail);
   const ends = typeof value === "string" ? /^(-?\d+)\.\.(-?\d+)$/.exec(value) : null;
   return ends === null ? [value] : expandRange({ from: Number(ends[1]), to: Number(ends[2]) }, fail);
+}
+
+/** A slip of punctuation in the keys of what should be a range. */
+function slipOf(given: unknown): string | null {
+  if (!isRecord(given)) return null;
+  const slips = Object.entries(given).map(([key, value]) => describeSlip(key, value));
+  return slips.find((slip) => slip !== null) ?? null;
 }
 
 interface Range {

@@ -27,6 +27,8 @@ export interface LoadedSweep {
   readonly fields: readonly string[];
   readonly jobs: readonly SweepJob[];
   readonly figures: readonly SweepFigure[];
+  /** Keys without a value, and what was taken in place of it, in the study or in any run. */
+  readonly notes: readonly string[];
 }
 
 const MULTIPLY = "-m key=value,value";
@@ -40,7 +42,7 @@ export async function loadSweep(
   options: { readonly set?: readonly string[]; readonly multiply?: readonly string[] } = {},
 ): Promise<LoadedSweep> {
   const { set = [], multiply = [] } = options;
-  const { input, source, locate, problems } = await readStudy(file, set);
+  const { input, source, locate, problems, notes: own } = await readStudy(file, set);
   const given = isRecord(input) ? input["sweep"] : undefined;
   const findings: Finding[] = [];
   const parsed = sweepSchema.safeParse(given ?? { axes: [{}] });
@@ -75,7 +77,8 @@ export async function loadSweep(
   if (problems.length > 0) throw new ConfigError(problems);
   const jobs = await loadJobs(file, set, points);
   const figures = parsed.success ? parsed.data.figures : [];
-  return { file, name: jobs[0]!.loaded.config.name, source, set, multiply, fields, jobs, figures };
+  const notes = [...new Set([...own, ...jobs.flatMap(({ loaded }) => loaded.notes)])];
+  return { file, name: jobs[0]!.loaded.config.name, source, set, multiply, fields, jobs, figures, notes };
 }
 
 async function loadJobs(file: string, set: readonly string[], points: readonly Point[]): Promise<SweepJob[]> {

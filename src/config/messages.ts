@@ -26,10 +26,13 @@ function describeValue(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: un
   const got = `got ${show(value)}.`;
   switch (issue.code) {
     case "invalid_type":
-      return `must be ${nounOf(issue.expected, root, input, issue.path)}, ${got}`;
+      return `must be ${nounOf(issue.expected, root, input, issue.path)}, ${got}${hintOf(value, issue.expected)}`;
     case "too_small":
-    case "too_big":
-      return `must ${describeLimit(issue)}, ${got}`;
+    case "too_big": {
+      // [0,1] is a list of 0 and 1.
+      const decimal = value === 0 && issue.inclusive === false && typeof issue.path.at(-1) === "number";
+      return `must ${describeLimit(issue)}, ${got}${decimal ? " Write decimals with a point: 0.1, not 0,1." : ""}`;
+    }
     case "invalid_value":
       return `must be ${oneOf(issue.values.map(String))}, ${got}${suggest(value, issue.values.map(String))}`;
     case "invalid_union": {
@@ -61,6 +64,8 @@ function describeUnknownKey(
   input: unknown,
   path: readonly PropertyKey[],
 ): string {
+  const slip = describeSlip(key, valueAt(input, [...path, key]));
+  if (slip !== null) return slip;
   const section = descend(root, input, path);
   if (section === null) return "unknown key.";
   const union = alternatives(unwrap(section.schema).def);
@@ -81,6 +86,37 @@ function describeUnknownKey(
   return home === undefined
     ? `unknown key; known here: ${known.join(", ")}.`
     : `unknown key; did you mean ${home}.${key}?`;
+}
+
+/** A key without a value that is a slip of punctuation: `rtol:1e-10`, and the 5 of `tEnd: 1,5` inside braces. Null for others. */
+export function describeSlip(key: string, value: unknown): string | null {
+  if (value !== null && value !== undefined) return null;
+  const [, name, sign, rest] = /^([A-Za-z][\w.]*)\s*([:=])\s*(\S.*)$/s.exec(key) ?? [];
+  if (sign === ":") return `unknown key; put a space after the colon: ${name}: ${rest}.`;
+  if (sign === "=") return `unknown key; write a colon and a space: ${name}: ${rest}.`;
+  if (!LOOKS_NUMERIC.test(key)) return null;
+  return "unknown key: the comma before it ends the value. Write numbers with a decimal point (1.5, not 1,5) and without thousands separators.";
+}
+
+const LOOKS_NUMERIC = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+
+/** What to do where a text stands in place of a number or a truth value. */
+function hintOf(value: unknown, expected: string): string {
+  if (typeof value !== "string") return "";
+  const text = value.trim();
+  if (expected === "boolean")
+    return /^(yes|no|on|off|true|false|y|n)$/i.test(text)
+      ? ` Write ${/^(yes|on|true|y)$/i.test(text) ? "true" : "false"}, without quotes.`
+      : "";
+  if (expected !== "number" && expected !== "int") return "";
+  if (LOOKS_NUMERIC.test(text)) return " Leave out the quotes.";
+  if (/[\u2010-\u2015\u2212]/.test(text)) return " Write the minus sign of the keyboard, -.";
+  if (/^[+-]?\d{1,3}([_,' \u00a0\u202f]\d{3})+(\.\d*)?$/.test(text))
+    return ` Write it without separators: ${text.replace(/[^\d.+-]/g, "")}.`;
+  if (/^[+-]?\d*,\d+([eE][+-]?\d+)?$/.test(text)) return ` Write a decimal point: ${text.replace(",", ".")}.`;
+  if (/^[+-]?[\d.]+e[+-]?$/i.test(text)) return " The exponent is missing.";
+  if (/^[+-]?[\d.]+\s*([dD]|(\*|x|·|×)?\s*10\s*(\^|\*\*))/.test(text)) return " Write powers of ten as 1e-6.";
+  return "";
 }
 
 /** The top-level sections that have a field of that name. */

@@ -1,14 +1,17 @@
 /** `--set a.b.c=value`: parsing, and setting the value in the plain config before it is checked. */
-import { parseDocument } from "yaml";
+import type { Document } from "yaml";
 import type { Problem } from "../errors.js";
 import { show } from "./messages.js";
 import { isRecord } from "./walk.js";
+import { readYaml } from "./yaml.js";
 
 /** One override: the words of the command line, the keys and the value (read as YAML). */
 export interface Override {
   readonly text: string;
   readonly path: readonly string[];
   readonly value: unknown;
+  /** The value as it was written. */
+  readonly document: Document;
 }
 
 /** Names that reach into JavaScript's prototypes; never keys of a config. */
@@ -32,10 +35,9 @@ export function parseOverrides(texts: readonly string[], problems: Problem[]): O
     if (path.some((key) => key === "")) return fail("has an empty key between the dots.");
     const forbidden = path.find((key) => FORBIDDEN.includes(key));
     if (forbidden !== undefined) return fail(`${forbidden} is not a key of the config.`);
-    const document = parseDocument(text.slice(equals + 1), { prettyErrors: false });
-    const fault = document.errors[0] ?? document.warnings[0];
-    if (fault !== undefined) return fail(`the value is not valid YAML: ${fault.message}.`);
-    return [{ text, path, value: document.toJS() as unknown }];
+    const { document, value, faults } = readYaml(text.slice(equals + 1));
+    if (faults[0] !== undefined) return fail(`the value is not valid YAML: ${faults[0].message}`);
+    return [{ text, path, value, document }];
   });
 }
 

@@ -7,8 +7,8 @@ const PREAMBLE = `# The config
 
 Rendered from the schema by \`npm run docs:config\`; do not edit.
 
-A config is one YAML file. File names in it are relative to its folder. A key without a value counts as left out, an
-unknown key is an error. \`--set key.key=value\` changes a value for one run (the value is read as YAML; entries of lists by
+A config is one YAML file. File names in it are relative to its folder. A key without a value counts as left out, with a
+note; an unknown key is an error, with a value or without. \`--set key.key=value\` changes a value for one run (the value is read as YAML; entries of lists by
 number, \`--set descent.learningRates.0=0.1\`).
 `;
 

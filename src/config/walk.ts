@@ -64,9 +64,10 @@ export function fieldsOf(schema: Schema, value: unknown): Shape | null {
   const { def } = unwrap(schema);
   const union = alternatives(def);
   if (union === null) return shapeOf(def);
-  const chosen = isRecord(value) ? value[union.discriminator] : undefined;
+  // A discriminator without a value counts as left out.
+  const chosen = (isRecord(value) ? value[union.discriminator] : undefined) ?? null;
   const option = union.options.find(({ values, byDefault }) =>
-    chosen === undefined ? byDefault : values.includes(String(chosen)),
+    chosen === null ? byDefault : values.includes(String(chosen)),
   );
   return option?.shape ?? null;
 }

@@ -69,7 +69,7 @@ export async function prepare(loaded: LoadedConfig, engine: Engine): Promise<Pre
   );
   const factor = lossFactor(config.loss.reduction, dataset.samples, dataset.outputDimension);
   const family = createFamily({ spec, samples: dataset.samples, factor });
-  const { notes } = dataset;
+  const notes = [...loaded.notes, ...dataset.notes];
   return { problem: await createProblem(engine, family, data), dataset, theta0, data, notes };
 }
 

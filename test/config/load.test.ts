@@ -245,6 +245,147 @@ describe("bad values", () => {
   });
 });
 
+/** BASE in braces, with this in the section of the flow. */
+const braces = (flow: string) => `${BASE.slice(0, BASE.indexOf("flow"))}flow: { ${flow} }\n`;
+
+describe("what YAML reads otherwise than it looks", () => {
+  it.each<[string, string, string]>([
+    ["a decimal comma", braces("tEnd: 1,5"), "study.yaml:6: flow.5: unknown key: the comma before it"],
+    ["one with an exponent", braces("tEnd: 1,5e3"), "flow.5000: unknown key: the comma before it"],
+    [
+      "a thousands separator",
+      braces("tEnd: 1,000"),
+      "flow.0: unknown key: the comma before it ends the value",
+    ],
+    [
+      "no space after a colon",
+      braces("tEnd: 1, rtol:1e-10"),
+      "study.yaml:6: flow.rtol:1e-10: unknown key; put a space after the colon: rtol: 1e-10.",
+    ],
+    [
+      "no space after a colon, of another section",
+      `${BASE}engine: { kind: onnx, dtype:float32 }\n`,
+      "study.yaml:9: engine.dtype:float32: unknown key; put a space after the colon: dtype: float32.",
+    ],
+    [
+      "in a variant of a union",
+      edit("hidden: [4]", "hidden: [4]\n  activation: { kind: leaky-relu, slope:0.1 }"),
+      "study.yaml:6: model.activation.slope:0.1: unknown key; put a space after the colon: slope: 0.1.",
+    ],
+    [
+      "no space in block style, before others",
+      edit("rtol: 1e-6", "rtol:1e-6\n  atol: 1e-9"),
+      "study.yaml:8: YAML: put a space after the colon of rtol: in",
+    ],
+    [
+      "no space in block style, at the end",
+      edit("rtol: 1e-6", "rtol:1e-6"),
+      "study.yaml:8: YAML: put a space after the colon of rtol: in",
+    ],
+    [
+      "an equals sign",
+      braces("tEnd: 1, method=dopri5"),
+      "flow.method=dopri5: unknown key; write a colon and a space: method: dopri5.",
+    ],
+    ["an unknown key without a value", braces("tEnd: 1, verbose"), "flow.verbose: unknown key; known here:"],
+    [
+      "a misspelt key without a value",
+      braces("tEnd: 1, rtoll"),
+      "flow.rtoll: unknown key; did you mean rtol?",
+    ],
+    [
+      "the same in block style",
+      `${BASE}descnet:\n`,
+      "study.yaml:9: descnet: unknown key; did you mean descent?",
+    ],
+    [
+      "a key of another variant without a value",
+      braces("tEnd: 1, stepSize"),
+      "flow.stepSize: is only for method: euler, heun, rk4",
+    ],
+    [
+      "a key in a list of sections",
+      `${BASE}sweep: { axes: [{ seed: [0] }], figures: [{ kind: curves, name: a, log }] }\n`,
+      "study.yaml:9: sweep.figures.0.log: unknown key",
+    ],
+    [
+      "a decimal comma in a list",
+      `${BASE}descent: { learningRates: [0,1] }\n`,
+      "descent.learningRates.0: must be greater than 0, got 0. Write decimals with a point: 0.1, not 0,1.",
+    ],
+    ["a required key without a value", braces("tEnd, rtol: 1"), "study.yaml:6: flow.tEnd: is required: End"],
+    ["a number in quotes", edit("tEnd: 1", "tEnd: '1'"), 'got "1". Leave out the quotes.'],
+    ["a typographic minus", edit("1e-6", "1e−6"), 'got "1e−6". Write the minus sign of the keyboard, -.'],
+    ["separators", edit("samples: 5", "samples: 1_000"), 'got "1_000". Write it without separators: 1000.'],
+    ["separators, commas", edit("tEnd: 1", "tEnd: 1,000"), "Write it without separators: 1000."],
+    ["a decimal comma alone", edit("tEnd: 1", "tEnd: 1,5"), 'got "1,5". Write a decimal point: 1.5.'],
+    ["half an exponent", edit("tEnd: 1", "tEnd: 1.5e"), 'got "1.5e". The exponent is missing.'],
+    ["a power of ten", edit("1e-6", "10^-6"), "must be a finite number"],
+    ["a factor and a power", edit("1e-6", "1*10^-6"), "Write powers of ten as 1e-6."],
+    ["Fortran's exponent", edit("1e-6", "1d-6"), "Write powers of ten as 1e-6."],
+    ["yes", edit("hidden: [4]", "hidden: [4]\n  bias: yes"), 'must be true or false, got "yes". Write true'],
+    ["NaN", edit("tEnd: 1", "tEnd: .nan"), "must be a finite number, got NaN."],
+    ["beyond all numbers", edit("tEnd: 1", "tEnd: 1e400"), "must be a finite number, got Infinity."],
+    [
+      "a leading zero",
+      edit("samples: 5", "samples: 010"),
+      "study.yaml:2: YAML: 010 begins with a zero, which some read as octal; write 10, or 0o10 if octal is meant.",
+    ],
+    ["an alias as a key", `a: &k tEnd\n${edit("tEnd: 1", "*k : 1")}`, "a key must be a plain word"],
+    ["a list as a key", edit("tEnd: 1", "[tEnd]: 1"), "a key must be a plain word"],
+    ["duplicates in braces", braces("tEnd: 1, tEnd: 2"), "this key stands in its section already"],
+    [
+      "an anchor inside itself",
+      edit("hidden: [4]", "hidden: &a [*a]"),
+      "study.yaml:5: YAML: *a stands inside what it stands for.",
+    ],
+    [
+      "a section inside itself",
+      edit("flow:", "flow: &f\n  again: *f"),
+      "*f stands inside what it stands for",
+    ],
+  ])("%s", async (_, text, message) => {
+    expect(await faults(text)).toContain(message);
+  });
+
+  it.each<[string, string]>([
+    ["flow={tEnd: 1,5}", "flow.5: unknown key: the comma before it"],
+    ["flow={tEnd: 1, rtol:1e-3}", "flow.rtol:1e-3: unknown key; put a space after the colon"],
+    ["flow.tEnd=1,5", "Write a decimal point: 1.5."],
+    ["flow={tEnd: 1, tEnd: 2}", "this key stands in its section already"],
+    ["dataset.samples=010", "begins with a zero"],
+    ["model.hidden=&a [*a]", "*a stands inside what it stands for."],
+    ["engine.wombat=", "engine.wombat: unknown key"],
+    ["engine.wombat=null", "engine.wombat: unknown key"],
+  ])("--set %s", async (set, message) => {
+    expect(await faults(BASE, set)).toContain(message);
+  });
+
+  it.each(["0x10", "1e1", "0o20", "16.0", "+16"])("takes %s as YAML does", async (samples) => {
+    const { config } = await load(edit("samples: 5", `samples: ${samples}`));
+    expect(config.dataset).toMatchObject({ samples: samples === "1e1" ? 10 : 16 });
+  });
+
+  it("notes what is taken in place of a value that is not there", async () => {
+    const { notes, config } = await load(
+      `${braces("tEnd: 1, rtol, maxStep:, boundaries: null")}descent:\n  # learningRates: [0.1]\nengine: { kind: }\n`,
+      "flow.atol=",
+      "record.points=null",
+      "decay={from: }",
+    );
+    expect(notes.map((note) => note.replaceAll(`${folder}/`, "")).sort()).toEqual([
+      "--set decay={from: }: decay.from has no value; it counts as left out.",
+      "--set flow.atol=: flow.atol has no value; its default 1e-9 is taken.",
+      "study.yaml:6: flow.maxStep has no value; it counts as left out.",
+      "study.yaml:6: flow.rtol has no value; its default 1e-6 is taken.",
+      "study.yaml:7: descent has no value; its defaults are taken.",
+      'study.yaml:9: engine.kind has no value; its default "onnx" is taken.',
+    ]);
+    expect(config.engine.kind).toBe("onnx");
+    expect((await load(BASE)).notes).toEqual([]);
+  });
+});
+
 describe("values that do not go together", () => {
   it.each<[string, string[], string]>([
     [
