@@ -1,4 +1,4 @@
-/** `gradflow methods`: which solvers there are and which to take. */
+/** `gradflow methods`: which methods there are and which to take. */
 import type { Command } from "./command.js";
 import { EXIT } from "./exit.js";
 
@@ -11,14 +11,14 @@ export const methodsCommand: Command = {
 A study names a method as flow.method; the default is auto.`,
 
   async execute(values) {
-    const { describeSolvers } = await import("../ode/catalogue.js");
-    const solvers = describeSolvers();
+    const { describeMethods } = await import("../ode/methods/index.js");
+    const methods = describeMethods();
     if (values["json"] === true) {
-      process.stdout.write(`${JSON.stringify(solvers, null, 2)}\n`);
+      process.stdout.write(`${JSON.stringify(methods, null, 2)}\n`);
       return EXIT.done;
     }
     const head = ["method", "order", "kind", "gradients a step", "stable to hλ", "when to use it"];
-    const rows = solvers.map(({ name, order, kind, gradients, stability, use }) => [
+    const rows = methods.map(({ name, order, kind, gradients, stability, use }) => [
       name,
       order === null ? "–" : String(order),
       kind,

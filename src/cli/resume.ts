@@ -21,7 +21,7 @@ export const resumeCommand: Command = {
 
 A run is saved every record.checkpoint seconds. What it goes on with is what it would have computed: its tables and
 parameters are the same to the last byte as those of a run that was never stopped. A damaged checkpoint is detected and the one
-before it used; without any the run starts at t = 0. odex computes in one piece and always starts there.
+before it used; without any the run starts at t = 0.
 A sweep does its unfinished runs in the same way and skips those that are done.
 Exit codes: as gradflow run.`,
 

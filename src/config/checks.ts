@@ -1,4 +1,5 @@
 /** Constraints between fields. Each check needs only the sections it reads. */
+import { methods } from "../ode/methods/index.js";
 import { type Finding, show } from "./messages.js";
 import type { ActivationConfig, Config } from "./schema.js";
 
@@ -137,11 +138,6 @@ function checkBoundaries({ flow }: Sections): Finding[] {
       ),
     ];
   }
-  if (compareSmoothing.length > 0 && flow.method === "odex") {
-    return [at("flow.compareSmoothing", "is not for odex; set flow.method: dopri5 or dop853.")];
-  }
-  if ("errorCheck" in flow && flow.errorCheck && flow.method === "odex")
-    return [at("flow.errorCheck", "is not for odex; set flow.method: auto.")];
   if (boundaries === "smooth" && smoothing === undefined)
     return [at("flow.smoothing", "is required with boundaries: smooth.")];
   if (boundaries !== "smooth" && smoothing !== undefined) {
@@ -168,25 +164,17 @@ function checkEngine({ flow, engine }: Sections): Finding[] {
     const message = `exact needs ${inFloat64(engine)}, since float32 cannot tell on which side of a boundary a unit is; set that, or flow.boundaries: detect.`;
     findings.push(at("flow.boundaries", message));
   }
-  if (flow.method === "rodas4" && engine.kind === "tfjs" && engine.state === "resident") {
+  if (
+    methods[flow.method].needs.includes("arrays") &&
+    engine.kind === "tfjs" &&
+    engine.state === "resident"
+  ) {
     findings.push(
       at(
         "flow.method",
-        "rodas4 factors its matrices in float64 arrays and cannot keep θ with the engine; set engine.state: float64, or flow.method: auto.",
+        `${flow.method} computes in float64 arrays and cannot keep θ with the engine; set engine.state: float64, or flow.method: auto.`,
       ),
     );
-  }
-  if (flow.method === "odex" && flow.boundaries === "exact") {
-    findings.push(
-      at(
-        "flow.boundaries",
-        "exact needs a method with steps of its own, not odex; set flow.method: dopri5 or dop853.",
-      ),
-    );
-  }
-  if (flow.method === "odex" && engine.kind !== "reference") {
-    const message = `odex calls the gradient synchronously and needs engine.kind: reference, got ${engine.kind}; set that, or flow.method: dop853.`;
-    findings.push(at("flow.method", message));
   }
   return findings;
 }
@@ -196,7 +184,7 @@ function inFloat64({ kind }: NonNullable<Sections["engine"]>): string {
   return kind === "tfjs" ? "engine.kind: onnx with dtype: float64" : "engine.dtype: float64";
 }
 
-function checkNtk({ measure, model, engine, flow }: Sections): Finding[] {
+function checkNtk({ measure, model, engine }: Sections): Finding[] {
   const ntk = measure?.ntk;
   if (ntk === undefined) return [];
   const findings: Finding[] = [];
@@ -214,11 +202,6 @@ function checkNtk({ measure, model, engine, flow }: Sections): Finding[] {
         "measure.ntk",
         `needs ${inFloat64(engine)}, since float32 rounds off all eigenvalues below about 1e-7 of the largest.`,
       ),
-    );
-  }
-  if (flow?.method === "odex") {
-    findings.push(
-      at("measure.ntk", "needs a method with steps of its own, not odex; set flow.method: dop853."),
     );
   }
   return findings;

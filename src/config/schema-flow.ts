@@ -1,23 +1,20 @@
 /** The parts of the config about time: integration, gradient descent beside it, what is recorded and fitted. */
 import { z } from "zod";
+import { DEFAULT_TOLERANCES } from "../ode/defaults.js";
+import { describeMethod } from "../ode/method.js";
+import { adaptiveMethodNames, fixedMethodNames, methods } from "../ode/methods/index.js";
 
 const positive = z.number().positive();
 const count = z.int().min(1);
 
-/** Methods with a given step and no error control. */
-export const fixedMethods = ["euler", "heun", "rk4"] as const;
-/** Methods that choose their step from the tolerances. */
-export const adaptiveMethods = [
-  "auto",
-  "bs32",
-  "dopri5",
-  "tsit5",
-  "dop853",
-  "rkc2",
-  "tsrkc3",
-  "rodas4",
-  "odex",
-] as const;
+/** Each with its order and when to use it. */
+const inWords = (names: readonly (keyof typeof methods)[]) =>
+  names
+    .map((name) => {
+      const { order, use } = describeMethod(methods[name]);
+      return `${name} (${order === null ? use : `order ${order}: ${use}`})`;
+    })
+    .join("; ");
 
 const shared = {
   tEnd: positive.describe("End time, in the time of the configured loss."),
@@ -51,28 +48,28 @@ export const flowSchema = z
   .discriminatedUnion("method", [
     z.strictObject({
       method: z
-        .enum(adaptiveMethods)
+        .enum(adaptiveMethodNames)
         .default("auto")
         .optional()
-        .describe(
-          "Adaptive: auto (an explicit method, and a stabilised one where stability limits its step), bs32 (order 3), dopri5 (5), tsit5 (5), dop853 (8), the stabilised rkc2 (2) and tsrkc3 (3) for long runs, the implicit rodas4 (4) with the exact Hessian for at most 2 000 parameters, odex (extrapolation; small problems, engine.kind: reference). gradflow methods says more.",
-        ),
+        .describe(`Adaptive: ${inWords(adaptiveMethodNames)}. gradflow methods says more.`),
       rtol: positive
-        .default(1e-6)
+        .default(DEFAULT_TOLERANCES.rtol)
         .describe("Relative tolerance of the error of one step; at least 1e-5 in float32."),
-      atol: positive.default(1e-9).describe("Absolute tolerance of the error of one step."),
+      atol: positive
+        .default(DEFAULT_TOLERANCES.atol)
+        .describe("Absolute tolerance of the error of one step."),
       firstStep: positive.exactOptional().describe("First step. Absent: chosen from the problem (Hairer)."),
       maxStep: positive.exactOptional().describe("Largest step. Absent: no limit."),
       errorCheck: z
         .boolean()
         .default(false)
         .describe(
-          "Integrate a second time at a tenth of the tolerances and report the error that the first run made at the end, and what of each gap between flow and descent it can explain. Not for odex.",
+          "Integrate a second time at a tenth of the tolerances and report the error that the first run made at the end, and what of each gap between flow and descent it can explain.",
         ),
       ...shared,
     }),
     z.strictObject({
-      method: z.enum(fixedMethods).describe("Fixed step: euler (order 1), heun (2), rk4 (4)."),
+      method: z.enum(fixedMethodNames).describe(`Fixed step: ${inWords(fixedMethodNames)}.`),
       stepSize: positive.describe("The step."),
       ...shared,
     }),

@@ -1,4 +1,6 @@
 /** The study that `gradflow init` writes: complete without other files, every section shown. A test loads it. */
+import { DEFAULT_TOLERANCES } from "../ode/defaults.js";
+import { show } from "./messages.js";
 
 export const studyTemplate = `# A gradflow study. Run it:       npx gradflow run study.yaml
 # Change a value for one run:     npx gradflow run study.yaml --set flow.rtol=1e-8
@@ -26,8 +28,8 @@ loss: { kind: squared, reduction: half-mean-sample }    # half-mean-sample | hal
 # Gradient flow θ' = −∇L(θ), integrated with controlled error.
 flow:
   method: auto              # or one of those that gradflow methods lists; euler | heun | rk4 take stepSize, no tolerances
-  rtol: 1e-6
-  atol: 1e-9
+  rtol: ${show(DEFAULT_TOLERANCES.rtol)}
+  atol: ${show(DEFAULT_TOLERANCES.atol)}
   tEnd: 10
 
 # Gradient descent beside it, compared at t = kη. [] runs the flow alone.

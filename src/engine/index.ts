@@ -14,7 +14,7 @@ export type {
   Tensors,
 } from "./engine.js";
 export { createOnnxEngine } from "./onnx/engine.js";
-export { compileReference, createReferenceEngine, type ReferenceProgram } from "./reference.js";
+export { createReferenceEngine, type ReferenceProgram } from "./reference.js";
 
 /** An engine as the config names it. */
 export type EngineSpec =

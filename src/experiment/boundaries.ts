@@ -49,8 +49,6 @@ export function chooseTreatment(loaded: LoadedConfig, family: Family): Choice {
     }
     return { treatment: "exact", notes: [] };
   }
-  if (flow.method === "odex")
-    return { treatment: "off", notes: [`odex has no steps to watch. ${unwatched}`] };
   if (engine.dtype === "float32")
     return {
       treatment: "detect",

@@ -4,7 +4,7 @@ import { ntkDefaults } from "../config/schema-measure.js";
 import { lanczos } from "../linalg/krylov.js";
 import { singularValues } from "../linalg/svd.js";
 import { createTangentKernel, type RankCap, rankCaps } from "../ntk/index.js";
-import { methods, stabilityInterval } from "../ode/index.js";
+import { methods, stabilityInterval, tableaux } from "../ode/index.js";
 import { createRandom } from "../random.js";
 import { chooseTreatment } from "./boundaries.js";
 import { chooseMethod } from "./ntk-method.js";
@@ -104,14 +104,17 @@ export async function checkStudy(loaded: LoadedConfig): Promise<CheckReport> {
     const { tEnd } = config.flow;
     const steps = [
       { method: "gd (learning rate)", limit: 2, stages: 1 },
-      ...Object.values(methods).map((method) => ({
+      ...Object.values(tableaux).map((method) => ({
         method: method.name,
         limit: stabilityInterval(method),
         stages: method.stages,
       })),
       // Stabilised methods take as many stages as a step needs; what they can do at a given number.
-      { method: `rkc2, s = ${STAGES}`, limit: 0.653 * (STAGES ** 2 - 1), stages: STAGES },
-      { method: `tsrkc3, s = ${STAGES}`, limit: 0.505 * (STAGES ** 2 - 1), stages: STAGES },
+      ...[methods.rkc2, methods.tsrkc3].map(({ name, stabilityPerSquare }) => ({
+        method: `${name}, s = ${STAGES}`,
+        limit: stabilityPerSquare * (STAGES ** 2 - 1),
+        stages: STAGES,
+      })),
     ].map(({ method, limit, stages }) => ({
       method,
       limit,

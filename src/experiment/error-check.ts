@@ -1,5 +1,6 @@
 /** The error that a run made, measured by a second one at tighter tolerances. */
 import { type Descent, distance, type FlowOptions, type FlowOutcome, type Segment } from "../flow/index.js";
+import { DEFAULT_TOLERANCES } from "../ode/index.js";
 import type { ErrorCheckResult, GapSplit } from "../record/result.js";
 
 /** The second run's tolerances relative to the first's: its own error is then small beside what it measures. */
@@ -12,7 +13,7 @@ export async function checkError(
   first: FlowOutcome,
   descents: readonly Descent[],
 ): Promise<ErrorCheckResult> {
-  const { theta0, rtol = 1e-6, atol = 1e-9 } = options;
+  const { theta0, rtol, atol } = { ...DEFAULT_TOLERANCES, ...options };
   const gaps: GapSplit[] = [];
   const tight = {
     ...options,

@@ -1,6 +1,6 @@
 /** What a run's outcome says beyond its numbers: phases, sharpness, and the notes that a reader must not miss. */
 import type { Descent, FlowOutcome } from "../flow/index.js";
-import { fixedStepLimit } from "../ode/index.js";
+import { fixedStepLimit, type MethodName } from "../ode/index.js";
 import {
   type ErrorCheckResult,
   MOST_ENERGY_DEFECT,
@@ -37,7 +37,7 @@ const AT_EDGE = 0.9;
 export function sharpnessNotes(
   outcome: FlowOutcome,
   descents: readonly Descent[],
-  { method, stepSize }: { readonly method: string; readonly stepSize?: number | undefined },
+  { method, stepSize }: { readonly method: MethodName; readonly stepSize?: number | undefined },
 ): string[] {
   const sharpness = sharpnessOf(outcome);
   if (sharpness === null) return [];

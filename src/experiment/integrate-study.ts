@@ -1,5 +1,4 @@
 /** The integration of a study: the flow by its treatment of kinks, what watches it, descents in lockstep, and the checks after it. */
-import { compileReference } from "../engine/index.js";
 import {
   type BoundaryEvent,
   createDescent,
@@ -11,12 +10,10 @@ import {
   type FlowOutcome,
   integrateExactly,
   integrateFlow,
-  integrateFlowByOdex,
   measureGradient,
   type Observation,
   type Segment,
 } from "../flow/index.js";
-import type { SolverName } from "../ode/index.js";
 import { EVENT_COLUMNS, METHOD_COLUMNS } from "../record/columns.js";
 import type {
   ErrorCheckResult,
@@ -30,7 +27,6 @@ import { scheduleCheckpoints } from "./checkpoints.js";
 import { checkError } from "./error-check.js";
 import { energyNotes, errorNotes, phasesOf, sharpnessNotes } from "./findings.js";
 import { createNtkObserver, type NtkObserver } from "./ntk.js";
-import type { Prepared } from "./prepare.js";
 import { measureRounding, roundingNotes } from "./rounding.js";
 import { compareSmoothing } from "./smoothing.js";
 import type { OpenStudy, Progress } from "./study-record.js";
@@ -153,66 +149,54 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   const notes: string[] = [];
   let outcome: FlowOutcome;
   let events: EventsResult | null = null;
-  if (solver.method === "odex") {
-    outcome = await integrateFlowByOdex({
-      ...shared,
-      ...solver,
-      onSegment,
-      method: "dopri5",
-      gradient: syncGradient(problem.family, data),
-      times: [...compareNear, ...descents.flatMap((descent) => descent.times)],
-    });
-  } else {
-    const options: FlowOptions = {
-      ...shared,
-      ...solver,
-      method: solver.method as SolverName,
-      onSegment,
-      memory: memory.within("flow"),
-      onResume: observer.resume,
-      onRest: checkpoints.rest,
+  const options: FlowOptions = {
+    ...shared,
+    ...solver,
+    onSegment,
+    memory: memory.within("flow"),
+    onResume: observer.resume,
+    onRest: checkpoints.rest,
+  };
+  if (treatment === "exact" || treatment === "detect") {
+    const table = await record.table("events", EVENT_COLUMNS);
+    const watch = {
+      onEvent: (event: BoundaryEvent) => {
+        table.append({ ...event });
+        kernel?.onEvent(event);
+      },
+      onStart: async (pieces: Float64Array) => {
+        await record.array("pieces0", pieces);
+        await kernel?.start(treatment === "exact" ? pieces : null);
+      },
     };
-    if (treatment === "exact" || treatment === "detect") {
-      const table = await record.table("events", EVENT_COLUMNS);
-      const watch = {
-        onEvent: (event: BoundaryEvent) => {
-          table.append({ ...event });
-          kernel?.onEvent(event);
+    if (treatment === "exact") {
+      const exact = await integrateExactly({ ...options, ...watch, data });
+      outcome = exact;
+      events = exact.events;
+    } else {
+      const detector = await createDetector({ ...options, ...watch });
+      outcome = await integrateFlow({
+        ...options,
+        onSegment: async (segment, counts) => {
+          await detector.follow(segment, counts);
+          return onSegment(segment, counts);
         },
-        onStart: async (pieces: Float64Array) => {
-          await record.array("pieces0", pieces);
-          await kernel?.start(treatment === "exact" ? pieces : null);
-        },
-      };
-      if (treatment === "exact") {
-        const exact = await integrateExactly({ ...options, ...watch, data });
-        outcome = exact;
-        events = exact.events;
-      } else {
-        const detector = await createDetector({ ...options, ...watch });
-        outcome = await integrateFlow({
-          ...options,
-          onSegment: async (segment, counts) => {
-            await detector.follow(segment, counts);
-            return onSegment(segment, counts);
-          },
-        });
-        events = detector.summary();
-      }
-    } else outcome = await integrateFlow(options);
-  }
+      });
+      events = detector.summary();
+    }
+  } else outcome = await integrateFlow(options);
   await observer.finish();
   if (outcome.phases !== undefined) {
     const table = await record.table("methods", METHOD_COLUMNS);
     for (const phase of phasesOf(outcome)) table.append({ ...phase });
   }
   let errorCheck: ErrorCheckResult | null = null;
-  if (wantsCheck && outcome.t > 0 && solver.method !== "odex") {
+  if (wantsCheck && outcome.t > 0) {
     errorCheck = await checkError(
       treatment === "exact"
         ? (options) => integrateExactly({ ...options, data, onEvent: () => undefined })
         : integrateFlow,
-      { ...shared, ...solver, method: solver.method as SolverName, maxSteps: 10 * maxSteps },
+      { ...shared, ...solver, maxSteps: 10 * maxSteps },
       outcome,
       descents,
     );
@@ -220,20 +204,15 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   }
   const measured = kernel === null ? null : await kernel.finish();
   const smoothing =
-    outcome.status === "reachedEnd" && solver.method !== "odex"
+    outcome.status === "reachedEnd"
       ? await compareSmoothing(
           halfWidths,
           problem.engine,
           prepared,
-          { ...solver, method: solver.method as SolverName, tEnd, maxSteps, ...(signal && { signal }) },
+          { ...solver, tEnd, maxSteps, ...(signal && { signal }) },
           outcome.theta,
         )
       : [];
-  if (solver.method === "odex" && config.record.at === "steps") {
-    notes.push(
-      "odex reports at given times only: recorded at 200 logarithmically spaced times instead of every step.",
-    );
-  }
   const rounding = problem.engine.dtype === "float32" ? await measureRounding(prepared, outcome.theta) : null;
   if (rounding !== null) notes.push(...roundingNotes(rounding, problem.engine.resident !== null));
   if (outcome.hessian !== undefined) {
@@ -267,12 +246,5 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
       ...energyNotes(observer.observations.at(-1)?.energyDefect ?? null),
       ...sharpnessNotes(outcome, descents, config.flow),
     ],
-  };
-}
-
-function syncGradient(family: Prepared["problem"]["family"], data: Prepared["data"]) {
-  const program = compileReference(family.lossGradient("free"), data);
-  return (theta: Float64Array, gradient: Float64Array): void => {
-    program.runSync({ theta }, { gradient });
   };
 }

@@ -1,6 +1,7 @@
 /** One run, end to end: a config in; flow and descent in lockstep; a record and its figures out. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
-import { fitDecay, MAX_HESSIAN_PARAMETERS, type Observation } from "../flow/index.js";
+import { fitDecay, type Observation } from "../flow/index.js";
+import { methods } from "../ode/index.js";
 import type { RunResult } from "../record/result.js";
 import { chooseTreatment } from "./boundaries.js";
 import { phasesOf, sharpnessOf } from "./findings.js";
@@ -17,11 +18,12 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
   const { config } = loaded;
   return recordStudy(loaded, options, "", ({ problem, theta0 }) => {
     checkSmoothing(loaded);
-    if (config.flow.method === "rodas4" && theta0.length > MAX_HESSIAN_PARAMETERS) {
+    const { name, maxDimension = Number.POSITIVE_INFINITY } = methods[config.flow.method];
+    if (theta0.length > maxDimension) {
       throw problemAt(
         loaded,
         "flow.method",
-        `rodas4 forms the Hessian and takes at most ${MAX_HESSIAN_PARAMETERS} parameters, this network has ${theta0.length}; set flow.method: auto.`,
+        `${name} takes at most ${maxDimension} parameters, this network has ${theta0.length}; set flow.method: auto.`,
       );
     }
     const choice = chooseTreatment(loaded, problem.family);

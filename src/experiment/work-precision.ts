@@ -12,7 +12,7 @@ import {
   integrateExactly,
   integrateFlow,
 } from "../flow/index.js";
-import { describeSolvers, type SolverName } from "../ode/index.js";
+import { adaptiveMethodNames, type MethodName } from "../ode/index.js";
 import { formatTable } from "../record/table.js";
 import { chooseTreatment } from "./boundaries.js";
 import { engineOf, prepare } from "./prepare.js";
@@ -44,6 +44,7 @@ export interface WorkPrecision {
 }
 
 export interface WorkPrecisionOptions {
+  /** Those with tolerances. */
   readonly methods: readonly string[];
   readonly tolerances: readonly number[];
   readonly directory: string;
@@ -57,23 +58,17 @@ const TIGHTEST = 1e-12;
 /** Gradients after which a run is given up, so that one explicit method does not hold up the rest. */
 const MAX_EVALUATIONS = 300_000;
 
-/** Methods that can stand in a work-precision diagram. */
-export function comparableMethods(): string[] {
-  return describeSolvers()
-    .filter(({ kind, name }) => kind !== "fixed step" && name !== "odex")
-    .map(({ name }) => name);
-}
-
 /** Runs every method at every tolerance. @throws ConfigError on unknown methods or tolerances that are not positive. */
 export async function measureWorkPrecision(
   loaded: LoadedConfig,
   options: WorkPrecisionOptions,
 ): Promise<WorkPrecision> {
   const { methods, tolerances, directory, signal, onRow } = options;
-  const known = comparableMethods();
   for (const method of methods)
-    if (!known.includes(method))
-      throw new ConfigError(`workprecision: methods must be among ${known.join(", ")}, got ${method}.`);
+    if (!adaptiveMethodNames.includes(method as never))
+      throw new ConfigError(
+        `workprecision: methods must be among ${adaptiveMethodNames.join(", ")}, got ${method}.`,
+      );
   for (const rtol of tolerances)
     if (!(rtol > 0 && rtol < 1))
       throw new ConfigError(`workprecision: tolerances must lie between 0 and 1, got ${rtol}.`);
@@ -90,7 +85,7 @@ export async function measureWorkPrecision(
       const flowOptions: FlowOptions = {
         problem,
         theta0,
-        method: method as SolverName,
+        method: method as MethodName,
         rtol,
         atol: ratio * rtol,
         tEnd: flow.tEnd,

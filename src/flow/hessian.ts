@@ -3,9 +3,6 @@ import { Memory } from "../memory.js";
 import type { JacobianField } from "../ode/index.js";
 import type { Problem } from "./problem.js";
 
-/** Beyond, a factorisation takes longer than thousands of gradients. */
-export const MAX_HESSIAN_PARAMETERS = 2000;
-
 export interface HessianCost {
   readonly products: number;
   /** By the arithmetic of the graphs, as for the sharpness. */

@@ -4,7 +4,6 @@ export { kinksOf } from "./boundaries/kinks.js";
 export type { BoundaryEvent, BoundarySummary } from "./boundaries/ledger.js";
 export { type DecayFit, fitDecay } from "./decay.js";
 export { type Comparison, createDescent, type Descent, stepsUntil } from "./descent.js";
-export { MAX_HESSIAN_PARAMETERS } from "./hessian.js";
 export { createObserver, type Observation, type Observer } from "./observer.js";
 export { type Cost, createProblem, type Problem } from "./problem.js";
 export { createSharpness, type Sharpness, type SharpnessMeasurement } from "./sharpness.js";
@@ -14,8 +13,6 @@ export {
   type FlowOptions,
   type FlowOutcome,
   integrateFlow,
-  integrateFlowByOdex,
   measureGradient,
   type Segment,
-  type SyncGradient,
 } from "./smooth.js";

@@ -6,11 +6,11 @@ import {
   fixedStepLimit,
   type IntegrationLimits,
   integrate,
+  type MethodName,
+  methods,
   type Outcome,
   type Phase,
-  type SolverName,
   type Stepper,
-  solveOdex,
 } from "../ode/index.js";
 import { createHessian, type HessianCost } from "./hessian.js";
 import type { Problem } from "./problem.js";
@@ -63,7 +63,7 @@ export interface Continuation {
 export interface FlowOptions extends IntegrationLimits, Continuation {
   readonly problem: Problem;
   readonly theta0: Float64Array;
-  readonly method: SolverName;
+  readonly method: MethodName;
   readonly rtol?: number;
   readonly atol?: number;
   readonly stepSize?: number;
@@ -111,7 +111,8 @@ async function integrateOver<V>(
   const { space } = state;
   const scratch = resident === null ? null : space.create();
   const measure = measureGradient(problem);
-  const sharpness = watchesSharpness(options.method)
+  const { needs } = methods[options.method];
+  const sharpness = needs.includes("sharpness")
     ? createSharpness({
         problem,
         gradients: () => stepper.evaluations,
@@ -119,7 +120,7 @@ async function integrateOver<V>(
         ...(memory && { memory }),
       })
     : null;
-  const hessian = options.method === "rodas4" ? createHessian(problem, memory) : null;
+  const hessian = needs.includes("jacobian") ? createHessian(problem, memory) : null;
   const stepper: Stepper<V> = createStepper({
     ...solver,
     space,
@@ -186,94 +187,6 @@ async function integrateOver<V>(
     ...(stepper.phases && { phases: stepper.phases }),
     ...(sharpness && { sharpness }),
     ...(hessian && { hessian: hessian.cost }),
-  };
-}
-
-/** Whether the sharpness is measured: by methods that need it for their stages, and for fixed steps, whose stability nothing else watches. */
-export function watchesSharpness(method: SolverName): boolean {
-  return method === "auto" || method === "rkc2" || method === "tsrkc3" || fixedStepLimit(method) !== null;
-}
-
-/** A gradient that answers at once, as odex needs it. */
-export type SyncGradient = (theta: Float64Array, gradient: Float64Array) => void;
-
-/**
- * The same flow by odex, which wants all times in advance: the state is reported at `times` only, and each stretch
- * between two of them is a segment. The energy integral is one more component of the state.
- */
-export async function integrateFlowByOdex(
-  options: FlowOptions & { readonly gradient: SyncGradient; readonly times: readonly number[] },
-): Promise<FlowOutcome> {
-  const {
-    problem,
-    theta0,
-    gradient,
-    tEnd,
-    times,
-    onSegment,
-    signal,
-    rtol = 1e-6,
-    atol = 1e-9,
-    maxSteps,
-  } = options;
-  const { maxEvaluations = Number.POSITIVE_INFINITY } = options;
-  const size = theta0.length;
-  const y0 = new Float64Array(size + 1);
-  y0.set(theta0);
-  const at = [...new Set([...times.filter((t) => t > 0 && t < tEnd), tEnd])].sort((p, q) => p - q);
-  let spent = 0;
-  const solution = solveOdex({
-    field: (_, y, out) => {
-      spent++;
-      const velocity = out.subarray(0, size);
-      gradient(y.subarray(0, size), velocity);
-      out[size] = squaredNorm(velocity);
-      for (let i = 0; i < size; i++) out[i] = -(out[i] as number);
-    },
-    t0: 0,
-    y0,
-    tEnd,
-    rtol,
-    atol,
-    at,
-    onSolution: () => (spent >= maxEvaluations ? "stop" : undefined),
-    ...(maxSteps && { maxSteps }),
-  });
-  const measure = measureGradient(problem);
-  const counts = {
-    gradients: solution.evaluations,
-    accepted: solution.accepted,
-    rejected: solution.rejected,
-  };
-  const ends = solution.times.map((t, i) => ({ t, state: solution.states[i] as Float64Array }));
-  if (solution.t > (ends[ends.length - 1]?.t ?? 0)) ends.push({ t: solution.t, state: solution.y });
-  let t0 = 0;
-  let energy0 = 0;
-  for (const { t: t1, state } of ends) {
-    const theta1 = state.subarray(0, size);
-    const energy = (state[size] as number) - energy0;
-    const interpolate = (_: number, out: Float64Array): void => out.set(theta1);
-    const segment = { t0, t1, h: t1 - t0, theta1, interpolate, energy: () => energy, measure };
-    const ended =
-      (await onSegment(segment, counts)) === "stop" ? "stopped" : signal?.aborted ? "interrupted" : null;
-    if (ended !== null) {
-      return {
-        ...solution,
-        status: ended,
-        message: `odex: ${ended} at t = ${t1}.`,
-        t: t1,
-        theta: theta1.slice(),
-      };
-    }
-    t0 = t1;
-    energy0 = state[size] as number;
-  }
-  const outcome: FlowOutcome = { ...solution, theta: solution.y.slice(0, size) };
-  if (solution.status !== "stopped") return outcome;
-  return {
-    ...outcome,
-    status: "maxEvaluations",
-    message: `odex: ${spent} evaluations were spent at t = ${solution.t}.`,
   };
 }
 

@@ -4,14 +4,13 @@
  */
 
 import { Memory } from "../memory.js";
-import type { Tolerances } from "./base-stepper.js";
 import { rkc2Stages } from "./chebyshev.js";
-import { methods } from "./methods.js";
+import type { Failure, Phase, Restart, Step, Stepper, StepperOptions, Tolerances } from "./contracts.js";
+import { methods } from "./methods/index.js";
 import { RungeKuttaStepper } from "./runge-kutta.js";
 import { FULL_SHARE, LOOSE, StabilisedStepper } from "./stabilised.js";
 import { stabilityInterval } from "./stability.js";
-import type { Failure, Restart, Step, Stepper, StepperOptions } from "./stepper.js";
-import type { Method } from "./tableau.js";
+import type { Tableau } from "./tableau.js";
 import type { VectorSpace } from "./vector-space.js";
 
 /** Tolerances below which DOP853 needs fewer evaluations than Dormand–Prince 5 (docs/benchmarks.md). */
@@ -26,24 +25,13 @@ const REGRET = 30;
  * The part of the tolerance that an explicit step may use, so that its gradients err as much as those of a stabilised one: its price does
  * not depend on h where the other's grows like √h, hence the factor 2·3/q for order q.
  */
-const explicitShare = ({ stages, order }: Method) => (stages * 6) / (order * FULL_SHARE);
+const explicitShare = ({ stages, order }: Tableau) => (stages * 6) / (order * FULL_SHARE);
 /** Part of the stability limit above which an explicit step is held back by it (dopri5.f: 3.25 of 3.31). */
 const AT_LIMIT = 0.85;
 /** Steps below this part of the explicit one are not for the noise of the stiff modes alone. */
 const HIDDEN = 0.25;
 /** Part of the stability limit with which an explicit method begins after a switch. */
 const FIRST_SHARE = 0.8;
-
-/** One change of method, the first included. Costs are evaluations per unit of time. */
-export interface Phase {
-  readonly t: number;
-  readonly method: string;
-  /** Evaluations before. */
-  readonly evaluations: number;
-  /** Of the method left, as measured, and of the new one, as predicted; null for the first. */
-  readonly costBefore: number | null;
-  readonly costPredicted: number | null;
-}
 
 /** What the method not in use promises: its first step, and its cost beside the present one. */
 interface Offer {
@@ -54,10 +42,10 @@ interface Offer {
 
 export class AutoStepper<V> implements Stepper<V> {
   readonly space: VectorSpace<V>;
-  readonly name = "auto";
+  readonly name = methods.auto.name;
 
   readonly #explicit: RungeKuttaStepper<V>;
-  readonly #method: Method;
+  readonly #method: Tableau;
   readonly #interval: number;
   readonly #stabilised: StabilisedStepper<V>;
   readonly #scratch: V;
@@ -88,7 +76,7 @@ export class AutoStepper<V> implements Stepper<V> {
     });
     this.#stabilised = new StabilisedStepper(
       part("stabilised"),
-      rtol >= LOOSE ? "rkc2" : "tsrkc3",
+      rtol >= LOOSE ? methods.rkc2 : methods.tsrkc3,
       tolerances,
     );
     this.#scratch = options.space.create();

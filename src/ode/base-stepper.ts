@@ -6,6 +6,16 @@
 
 import { ConfigError, NumericalError } from "../errors.js";
 import { Memory } from "../memory.js";
+import type {
+  Failure,
+  Field,
+  Node,
+  Restart,
+  Step,
+  Stepper,
+  StepperOptions,
+  Tolerances,
+} from "./contracts.js";
 import {
   firstStep,
   minimalStep,
@@ -14,24 +24,10 @@ import {
   STRETCH,
   type StepSizeController,
 } from "./step-size.js";
-import type { Failure, Field, Restart, Step, Stepper, StepperOptions } from "./stepper.js";
 import type { VectorSpace } from "./vector-space.js";
 
 /** Slack of a fixed step against the accumulated rounding of t: a remainder below h·1e-9 is not worth a step. */
 const FIXED_STRETCH = 1e-9;
-
-export interface Tolerances {
-  readonly rtol: number;
-  readonly atol: number;
-  readonly maxStep: number;
-}
-
-/** A time with the state there and its derivative. */
-export interface Node<V> {
-  t: number;
-  readonly y: V;
-  readonly f: V;
-}
 
 /** What the shared loop has to know of a method. */
 export interface Anatomy {

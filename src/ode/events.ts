@@ -6,18 +6,16 @@
 import { ConfigError } from "../errors.js";
 import { Memory } from "../memory.js";
 import { requirePositive } from "./arguments.js";
+import type { Step } from "./contracts.js";
 import { firstExcursion, mayLeave } from "./hermite-excursion.js";
 import { type Breakpoints, PieceRanges } from "./piece-ranges.js";
 import { nextTrial } from "./root.js";
-import type { Step } from "./stepper.js";
 import type { VectorSpace } from "./vector-space.js";
 
 /** Absolute tolerance on z: a component has left its piece when it is this far outside. */
 const Z_TOLERANCE = 1e-12;
 /** Tolerance on event times relative to the step, beside a few units in the last place of t. */
 const TIME_TOLERANCE = 1e-12;
-/** Interior points that are checked when no derivative of z is there to forecast excursions. */
-const INTERIOR_POINTS = 3;
 /** Forecast excursions that are looked at in one step before the rest is believed to be harmless. */
 const MAX_FORECASTS = 16;
 /** Chandrupatla's method needs about ten trials; a bracket of doubles is exhausted by bisection in this many at worst. */
@@ -28,8 +26,8 @@ export interface EventFunction<V> {
   readonly components: number;
   /** out ← z(t, y). */
   evaluate(t: number, y: V, out: Float64Array): Promise<void> | void;
-  /** out ← dz/dt along y' = `derivative`. Optional: forecasts excursions inside a step and saves evaluations of z. */
-  derivative?(t: number, y: V, derivative: V, out: Float64Array): Promise<void> | void;
+  /** out ← dz/dt along y' = `derivative`: forecasts excursions inside a step and where they cross. */
+  derivative(t: number, y: V, derivative: V, out: Float64Array): Promise<void> | void;
   readonly breakpoints?: Breakpoints;
 }
 
@@ -56,10 +54,6 @@ export interface EventLocatorOptions<V> {
   readonly events: EventFunction<V>;
   /** Absolute tolerance on z, default 1e-12: set it above the rounding error of z. */
   readonly zTolerance?: number;
-  /** Tolerance on event times relative to the step size, default 1e-12. */
-  readonly timeTolerance?: number;
-  /** Points inside each step at which z is checked for double crossings; default 0 with `derivative`, else 3. */
-  readonly interiorPoints?: number;
   /** Where the locator keeps its state, for a continuation from a checkpoint. Default nowhere. */
   readonly memory?: Memory;
 }
@@ -74,8 +68,6 @@ interface LocatorState {
   readonly ranges: PieceRanges["state"];
   start: Point;
   startSlope: Float64Array;
-  /** Components that began on a breakpoint without a direction. */
-  undecided: number[];
 }
 
 /** Follows the pieces of all components along the steps of one solver. */
@@ -85,23 +77,15 @@ export class EventLocator<V> {
   readonly #state: LocatorState;
   readonly #ranges: PieceRanges;
   readonly #tolerance: number;
-  readonly #timeTolerance: number;
-  readonly #interior: number;
   readonly #free: Float64Array[] = [];
   #endSlope: Float64Array;
 
   constructor(options: EventLocatorOptions<V>) {
-    const { events, zTolerance = Z_TOLERANCE, timeTolerance = TIME_TOLERANCE } = options;
+    const { events, zTolerance = Z_TOLERANCE } = options;
     const n = events.components;
     requirePositive("events", "zTolerance", zTolerance);
-    requirePositive("events", "timeTolerance", timeTolerance);
-    this.#interior = options.interiorPoints ?? (events.derivative === undefined ? INTERIOR_POINTS : 0);
-    if (!(Number.isInteger(this.#interior) && this.#interior >= 0)) {
-      throw new ConfigError(`events: interiorPoints must be a whole number, got ${this.#interior}.`);
-    }
     this.#events = events;
     this.#tolerance = zTolerance;
-    this.#timeTolerance = timeTolerance;
     this.#y = options.space.create();
     this.#ranges = new PieceRanges(n, events.breakpoints, zTolerance);
     this.#endSlope = new Float64Array(n);
@@ -110,7 +94,6 @@ export class EventLocator<V> {
       ranges: this.#ranges.state,
       start: { t: Number.NaN, z: new Float64Array(n) },
       startSlope: new Float64Array(n),
-      undecided: [],
     });
   }
 
@@ -134,26 +117,13 @@ export class EventLocator<V> {
     this.#ranges.free(component);
   }
 
-  /**
-   * Reads all pieces off z(t, y) and begins there. A component at a breakpoint gets the piece its derivative points into, or,
-   * without one, the piece it is found in at the first check of the first step.
-   */
-  async beginWithPieces(t: number, y: V, derivative: V): Promise<void> {
-    await this.#load(t, y, derivative, null);
-    this.#state.undecided = [];
-    for (let e = 0; e < this.pieces.length; e++) {
-      const slope = this.#events.derivative === undefined ? 0 : this.#state.startSlope[e]!;
-      this.setPiece(e, this.#ranges.pieceOf(e, this.#state.start.z[e]!, slope));
-      if (slope === 0 && this.#ranges.isAtBreakpoint(e, this.#state.start.z[e]!))
-        this.#state.undecided.push(e);
-    }
-    this.#ranges.arm(this.#state.start.z);
-  }
-
   /** Begins anew at (t, y) with the pieces as they are, as after an event; `z` saves an evaluation where it is known. */
   async begin(t: number, y: V, derivative: V, z: Float64Array | null = null): Promise<void> {
-    await this.#load(t, y, derivative, z);
-    this.#state.undecided = [];
+    const { start, startSlope } = this.#state;
+    start.t = t;
+    if (z === null) await this.#evaluate(t, y, start.z);
+    else start.z.set(z);
+    await this.#slope(t, y, derivative, startSlope);
     this.#ranges.arm(this.#state.start.z);
   }
 
@@ -169,27 +139,10 @@ export class EventLocator<V> {
     }
     if (this.#ranges.anyOutside(this.#state.start.z))
       return this.#event(step, this.#state.start, this.#state.start);
-    const forecasts = this.#events.derivative !== undefined;
     const end = await this.#point(step, step.t1);
-    if (forecasts) await this.#slope(step.t1, step.y1, step.derivative1, this.#endSlope);
-
-    let left = this.#state.start;
-    const release = (point: Point) => {
-      if (point !== this.#state.start) this.#free.push(point.z);
-    };
-    for (let i = 1; i <= this.#interior + 1; i++) {
-      const right =
-        i > this.#interior ? end : await this.#point(step, step.t0 + (i / (this.#interior + 1)) * step.h);
-      this.#decide(right.z);
-      const found = await this.#firstIn(step, left, right, end);
-      if (found !== null) {
-        release(left);
-        if (end !== right) release(end);
-        return found;
-      }
-      release(left);
-      left = right;
-    }
+    await this.#slope(step.t1, step.y1, step.derivative1, this.#endSlope);
+    const found = await this.#firstIn(step, this.#state.start, end);
+    if (found !== null) return found;
     // No event: the end of this step is the start of the next.
     this.#free.push(this.#state.start.z);
     this.#state.start = end;
@@ -198,37 +151,29 @@ export class EventLocator<V> {
     return null;
   }
 
-  /** The first event in (left.t, right.t]; nothing has left its piece at `left`. */
-  async #firstIn(step: Step<V>, left: Point, right: Point, end: Point): Promise<Event<V> | null> {
+  /** The first event in (left.t, right.t], the whole step; nothing has left its piece at `left`. Frees `right` where there is one. */
+  async #firstIn(step: Step<V>, left: Point, right: Point): Promise<Event<V> | null> {
     const isOutside = this.#ranges.anyOutside(right.z);
-    let guess: number | null = null;
-    if (this.#events.derivative !== undefined) {
-      const forecasts = this.#forecast(step, end, left.t, right.t);
-      guess =
-        forecasts.find(({ component }) => this.#ranges.excess(component, right.z) > 0)?.crossing ?? null;
-      let looks = 0;
-      for (const { crossing, peak } of forecasts) {
-        if (peak >= right.t || crossing >= (guess ?? right.t)) continue;
-        if (++looks > MAX_FORECASTS) break;
-        const top = await this.#point(step, peak);
-        if (this.#ranges.anyOutside(top.z)) {
-          const event = await this.#narrow(step, left, top, crossing);
-          this.#free.push(right.z);
-          return event;
-        }
-        this.#free.push(top.z);
+    const forecasts = this.#forecast(step, right);
+    const guess =
+      forecasts.find(({ component }) => this.#ranges.excess(component, right.z) > 0)?.crossing ?? null;
+    let looks = 0;
+    for (const { crossing, peak } of forecasts) {
+      if (peak >= right.t || crossing >= (guess ?? right.t)) continue;
+      if (++looks > MAX_FORECASTS) break;
+      const top = await this.#point(step, peak);
+      if (this.#ranges.anyOutside(top.z)) {
+        const event = await this.#narrow(step, left, top, crossing);
+        this.#free.push(right.z);
+        return event;
       }
+      this.#free.push(top.z);
     }
     return isOutside ? this.#narrow(step, left, right, guess) : null;
   }
 
-  /** Excursions that the cubics through both ends of the step foretell in (from, to), by increasing time of crossing. */
-  #forecast(
-    step: Step<V>,
-    end: Point,
-    from: number,
-    to: number,
-  ): { component: number; crossing: number; peak: number }[] {
+  /** Excursions that the cubics through both ends of the step foretell, by increasing time of crossing. */
+  #forecast(step: Step<V>, end: Point): { component: number; crossing: number; peak: number }[] {
     const found: { component: number; crossing: number; peak: number }[] = [];
     const { h, t0 } = step;
     const { low: lows, high: highs, threshold } = this.#ranges.state;
@@ -250,7 +195,7 @@ export class EventLocator<V> {
       if (excursion === null) continue;
       const crossing = t0 + h * excursion.crossing;
       const peak = excursion.peak === 1 ? step.t1 : t0 + h * excursion.peak;
-      if (crossing < to && peak > from) found.push({ component: e, crossing, peak });
+      if (crossing < step.t1 && peak > t0) found.push({ component: e, crossing, peak });
     }
     return found.sort((a, b) => a.crossing - b.crossing);
   }
@@ -258,7 +203,7 @@ export class EventLocator<V> {
   /** Closes the bracket between `left`, where all is inside, and `right`, where something is outside. Frees `right`. */
   async #narrow(step: Step<V>, left: Point, right: Point, guess: number | null): Promise<Event<V>> {
     const ulp = Number.EPSILON * Math.max(Math.abs(step.t0), Math.abs(step.t1));
-    const tolerance = Math.max(4 * ulp, this.#timeTolerance * step.h);
+    const tolerance = Math.max(4 * ulp, TIME_TOLERANCE * step.h);
     const first = left;
     let [newest, other] = [right, left];
     let third: Point | null = null;
@@ -317,21 +262,6 @@ export class EventLocator<V> {
     return { t: point.t, y: this.#y, z, crossings };
   }
 
-  /** Gives the components that began on a breakpoint without a direction the piece they have moved into. */
-  #decide(z: Float64Array): void {
-    if (this.#state.undecided.length === 0) return;
-    for (const e of this.#state.undecided) this.setPiece(e, this.#ranges.pieceOf(e, z[e]!, 0));
-    this.#state.undecided = [];
-    this.#ranges.arm(this.#state.start.z);
-  }
-
-  async #load(t: number, y: V, derivative: V, z: Float64Array | null): Promise<void> {
-    this.#state.start.t = t;
-    if (z === null) await this.#evaluate(t, y, this.#state.start.z);
-    else this.#state.start.z.set(z);
-    await this.#slope(t, y, derivative, this.#state.startSlope);
-  }
-
   async #point(step: Step<V>, t: number): Promise<Point> {
     const z = this.#free.pop() ?? new Float64Array(this.pieces.length);
     if (t === step.t1) {
@@ -351,7 +281,6 @@ export class EventLocator<V> {
   }
 
   async #slope(t: number, y: V, derivative: V, out: Float64Array): Promise<void> {
-    if (this.#events.derivative === undefined) return;
     this.#state.evaluations++;
     const pending = this.#events.derivative(t, y, derivative, out);
     if (pending) await pending;

@@ -3,8 +3,7 @@
  * Simpson's rule over the slopes of the interpolant. Both are exact to third order, the midpoint slope even to fourth.
  */
 
-import type { Node } from "./base-stepper.js";
-import type { Step } from "./stepper.js";
+import type { Node, Step } from "./contracts.js";
 import type { VectorSpace } from "./vector-space.js";
 
 /** The step of size h from `start` to `end`; `scratch` is written to by `quadrature`. */
@@ -33,7 +32,6 @@ export function hermiteStep<V>(
     y1: end.y,
     derivative0: start.f,
     derivative1: end.f,
-    stageTimes: [t0, t0 + h / 2, t1],
     interpolate(t, out) {
       requireCurrent();
       if (t === t0) return space.copy(start.y, out);

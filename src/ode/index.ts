@@ -1,7 +1,5 @@
 /** ODE solvers over an abstract state. */
 
-export type { Phase } from "./auto.js";
-export { describeSolvers, fixedStepLimit, type SolverDescription, type SolverName } from "./catalogue.js";
 export {
   type ChebyshevCoefficients,
   rkc2Coefficients,
@@ -11,7 +9,19 @@ export {
   tsrkc3Reach,
   tsrkc3Stages,
 } from "./chebyshev.js";
+export type {
+  Failure,
+  Field,
+  JacobianField,
+  Phase,
+  Restart,
+  SpectralRadius,
+  Step,
+  Stepper,
+  StepperOptions,
+} from "./contracts.js";
 export { createStepper } from "./create-stepper.js";
+export { DEFAULT_TOLERANCES } from "./defaults.js";
 export {
   type Crossing,
   type Event,
@@ -20,6 +30,7 @@ export {
   type EventLocatorOptions,
 } from "./events.js";
 export {
+  type Ending,
   type IntegrateOptions,
   type IntegrationLimits,
   integrate,
@@ -30,18 +41,18 @@ export {
   type SolveOptions,
   solve,
 } from "./integrate.js";
+export type { Method, MethodDescription, Need } from "./method.js";
 export {
-  type EventOutcome,
-  type EventResponse,
-  type IntegrateWithEventsOptions,
-  integrateWithEvents,
-} from "./integrate-with-events.js";
-export { type MethodName, methodNames, methods, resolveMethod } from "./methods.js";
-export { type OdexOptions, type OdexSolution, type SyncField, solveOdex } from "./odex.js";
-export { conditionDefect, denseDefect, rowSumDefect, treesOfOrder } from "./order-conditions.js";
-export type { JacobianField } from "./rosenbrock.js";
-export type { SpectralRadius } from "./spectral-radius.js";
+  adaptiveMethodNames,
+  describeMethods,
+  fixedStepLimit,
+  type MethodName,
+  methodNames,
+  methods,
+  type TableauName,
+  tableauNames,
+  tableaux,
+} from "./methods/index.js";
 export { stabilityInterval } from "./stability.js";
-export type { Failure, Field, Restart, Step, Stepper, StepperOptions } from "./stepper.js";
-export { type DenseOutput, denseWeights, type ErrorEstimate, type Method } from "./tableau.js";
+export { type DenseOutput, denseWeights, type ErrorEstimate, type Tableau } from "./tableau.js";
 export { float64Space, type VectorSpace } from "./vector-space.js";

@@ -6,8 +6,8 @@
 import { ConfigError } from "../errors.js";
 import { Memory } from "../memory.js";
 import { requirePositive } from "./arguments.js";
+import type { Step, Stepper, StepperOptions } from "./contracts.js";
 import { createStepper } from "./create-stepper.js";
-import type { Step, Stepper, StepperOptions } from "./stepper.js";
 import { float64Space } from "./vector-space.js";
 
 export type OutcomeStatus =
@@ -44,13 +44,18 @@ export interface IntegrationLimits {
 
 export interface IntegrateOptions<V> extends IntegrationLimits {
   readonly stepper: Stepper<V>;
-  /** Called after each accepted step; may restart the stepper. Returning `stop` ends the integration. */
-  readonly onStep?: (step: Step<V>) => Promise<"stop" | undefined> | "stop" | undefined;
+  /** Called after each accepted step; may restart the stepper. What it returns, if anything, ends the integration. */
+  readonly onStep?: (step: Step<V>) => Promise<Ending | undefined> | Ending | undefined;
+  /** Evaluations so far, where they are counted elsewhere than in the stepper and from the beginning of all. */
+  readonly spent?: () => number;
   /** Called before each step, and before an interruption ends the integration: all state is at rest and may be saved. */
   readonly onRest?: () => Promise<void> | void;
   /** That of the stepper, where the integration is to be continued from a checkpoint. */
   readonly memory?: Memory;
 }
+
+/** `stop`, or how the integration ended and why. */
+export type Ending = "stop" | Pick<Outcome, "status" | "message">;
 
 /** Advances `stepper` to `tEnd`. */
 export async function integrate<V>(options: IntegrateOptions<V>): Promise<Outcome> {
@@ -62,7 +67,12 @@ export async function integrate<V>(options: IntegrateOptions<V>): Promise<Outcom
   }
   if (maxSteps !== Infinity) requirePositive(stepper.name, "maxSteps", maxSteps);
   if (maxEvaluations !== Infinity) requirePositive(stepper.name, "maxEvaluations", maxEvaluations);
-  const start = { accepted: stepper.accepted, rejected: stepper.rejected, evaluations: stepper.evaluations };
+  const spent = options.spent ?? (() => stepper.evaluations);
+  const start = {
+    accepted: stepper.accepted,
+    rejected: stepper.rejected,
+    evaluations: options.spent === undefined ? spent() : 0,
+  };
   const state = (options.memory ?? new Memory()).keep("integration", { start, h: null as number | null });
   const finish = (status: OutcomeStatus, message: string): Outcome => ({
     status,
@@ -71,7 +81,7 @@ export async function integrate<V>(options: IntegrateOptions<V>): Promise<Outcom
     message,
     accepted: stepper.accepted - start.accepted,
     rejected: stepper.rejected - start.rejected,
-    evaluations: stepper.evaluations - start.evaluations,
+    evaluations: spent() - start.evaluations,
   });
   const at = () => `t = ${stepper.t}`;
   while (stepper.t < tEnd) {
@@ -82,7 +92,7 @@ export async function integrate<V>(options: IntegrateOptions<V>): Promise<Outcom
     if (stepper.accepted - start.accepted >= maxSteps) {
       return finish("maxSteps", `${stepper.name}: ${maxSteps} steps were not enough to pass ${at()}.`);
     }
-    if (stepper.evaluations - start.evaluations >= maxEvaluations) {
+    if (spent() - start.evaluations >= maxEvaluations) {
       return finish(
         "maxEvaluations",
         `${stepper.name}: ${maxEvaluations} evaluations were spent at ${at()}.`,
@@ -92,7 +102,9 @@ export async function integrate<V>(options: IntegrateOptions<V>): Promise<Outcom
     const result = await stepper.advance(tEnd);
     state.h = result.h;
     if (result.status !== "accepted") return finish(result.status, result.message);
-    if ((await onStep?.(result)) === "stop") return finish("stopped", `${stepper.name}: stopped at ${at()}.`);
+    const ending = await onStep?.(result);
+    if (ending === "stop") return finish("stopped", `${stepper.name}: stopped at ${at()}.`);
+    if (ending !== undefined) return finish(ending.status, `${stepper.name}: ${ending.message}`);
   }
   return finish("reachedEnd", `${stepper.name}: reached t = ${tEnd}.`);
 }

@@ -1,165 +1,194 @@
 /**
- * Hairer and Wanner's extrapolation code ODEX (npm `odex`) as an independent method: other mathematics and other hands than
- * our steppers, for cross-checks. Synchronous fields over `Float64Array` only. The one importer of `odex`.
+ * The stepper of ODEX, Hairer and Wanner's extrapolation code (npm `odex`): other mathematics and other hands than our steppers, for
+ * cross-checks. Each attempt is a solve of odex's own, in the time x = (t − t0)/h, that is left once it has accepted or rejected its first
+ * step and begun the next, whose size is the proposal. The one importer of `odex`.
  */
 
 import { createRequire } from "node:module";
-import { ConfigError } from "../errors.js";
-import { requireFinite, requirePositive } from "./arguments.js";
-import type { Outcome, OutcomeStatus } from "./integrate.js";
+import { BaseStepper } from "./base-stepper.js";
+import { integrateSlopes } from "./collocation.js";
+import type { Step, StepperOptions, Tolerances } from "./contracts.js";
+import { methods } from "./methods/index.js";
 
 /** The part of odex 2.0 used here; its own typings are TypeScript sources that a strict compiler rejects. */
 interface OdexSolver {
-  maxSteps: number;
   denseOutput: boolean;
   relativeTolerance: number;
   absoluteTolerance: number;
+  initialStepSize: number;
   solve(
-    f: (t: number, y: number[]) => ArrayLike<number>,
-    t0: number,
+    f: (x: number, y: number[]) => ArrayLike<number>,
+    x0: number,
     y0: number[],
-    tEnd: number,
-    observe: (
-      call: number,
-      tBefore: number,
-      t: number,
-      y: number[],
-      dense?: (component: number, t: number) => number,
-    ) => boolean,
-  ): { readonly nStep: number; readonly nAccept: number; readonly nReject: number; readonly outcome: number };
+    xEnd: number,
+    observe: (call: number, before: number, now: number, y: number[], dense?: Dense | false) => boolean,
+  ): unknown;
 }
-const odex = createRequire(import.meta.url)("odex") as {
-  Solver: new (dimension: number) => OdexSolver;
-  Outcome: { readonly Converged: number; readonly MaxStepsExceeded: number };
-};
+type Dense = (component: number, x: number) => number;
+const odex = createRequire(import.meta.url)("odex") as { Solver: new (dimension: number) => OdexSolver };
 
-/** One step of odex takes at most about 160 evaluations an attempt, so this many without an accepted step is 60 halvings. */
-const EVALUATIONS_WITHOUT_PROGRESS = 10_000;
-/** Default of odex. */
-const MAX_STEPS = 10_000;
+/** End of odex's solve in units of the first step: room for a step as much longer as any of our methods may propose. */
+const WINDOW = 12;
+/** Evaluations in column j of the table with dense output, 4j − 2, and columns (odex.f: sequence 4, KM = 9). */
+const COLUMNS = 9;
+const MAX_FACTOR = WINDOW - 2;
+/** Of the error estimate, for the starting step size: that of the second column, the first to be judged. */
+const ESTIMATE_ORDER = 3;
 
-/** y' = f(t, y), out ← f; must return nothing. */
-export type SyncField = (t: number, y: Float64Array, out: Float64Array) => void;
+/** When an attempt evaluates the field: column by column from the first, at the multiples of 1/(4j − 2). */
+const stageTimes: readonly number[] = Array.from({ length: COLUMNS }, (_, j) => 4 * j + 2).flatMap((n) =>
+  Array.from({ length: n }, (_, m) => (m + 1) / n),
+);
 
-export interface OdexOptions {
-  readonly field: SyncField;
-  readonly t0: number;
-  readonly y0: ArrayLike<number>;
-  readonly tEnd: number;
-  /** Odex measures the error as our steppers do: RMS of e_i/(atol + rtol·max(|before|, |after|)). */
-  readonly rtol: number;
-  readonly atol: number;
-  /** Increasing times in [t0, tEnd] to report, from odex's dense output. Costs O(dimension²) per time. Default none. */
-  readonly at?: readonly number[];
-  /** Default 10 000. */
-  readonly maxSteps?: number;
-  /** Called at the start and after each accepted step; `stop` ends the integration. */
-  readonly onSolution?: (t: number, y: Float64Array) => "stop" | undefined;
-}
-
-export interface OdexSolution extends Outcome {
-  /** State at the time the integration ended. */
-  readonly y: Float64Array;
-  readonly times: readonly number[];
-  readonly states: readonly Float64Array[];
-}
-
-/** Ends odex from inside its own callbacks. */
-class Ending extends Error {
-  constructor(readonly status: OutcomeStatus) {
-    super(status);
+/** Leaves a solve of odex from inside its callbacks. */
+class Leave extends Error {
+  constructor(
+    /** An evaluation that odex has to wait for; or null at the end of an attempt. */
+    readonly pending: Promise<void> | null,
+    /** Ratio of the next step to this one, where the attempt has come to its end. */
+    readonly factor = Number.NaN,
+  ) {
+    super("odex: left");
   }
 }
 
-/** Solves with odex. Counts are ours: odex's own evaluation count leaves out those of dense output. */
-export function solveOdex(options: OdexOptions): OdexSolution {
-  const { field, t0, tEnd, rtol, atol, at = [], maxSteps = MAX_STEPS, onSolution } = options;
-  requireFinite("odex", "t0", t0);
-  if (!(tEnd > t0 && tEnd < Infinity))
-    throw new ConfigError(`odex: tEnd must lie after t0 = ${t0}, got ${tEnd}.`);
-  requirePositive("odex", "rtol", rtol);
-  requirePositive("odex", "atol", atol);
-  requirePositive("odex", "maxSteps", maxSteps);
-  at.forEach((t, i) => {
-    if (!(t >= (at[i - 1] ?? t0) && t <= tEnd)) {
-      throw new ConfigError(`odex: at must increase within [${t0}, ${tEnd}], got ${t} at place ${i}.`);
-    }
-  });
-  const dimension = options.y0.length;
-  const point = new Float64Array(dimension);
-  const slope = new Float64Array(dimension);
-  let [evaluations, accepted, rejected, sinceAccepted, next] = [0, 0, 0, 0, 0];
-  let t = t0;
-  let h: number | null = null;
-  let y = Array.from(options.y0);
-  const times: number[] = [];
-  const states: Float64Array[] = [];
+export class OdexStepper extends BaseStepper<Float64Array> {
+  /** What odex proposed last. */
+  readonly #proposal: { factor: number };
+  #dense: Dense = () => Number.NaN;
 
-  const evaluate = (time: number, state: number[]) => {
-    evaluations++;
-    sinceAccepted++;
-    if (sinceAccepted > EVALUATIONS_WITHOUT_PROGRESS) throw new Ending("stepTooSmall");
-    point.set(state);
-    const returned: unknown = field(time, point, slope);
-    if (typeof (returned as { then?: unknown } | undefined)?.then === "function") {
-      throw new ConfigError("odex: the field returned a promise; odex is synchronous, use another method.");
-    }
-    if (!slope.every(Number.isFinite)) throw new Ending("nonFinite");
-    return slope;
-  };
-  const observe: Parameters<OdexSolver["solve"]>[4] = (call, before, now, state, dense) => {
-    if (call > 1) {
-      accepted++;
-      h = now - before;
-    }
-    sinceAccepted = 0;
-    t = now;
-    y = state;
-    for (; next < at.length && at[next]! <= now; next++) {
-      const time = at[next]!;
-      times.push(time);
-      states.push(Float64Array.from(state, (end, i) => (time === now || !dense ? end : dense(i, time))));
-    }
-    if (onSolution !== undefined && (call > 1 || now === t0)) {
-      if (onSolution(now, Float64Array.from(state)) === "stop") throw new Ending("stopped");
-    }
-    return true;
-  };
-
-  const run = (): OutcomeStatus => {
-    // odex may believe a step to be the last although a rejection shortened it; then it is simply called again.
-    while (t < tEnd) {
-      const from = t;
-      const solver = new odex.Solver(dimension);
-      solver.relativeTolerance = rtol;
-      solver.absoluteTolerance = atol;
-      solver.maxSteps = maxSteps - accepted;
-      solver.denseOutput = at.length > 0;
-      if (solver.maxSteps <= 0) return "maxSteps";
-      const result = solver.solve(evaluate, t, y, tEnd, observe);
-      rejected += result.nReject;
-      if (result.outcome === odex.Outcome.MaxStepsExceeded) return "maxSteps";
-      if (t === from) break;
-    }
-    return "reachedEnd";
-  };
-  let status: OutcomeStatus;
-  try {
-    status = run();
-  } catch (error) {
-    if (!(error instanceof Ending)) throw error;
-    status = error.status;
+  constructor(options: StepperOptions<Float64Array>, tolerances: Tolerances) {
+    const proposal = { factor: 1 };
+    super(
+      options,
+      {
+        name: methods.odex.name,
+        steps: 1,
+        estimateOrder: ESTIMATE_ORDER,
+        controller: {
+          state: proposal,
+          afterAccepted: () => proposal.factor,
+          afterRejected: () => proposal.factor,
+          remember() {},
+          reset() {},
+        },
+        maxFactor: MAX_FACTOR,
+      },
+      tolerances,
+    );
+    this.#proposal = proposal;
   }
-  const message = `odex: ${sentences[status]} (t = ${t}).`;
-  return { status, t, h, message, accepted, rejected, evaluations, y: Float64Array.from(y), times, states };
+
+  /**
+   * odex calls its field synchronously. Where an evaluation has to be waited for, the solve is left, and repeated from its beginning with the
+   * slopes known by then: the arithmetic of a table is done many times over, each gradient once.
+   */
+  protected override async attempt(h: number): Promise<number> {
+    const slopes: Float64Array[] = [this.now.f];
+    for (;;) {
+      const { pending, factor, accepted } = this.#solve(h, slopes);
+      if (pending !== null) await pending;
+      if (!slopes[slopes.length - 1]!.every(Number.isFinite)) return Number.NaN;
+      if (pending !== null) continue;
+      this.#proposal.factor = factor;
+      // odex has judged already: 1 and 2 stand for what it found.
+      return accepted ? 1 : 2;
+    }
+  }
+
+  /** One solve, as far as `slopes` and synchronous evaluations, which are added to it, allow. */
+  #solve(h: number, slopes: Float64Array[]) {
+    const { t, now, next } = this;
+    const { rtol, atol } = this.tolerances;
+    const solver = new odex.Solver(this.space.dimension);
+    Object.assign(solver, {
+      denseOutput: true,
+      relativeTolerance: rtol,
+      absoluteTolerance: atol,
+      initialStepSize: 1,
+    });
+    let calls = 0;
+    let [ended, accepted] = [false, false];
+    const field = (x: number, y: number[]) => {
+      const call = calls++;
+      // The first slope of the next step or attempt is taken after an Euler step over half of it.
+      if (accepted) throw new Leave(null, 2 * (x - 1));
+      const isStage = call === 0 || same(x, stageTimes[call - 1]!);
+      const isEnd = !isStage && same(x, 1);
+      if (ended || !(isStage || isEnd)) throw new Leave(null, 2 * x);
+      ended = isEnd;
+      if (call === slopes.length) {
+        const slope = this.space.create();
+        slopes.push(slope);
+        const pending = this.evaluate(t + x * h, Float64Array.from(y), slope);
+        if (pending) throw new Leave(pending);
+        if (!slope.every(Number.isFinite)) throw new Leave(null);
+      }
+      return slopes[call]!.map((value) => value * h);
+    };
+    const observe: Parameters<OdexSolver["solve"]>[4] = (call, _before, _now, y, dense) => {
+      if (call === 1) return true;
+      accepted = true;
+      next.y.set(y);
+      next.f.set(slopes[calls - 1]!);
+      this.#dense = dense as Dense;
+      return true;
+    };
+    try {
+      solver.solve(field, 0, Array.from(now.y), WINDOW, observe);
+    } catch (left) {
+      if (left instanceof Leave) return { pending: left.pending, factor: left.factor, accepted };
+      throw left;
+    }
+    throw new Error("odex: the solve ended before its second step.");
+  }
+
+  /** Evaluated with the attempt. */
+  protected override complete(): void {}
+
+  protected override describe(h: number, requireCurrent: () => void): Step<Float64Array> {
+    const { before: start, now: end, space } = this;
+    const dense = this.#dense;
+    const [t0, t1] = [start.t, end.t];
+    const read = (x: number, out: Float64Array) => {
+      for (let i = 0; i < out.length; i++) out[i] = dense(i, x);
+    };
+    return {
+      status: "accepted",
+      t0,
+      t1,
+      h,
+      y0: start.y,
+      y1: end.y,
+      derivative0: start.f,
+      derivative1: end.f,
+      interpolate(t, out) {
+        requireCurrent();
+        if (t === t0) return space.copy(start.y, out);
+        if (t === t1) return space.copy(end.y, out);
+        read((t - t0) / h, out);
+      },
+      quadrature(functional, until = t1) {
+        requireCurrent();
+        const part = until === t1 ? 1 : (until - t0) / h;
+        const length = part * h;
+        return (
+          length *
+          integrateSlopes(
+            space.dimension,
+            (x, out) => read(part * x, out),
+            (slope, node) =>
+              functional(
+                slope.map((value) => value / length),
+                node,
+              ),
+          )
+        );
+      },
+    };
+  }
 }
 
-const sentences: Readonly<Record<OutcomeStatus, string>> = {
-  reachedEnd: "reached the end",
-  stopped: "stopped by the caller",
-  maxSteps: "the steps allowed were not enough",
-  maxEvaluations: "the evaluations allowed were not enough",
-  stepTooSmall: "no acceptable step was found",
-  nonFinite: "the field is not finite",
-  interrupted: "interrupted",
-};
+function same(x: number, y: number): boolean {
+  return Math.abs(x - y) <= 1e-12;
+}

@@ -57,21 +57,6 @@ export class PieceRanges {
     this.state.high[component] = Infinity;
   }
 
-  /** The piece of a value; at a breakpoint that into which `slope` points, the upper one without a slope. */
-  pieceOf(component: number, z: number, slope: number): number {
-    let piece = 0;
-    for (const breakpoint of this.#of(component)) {
-      const distance = z - breakpoint;
-      if (Math.abs(distance) <= this.#tolerance && slope !== 0 ? slope > 0 : distance >= 0) piece++;
-    }
-    return piece;
-  }
-
-  /** Whether a value is on a breakpoint within the tolerance. */
-  isAtBreakpoint(component: number, z: number): boolean {
-    return this.#of(component).some((breakpoint) => Math.abs(z - breakpoint) <= this.#tolerance);
-  }
-
   /** Thresholds of the step that starts at z: a component that starts a little outside has to go further to count. */
   arm(z: Float64Array): void {
     const { low, high, threshold } = this.state;

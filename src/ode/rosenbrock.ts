@@ -4,13 +4,11 @@
  */
 
 import { type Factorisation, factoriseLu } from "../linalg/lu.js";
-import { BaseStepper, type Tolerances } from "./base-stepper.js";
+import { BaseStepper } from "./base-stepper.js";
+import type { JacobianField, Step, StepperOptions, Tolerances } from "./contracts.js";
 import { hermiteStep } from "./hermite-step.js";
+import { methods } from "./methods/index.js";
 import { piController } from "./step-size.js";
-import type { Step, StepperOptions } from "./stepper.js";
-
-/** out ← ∂f/∂y at (t, y), row-major; may be symmetric. */
-export type JacobianField = (t: number, y: Float64Array, out: Float64Array) => Promise<void> | void;
 
 /** Coefficients of RODAS: Hairer, Wanner, Solving Ordinary Differential Equations II, VI.4 and rodas.f (METH = 1). */
 const GAMMA = 0.25;
@@ -29,8 +27,7 @@ const C = [
   [7.496443313967647, -10.24680431464352, -33.99990352819905, 11.7089089320616],
   [8.083246795921522, -7.981132988064893, -31.52159432874371, 16.31930543123136, -6.058818238834054],
 ];
-/** rodas.f limits a change of the step to a factor between 1/5 and 6. */
-const CONTROLLER = { beta: 0, minFactor: 0.2, maxFactor: 6 };
+const { name, estimateOrder, controller } = methods.rodas4;
 
 export class RosenbrockStepper extends BaseStepper<Float64Array> {
   /** Jacobians formed so far. */
@@ -45,11 +42,11 @@ export class RosenbrockStepper extends BaseStepper<Float64Array> {
     super(
       options,
       {
-        name: "rodas4",
+        name,
         steps: 1,
-        estimateOrder: 3,
-        controller: piController(CONTROLLER, 3),
-        maxFactor: CONTROLLER.maxFactor,
+        estimateOrder,
+        controller: piController(controller, estimateOrder),
+        maxFactor: controller.maxFactor,
       },
       tolerances,
     );

@@ -4,10 +4,10 @@
  */
 
 import { NumericalError } from "../errors.js";
-import { BaseStepper, type Tolerances } from "./base-stepper.js";
+import { BaseStepper } from "./base-stepper.js";
+import type { Step, StepperOptions, Tolerances } from "./contracts.js";
 import { piController } from "./step-size.js";
-import type { Step, StepperOptions } from "./stepper.js";
-import { denseWeights, type Method } from "./tableau.js";
+import { denseWeights, type Tableau } from "./tableau.js";
 
 /** A row of the tableau without its zeros, with room for `combine`'s arguments; the last vector is y0. */
 interface Row<V> {
@@ -18,7 +18,7 @@ interface Row<V> {
 }
 
 export class RungeKuttaStepper<V> extends BaseStepper<V> {
-  readonly #method: Method;
+  readonly #method: Tableau;
   /** k_0 … k_{s−1}, end derivative, extra stages; k_0 and the end derivative are set at each step. */
   readonly #k: V[];
   readonly #stageRows: readonly Row<V>[];
@@ -26,7 +26,7 @@ export class RungeKuttaStepper<V> extends BaseStepper<V> {
   readonly #errorRows: readonly Row<V>[];
   readonly #extraRows: readonly Row<V>[];
 
-  constructor(options: StepperOptions<V>, method: Method, tolerances: Tolerances) {
+  constructor(options: StepperOptions<V>, method: Tableau, tolerances: Tolerances) {
     super(
       options,
       {
@@ -130,7 +130,6 @@ export class RungeKuttaStepper<V> extends BaseStepper<V> {
       y1: end.y,
       derivative0: start.f,
       derivative1: end.f,
-      stageTimes: method.c.map((c) => t0 + c * h),
       interpolate(t, out) {
         requireCurrent();
         if (t === t0) return space.copy(start.y, out);
@@ -167,7 +166,7 @@ export class RungeKuttaStepper<V> extends BaseStepper<V> {
   }
 }
 
-function errorWeights(method: Method): readonly (readonly number[])[] {
+function errorWeights(method: Tableau): readonly (readonly number[])[] {
   if (method.error === null) return [];
   return method.error.kind === "single" ? [method.error.weights] : [method.error.fifth, method.error.third];
 }

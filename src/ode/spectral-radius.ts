@@ -4,20 +4,8 @@
  */
 
 import { Memory } from "../memory.js";
-import type { Field } from "./stepper.js";
+import type { Field, SpectralRadius } from "./contracts.js";
 import type { VectorSpace } from "./vector-space.js";
-
-/**
- * An upper bound of the spectral radius of ∂f/∂y at (t, y), not much above it; `derivative` is f(t, y). Called at the start, every few
- * accepted steps, and after a rejected one, which may have been unstable: `rejected` is the field at its end, which the direction of
- * an instability then dominates.
- */
-export type SpectralRadius<V> = (
-  t: number,
-  y: V,
-  derivative: V,
-  rejected: V | null,
-) => Promise<number> | number;
 
 /** Iterations, relative change that ends them, and safety, of the power method (rkc.f: 50, 1 %, 1.2). */
 const MAX_ITERATIONS = 50;

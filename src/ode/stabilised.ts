@@ -4,7 +4,7 @@
  */
 
 import { Memory } from "../memory.js";
-import { BaseStepper, type Node, type Tolerances } from "./base-stepper.js";
+import { BaseStepper } from "./base-stepper.js";
 import {
   type ChebyshevCoefficients,
   rkc2Coefficients,
@@ -14,12 +14,11 @@ import {
   tsrkc3Reach,
   tsrkc3Stages,
 } from "./chebyshev.js";
+import type { Node, Restart, SpectralRadius, Step, StepperOptions, Tolerances } from "./contracts.js";
 import { hermiteStep } from "./hermite-step.js";
-import { powerMethod, type SpectralRadius } from "./spectral-radius.js";
+import type { StabilisedMethod } from "./method.js";
+import { powerMethod } from "./spectral-radius.js";
 import { predictiveController } from "./step-size.js";
-import type { Restart, Step, StepperOptions } from "./stepper.js";
-
-export type StabilisedName = "rkc2" | "tsrkc3";
 
 /** Accepted steps after which the spectral radius is asked for again (rkc.f); fewer at first and while it grows by more than a tenth each time. */
 const RADIUS_AGE = 25;
@@ -27,10 +26,6 @@ const GROWING_AGE = 4;
 const GROWTH = 1.1;
 /** Step ratios h_{n−1}/h below this are outside the range in which TSRKC3 is stable; RKC2 takes the step (Moisa 2025). */
 const LEAST_RATIO = 0.49;
-/** Most growth of TSRKC3's step (Moisa 2025), so that the ratio stays above that; and of RKC2's (rkc.f). */
-const MAX_FACTOR = { rkc2: 10, tsrkc3: 2 } as const;
-/** Scale of the defect 2(y_n − y_{n+1}) + h(f_n + f_{n+1}) in the estimate of RKC2 (rkc.f) and of TSRKC3's first steps. */
-const DEFECT_SHARE = { rkc2: 0.4, tsrkc3: 0.6 } as const;
 /**
  * Gradients of a step that may err by the whole tolerance; one of fewer may err by as much less, one of more by as much more. For
  * with an error C·h^(p+1) a step and a price of √h, the sum of all errors is least for the price when each gradient errs alike.
@@ -48,29 +43,22 @@ const mostStages = (rtol: number, epsilon: number) =>
   Math.max(10, Math.floor(Math.sqrt(rtol / (10 * epsilon))));
 
 export class StabilisedStepper<V> extends BaseStepper<V> {
-  readonly #kind: StabilisedName;
+  readonly #method: StabilisedMethod;
   readonly #spectralRadius: SpectralRadius<V>;
   readonly #mostStages: number;
   readonly #state = { radius: null as number | null, radiusAge: 0, radiusDue: RADIUS_AGE, stages: 0 };
 
-  constructor(options: StepperOptions<V>, kind: StabilisedName, asked: Tolerances) {
-    const order = kind === "rkc2" ? 2 : 3;
-    const part = kind === "rkc2" ? rkc2Part(asked.rtol) : 1;
+  constructor(options: StepperOptions<V>, method: StabilisedMethod, asked: Tolerances) {
+    const { name, order, steps, maxFactor } = method;
+    const part = steps === 1 ? rkc2Part(asked.rtol) : 1;
     const tolerances = { ...asked, rtol: part * asked.rtol, atol: part * asked.atol };
-    const maxFactor = MAX_FACTOR[kind];
     super(
       options,
       // TSRKC3 starts with a step of RKC2.
-      {
-        name: kind,
-        steps: kind === "rkc2" ? 1 : 2,
-        estimateOrder: 2,
-        controller: predictiveController(order, maxFactor),
-        maxFactor,
-      },
+      { name, steps, estimateOrder: 2, controller: predictiveController(order, maxFactor), maxFactor },
       tolerances,
     );
-    this.#kind = kind;
+    this.#method = method;
     const memory = options.memory ?? new Memory();
     this.#spectralRadius =
       options.spectralRadius ?? powerMethod(this.space, (t, y, out) => this.evaluate(t, y, out), memory);
@@ -90,7 +78,7 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
 
   override restart(state: Restart<V>): void {
     // The step size of TSRKC3 may be more than RKC2, which takes the first step, can do: its estimate is known from the last step.
-    const longest = this.#kind === "tsrkc3" && this.past > 0 ? this.#startingSize() : Infinity;
+    const longest = this.#method.steps === 2 && this.past > 0 ? this.#startingSize() : Infinity;
     super.restart(state);
     if (this.stepSize === null) this.#state.radius = null;
     else this.stepSize = Math.min(this.stepSize, longest);
@@ -108,7 +96,7 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
 
   /** After `restart`: goes on as if the step from `start`, by a method of at least this order, had been its own. */
   continueFrom(start: Node<V>): void {
-    if (this.#kind === "tsrkc3") this.adoptPast(start);
+    if (this.#method.steps === 2) this.adoptPast(start);
   }
 
   /** Asks for the spectral radius where it is due; bounds h so that the stages are not too many for the tolerance. */
@@ -174,7 +162,7 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
 
   /** h_{n−1}/h where TSRKC3 can take the step, null where RKC2 has to. */
   #ratio(h: number): number | null {
-    if (this.#kind === "rkc2" || this.past === 0) return null;
+    if (this.#method.steps === 1 || this.past === 0) return null;
     const ratio = (this.now.t - this.before.t) / h;
     return ratio < LEAST_RATIO ? null : ratio;
   }
@@ -189,15 +177,15 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
   /** RKC2's estimate; within TSRKC3 on the scale of its exponent, 1/4, so that one controller serves both. */
   #defectNorm(h: number): number {
     const { space, now, next, scratch } = this;
-    const share = DEFECT_SHARE[this.#kind];
+    const share = this.#method.defectShare;
     space.combine(scratch, [2 * share, -2 * share, h * share, h * share], [now.y, next.y, now.f, next.f]);
     const norm = this.errorNorm(scratch);
-    return this.#kind === "rkc2" ? norm : norm ** (4 / 3);
+    return this.#method.steps === 1 ? norm : norm ** (4 / 3);
   }
 
   #twoStepNorm(h: number, q: number): number {
     const { space, now, next, before, scratch } = this;
-    const share = 0.6;
+    const share = this.#method.defectShare;
     const square = (1 + q) ** 2;
     space.combine(
       scratch,
@@ -211,7 +199,7 @@ export class StabilisedStepper<V> extends BaseStepper<V> {
   #startingSize(): number {
     const { space, now, before, scratch } = this;
     const h = now.t - before.t;
-    const share = DEFECT_SHARE.tsrkc3;
+    const share = this.#method.defectShare;
     space.combine(scratch, [2 * share, -2 * share, h * share, h * share], [before.y, now.y, before.f, now.f]);
     const { rtol, atol } = this.tolerances;
     const norm = space.errorNorm(scratch, before.y, now.y, rtol, atol);

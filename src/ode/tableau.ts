@@ -40,7 +40,7 @@ export interface DenseOutput {
 }
 
 /** An explicit Runge–Kutta method. */
-export interface Method {
+export interface Tableau {
   readonly name: string;
   readonly order: number;
   readonly source: string;
@@ -57,16 +57,23 @@ export interface Method {
   readonly controller: ControllerConstants | null;
 }
 
-/** Rows of A for stages, end derivative and extra stages: the tableau over which every weight of the method acts. */
-export function extendedRows(method: Method): readonly (readonly number[])[] {
-  return [...method.a, method.b, ...method.dense.extraStages.map((stage) => stage.a)];
-}
+/** β = 0.04, factors 0.2 and 10: dopri5.f of Hairer and Wanner; we use them for every pair but dop853. */
+export const controller: ControllerConstants = { beta: 0.04, minFactor: 0.2, maxFactor: 10 };
+
+/** The interpolant that every method has: by the states and derivatives at both ends. */
+export const hermite: DenseOutput = {
+  source: "cubic Hermite (Hairer, Nørsett, Wanner, Solving ODEs I, II.6)",
+  order: 3,
+  kind: "hermite",
+  corrections: [],
+  extraStages: [],
+};
 
 /**
  * Weights w_i(x) with y(t0 + xh) = y0 + h Σ_i w_i(x) k_i over stages, end derivative and extra stages, written to `out`.
  * w(1) is (b, 0, …) up to rounding.
  */
-export function denseWeights(method: Method, x: number, out: number[]): number[] {
+export function denseWeights(method: Tableau, x: number, out: number[]): number[] {
   const { dense, stages, b } = method;
   out.length = stages + 1 + dense.extraStages.length;
   out.fill(0);

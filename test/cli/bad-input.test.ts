@@ -37,11 +37,6 @@ describe("a study that is wrong", () => {
     ["YAML syntax", { "hidden: [4]": "hidden: [4" }, ["study.yaml:", "YAML: "]],
     ["a missing section", { [`flow: ${FLOW}\n`]: "" }, ["flow", "is required"]],
     ["an unknown method", { "method: dopri5": "method: dopri6" }, ["flow.method", "dopri5"]],
-    [
-      "odex without the reference engine",
-      { "method: dopri5": "method: odex" },
-      ["flow.method: odex", "reference"],
-    ],
   ] as const)("%s", async (name, replace, messages) => {
     await mkdir(join(folder, name));
     const study = await writeStudy(folder, `${name}/study.yaml`, replace);

@@ -58,7 +58,7 @@ describe("an engine that is not there", () => {
     expect(said).toContain(
       "float32 cannot honour rtol below about 1e-5, got 1e-8; raise flow.rtol or set engine.kind: onnx",
     );
-    expect(said).toContain("flow.method: rodas4 factors its matrices in float64 arrays");
+    expect(said).toContain("flow.method: rodas4 computes in float64 arrays");
     expect(await refusal("--set", "engine={kind: tfjs, dtype: float64}")).toContain(
       "engine.dtype: must be float32",
     );

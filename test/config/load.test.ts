@@ -399,11 +399,6 @@ describe("values that do not go together", () => {
       'engine.dtype: must be float64, got "float32".',
     ],
     [
-      "odex on onnx",
-      ["flow.method=odex"],
-      "odex calls the gradient synchronously and needs engine.kind: reference, got onnx",
-    ],
-    [
       "unequal resnet",
       ["model.kind=resnet", "model.hidden=[4, 5]"],
       "model.hidden: must have equal widths in a resnet",

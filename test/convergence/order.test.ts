@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createStepper, float64Space, integrate, type MethodName, methods } from "../../src/ode/index.js";
+import { createStepper, float64Space, integrate, type TableauName, tableaux } from "../../src/ode/index.js";
 import { distance, hopf, type Problem, withoutControl } from "../ode/problems.js";
 
 interface SolvedProblem extends Problem {
@@ -24,7 +24,7 @@ interface Errors {
   energy: number;
 }
 
-async function errors(name: MethodName, problem: SolvedProblem, steps: number): Promise<Errors> {
+async function errors(name: TableauName, problem: SolvedProblem, steps: number): Promise<Errors> {
   const out = new Float64Array(problem.y0.length);
   const worst: Errors = { node: 0, dense: 0, energy: 0 };
   let energy = 0;
@@ -32,7 +32,7 @@ async function errors(name: MethodName, problem: SolvedProblem, steps: number): 
     stepper: createStepper({
       space: float64Space(problem.y0.length),
       field: problem.field,
-      method: withoutControl(methods[name]),
+      method: withoutControl(tableaux[name]),
       t0: problem.t0,
       y0: Float64Array.from(problem.y0),
       stepSize: (problem.tEnd - problem.t0) / steps,
@@ -72,7 +72,7 @@ describe.each([
 ] as const)("%s", (name, coarse, fine, problem) => {
   test("order at the nodes and between them", async () => {
     const [a, b] = [await errors(name, problem, coarse), await errors(name, problem, fine)];
-    const { order } = methods[name];
+    const { order } = tableaux[name];
     expect(Math.abs(slope(a.node, b.node, fine / coarse) - order)).toBeLessThan(SLACK);
     expect(Math.abs(slope(a.dense, b.dense, fine / coarse) - order)).toBeLessThan(SLACK);
   });
@@ -81,6 +81,6 @@ describe.each([
     // Fewer steps: the fifth-order pairs integrate this energy better than their order, and must stay above rounding.
     const [n, m] = name === "dop853" ? [8, 16] : [coarse / 4, fine / 4];
     const [a, b] = [await errors(name, logistic, n), await errors(name, logistic, m)];
-    expect(slope(a.energy, b.energy, m / n)).toBeGreaterThan(methods[name].order - SLACK);
+    expect(slope(a.energy, b.energy, m / n)).toBeGreaterThan(tableaux[name].order - SLACK);
   });
 });

@@ -16,7 +16,7 @@ import {
   measureGradient,
 } from "../../src/flow/index.js";
 import { Memory, type Snapshot } from "../../src/memory.js";
-import type { SolverName } from "../../src/ode/index.js";
+import { adaptiveMethodNames, type MethodName } from "../../src/ode/index.js";
 import { presentEngines } from "../support/engines.js";
 import { type Case, makeCase } from "../support/networks.js";
 
@@ -128,17 +128,7 @@ const spread = (count: number): number[] => [
 
 describe("goes on to the last bit", () => {
   const smooth = makeCase({ activation: { kind: "tanh" }, seed: 3 });
-  const methods: readonly SolverName[] = [
-    "dopri5",
-    "dop853",
-    "tsit5",
-    "bs32",
-    "rkc2",
-    "tsrkc3",
-    "rodas4",
-    "auto",
-  ];
-  test.each(methods)("%s", async (method) => {
+  test.each(adaptiveMethodNames)("%s", async (method) => {
     await compare(smooth, "off", { method, rtol: 1e-5, atol: 1e-7, tEnd: 4 }, spread);
   });
 

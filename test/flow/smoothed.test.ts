@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { engineOf, prepare } from "../../src/experiment/prepare.js";
 import { distance, integrateFlow } from "../../src/flow/index.js";
-import type { SolverName } from "../../src/ode/index.js";
+import type { MethodName } from "../../src/ode/index.js";
 
 const sliding = fileURLToPath(new URL("../../configs/study/sliding.yaml", import.meta.url));
 
@@ -14,7 +14,7 @@ async function open(halfWidth: number) {
   const study = await loadConfig(sliding, { set });
   const engine = await engineOf(study);
   const { problem, theta0 } = await prepare(study, engine);
-  const solve = (method: SolverName, rtol: number) =>
+  const solve = (method: MethodName, rtol: number) =>
     integrateFlow({ problem, theta0, method, tEnd: 4, rtol, atol: rtol, onSegment: async () => undefined });
   return { solve, theta0, dispose: () => engine.dispose() };
 }

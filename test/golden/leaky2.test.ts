@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { createOnnxEngine } from "../../src/engine/index.js";
-import type { SolverName } from "../../src/ode/index.js";
+import type { MethodName } from "../../src/ode/index.js";
 import { distance, follow } from "../boundaries/runs.js";
 import type { Case } from "../support/networks.js";
 import { golden, loadGolden } from "./golden.js";
@@ -13,7 +13,7 @@ beforeAll(async () => {
   ({ given, references } = await loadGolden());
 });
 
-const errorsAt = async (rtol: number, method: SolverName = "dopri5") => {
+const errorsAt = async (rtol: number, method: MethodName = "dopri5") => {
   const run = await follow(given, { method, rtol, tEnd: 8, times: golden.times, engine });
   return { ...run, errors: run.states.map((state, i) => distance(state, references[i]!)) };
 };

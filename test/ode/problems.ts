@@ -1,6 +1,6 @@
 /** Initial value problems shared by the solver tests; the SciPy script in `test/convergence/data` states the same ones. */
 
-import type { Field, Method } from "../../src/ode/index.js";
+import type { Field, Tableau } from "../../src/ode/index.js";
 
 export interface Problem {
   readonly field: Field<Float64Array>;
@@ -76,7 +76,7 @@ export const predators: Problem = {
 };
 
 /** An adaptive method run with fixed steps, to see its order bare. */
-export function withoutControl(method: Method): Method {
+export function withoutControl(method: Tableau): Tableau {
   return { ...method, error: null, controller: null };
 }
 

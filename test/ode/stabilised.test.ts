@@ -4,7 +4,8 @@ import {
   type Field,
   float64Space,
   integrate,
-  type SolverName,
+  type MethodName,
+  methods,
   type Step,
   type Stepper,
 } from "../../src/ode/index.js";
@@ -18,7 +19,7 @@ const logistic: Field<Float64Array> = (_t, y, out) => {
 const exactLogistic = (t: number) => 1 / (1 + 9 * Math.exp(-t));
 
 /** Step sizes fixed by a tolerance that always accepts and a largest step. */
-function fixed(method: SolverName, h: number, radius: number): Stepper<Float64Array> {
+function fixed(method: MethodName, h: number, radius: number): Stepper<Float64Array> {
   return createStepper({
     space: float64Space(1),
     field: logistic,
@@ -33,7 +34,7 @@ function fixed(method: SolverName, h: number, radius: number): Stepper<Float64Ar
   });
 }
 
-async function errors(method: SolverName, steps: number, radius: number) {
+async function errors(method: MethodName, steps: number, radius: number) {
   const h = 4 / steps;
   const out = new Float64Array(1);
   let [node, dense, energy, count] = [0, 0, 0, 0];
@@ -181,7 +182,7 @@ test("tsrkc3 goes on from a step that another method took: third order at once",
       ...{ t0: 0, y0: Float64Array.of(0.1), firstStep: h },
       spectralRadius: () => 20,
     };
-    const stepper = new StabilisedStepper(options, "tsrkc3", { rtol: 1e6, atol: 1e6, maxStep: h });
+    const stepper = new StabilisedStepper(options, methods.tsrkc3, { rtol: 1e6, atol: 1e6, maxStep: h });
     const y = Float64Array.of(exactLogistic(h));
     stepper.restart({ t: h, y, derivative: Float64Array.of(slope(y[0]!)), keepStepSize: true });
     if (hasPast) stepper.continueFrom({ t: 0, y: Float64Array.of(0.1), f: Float64Array.of(slope(0.1)) });

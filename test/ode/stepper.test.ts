@@ -5,9 +5,9 @@ import {
   type Field,
   float64Space,
   integrate,
-  methodNames,
-  methods,
   type Step,
+  tableauNames,
+  tableaux,
 } from "../../src/ode/index.js";
 import { distance, hopf } from "./problems.js";
 
@@ -60,11 +60,11 @@ describe("arguments", () => {
   });
 });
 
-describe.each(methodNames)("%s", (method) => {
-  const stepSize = methods[method].error === null ? { stepSize: 0.3 } : {};
+describe.each(tableauNames)("%s", (method) => {
+  const stepSize = tableaux[method].error === null ? { stepSize: 0.3 } : {};
 
   test("lands on a limit and keeps the step size it had proposed", async () => {
-    const stepper = make({ method, ...stepSize, ...(methods[method].error ? { rtol: 1e-4 } : {}) });
+    const stepper = make({ method, ...stepSize, ...(tableaux[method].error ? { rtol: 1e-4 } : {}) });
     await accepted(stepper.advance(100));
     const proposal = stepper.stepSize!;
     const limit = stepper.t + proposal / 50;
@@ -94,7 +94,7 @@ describe.each(methodNames)("%s", (method) => {
     const b = await integrate({ stepper: delayed, tEnd: 2 });
     expect(b).toEqual(a);
     expect(delayed.y).toEqual(sync.y);
-    const inner = methods[method];
+    const inner = tableaux[method];
     const perAttempt = inner.stages - (inner.fsal ? 0 : 1);
     const first = inner.error === null ? 1 : 2;
     expect(calls).toBe(first + perAttempt * (a.accepted + a.rejected) + (inner.fsal ? 0 : a.accepted));
@@ -199,8 +199,8 @@ describe("failures leave the stepper where it was", () => {
     expect(outcome.t).toBe(1);
   });
 
-  test.each(methodNames)("nonFinite behind a wall, %s", async (method) => {
-    const isFixed = methods[method].error === null;
+  test.each(tableauNames)("nonFinite behind a wall, %s", async (method) => {
+    const isFixed = tableaux[method].error === null;
     const stepper = make({
       method,
       field: scalar((t) => (t > 0.5 ? NaN : 1)),

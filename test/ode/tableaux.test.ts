@@ -1,15 +1,13 @@
 import { describe, expect, test } from "vitest";
 import {
-  conditionDefect,
-  denseDefect,
+  createStepper,
   denseWeights,
-  type Method,
-  methodNames,
-  methods,
-  resolveMethod,
-  rowSumDefect,
-  treesOfOrder,
+  float64Space,
+  type Tableau,
+  tableauNames,
+  tableaux,
 } from "../../src/ode/index.js";
+import { conditionDefect, denseDefect, rowSumDefect, treesOfOrder } from "../support/order-conditions.js";
 
 /** Tableau entries carry 16 to 17 digits and reach 43 (dop853), so sums of a few hundred products are good to about 1e-14. */
 const ROUNDING = 3e-14;
@@ -20,8 +18,8 @@ test("rooted trees are counted as in Butcher's table", () => {
   expect([1, 2, 3, 4, 5, 6, 7, 8].map((n) => treesOfOrder(n).length)).toEqual([1, 1, 2, 4, 9, 20, 48, 115]);
 });
 
-describe.each(methodNames)("%s", (name) => {
-  const method: Method = methods[name];
+describe.each(tableauNames)("%s", (name) => {
+  const method: Tableau = tableaux[name];
   const interior = [0.1, 0.37, 0.62, 0.9];
 
   test("is explicit and of the stated shape", () => {
@@ -78,7 +76,16 @@ describe.each(methodNames)("%s", (name) => {
 });
 
 test("an unknown method is named together with the known ones", () => {
-  expect(() => resolveMethod("rk45" as "rk4")).toThrow(
-    'ode: method must be one of euler, heun, rk4, bs32, dopri5, tsit5, dop853, got "rk45".',
-  );
+  const make = (method: string) =>
+    createStepper({
+      space: float64Space(1),
+      field: () => undefined,
+      method: method as "rk4",
+      t0: 0,
+      y0: Float64Array.of(1),
+    });
+  for (const name of ["rk45", "toString"])
+    expect(() => make(name)).toThrow(
+      `ode: method must be one of auto, euler, heun, rk4, bs32, dopri5, tsit5, dop853, rkc2, tsrkc3, rodas4, odex, got "${name}".`,
+    );
 });

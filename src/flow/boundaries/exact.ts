@@ -6,20 +6,17 @@
 import { Memory } from "../../memory.js";
 import {
   createStepper,
+  DEFAULT_TOLERANCES,
+  type Ending,
   fixedStepLimit,
   float64Space,
-  type OutcomeStatus,
+  integrate,
+  methods,
   type Step,
   type Stepper,
 } from "../../ode/index.js";
 import { createSharpness, type Sharpness } from "../sharpness.js";
-import {
-  type FlowOptions,
-  type FlowOutcome,
-  type Segment,
-  squaredNorm,
-  watchesSharpness,
-} from "../smooth.js";
+import { type FlowOptions, type FlowOutcome, type Segment, squaredNorm } from "../smooth.js";
 import { type Approach, ending, type Stretch, stepToEvent } from "./approach.js";
 import { decide } from "./decide.js";
 import { createEventWatch, type EventWatch } from "./event-watch.js";
@@ -73,10 +70,9 @@ class ExactFlow {
   readonly #contact: number;
   readonly #probe: Float64Array;
   readonly #zDot: Float64Array;
+  readonly #memory: Memory;
   readonly #isResumed: boolean;
   readonly #state = {
-    /** Size of the last step attempted. */
-    h: null as number | null,
     /** Of the last decision, and how many there have been at that instant. */
     lastInstant: Number.NEGATIVE_INFINITY,
     decisionsHere: 0,
@@ -95,8 +91,9 @@ class ExactFlow {
       maxEvaluations: ______,
       ...solver
     } = options;
-    const { rtol = 1e-6, atol = 1e-9 } = options;
+    const { rtol, atol } = { ...DEFAULT_TOLERANCES, ...options };
     const E = kinks.entries;
+    this.#memory = memory;
     this.#isResumed = memory.isResumed;
     memory.keep("exact", this.#state);
     this.#options = options;
@@ -108,7 +105,7 @@ class ExactFlow {
     this.#zDot = new Float64Array(E);
     this.#ledger = createLedger(kinks, onEvent, memory);
     // Along a slide the Jacobian is this Hessian between two projections: its spectral radius bounds that one's.
-    this.#sharpness = watchesSharpness(options.method)
+    this.#sharpness = methods[options.method].needs.includes("sharpness")
       ? createSharpness({
           problem: options.problem,
           pieces: () => field.pattern.pieces,
@@ -140,76 +137,55 @@ class ExactFlow {
   }
 
   async run(): Promise<ExactOutcome> {
-    const {
-      tEnd,
-      signal,
-      maxSteps = Number.POSITIVE_INFINITY,
-      maxEvaluations = Number.POSITIVE_INFINITY,
-    } = this.#options;
+    const { tEnd, signal, maxSteps, maxEvaluations, onRest } = this.#options;
     const stepper = this.#stepper;
     const field = this.#field;
-    const state = this.#state;
-    let status: OutcomeStatus | null = null;
-    let message = "";
-    const stop = (reason: OutcomeStatus, text: string): void => {
-      status = reason;
-      message = `${stepper.name}: ${text}`;
-    };
     if (this.#isResumed) this.#options.onResume?.(this.#measure);
     else await this.#begin();
-    while (status === null) {
-      if (stepper.t >= tEnd) stop("reachedEnd", `reached t = ${tEnd}.`);
-      else if (signal?.aborted) stop("interrupted", `interrupted at t = ${stepper.t}.`);
-      else if (stepper.accepted >= maxSteps)
-        stop("maxSteps", `${maxSteps} steps were not enough to pass t = ${stepper.t}.`);
-      else if (field.cost.evaluations >= maxEvaluations)
-        stop("maxEvaluations", `${maxEvaluations} evaluations were spent at t = ${stepper.t}.`);
-      if (status === null || status === "interrupted") await this.#options.onRest?.();
-      if (status !== null) break;
-      const step = await stepper.advance(tEnd);
-      state.h = step.h;
-      if (step.status !== "accepted") {
-        stop(step.status, step.message);
-        break;
-      }
-      const found = await this.#watch.find(step);
-      const reached = found === null ? ending(step) : await stepToEvent(this.#approach, found, step);
-      if (reached === null) {
-        stop("nonFinite", `the step to the event at t = ${found?.t} failed.`);
-        break;
-      }
-      if (reached.t1 > step.t0 && (await this.#report(reached)) === "stop") {
-        stop("stopped", `stopped at t = ${reached.t1}.`);
-        break;
-      }
-      const { t1, event } = reached;
-      await this.#sharpness?.follow(t1, () => reached.theta1);
-      if (event === null) {
-        await this.#carryOn(reached.step, found !== null);
-        continue;
-      }
-      const isSame = t1 - state.lastInstant <= 1e-13 * Math.max(1, t1);
-      state.decisionsHere = isSame ? state.decisionsHere + 1 : 0;
-      state.lastInstant = t1;
-      if (state.decisionsHere > MAX_DECISIONS)
-        stop("stepTooSmall", `the events at t = ${t1} did not come to an end.`);
-      this.#probe.set(reached.theta1);
-      await this.#settle(t1, this.#probe, event.lead);
-    }
+    const outcome = await integrate({
+      stepper,
+      tEnd,
+      spent: () => field.cost.evaluations,
+      memory: this.#memory,
+      ...(signal && { signal }),
+      ...(maxSteps && { maxSteps }),
+      ...(maxEvaluations && { maxEvaluations }),
+      ...(onRest && { onRest }),
+      onStep: (step) => this.#pass(step),
+    });
     return {
-      status: status as unknown as OutcomeStatus,
-      t: stepper.t,
-      h: state.h,
-      message,
-      accepted: stepper.accepted,
-      rejected: stepper.rejected,
-      evaluations: field.cost.evaluations,
+      ...outcome,
       theta: stepper.y.slice(),
       pieces: field.pattern.pieces.slice(),
       events: this.#ledger.summary(field.cost),
       ...(stepper.phases && { phases: stepper.phases }),
       ...(this.#sharpness && { sharpness: this.#sharpness }),
     };
+  }
+
+  /** What follows an accepted step: its first event, if it has one, is gone to and decided. */
+  async #pass(step: Step<Float64Array>): Promise<Ending | undefined> {
+    const state = this.#state;
+    const found = await this.#watch.find(step);
+    const reached = found === null ? ending(step) : await stepToEvent(this.#approach, found, step);
+    if (reached === null)
+      return { status: "nonFinite", message: `the step to the event at t = ${found?.t} failed.` };
+    if (reached.t1 > step.t0 && (await this.#report(reached)) === "stop")
+      return { status: "stopped", message: `stopped at t = ${reached.t1}.` };
+    const { t1, event } = reached;
+    await this.#sharpness?.follow(t1, () => reached.theta1);
+    if (event === null) {
+      await this.#carryOn(reached.step, found !== null);
+      return undefined;
+    }
+    const isSame = t1 - state.lastInstant <= 1e-13 * Math.max(1, t1);
+    state.decisionsHere = isSame ? state.decisionsHere + 1 : 0;
+    state.lastInstant = t1;
+    const isCycle = state.decisionsHere > MAX_DECISIONS;
+    this.#probe.set(reached.theta1);
+    await this.#settle(t1, this.#probe, event.lead);
+    if (!isCycle) return undefined;
+    return { status: "stepTooSmall", message: `the events at t = ${t1} did not come to an end.` };
   }
 
   readonly #measure: Segment["measure"] = async (theta) => {

@@ -1,18 +1,30 @@
 /**
- * What every solver offers: one accepted step at a time, forwards in t, over an abstract state. Numerical trouble is a
- * returned `Failure`; only bad arguments throw. Says nothing of how a step is made.
+ * What a solver is given and what it offers: one accepted step at a time, forwards in t, over an abstract state. Numerical trouble
+ * is a returned `Failure`; only bad arguments throw. Says nothing of how a step is made.
  */
 
 import type { Memory } from "../memory.js";
-import type { Phase } from "./auto.js";
-import type { SolverName } from "./catalogue.js";
-import type { JacobianField } from "./rosenbrock.js";
-import type { SpectralRadius } from "./spectral-radius.js";
-import type { Method } from "./tableau.js";
+import type { MethodName } from "./methods/index.js";
+import type { Tableau } from "./tableau.js";
 import type { VectorSpace } from "./vector-space.js";
 
 /** out ← f(t, y). Must not keep or change y. A returned promise is awaited, anything else is taken as done. */
 export type Field<V> = (t: number, y: V, out: V) => Promise<void> | void;
+
+/** out ← ∂f/∂y at (t, y), row-major; may be symmetric. */
+export type JacobianField = (t: number, y: Float64Array, out: Float64Array) => Promise<void> | void;
+
+/**
+ * An upper bound of the spectral radius of ∂f/∂y at (t, y), not much above it; `derivative` is f(t, y). Called at the start, every few
+ * accepted steps, and after a rejected one, which may have been unstable: `rejected` is the field at its end, which the direction of
+ * an instability then dominates.
+ */
+export type SpectralRadius<V> = (
+  t: number,
+  y: V,
+  derivative: V,
+  rejected: V | null,
+) => Promise<number> | number;
 
 /** Why a step could not be taken; the stepper stays where it was. */
 export interface Failure {
@@ -37,8 +49,6 @@ export interface Step<V> {
   /** f(t0, y0) and f(t1, y1). */
   readonly derivative0: V;
   readonly derivative1: V;
-  /** Times of the stages that `quadrature` weighs, by index. */
-  readonly stageTimes: readonly number[];
   /**
    * out ← y(t) for t in [t0, t1], of the method's own global order. `out` must not be a vector of the step. For dop853 the
    * first call evaluates the field three more times, so the field must still be the one that made the step.
@@ -60,6 +70,17 @@ export interface Restart<V> {
   readonly derivative?: V;
   /** Whether the controller's proposal survives; else the starting step size is chosen anew. Default false. */
   readonly keepStepSize?: boolean;
+}
+
+/** One change of method, the first included. Costs are evaluations per unit of time. */
+export interface Phase {
+  readonly t: number;
+  readonly method: string;
+  /** Evaluations before. */
+  readonly evaluations: number;
+  /** Of the method left, as measured, and of the new one, as predicted; null for the first. */
+  readonly costBefore: number | null;
+  readonly costPredicted: number | null;
 }
 
 /** A solver on its way through an initial value problem. */
@@ -91,12 +112,12 @@ export interface Stepper<V> {
 export interface StepperOptions<V> {
   readonly space: VectorSpace<V>;
   readonly field: Field<V>;
-  readonly method: Method | SolverName;
+  readonly method: Tableau | MethodName;
   readonly t0: number;
   readonly y0: V;
   /** Bounds the starting step size only; `advance` takes its own limit. */
   readonly tEnd?: number;
-  /** Relative and absolute tolerance of the local error, default 1e-6 and 1e-9; see `VectorSpace.errorNorm`. */
+  /** Relative and absolute tolerance of the local error, default `DEFAULT_TOLERANCES`; see `VectorSpace.errorNorm`. */
   readonly rtol?: number;
   readonly atol?: number;
   /** Step size of a fixed method; required there, unknown to the adaptive ones. */
@@ -112,4 +133,18 @@ export interface StepperOptions<V> {
   readonly jacobian?: JacobianField;
   /** Where the stepper keeps its state, for a continuation from a checkpoint. Default nowhere. */
   readonly memory?: Memory;
+}
+
+/** What bounds a step from outside, checked and complete. */
+export interface Tolerances {
+  readonly rtol: number;
+  readonly atol: number;
+  readonly maxStep: number;
+}
+
+/** A time with the state there and its derivative. */
+export interface Node<V> {
+  t: number;
+  readonly y: V;
+  readonly f: V;
 }

@@ -3,9 +3,16 @@
  * itself to the end. The loop is that of `integrate`.
  */
 
-import { type Event, type EventFunction, EventLocator, type EventLocatorOptions } from "./events.js";
-import { type IntegrateOptions, integrate, type Outcome } from "./integrate.js";
-import type { Step } from "./stepper.js";
+import {
+  type Event,
+  type EventFunction,
+  EventLocator,
+  type IntegrateOptions,
+  integrate,
+  type Outcome,
+  type Step,
+  type Stepper,
+} from "../../src/ode/index.js";
 
 /**
  * This many events in a row that together move t by less than `STALL` of the proposed step: the pieces chase each other (sliding,
@@ -25,9 +32,8 @@ export interface EventResponse<V> {
 
 export interface IntegrateWithEventsOptions<V> extends Omit<IntegrateOptions<V>, "onStep"> {
   readonly events: EventFunction<V>;
-  /** Pieces at the start; read off z if left out. */
+  /** Pieces at the start; if left out read off z, at a breakpoint off its derivative. */
   readonly pieces?: ArrayLike<number>;
-  readonly tolerances?: Pick<EventLocatorOptions<V>, "zTolerance" | "timeTolerance" | "interiorPoints">;
   /** Called with each accepted step and the time up to which it stands: an event cuts it there. */
   readonly onStep?: (step: Step<V>, until: number) => Promise<"stop" | undefined> | "stop" | undefined;
   /**
@@ -56,16 +62,14 @@ export interface EventOutcome extends Omit<Outcome, "status"> {
 /** Advances `stepper` to `tEnd` through all events. */
 export async function integrateWithEvents<V>(options: IntegrateWithEventsOptions<V>): Promise<EventOutcome> {
   const { stepper, events, onEvent, keepStepSize = true, maxEvents = Infinity } = options;
-  const locator = new EventLocator<V>({ ...options.tolerances, space: stepper.space, events });
+  const locator = new EventLocator<V>({ space: stepper.space, events });
   let [count, crossings, mark] = [0, 0, stepper.t];
   let ending: "maxEvents" | "eventCascade" | null = null;
   // A field that fails at the start is reported by the first advance.
   if ((await stepper.prepare()) === null) {
-    if (options.pieces === undefined) await locator.beginWithPieces(stepper.t, stepper.y, stepper.derivative);
-    else {
-      for (let e = 0; e < events.components; e++) locator.setPiece(e, options.pieces[e]!);
-      await locator.begin(stepper.t, stepper.y, stepper.derivative);
-    }
+    const pieces = options.pieces ?? (await piecesAt(stepper, events));
+    for (let e = 0; e < events.components; e++) locator.setPiece(e, pieces[e]!);
+    await locator.begin(stepper.t, stepper.y, stepper.derivative);
   }
   const onStep = async (step: Step<V>): Promise<"stop" | undefined> => {
     const event = await locator.locate(step);
@@ -103,4 +107,17 @@ export async function integrateWithEvents<V>(options: IntegrateWithEventsOptions
     crossings,
     eventEvaluations: locator.evaluations,
   };
+}
+
+/** The piece of each component; on a breakpoint that into which it moves. */
+async function piecesAt<V>({ t, y, derivative }: Stepper<V>, events: EventFunction<V>): Promise<Int32Array> {
+  const z = new Float64Array(events.components);
+  const slope = new Float64Array(events.components);
+  await events.evaluate(t, y, z);
+  await events.derivative(t, y, derivative, slope);
+  const { breakpoints = [0] } = events;
+  return Int32Array.from(z, (value, e) => {
+    const own = typeof breakpoints === "function" ? breakpoints(e) : breakpoints;
+    return own.filter((at) => (value === at ? slope[e]! >= 0 : value > at)).length;
+  });
 }

@@ -4,7 +4,7 @@
  * their code dop853.f, in the digits of SciPy 1.17 (`_ivp/dop853_coefficients.py`). `test/ode/tableaux.test.ts` checks all of it.
  */
 
-import type { Method } from "./tableau.js";
+import type { RungeKuttaMethod } from "../method.js";
 
 const a: readonly (readonly number[])[] = [
   [],
@@ -117,10 +117,13 @@ const corrections = [
 ];
 
 /** DOP853, the method of choice for tight tolerances. */
-export const dop853: Method = {
+export const dop853: RungeKuttaMethod = {
   name: "dop853",
+  kind: "explicit",
   order: 8,
   source: "Hairer, Nørsett, Wanner, Solving ODEs I, II.5 and II.10; dop853.f",
+  use: "tight tolerances, rtol below 1e-7",
+  needs: [],
   stages: 12,
   a,
   b,

@@ -3,7 +3,7 @@
  * that satisfies them has order p, so a mistyped digit cannot hide. Knows tableaux, not solvers.
  */
 
-import { denseWeights, extendedRows, type Method } from "./tableau.js";
+import { denseWeights, type Tableau } from "../../src/ode/index.js";
 
 /** A rooted tree, as the list of the subtrees at its root. */
 export type Tree = readonly Tree[];
@@ -27,6 +27,11 @@ export function treesOfOrder(order: number): readonly Tree[] {
     byOrder.push(found);
   }
   return byOrder[order]!;
+}
+
+/** Rows of A for stages, end derivative and extra stages: the tableau over which every weight of the method acts. */
+function extendedRows(method: Tableau): readonly (readonly number[])[] {
+  return [...method.a, method.b, ...method.dense.extraStages.map((stage) => stage.a)];
 }
 
 /** γ(τ) = |τ| Π γ(subtrees). */
@@ -58,7 +63,7 @@ function elementaryWeights(tree: Tree, rows: readonly (readonly number[])[]): nu
  * and extra stages. `target` 1 tests a solution at x, 0 an error estimate.
  */
 export function conditionDefect(
-  method: Method,
+  method: Tableau,
   order: number,
   weights: readonly number[],
   x = 1,
@@ -75,13 +80,13 @@ export function conditionDefect(
 }
 
 /** Largest |Σ_j a_ij − c_i| over all stages. */
-export function rowSumDefect(method: Method): number {
+export function rowSumDefect(method: Tableau): number {
   const nodes = [...method.c, 1, ...method.dense.extraStages.map((stage) => stage.c)];
   const sums = extendedRows(method).map((row) => row.reduce((sum, a) => sum + a, 0));
   return Math.max(...sums.map((sum, i) => Math.abs(sum - nodes[i]!)));
 }
 
 /** Order-condition defect of the interpolant at x ∈ [0, 1]. */
-export function denseDefect(method: Method, order: number, x: number): number {
+export function denseDefect(method: Tableau, order: number, x: number): number {
   return conditionDefect(method, order, denseWeights(method, x, []), x);
 }
