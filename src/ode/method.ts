@@ -78,7 +78,10 @@ export interface MethodDescription {
 
 export function describeMethod(method: Method): MethodDescription {
   const { name, order, kind, maxDimension } = method;
-  const limit = maxDimension === undefined ? "" : `, at most ${maxDimension.toLocaleString("en")} parameters`;
+  const limit =
+    maxDimension === undefined
+      ? ""
+      : `, at most ${maxDimension.toLocaleString("en").replace(",", " ")} parameters`;
   return { name, order, kind, ...price(method), use: method.use + limit };
 }
 

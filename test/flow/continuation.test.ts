@@ -16,7 +16,7 @@ import {
   measureGradient,
 } from "../../src/flow/index.js";
 import { Memory, type Snapshot } from "../../src/memory.js";
-import { adaptiveMethodNames, type MethodName } from "../../src/ode/index.js";
+import { adaptiveMethodNames } from "../../src/ode/index.js";
 import { presentEngines } from "../support/engines.js";
 import { type Case, makeCase } from "../support/networks.js";
 
