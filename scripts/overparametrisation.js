@@ -5,6 +5,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { planLogAxis } from "../dist/figure/axis.js";
+import { explainMarks, laneLayers, markLayer, traceCurve } from "../dist/figure/marks.js";
 import { renderPng, renderSvg } from "../dist/figure/render.js";
 import { FIT_COLOUR, PLOT_WIDTH, SLIDING_COLOUR, STEP_COLOUR, THEME } from "../dist/figure/theme.js";
 import { loadConfig, runExperiment } from "../dist/index.js";
@@ -61,24 +62,28 @@ const curves = [
   { label: "4c·λ_min at the end", colour: STEP_COLOUR, value: (row) => FOUR_C * row.lambdaMinEnd },
   { label: "fitted decay rate of ‖r‖²", colour: FIT_COLOUR, value: (row) => row.rate },
 ];
-const values = curves.flatMap(({ label, value }) =>
-  rows
-    .map((row) => ({ curve: label, ratio: row.ratio, value: value(row) }))
-    .filter((point) => point.value > 0),
-);
-const medians = curves.flatMap(({ label, value }) =>
-  WIDTHS.flatMap((width) => {
-    const here = rows.filter((row) => row.width === width);
-    const median = here.map(value).sort((a, b) => a - b)[here.length >> 1];
-    return median > 0 ? [{ curve: label, ratio: here[0].ratio, value: median }] : [];
-  }),
-);
 const x = planLogAxis(
   rows.map(({ ratio }) => ratio),
   0.05,
 );
-const y = planLogAxis(values.map(({ value }) => value));
+const y = planLogAxis(curves.flatMap(({ value }) => rows.map(value)));
 const zeros = rows.filter(({ kind }) => kind === "exact-zero").length;
+const look = (label, colour) => ({ label, colour, width: 1.8 });
+const marks = curves.flatMap(({ label, colour, value }) =>
+  rows.flatMap((row) => {
+    const points = [{ t: row.ratio, value: value(row) }];
+    return traceCurve({ ...look(label, colour), points }, x, y).marks;
+  }),
+);
+const medians = curves.flatMap(({ label, colour, value }) => {
+  const points = WIDTHS.map((width) => {
+    const here = rows.filter((row) => row.width === width);
+    return { t: here[0].ratio, value: here.map(value).sort((a, b) => a - b)[here.length >> 1] };
+  });
+  return traceCurve({ ...look(label, colour), points }, x, y).stretches.flatMap((stretch, k) =>
+    stretch.map((point) => ({ curve: label, ratio: point.t, value: point.value, stretch: k })),
+  );
+});
 const encoding = {
   x: { field: "ratio", type: "quantitative", scale: x.scale, axis: { ...x.axis, title: "P/nM" } },
   y: { field: "value", type: "quantitative", scale: y.scale, axis: { ...y.axis, title: "rate (1/t)" } },
@@ -95,20 +100,26 @@ const svg = await renderSvg({
     text: "λ_min and decay against overparametrisation",
     subtitle: [
       `dnn 5–h–2 tanh, n = 20, h = ${WIDTHS[0]} … ${WIDTHS.at(-1)}, ${SEEDS.length} seeds (points) and their median (lines)`,
-      `λ_min = 0 exactly in ${zeros} runs left of P = nM (rule), not shown`,
+      `λ_min = 0 exactly in ${zeros} runs, left of P = nM (rule)`,
+      ...explainMarks(marks),
     ],
   },
   width: PLOT_WIDTH,
   height: 330,
   config: THEME,
   layer: [
+    ...laneLayers(y, encoding.y, "y"),
     {
       data: { values: [{ ratio: 1 }] },
       mark: { type: "rule", strokeDash: [4, 3], color: "#555555" },
       encoding: { x: encoding.x },
     },
-    { data: { values }, mark: { type: "point", filled: true, size: 26, opacity: 0.55 }, encoding },
-    { data: { values: medians }, mark: { type: "line", strokeWidth: 1.8 }, encoding },
+    markLayer(marks, encoding.x, encoding.y),
+    {
+      data: { values: medians },
+      mark: { type: "line", strokeWidth: 1.8, clip: true },
+      encoding: { ...encoding, detail: { field: "stretch" } },
+    },
   ],
 });
 await writeFile(join(folder, "overparametrisation.svg"), svg);

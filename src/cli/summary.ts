@@ -161,7 +161,7 @@ function describeDescents(descents: readonly DescentResult[]): string[] {
   ]);
   return [
     "",
-    "  gradient descent, compared with the flow at its last step",
+    `  gradient descent, compared with the flow at its last step${descents.some((run) => run.diverged) ? " (where it diverged: at the last one compared before)" : ""}`,
     ...formatColumns([head, ...rows]),
   ];
 }

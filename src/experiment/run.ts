@@ -47,8 +47,8 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
         decay: fitDecay(observations, factor, [config.decay.from ?? last.t / 2, config.decay.to ?? last.t]),
         descent: descents.map((descent) => ({
           learningRate: descent.learningRate,
-          steps: descent.divergedAtStep ?? descent.last?.step ?? 0,
-          time: (descent.divergedAtStep ?? descent.last?.step ?? 0) * descent.learningRate,
+          steps: descent.last?.step ?? 0,
+          time: descent.last?.t ?? 0,
           loss: descent.last?.loss ?? null,
           parameterGap: descent.last?.parameterGap ?? null,
           functionGap: descent.last?.functionGap ?? null,

@@ -1,26 +1,63 @@
-/** Axes whose ticks are chosen here: powers of ten in superscripts, 1-2-5 steps on short log ranges, even steps on shorter ones. */
+/**
+ * Axes whose ticks are chosen here: powers of ten in superscripts, 1-2-5 steps on short log ranges, even steps on shorter ones. What a
+ * scale has no place for (zero on a logarithmic one, an infinity on any) gets a lane of its own beside it.
+ */
 
-/** A range and its labelled ticks, in the terms of Vega-Lite. */
+/** A range and its labelled ticks, in the terms of Vega-Lite; the domain holds the lanes too. */
 export interface AxisPlan {
   readonly scale: { type: "log" | "linear"; domain: [number, number]; nice: false; zero?: false };
   readonly axis: { values: number[]; labelExpr: string };
+  readonly ticks: readonly Tick[];
+  /** The part of the domain that is the scale itself. */
+  readonly reach: readonly [low: number, high: number];
+  readonly lanes: readonly Lane[];
+}
+
+type Tick = readonly [value: number, label: string];
+
+/** A strip beside the scale, from its inner edge to its outer, for values of one kind; they are drawn in its middle. */
+export interface Lane {
+  readonly kind: LaneKind;
+  readonly inner: number;
+  readonly middle: number;
+  readonly outer: number;
+}
+
+export type LaneKind = "zero" | "negative" | "infinite";
+
+/** Where a value is drawn, and why not at itself: it is in a lane, or beyond an end of the scale. */
+export interface Place {
+  readonly at: number;
+  readonly off: LaneKind | "below" | "above" | null;
 }
 
 const MOST_TICKS = 9;
 
-/** Plans a log axis over positive values; falls back on a linear one where they span less than a factor of 1.5. Empty input gives [0.1, 1]. */
+/** Of a lane, in lengths of the scale. */
+const LANE_WIDTH = 0.06;
+const LANE_LABELS = { zero: "0", negative: "< 0", infinite: "∞" } as const;
+/** Log scales stay within this and its inverse, so that lanes beside them are still numbers; what lies beyond leaves the axis. */
+const FARTHEST = 1e240;
+
+/**
+ * Plans a log axis over the positive values; falls back on a linear one where they span less than a factor of 1.5. Without any it is
+ * [0.1, 1]. Zeros, negative values and those that are not finite get lanes.
+ */
 export function planLogAxis(values: readonly number[], margin = 0.04): AxisPlan {
   const positive = values.filter((value) => value > 0 && Number.isFinite(value));
+  const lanes = kindsOf(values);
   let [low, high] = range(positive.length > 0 ? positive : [0.1, 1]);
-  if (high / low < 1.5) return planLinearAxis([low, high]);
+  if (high / low < 1.5) return withLanes(planLinearAxis([low, high]), lanes);
   const pad = 10 ** (margin * (Math.log10(high) - Math.log10(low)));
-  low = Math.max(low / pad, Number.MIN_VALUE);
-  high = Math.min(high * pad, Number.MAX_VALUE);
-  return plan("log", low, high, logTicks(low, high));
+  low = Math.max(low / pad, 1 / FARTHEST);
+  high = Math.min(high * pad, FARTHEST);
+  return withLanes(plan("log", low, high, logTicks(low, high)), lanes);
 }
 
-/** Plans a linear axis that includes 0 where `fromZero`. */
-export function planLinearAxis(values: readonly number[], fromZero = false): AxisPlan {
+/** Plans a linear axis that includes 0 where `fromZero`; values that are not finite get a lane. */
+export function planLinearAxis(given: readonly number[], fromZero = false): AxisPlan {
+  const values = given.filter(Number.isFinite);
+  const lanes = kindsOf(given).filter((kind) => kind === "infinite");
   let [low, high] = range(values.length > 0 ? values : [0, 1]);
   if (fromZero) low = Math.min(0, low);
   if (high === low) {
@@ -32,14 +69,71 @@ export function planLinearAxis(values: readonly number[], fromZero = false): Axi
     low -= pad;
     high += pad;
   }
-  return plan("linear", low, high, linearTicks(low, high));
+  return withLanes(plan("linear", low, high, linearTicks(low, high)), lanes);
 }
 
-function plan(type: "log" | "linear", low: number, high: number, ticks: number[]): AxisPlan {
-  const labels = Object.fromEntries(ticks.map((value) => [String(value), tickLabel(value, type, ticks)]));
+/** Where a value is drawn on a planned axis. */
+export function placeOn({ reach: [low, high], lanes }: AxisPlan, value: number): Place {
+  const lane = lanes.find(({ kind }) => kind === kindOf(value));
+  if (lane !== undefined) return { at: lane.middle, off: lane.kind };
+  if (value < low) return { at: low, off: "below" };
+  if (value > high || Number.isNaN(value)) return { at: high, off: "above" };
+  return { at: value, off: null };
+}
+
+/** The share of the way from `a` to `b` as the axis has it, and back; both within its scale. */
+export function between({ scale: { type } }: AxisPlan, a: number, b: number) {
+  const to = (value: number) => (type === "log" ? Math.log(Math.max(value, Number.MIN_VALUE)) : value);
+  const from = (value: number) => (type === "log" ? Math.exp(value) : value);
+  return {
+    share: (value: number) => (to(value) - to(a)) / (to(b) - to(a)),
+    at: (share: number) => from(to(a) + share * (to(b) - to(a))),
+  };
+}
+
+function kindOf(value: number): LaneKind | null {
+  if (!Number.isFinite(value)) return "infinite";
+  return value > 0 ? null : value === 0 ? "zero" : "negative";
+}
+
+function kindsOf(values: readonly number[]): LaneKind[] {
+  const found = new Set(values.map(kindOf));
+  return (["zero", "negative", "infinite"] as const).filter((kind) => found.has(kind));
+}
+
+/** Lanes from the scale outwards: zero and the negative below it, the infinite above. */
+function withLanes(planned: AxisPlan, kinds: readonly LaneKind[]): AxisPlan {
+  if (kinds.length === 0) return planned;
+  const { scale, reach } = planned;
+  const { at } = between(planned, ...reach);
+  const lanes = kinds.map((kind): Lane => {
+    const below = kind !== "infinite";
+    const rank = below ? kinds.indexOf(kind) : 0;
+    const place = (outwards: number) =>
+      at(below ? -LANE_WIDTH * (rank + outwards) : 1 + LANE_WIDTH * (rank + outwards));
+    return { kind, inner: place(0), middle: place(0.5), outer: place(1) };
+  });
+  const ends = [...reach, ...lanes.map(({ outer }) => outer)];
+  const ticks = [...planned.ticks, ...lanes.map(({ kind, middle }): Tick => [middle, LANE_LABELS[kind]])];
+  return { scale: { ...scale, domain: range(ends) }, axis: labelled(ticks), ticks, reach, lanes };
+}
+
+function plan(type: "log" | "linear", low: number, high: number, values: number[]): AxisPlan {
+  const ticks = values.map((value): Tick => [value, tickLabel(value, type, values)]);
   return {
     scale: { type, domain: [low, high], nice: false, ...(type === "linear" ? { zero: false as const } : {}) },
-    axis: { values: ticks, labelExpr: `(${JSON.stringify(labels)})[toString(datum.value)]` },
+    axis: labelled(ticks),
+    ticks,
+    reach: [low, high],
+    lanes: [],
+  };
+}
+
+function labelled(ticks: readonly Tick[]): AxisPlan["axis"] {
+  const labels = Object.fromEntries(ticks.map(([value, label]) => [String(value), label]));
+  return {
+    values: ticks.map(([value]) => value),
+    labelExpr: `(${JSON.stringify(labels)})[toString(datum.value)]`,
   };
 }
 

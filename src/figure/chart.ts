@@ -4,6 +4,7 @@ import type { RunRecord } from "../record/reader.js";
 import { type AxisPlan, planLinearAxis, planLogAxis } from "./axis.js";
 import { TIME_TITLE } from "./caption.js";
 import { type Curve, hasLogTime } from "./curves.js";
+import { explainMarks, laneLayers, type Mark, markLayer, traceCurve } from "./marks.js";
 import { measureText } from "./render.js";
 import { LEGEND_SIZE, PLOT_WIDTH } from "./theme.js";
 
@@ -18,12 +19,13 @@ export interface Figure<Row extends DataRow = PlottedRow> {
 /** A row of a figure's data file; all rows of one figure have the same keys, its columns. */
 export type DataRow = Readonly<Record<string, string | number>>;
 
-/** What charts of curves plot. */
+/** What charts of curves plot; `mark` says `atMost` of an upper bound, `diverged` of the last point before divergence. */
 export type PlottedRow = {
   readonly panel: string;
   readonly curve: string;
   readonly t: number;
   readonly value: number;
+  readonly mark: string;
 };
 
 /** One time axis for all panels of a figure. */
@@ -32,8 +34,57 @@ export function planTimeAxis(record: RunRecord, curves: readonly Curve[]): AxisP
   return hasLogTime(record) ? planLogAxis(times, 0) : planLinearAxis(times, true);
 }
 
-export function plottedRows(panel: string, curves: readonly Curve[]): PlottedRow[] {
-  return curves.flatMap((curve) => curve.points.map((point) => ({ panel, curve: curve.label, ...point })));
+export function plottedRows(
+  panel: string,
+  curves: readonly Pick<Curve, "label" | "points" | "diverged">[],
+): PlottedRow[] {
+  return curves.flatMap(({ label, points, diverged }) =>
+    points.map(({ t, value, atMost }, k) => {
+      const mark = atMost ? "atMost" : diverged && k === points.length - 1 ? "diverged" : "";
+      return { panel, curve: label, t, value, mark };
+    }),
+  );
+}
+
+/** What the script beside the figures needs to know of each panel's axes (matplotlib.ts), in the order of the rows. */
+export function axesOf(...panels: readonly { time: AxisPlan; up: AxisPlan }[]) {
+  const told = ({ scale, ticks, lanes }: AxisPlan) => ({ ...scale, ticks, lanes });
+  return { usermeta: { panels: panels.map(({ time, up }) => ({ x: told(time), y: told(up) })) } };
+}
+
+/** Curves on two axes: lanes, lines, marks, and what to say of the marks in the caption. */
+export function curvePanel(
+  curves: readonly Curve[],
+  time: AxisPlan,
+  up: AxisPlan,
+  {
+    title,
+    labelled = true,
+    legend = true,
+  }: { title: string | string[]; labelled?: boolean; legend?: boolean },
+) {
+  const x = timeChannel(time, labelled);
+  const y = valueChannel(up, title);
+  const traced = curves.map((curve) => ({ curve, ...traceCurve(curve, time, up) }));
+  const marks: Mark[] = traced.flatMap((one) => one.marks);
+  const lines = traced.flatMap(({ curve, stretches }) =>
+    stretches.flatMap((points, stretch) =>
+      points.map(({ t, value }) => ({ curve: curve.label, t, value, stretch })),
+    ),
+  );
+  return {
+    facts: explainMarks(marks),
+    layer: [
+      ...laneLayers(time, x, "x"),
+      ...laneLayers(up, y, "y"),
+      {
+        data: { values: lines },
+        mark: { type: "line" as const, clip: true, strokeCap: "butt" as const },
+        encoding: { x, y, ...curveStyle(curves, legend), detail: { field: "stretch" } },
+      },
+      markLayer(marks, x, y),
+    ],
+  };
 }
 
 /** Vega's guess of a letter's width, by which it sets the columns of a legend; and the room of symbol and padding. */
@@ -71,25 +122,6 @@ export function timeChannel(plan: AxisPlan, labelled = true) {
   return { field: "t", type: "quantitative" as const, scale: plan.scale, axis };
 }
 
-export function valueChannel(plan: AxisPlan, title: string | string[]) {
+export function valueChannel(plan: Pick<AxisPlan, "scale" | "axis">, title: string | string[]) {
   return { field: "value", type: "quantitative" as const, scale: plan.scale, axis: { ...plan.axis, title } };
-}
-
-/** Crosses where diverging curves are cut off. */
-export function cutMarks(curves: readonly Curve[]) {
-  const values = curves.flatMap((curve) => (curve.cut ? [{ ...curve.cut, colour: curve.colour }] : []));
-  return {
-    data: { values },
-    mark: {
-      type: "point" as const,
-      shape: "M-1,-1L1,1M-1,1L1,-1",
-      size: 60,
-      strokeWidth: 2,
-      filled: false,
-      opacity: 1,
-    },
-    encoding: {
-      stroke: { field: "colour", type: "nominal" as const, scale: null, legend: null },
-    },
-  };
 }

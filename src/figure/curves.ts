@@ -7,6 +7,8 @@ import { descentStyle, FLOW_COLOUR, PLOT_WIDTH } from "./theme.js";
 export interface Point {
   readonly t: number;
   readonly value: number;
+  /** The value is only known not to be larger: an upper bound. */
+  readonly atMost?: boolean;
 }
 
 export interface Curve {
@@ -16,8 +18,8 @@ export interface Curve {
   readonly dash: number[];
   readonly width: number;
   readonly points: readonly Point[];
-  /** Where a diverging curve was cut off; null for a curve drawn whole. */
-  readonly cut: Point | null;
+  /** Its last point is the last before it diverged. */
+  readonly diverged?: boolean;
 }
 
 /** A diverging curve is drawn up to this multiple of all that did not diverge: further up it would only flatten them. */
@@ -32,38 +34,46 @@ export function hasLogTime(record: RunRecord): boolean {
 /** The flow's points of one column. */
 export function flowCurve(record: RunRecord, column: SeriesColumn): Curve {
   const { t, [column]: values } = record.series;
-  const points = Array.from(t, (time, k) => ({ t: time, value: values[k]! }));
+  // Every row has a loss: one that is no number is not finite. Other cells may be blank.
+  const blank = column === "loss" ? Number.POSITIVE_INFINITY : Number.NaN;
+  const points = Array.from(t, (time, k) => ({
+    t: time,
+    value: Number.isNaN(values[k]) ? blank : values[k]!,
+  }));
   return {
     label: "gradient flow (GF)",
     colour: FLOW_COLOUR,
     dash: [1, 0],
     width: 5,
     points: drawable(points, hasLogTime(record)),
-    cut: null,
   };
 }
 
-/** One curve per learning rate, the largest first. Diverging ones end where they leave `others` and their like far below. */
-export function descentCurves(
-  record: RunRecord,
-  column: DescentColumn,
-  others: readonly Curve[] = [],
-): Curve[] {
+/** One curve per learning rate, the largest first. Those that diverged end at the last step that was compared before. */
+export function descentCurves(record: RunRecord, column: DescentColumn): Curve[] {
   const { learningRate, step, t, [column]: values } = record.descent;
   const rates = [...new Set(learningRate)].filter(Number.isFinite).sort((a, b) => b - a);
-  const whole = rates.map((rate, k): Curve & { diverged: boolean } => {
+  return rates.map((rate, k): Curve => {
     const rows = Array.from(learningRate.keys()).filter((row) => learningRate[row] === rate);
     const outcome = record.result?.descent.find((run) => run.learningRate === rate);
     const end = outcome?.divergedAtStep ?? firstNonFiniteStep(record, rows);
     const before = rows.filter((row) => end === null || step[row]! < end);
     const points = before.map((row) => ({ t: t[row]!, value: values[row]! }));
-    const verdict = end === null ? "" : ` × diverged, step ${end}`;
+    const verdict = end === null ? "" : `, diverged at step ${end}`;
     const label = `GD η = ${formatNumber(rate, 6)}${verdict}`;
     const shown = drawable(points, hasLogTime(record));
-    return { label, ...descentStyle(k), width: 1.6, points: shown, cut: null, diverged: end !== null };
+    return { label, ...descentStyle(k), width: 1.6, points: shown, diverged: end !== null };
   });
-  const cap = DIVERGENCE_SHOWN * scaleOf([...others, ...whole.filter((curve) => !curve.diverged)]);
-  return whole.map(({ diverged, ...curve }) => (diverged ? cutAbove(curve, cap) : curve));
+}
+
+/** The values that an axis is to reach: all, of diverging curves up to a multiple of the others. */
+export function valuesToReach(curves: readonly Curve[]): number[] {
+  const steady = curves.filter(({ diverged }) => !diverged).flatMap(({ points }) => points);
+  const largest = steady.reduce((top, { value }) => (Number.isFinite(value) ? Math.max(top, value) : top), 0);
+  const cap = largest > 0 ? DIVERGENCE_SHOWN * largest : Number.POSITIVE_INFINITY;
+  return curves.flatMap(({ points, diverged }) =>
+    points.map(({ value }) => value).filter((value) => !diverged || value <= cap),
+  );
 }
 
 /** In a killed run no result says who diverged; a loss that is no number does. */
@@ -72,24 +82,19 @@ function firstNonFiniteStep(record: RunRecord, rows: readonly number[]): number 
   return row === undefined ? null : record.descent.step[row]!;
 }
 
-/** The largest value of the curves, infinite where there is none. */
-function scaleOf(curves: readonly Curve[]): number {
-  const largest = curves.flatMap(({ points }) => points).reduce((top, { value }) => Math.max(top, value), 0);
-  return largest > 0 ? largest : Number.POSITIVE_INFINITY;
-}
-
-function cutAbove(curve: Curve, cap: number): Curve {
-  const end = curve.points.findIndex((point) => point.value > cap);
-  const points = end < 0 ? curve.points : curve.points.slice(0, end);
-  return { ...curve, points, cut: points.at(-1) ?? null };
-}
-
-/** Drops what a log axis cannot show, then thins. */
+/** Drops rows without a value, then thins. */
 function drawable(points: readonly Point[], logTime: boolean): Point[] {
-  const shown = points.filter(
-    ({ t, value }) => value > 0 && Number.isFinite(value) && (logTime ? t > 0 : t >= 0),
+  return thinOn(
+    points.filter(({ t, value }) => t >= 0 && !Number.isNaN(value)),
+    logTime,
   );
-  return thin(shown, logTime ? Math.log : (t) => t);
+}
+
+/** Thins by columns of a linear or a log axis, which keeps t = 0 in a lane of its own. */
+export function thinOn(points: readonly Point[], logTime: boolean): Point[] {
+  const first = points.findIndex(({ t }) => t > 0);
+  if (!logTime || first < 0) return thin(points, (t) => t);
+  return [...points.slice(0, first), ...thin(points.slice(first), Math.log)];
 }
 
 /** Keeps the first, lowest, highest and last point of every column of pixels: the drawn line stays the same, the file small. */

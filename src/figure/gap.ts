@@ -1,16 +1,8 @@
 /** How far descent has strayed from the flow: parameter gap and function gap against time, one curve per learning rate. */
 import { planLogAxis } from "./axis.js";
 import { caption } from "./caption.js";
-import {
-  curveStyle,
-  cutMarks,
-  type Figure,
-  planTimeAxis,
-  plottedRows,
-  timeChannel,
-  valueChannel,
-} from "./chart.js";
-import { descentCurves } from "./curves.js";
+import { axesOf, curvePanel, type Figure, planTimeAxis, plottedRows } from "./chart.js";
+import { descentCurves, valuesToReach } from "./curves.js";
 import { PLOT_HEIGHT, PLOT_WIDTH, THEME } from "./theme.js";
 
 const PANELS: readonly { column: "parameterGap" | "functionGap"; title: string[] }[] = [
@@ -29,40 +21,26 @@ export const gapFigure: Figure = {
       record,
       drawn.flatMap((panel) => panel.curves),
     );
-    const views = drawn.map(({ column, title, curves }, k) => {
+    const panels = drawn.map(({ column, title, curves }, k) => {
       const last = k === drawn.length - 1;
-      const x = timeChannel(time, last);
-      const y = valueChannel(
-        planLogAxis(curves.flatMap(({ points }) => points.map((point) => point.value))),
-        title,
-      );
+      const up = planLogAxis(valuesToReach(curves));
       return {
-        width: PLOT_WIDTH,
-        height: PLOT_HEIGHT / 2 + 20,
-        layer: [
-          {
-            data: { values: plottedRows(column, curves) },
-            mark: { type: "line" as const, clip: true },
-            encoding: {
-              x,
-              y,
-
-              ...curveStyle(curves, last),
-            },
-          },
-          { ...cutMarks(curves), encoding: { ...cutMarks(curves).encoding, x, y } },
-        ],
+        up,
+        rows: plottedRows(column, curves),
+        ...curvePanel(curves, time, up, { title, labelled: last, legend: last }),
       };
     });
+    const facts = [...new Set(panels.flatMap((panel) => panel.facts))];
     return {
-      rows: drawn.flatMap(({ column, curves }) => plottedRows(column, curves)),
+      rows: panels.flatMap(({ rows }) => rows),
       spec: {
         $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-        title: caption(record),
+        ...axesOf(...panels.map(({ up }) => ({ time, up }))),
+        title: caption(record, facts),
         config: THEME,
         spacing: 18,
         bounds: "flush" as const,
-        vconcat: views,
+        vconcat: panels.map(({ layer }) => ({ width: PLOT_WIDTH, height: PLOT_HEIGHT / 2 + 20, layer })),
         resolve: {
           scale: {
             color: "independent" as const,

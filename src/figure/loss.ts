@@ -3,16 +3,8 @@ import type { RunRecord } from "../record/reader.js";
 import type { DecayFit } from "../record/result.js";
 import { type AxisPlan, formatNumber, planLogAxis } from "./axis.js";
 import { caption } from "./caption.js";
-import {
-  curveStyle,
-  cutMarks,
-  type Figure,
-  planTimeAxis,
-  plottedRows,
-  timeChannel,
-  valueChannel,
-} from "./chart.js";
-import { type Curve, descentCurves, flowCurve, hasLogTime } from "./curves.js";
+import { axesOf, curvePanel, type Figure, planTimeAxis, plottedRows, valueChannel } from "./chart.js";
+import { type Curve, descentCurves, flowCurve, hasLogTime, valuesToReach } from "./curves.js";
 import { FIT_COLOUR, PLOT_HEIGHT, PLOT_WIDTH, THEME } from "./theme.js";
 
 const FIT_POINTS = 120;
@@ -22,29 +14,19 @@ export const lossFigure: Figure = {
   build(record) {
     const flow = flowCurve(record, "loss");
     if (flow.points.length === 0) return null;
-    const measured = [flow, ...descentCurves(record, "loss", [flow])];
+    const measured = [flow, ...descentCurves(record, "loss")];
     const curves = [...measured, ...fitCurve(record, flow)];
-    const x = timeChannel(planTimeAxis(record, measured));
-    const values = measured.flatMap((curve) => curve.points.map((point) => point.value));
-    const plan = planLogAxis(values);
-    const y = valueChannel(plan, "loss L");
-    const rows = plottedRows("loss", curves);
-    const lines = {
-      layer: [
-        {
-          data: { values: rows },
-          mark: { type: "line" as const, clip: true, strokeCap: "butt" as const },
-          encoding: { x, y, ...curveStyle(curves, true) },
-        },
-        { ...cutMarks(curves), encoding: { ...cutMarks(curves).encoding, x, y } },
-      ],
-    };
-    const residual = residualAxis(record, plan);
+    const time = planTimeAxis(record, measured);
+    const up = planLogAxis(valuesToReach(measured));
+    const { layer, facts } = curvePanel(curves, time, up, { title: "loss L" });
+    const lines = { layer };
+    const residual = residualAxis(record, up);
     return {
-      rows,
+      rows: plottedRows("loss", curves),
       spec: {
         $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-        title: caption(record),
+        ...axesOf({ time, up }),
+        title: caption(record, facts),
         width: PLOT_WIDTH,
         height: PLOT_HEIGHT,
         config: THEME,
@@ -65,8 +47,9 @@ function residualAxis(record: RunRecord, loss: AxisPlan) {
   const factor = ratios[0];
   if (factor === undefined || ratios.some((ratio) => Math.abs(ratio / factor - 1) > 1e-3)) return null;
   const domain: [number, number] = [loss.scale.domain[0] / factor, loss.scale.domain[1] / factor];
-  const ticks = planLogAxis(domain, 0).axis;
-  const inside = ticks.values.filter((value) => value >= domain[0] && value <= domain[1]);
+  const [low, high] = [loss.reach[0] / factor, loss.reach[1] / factor];
+  const ticks = planLogAxis([low, high], 0).axis;
+  const inside = ticks.values.filter((value) => value >= low && value <= high);
   const y = valueChannel(
     { axis: { ...ticks, values: inside }, scale: { ...loss.scale, domain } },
     "squared residual ‖r‖² = ‖F(θ) − y‖²",
@@ -83,7 +66,9 @@ function fitCurve(record: RunRecord, flow: Curve): Curve[] {
   const fit: DecayFit | null = record.result?.decay ?? null;
   if (fit === null) return [];
   const [from, to] = fit.window;
-  const inside = flow.points.filter((point) => point.t >= from && point.t <= to);
+  const inside = flow.points.filter(
+    ({ t, value }) => t >= from && t <= to && value > 0 && Number.isFinite(value),
+  );
   const first = inside[0];
   if (first === undefined || !Number.isFinite(fit.rate)) return [];
   const logs = inside.map((point) => Math.log(point.value) + fit.rate * point.t);
@@ -96,5 +81,5 @@ function fitCurve(record: RunRecord, flow: Curve): Curve[] {
     return { t, value: Math.exp(intercept - fit.rate * t) };
   });
   const label = `fit ∝ exp(${formatNumber(-fit.rate)} t), R² = ${formatNumber(fit.rSquared, 4)}`;
-  return [{ label, colour: FIT_COLOUR, dash: [6, 4], width: 1.6, points, cut: null }];
+  return [{ label, colour: FIT_COLOUR, dash: [6, 4], width: 1.6, points }];
 }

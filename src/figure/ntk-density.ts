@@ -3,6 +3,7 @@ import type { RunRecord } from "../record/reader.js";
 import { formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
 import { caption, part } from "./caption.js";
 import { curveStyle, type DataRow, type Figure } from "./chart.js";
+import { laneLayers, markLayer, traceCurve } from "./marks.js";
 import { FIT_COLOUR, PLOT_HEIGHT, PLOT_WIDTH, STEP_COLOUR, THEME } from "./theme.js";
 
 const BINS_PER_DECADE = 4;
@@ -33,19 +34,41 @@ export const ntkDensityFigure: Figure<DataRow> = {
       });
       return { label: `t = ${formatNumber(time)}`, colour: k === 0 ? STEP_COLOUR : FIT_COLOUR, bins, zero };
     });
-    const rows = series.flatMap(({ label, bins }) =>
+    const zeros = series.flatMap(({ label, zero }) =>
+      zero > 0 ? [{ curve: label, lambda: 0, share: zero }] : [],
+    );
+    const bars = series.flatMap(({ label, bins }) =>
       Array.from(bins, (share, bin) => ({
         curve: label,
         lambda: 10 ** ((from + bin) / BINS_PER_DECADE),
         share,
       })),
     );
-    const x = planLogAxis([10 ** (from / BINS_PER_DECADE), 10 ** (to / BINS_PER_DECADE)], 0);
-    const y = planLinearAxis([0, 1.1 * Math.max(...rows.map(({ share }) => share))], true);
+    const rows = [...zeros, ...bars];
+    const ends = [10 ** (from / BINS_PER_DECADE), 10 ** (to / BINS_PER_DECADE)];
+    const across = planLogAxis([...ends, ...zeros.map(({ lambda }) => lambda)], 0);
+    const up = planLinearAxis([0, 1.1 * Math.max(...rows.map(({ share }) => share))], true);
     const curves = series.map(({ label, colour }, k) => ({
-      ...{ label, colour, width: 1.8, points: [], cut: null },
+      ...{ label, colour, width: 1.8, points: [] },
       dash: k === 0 ? [1, 0] : [5, 3],
     }));
+    const x = {
+      field: "lambda",
+      type: "quantitative" as const,
+      scale: across.scale,
+      axis: { ...across.axis, title: "eigenvalue λ of G = JJᵀ" },
+    };
+    const y = {
+      field: "share",
+      type: "quantitative" as const,
+      scale: up.scale,
+      axis: { ...up.axis, title: `share of the eigenvalues per 1/${BINS_PER_DECADE} decade` },
+    };
+    const marks = zeros.flatMap(({ curve, lambda, share }) => {
+      const { colour } = curves.find(({ label }) => label === curve)!;
+      const points = [{ t: lambda, value: share }];
+      return traceCurve({ label: curve, colour, width: 1.8, points }, across, up).marks;
+    });
     return {
       rows,
       spec: {
@@ -54,23 +77,18 @@ export const ntkDensityFigure: Figure<DataRow> = {
         width: PLOT_WIDTH,
         height: PLOT_HEIGHT,
         config: THEME,
-        data: { values: rows },
-        mark: { type: "line", interpolate: "step-after", clip: true },
-        encoding: {
-          x: {
-            field: "lambda",
-            type: "quantitative",
-            scale: x.scale,
-            axis: { ...x.axis, title: "eigenvalue λ of G = JJᵀ" },
+        layer: [
+          ...laneLayers(across, x, "x"),
+          {
+            // The last bin ends where the axis does.
+            data: {
+              values: [...bars, ...series.map(({ label }) => ({ curve: label, lambda: ends[1], share: 0 }))],
+            },
+            mark: { type: "line", interpolate: "step-after", clip: true },
+            encoding: { x, y, ...curveStyle(curves, true) },
           },
-          y: {
-            field: "share",
-            type: "quantitative",
-            scale: y.scale,
-            axis: { ...y.axis, title: `share of the eigenvalues per 1/${BINS_PER_DECADE} decade` },
-          },
-          ...curveStyle(curves, true),
-        },
+          markLayer(marks, x, y),
+        ],
       },
     };
   },
@@ -87,6 +105,6 @@ function facts(record: RunRecord, series: readonly { label: string; zero: number
     method ? "by stochastic Lanczos quadrature" : "from all eigenvalues",
     ...series
       .filter(({ zero }) => zero > 0)
-      .map(({ label, zero }) => `${formatNumber(100 * zero)} % zero or below resolution at ${label}`),
+      .map(({ label, zero }) => `lane 0: ${formatNumber(100 * zero)} % zero or below resolution at ${label}`),
   ];
 }

@@ -1,8 +1,8 @@
 /** The tangent kernel over time: the residual between its bounds, the spectrum, the residual's modes against those of the frozen kernel. */
 import type { RunRecord } from "../record/reader.js";
-import { type AxisPlan, formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
+import { formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
 import { caption, part } from "./caption.js";
-import { curveStyle, type Figure, plottedRows, timeChannel, valueChannel } from "./chart.js";
+import { axesOf, curvePanel, type Figure, plottedRows } from "./chart.js";
 import type { Curve, Point } from "./curves.js";
 import {
   FIT_COLOUR,
@@ -33,11 +33,11 @@ export const ntkBoundFigure: Figure = {
         1.8,
         pointsOf(
           record,
-          rateIntegral.map((value) => initial * Math.exp(-value)),
+          rateIntegral.map((value) => positive(initial * Math.exp(-value))),
         ),
       ),
-      line("bound exp(−4c∫λ_min)", SLIDING_COLOUR, [1, 0], 1.8, pointsOf(record, bound)),
-      line("bound exp(−4cλ₀t)", FIT_COLOUR, [7, 3], 1.4, pointsOf(record, boundWorst)),
+      line("bound exp(−4c∫λ_min)", SLIDING_COLOUR, [1, 0], 1.8, pointsOf(record, bound.map(positive))),
+      line("bound exp(−4cλ₀t)", FIT_COLOUR, [7, 3], 1.4, pointsOf(record, boundWorst.map(positive))),
       line(
         "smallest ‖r‖² the run resolves",
         SLIDING_COLOUR,
@@ -53,8 +53,9 @@ export const ntkBoundFigure: Figure = {
 export const ntkSpectrumFigure: Figure = {
   name: "ntk-spectrum",
   build(record) {
-    const { t, lambdaMin, lambdaMinResolvable, lambdaEff } = record.ntk;
+    const { t, lambdaMinResolvable, lambdaEff } = record.ntk;
     if (t.length < 2) return null;
+    const resolve = resolution(record);
     const modes = modesOf(record.ntkSpectrum.rank);
     const curves: Curve[] = [
       ...modes.map((rank, k) =>
@@ -63,17 +64,18 @@ export const ntkSpectrumFigure: Figure = {
           modeColour(k, modes.length),
           [1, 0],
           1.4,
-          rows(record, record.ntkSpectrum, rank, "eigenvalue"),
+          rows(record.ntkSpectrum, rank, "eigenvalue").map((point) => resolve(point, rank)),
         ),
       ),
       line("λ_eff = rᵀGr/‖r‖²", FIT_COLOUR, [6, 3], 1.8, pointsOf(record, lambdaEff)),
-      line("λ_min", SLIDING_COLOUR, [2, 2], 2.2, pointsOf(record, lambdaMin)),
+      line("λ_min", SLIDING_COLOUR, [2, 2], 2.2, lambdaMinPoints(record)),
     ];
-    const floor = pointsOf(record, lambdaMinResolvable);
-    // Where zero is exact there is no line to draw; where the floor is far below it would only flatten the rest.
-    const lowest = Math.min(...curves.flatMap(({ points }) => points.map(({ value }) => value)));
-    const near = floor.filter(({ value }) => value > lowest / 1e3);
-    if (near.length > 0) curves.push(line("smallest that can be resolved", FLOW_COLOUR, [1, 3], 1.4, near));
+    // Where the floor is far below everything it would only flatten the rest.
+    const values = curves.flatMap(({ points }) => points.map(({ value }) => value));
+    const lowest = Math.min(...values.filter((value) => value > 0));
+    const floor = pointsOf(record, lambdaMinResolvable).filter(({ value }) => value > 0);
+    if (floor.some(({ value }) => value > lowest / 1e3))
+      curves.push(line("smallest that can be resolved", FLOW_COLOUR, [1, 3], 1.4, floor));
     return chart(record, curves, "eigenvalues of G = JJᵀ", spectrumFacts(record));
   },
 };
@@ -88,80 +90,100 @@ export const ntkModesFigure: Figure = {
     const floor = 1e-10 * initial;
     const curves = modes.flatMap((rank, k) => {
       const colour = modeColour(k, modes.length);
-      const frozen = rows(record, record.ntkModes, rank, "frozenEnergy").filter(({ value }) => value > floor);
+      const frozen = rows(record.ntkModes, rank, "frozenEnergy").map(({ t, value }) => ({
+        t,
+        value: positive(value),
+      }));
       return [
-        line(`mode ${rank}`, colour, [1, 0], 1.8, rows(record, record.ntkModes, rank, "energy")),
-        line(`mode ${rank}, frozen`, colour, [4, 3], 1.2, frozen),
+        line(`mode ${rank}`, colour, [1, 0], 1.8, rows(record.ntkModes, rank, "energy")),
+        { ...line(`mode ${rank}, frozen`, colour, [4, 3], 1.2, frozen), isFrozen: true },
       ];
     });
-    return chart(record, curves, "energy (u_iᵀr)² in the modes of G(0)", lazyFacts(record));
+    const reached = curves.flatMap((curve) =>
+      curve.points.map(({ value }) => value).filter((value) => !("isFrozen" in curve) || value > floor),
+    );
+    return chart(record, curves, "energy (u_iᵀr)² in the modes of G(0)", lazyFacts(record), reached);
   },
 };
 
-function chart(record: RunRecord, given: readonly Curve[], title: string, facts: readonly string[]) {
+/** `reached`: the values that the axis spans; all unless given. */
+function chart(
+  record: RunRecord,
+  given: readonly Curve[],
+  title: string,
+  facts: readonly string[],
+  reached?: readonly number[],
+) {
   const curves = given.filter(({ points }) => points.length > 0);
   if (curves.length === 0) return null;
   const points = curves.flatMap((curve) => curve.points);
-  const time: AxisPlan = isLog(record)
-    ? planLogAxis(
-        points.map(({ t }) => t),
-        0,
-      )
-    : planLinearAxis(
-        points.map(({ t }) => t),
-        true,
-      );
-  const plotted = plottedRows("ntk", curves);
+  const times = points.map(({ t }) => t);
+  const time = isLog(record) ? planLogAxis(times, 0) : planLinearAxis(times, true);
+  const up = planLogAxis(reached ?? points.map(({ value }) => value));
+  const panel = curvePanel(curves, time, up, { title });
   return {
-    rows: plotted,
+    rows: plottedRows("ntk", curves),
     spec: {
       $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-      title: caption(record, facts),
+      ...axesOf({ time, up }),
+      title: caption(record, [...facts, ...panel.facts]),
       width: PLOT_WIDTH,
       height: PLOT_HEIGHT,
       config: THEME,
-      data: { values: plotted },
-      mark: { type: "line" as const, clip: true },
-      encoding: {
-        x: timeChannel(time),
-        y: valueChannel(planLogAxis(points.map(({ value }) => value)), title),
-        ...curveStyle(curves, true),
-      },
+      layer: panel.layer,
     } as const,
   };
 }
 
+/** An exponential is never zero, though its number may be: it leaves the axis instead. */
+function positive(value: number): number {
+  return value === 0 ? Number.MIN_VALUE : value;
+}
+
+/** λ_min with what it is worth: an upper bound is drawn at the most that it may be. */
+function lambdaMinPoints({ ntk, lambdaMinKind }: RunRecord): Point[] {
+  return Array.from(ntk.t, (t, k) => {
+    const value = ntk.lambdaMin[k]!;
+    if (lambdaMinKind[k] === "exact-zero") return { t, value: 0 };
+    if (lambdaMinKind[k] !== "upper-bound") return { t, value };
+    return { t, value: ntk.lambdaMinUpper[k]!, atMost: true };
+  }).filter(({ value }) => !Number.isNaN(value));
+}
+
+/** What is known of any eigenvalue: at or below the method's floor no more than that; λ_nM is zero where λ_min is. */
+function resolution({ ntk, lambdaMinKind, result }: RunRecord): (point: Point, rank: number) => Point {
+  const floors = new Map(Array.from(ntk.t, (t, k) => [t, ntk.lambdaMinResolvable[k]!]));
+  const zeros = new Set(Array.from(ntk.t).filter((_, k) => lambdaMinKind[k] === "exact-zero"));
+  return ({ t, value }, rank) => {
+    if (rank === result?.ntk?.scalars && zeros.has(t)) return { t, value: 0 };
+    const floor = floors.get(t) ?? 0;
+    return value <= floor ? { t, value: floor, atMost: true } : { t, value };
+  };
+}
+
 function line(label: string, colour: string, dash: number[], width: number, points: readonly Point[]): Curve {
-  return { label, colour, dash, width, points, cut: null };
+  return { label, colour, dash, width, points };
 }
 
 function isLog(record: RunRecord): boolean {
   return part(part(record.config["measure"])["ntk"])["at"] !== "linear";
 }
 
-/** What a log axis can show. */
-function drawable(record: RunRecord, points: readonly Point[]): Point[] {
-  return points.filter(({ t, value }) => value > 0 && Number.isFinite(value) && (t > 0 || !isLog(record)));
-}
-
 function pointsOf(record: RunRecord, values: Float64Array): Point[] {
-  return drawable(
-    record,
-    Array.from(record.ntk.t, (t, k) => ({ t, value: values[k]! })),
+  return Array.from(record.ntk.t, (t, k) => ({ t, value: values[k]! })).filter(
+    ({ value }) => !Number.isNaN(value),
   );
 }
 
 function rows<Column extends string>(
-  record: RunRecord,
   table: Readonly<Record<Column | "t" | "rank", Float64Array>>,
   rank: number,
   column: Column,
 ): Point[] {
   const all = Array.from(table.t, (t, k) => ({ t, value: table[column][k]!, rank: table.rank[k]! }));
-  return drawable(
-    record,
-    all.filter((row) => row.rank === rank).map(({ t, value }) => ({ t, value })),
-  );
+  return all
+    .filter((row) => row.rank === rank && !Number.isNaN(row.value))
+    .map(({ t, value }) => ({ t, value }));
 }
 
 function modesOf(ranks: Float64Array): number[] {
@@ -185,12 +207,23 @@ function verdictFacts(record: RunRecord): string[] {
 }
 
 function spectrumFacts(record: RunRecord): string[] {
+  const count = (kind: string) => record.lambdaMinKind.filter((word) => word === kind).length;
+  const counts = [
+    ["certified", count("certified")],
+    ["exactly zero", count("exact-zero")],
+    ["an upper bound", count("upper-bound")],
+  ].filter(([, number]) => number !== 0);
+  const worth =
+    counts.length === 0
+      ? []
+      : [
+          `λ_min is ${counts.map(([kind, number]) => `${kind} at ${number}`).join(", ")} of ${record.ntk.t.length} times`,
+        ];
   const ntk = record.result?.ntk;
-  if (ntk === null || ntk === undefined) return [];
-  const { kind, method } = ntk.final.lambdaMin;
+  if (ntk === null || ntk === undefined) return worth;
   return [
     `P/nM = ${formatNumber(ntk.parameters / ntk.scalars)}`,
-    kind === "exact-zero" ? "λ_min = 0 exactly" : `λ_min by ${method}, ${kind}`,
+    ...worth.map((text) => `${text}, by ${ntk.method}`),
     `drift ‖G − G(0)‖/‖G(0)‖ = ${formatNumber(ntk.drift)}`,
   ];
 }

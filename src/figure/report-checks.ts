@@ -56,7 +56,7 @@ export function describeChecks(result: RunResult): string {
     ...(gaps.length === 0
       ? []
       : [
-          "<p>Gradient descent beside the flow, at its last step:</p>",
+          "<p>Gradient descent beside the flow, at its last step; where it diverged, at the last one compared before:</p>",
           table(["η", "steps", "loss", "‖θ − θₖ‖", "‖F − Fₖ‖", "|L − Lₖ|", "2/η", ""], gaps),
         ]),
   );

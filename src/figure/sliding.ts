@@ -187,7 +187,7 @@ function stepLine(color: string) {
 }
 
 function rowsOf(panel: string, curve: string, points: readonly Point[]): PlottedRow[] {
-  return thin(points, (t) => t).map((point) => ({ panel, curve, ...point }));
+  return thin(points, (t) => t).map(({ t, value }) => ({ panel, curve, t, value, mark: "" }));
 }
 
 /** Room above the highest value, for the words there. */

@@ -1,12 +1,14 @@
 /** Curves of all runs of a sweep in one picture: a colour per group, flow broad and pale, descents thin on it, bands over seeds. */
 import { join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
+import { type Fact, lookUp } from "../record/facts.js";
 import { type CurvesFigureSpec, type JobState, unresolvedDefects } from "../record/sweep.js";
 import { readTable, type Table } from "../record/table.js";
-import { formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
+import { formatNumber, placeOn, planLinearAxis, planLogAxis } from "./axis.js";
 import { TIME_TITLE, wrap } from "./caption.js";
-import { legendColumns, valueChannel } from "./chart.js";
-import { type Point, thin } from "./curves.js";
+import { axesOf, legendColumns, valueChannel } from "./chart.js";
+import { type Point, thinOn } from "./curves.js";
+import { explainMarks, laneLayers, markLayer, traceCurve } from "./marks.js";
 import {
   describeSize,
   type Group,
@@ -26,6 +28,8 @@ export type CurveRow = {
   readonly value: number;
   readonly low: number;
   readonly high: number;
+  /** `atMost` of an upper bound, `diverged` of the last point before all runs diverged. */
+  readonly mark: string;
 };
 
 export interface SweepDrawing<Row> {
@@ -38,10 +42,15 @@ interface Line {
   /** `flow`, or the learning rate of a descent. */
   readonly name: string;
   readonly points: readonly Point[];
+  /** A descent that diverged: infinite from its last point on. */
+  readonly diverged: boolean;
 }
 
-/** A descent is drawn up to this multiple of what the flows reach: a diverging one would flatten the rest. */
+/** The axis reaches, for descents, up to this multiple of what the flows reach: a diverging one would flatten the rest. */
 const DIVERGENCE_SHOWN = 10;
+
+/** What marks mean where curves and points stand for several runs. */
+export const SWEEP_MARKS = { infinite: "lane ∞: diverged or not finite" } as const;
 
 /** Vega overestimates the width of a line and would cut it; `wrap` has measured it. */
 export const UNLIMITED = 3000;
@@ -57,15 +66,8 @@ export async function drawSweepCurves(
   const drawn = await Promise.all(
     groups.map(async (group) => ({ group, lines: await mergeLines(group, figure) })),
   );
-  const cap =
-    DIVERGENCE_SHOWN *
-    Math.max(
-      ...drawn.flatMap(({ lines }) =>
-        lines.filter(isFlow).flatMap(({ rows }) => rows.map(({ value }) => value)),
-      ),
-    );
   const shown = drawn
-    .map(({ group, lines }) => ({ label: legendLabel(group), lines: lines.map((line) => cut(line, cap)) }))
+    .map(({ group, lines }) => ({ label: legendLabel(group), lines }))
     .filter(({ lines }) => lines.some(({ rows }) => rows.length > 0));
   if (shown.length === 0) return null;
   const rows = shown.flatMap(({ label, lines }) =>
@@ -94,15 +96,14 @@ function broadLine({ states }: Sweep): string {
 }
 
 const FLOW = "flow";
-const isFlow = (line: { readonly name: string }) => line.name === FLOW;
 
 function legendLabel(group: Group): string {
   return [group.label || "all runs", describeSize(group)].filter((text) => text !== "").join(", ");
 }
 
-type MergedRow = Pick<CurveRow, "t" | "value" | "low" | "high">;
+type MergedRow = Omit<CurveRow, "curve" | "line">;
 
-/** The lines of the runs of a group, one on another: on the times of the first run, the others interpolated. */
+/** The lines of the runs of a group, one on another: on the times of the longest, the others interpolated. */
 async function mergeLines(
   group: Group,
   figure: CurvesFigureSpec,
@@ -111,13 +112,16 @@ async function mergeLines(
   const names = [...new Set(runs.flat().map(({ name }) => name))];
   return names.map((name) => {
     const members = runs.flatMap((lines) => lines.filter((line) => line.name === name));
-    const grid = members[0]!.points;
+    const lastTime = ({ points }: Line) => points.at(-1)?.t ?? 0;
+    const grid = members.reduce((a, b) => (lastTime(b) > lastTime(a) ? b : a)).points;
     const log = figure.yScale === "log";
-    const rows = grid.flatMap(({ t }) => {
-      const values = members.flatMap(({ points }) => interpolate(points, t, log));
-      if (values.length === 0) return [];
-      const { median, low, high } = spread(values);
-      return [{ t, value: median, low, high }];
+    const rows = grid.flatMap(({ t }, k) => {
+      const found = members.flatMap((line) => interpolate(line, t, log));
+      if (found.length === 0) return [];
+      const { median, low, high } = spread(found.map(({ value }) => value));
+      const bounded = found.some(({ value, atMost }) => atMost && value === median);
+      const ends = k === grid.length - 1 && members.every(({ diverged }) => diverged);
+      return [{ t, value: median, low, high, mark: bounded ? "atMost" : ends ? "diverged" : "" }];
     });
     return { name, rows };
   });
@@ -129,48 +133,65 @@ async function readLines(state: JobState, figure: CurvesFigureSpec): Promise<Lin
       /^[A-Za-z0-9_-]+$/.test(name) ? readTable(join(state.directory, `${name}.csv`)) : null,
     ),
   );
-  return tables.flatMap((table) => (table === null ? [] : linesOf(table, figure)));
+  const rates = lookUp(state.facts ?? new Map(), "descent.*.learningRate");
+  const diverged = rates.filter((_, k) => state.facts?.get(`descent.${k}.diverged`) === true);
+  return tables.flatMap((table) => (table === null ? [] : linesOf(table, figure, diverged)));
 }
 
-/** A table with learning rates has a line for each; any other is one line. */
-function linesOf(table: Table, figure: CurvesFigureSpec): Line[] {
-  const { t, [figure.y]: values, learningRate } = table.values;
+/** A table with learning rates has a line for each, `diverged` ones without a row among them; any other is one line. */
+function linesOf(table: Table, figure: CurvesFigureSpec, diverged: readonly Fact[]): Line[] {
+  const { t, [figure.y]: values, learningRate, lambdaMinUpper } = table.values;
   if (t === undefined || values === undefined) return [];
   const from = figure.from ?? 0;
-  const rates = learningRate === undefined ? [null] : [...new Set(learningRate)];
-  return rates.map((rate) => {
+  const bounded = (row: number): boolean =>
+    figure.y === "lambdaMin" && table.words["lambdaMinKind"]?.[row] === "upper-bound";
+  const pointOf = (row: number): Point =>
+    bounded(row)
+      ? { t: t[row]!, value: lambdaMinUpper?.[row] ?? values[row]!, atMost: true }
+      : { t: t[row]!, value: values[row]! };
+  const lineOf = (rate: number | null): Line => {
     const rows = Array.from(t.keys()).filter((row) => rate === null || learningRate![row] === rate);
-    const points = rows
-      .map((row) => ({ t: t[row]!, value: values[row]! }))
-      .filter(
-        ({ t: time, value }) =>
-          Number.isFinite(value) &&
-          time >= from &&
-          (figure.yScale === "linear" || value > 0) &&
-          (figure.xScale === "linear" || time > 0),
-      );
-    const thinned = thin(points, figure.xScale === "log" ? Math.log : (time) => time);
-    return { name: rate === null ? FLOW : `η = ${formatNumber(rate, 6)}`, points: thinned };
-  });
+    const points = rows.map(pointOf).filter(({ t: time, value }) => !Number.isNaN(value) && time >= from);
+    return {
+      name: rate === null ? FLOW : `η = ${formatNumber(rate, 6)}`,
+      points: thinOn(points, figure.xScale === "log"),
+      diverged: rate !== null && diverged.includes(rate),
+    };
+  };
+  if (learningRate === undefined) return [lineOf(null)];
+  return [...new Set([...learningRate, ...(diverged as number[])])].map(lineOf);
 }
 
-/** The value at t between two points, on a log scale where asked; nothing outside of them. */
-function interpolate(points: readonly Point[], t: number, log: boolean): number[] {
+/** The point at t between two others, on a log scale where asked; none outside of them, but infinity after divergence. */
+function interpolate({ points, diverged }: Line, t: number, log: boolean): Point[] {
   const after = points.findIndex((point) => point.t >= t);
-  if (after < 0) return [];
+  if (after < 0) return diverged ? [{ t, value: Number.POSITIVE_INFINITY }] : [];
   const right = points[after]!;
-  if (right.t === t) return [right.value];
+  if (right.t === t) return [right];
   const left = points[after - 1];
   if (left === undefined) return [];
   const share = (t - left.t) / (right.t - left.t);
-  return [
-    log ? left.value * (right.value / left.value) ** share : left.value + share * (right.value - left.value),
-  ];
+  const [a, b] = [left.value, right.value];
+  const joined = [left, right].every(
+    ({ value, atMost }) => Number.isFinite(value) && (value > 0 || !log) && !atMost,
+  );
+  // Nothing lies between a number and one that the scale does not have: the nearer counts.
+  if (!joined) return [share < 0.5 ? left : right];
+  return [{ t, value: log ? a * (b / a) ** share : a + share * (b - a) }];
 }
 
-function cut<L extends { name: string; rows: MergedRow[] }>(line: L, cap: number): L {
-  const end = isFlow(line) || !Number.isFinite(cap) ? -1 : line.rows.findIndex(({ value }) => value > cap);
-  return end < 0 ? line : { ...line, rows: line.rows.slice(0, end) };
+/** The values that the axis reaches: those of the flows, and what descents have up to a multiple of the largest. */
+function valuesToReach(rows: readonly CurveRow[], banded: (row: CurveRow) => boolean): number[] {
+  const flows = rows.filter(({ line, value }) => line === FLOW && Number.isFinite(value));
+  const cap =
+    flows.length === 0
+      ? Number.POSITIVE_INFINITY
+      : DIVERGENCE_SHOWN * Math.max(...flows.map(({ value }) => value));
+  return rows.flatMap((row) =>
+    (banded(row) ? [row.low, row.value, row.high] : [row.value]).filter(
+      (value) => row.line === FLOW || value <= cap || value === Number.POSITIVE_INFINITY,
+    ),
+  );
 }
 
 interface Look {
@@ -187,7 +208,10 @@ function specOf(
   { sweep, figure, merged, explained }: Look,
 ): TopLevelSpec {
   const times = rows.map(({ t }) => t);
-  const values = rows.flatMap(({ low, high }) => [low, high]);
+  // Where descents lie on the flow a second band of the same colour would say nothing.
+  const both = names.includes(FLOW) && names.length > 1;
+  const isBanded = ({ line }: CurveRow) => !both || line === FLOW;
+  const values = valuesToReach(rows, isBanded);
   const plan =
     figure.xScale === "log" ? planLogAxis(times, 0) : planLinearAxis(times, (figure.from ?? 0) === 0);
   const height = figure.yScale === "log" ? planLogAxis(values) : planLinearAxis(values);
@@ -205,7 +229,6 @@ function specOf(
     scale: { domain: [...labels], range: labels.map((_, k) => descentStyle(k).colour) },
     legend: { columns: legendColumns(labels), title: null, symbolOpacity: 1, symbolStrokeWidth: 3 },
   };
-  const both = names.includes(FLOW) && names.length > 1;
   const dashes = names.map((name, k) => (name === FLOW ? [1, 0] : k <= 1 ? [1, 0] : [3 + 2 * k, 3]));
   const widths = names.map((name) => (both && name === FLOW ? 5 : 1.5));
   const opacities = names.map((name) => (both && name === FLOW ? 0.35 : 1));
@@ -216,22 +239,40 @@ function specOf(
     scale: { domain: [...names], range },
     legend: null,
   });
-  // Where descents lie on the flow a second band of the same colour would say nothing.
-  const bands = rows.filter(({ line }) => !both || line === FLOW);
+  const bands = rows
+    .filter(isBanded)
+    .filter(({ t }) => placeOn(plan, t).off === null)
+    .map((row) => ({ ...row, low: placeOn(height, row.low).at, high: placeOn(height, row.high).at }));
   const banded = bands.some(({ low, high }) => high > low);
+  const traced = labels.flatMap((label, k) =>
+    names.map((name) => {
+      const own = rows.filter(({ curve, line }) => curve === label && line === name);
+      const points = own.map(({ t, value, mark }) => ({ t, value, atMost: mark === "atMost" }));
+      const diverged = own.at(-1)?.mark === "diverged";
+      const width = both && name === FLOW ? 5 : 1.5;
+      const colour = descentStyle(k).colour;
+      return { label, name, ...traceCurve({ label, colour, width, points, diverged }, plan, height) };
+    }),
+  );
+  const stretches = traced.flatMap(({ label, name, stretches: found }) =>
+    found.flatMap((points, stretch) =>
+      points.map(({ t, value }) => ({ curve: label, line: name, t, value, stretch })),
+    ),
+  );
+  const marks = traced.flatMap((one) => one.marks);
   const band = {
     data: { values: bands },
     mark: { type: "area" as const, opacity: 0.15, clip: true },
     encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color, detail: { field: "line" } },
   };
   const lines = {
-    data: { values: [...rows] },
+    data: { values: stretches },
     mark: { type: "line" as const, clip: true },
     encoding: {
       x,
       y,
       color,
-      detail: { field: "line" },
+      detail: [{ field: "line" }, { field: "stretch" }],
       strokeDash: channel(dashes),
       strokeWidth: channel(widths),
       strokeOpacity: channel(opacities),
@@ -239,15 +280,22 @@ function specOf(
   };
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
+    ...axesOf({ time: plan, up: height }),
     title: {
       text: sweep.manifest.name.replace(/\p{Cc}/gu, " "),
-      subtitle: [sweepFacts(sweep, merged), explained].flatMap(wrap),
+      subtitle: [sweepFacts(sweep, merged), explained, explainMarks(marks, SWEEP_MARKS)].flatMap(wrap),
       limit: UNLIMITED,
     },
     width: PLOT_WIDTH,
     height: PLOT_HEIGHT,
     config: THEME,
-    layer: banded ? [band, lines] : [lines],
+    layer: [
+      ...laneLayers(plan, x, "x"),
+      ...laneLayers(height, y, "y"),
+      ...(banded ? [band] : []),
+      lines,
+      markLayer(marks, x, y),
+    ],
   } as unknown as TopLevelSpec;
 }
 

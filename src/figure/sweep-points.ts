@@ -1,11 +1,12 @@
 /** One number of every run against another: a point per run, or its median with the ends over merged runs, joined within a group. */
 import type { TopLevelSpec } from "vega-lite";
-import { lookUp } from "../record/facts.js";
+import { type Fact, lookUp } from "../record/facts.js";
 import type { JobState, PointsFigureSpec } from "../record/sweep.js";
-import { planLinearAxis, planLogAxis } from "./axis.js";
+import { placeOn, planLinearAxis, planLogAxis } from "./axis.js";
 import { wrap } from "./caption.js";
-import { legendColumns } from "./chart.js";
-import { type SweepDrawing, titleOf, UNLIMITED } from "./sweep-curves.js";
+import { axesOf, legendColumns } from "./chart.js";
+import { explainMarks, laneLayers, markLayer, traceCurve } from "./marks.js";
+import { SWEEP_MARKS, type SweepDrawing, titleOf, UNLIMITED } from "./sweep-curves.js";
 import {
   describeAxisValue,
   groupStates,
@@ -23,6 +24,8 @@ export type PointRow = {
   readonly value: number;
   readonly low: number;
   readonly high: number;
+  /** `atMost` where the value is an upper bound. */
+  readonly mark: string;
 };
 
 /** Null where no run has both numbers. */
@@ -35,20 +38,25 @@ export function drawSweepPoints(sweep: Sweep, figure: PointsFigureSpec): SweepDr
     ),
   );
   if (rows.length === 0) return null;
-  return { rows, spec: specOf(rows, sweep, figure, merged) };
+  const without = sweep.states.filter(
+    (state) =>
+      state.facts !== null &&
+      factsOf(state, figure.y).every((fact, k) => numberOf(state, figure, fact, k) === null),
+  );
+  const missing = without.length === 0 ? [] : [`${without.length} without ${nameOf(figure.y)}`];
+  return { rows, spec: specOf(rows, sweep, figure, [...sweepFacts(sweep, merged), ...missing]) };
 }
 
-/** The points of runs that differ in merged fields only: equal x are one point. */
+/** The points of runs that differ in merged fields only: equal x are one point. Zeros count, and what diverged is infinite. */
 function mergePoints(states: readonly JobState[], figure: PointsFigureSpec): Omit<PointRow, "curve">[] {
   const pairs = states.flatMap((state) => {
-    const xs = numbersOf(state, figure.x);
-    const ys = numbersOf(state, figure.y);
-    return ys.flatMap((y, k) => {
+    const xs = factsOf(state, figure.x);
+    return factsOf(state, figure.y).flatMap((fact, k) => {
       const x = xs[xs.length === 1 ? 0 : k];
-      const drawable = typeof y === "number" && Number.isFinite(y) && (figure.yScale === "linear" || y > 0);
-      return x === undefined || x === null || !drawable
+      const y = numberOf(state, figure, fact, k);
+      return x === undefined || x === null || y === null
         ? []
-        : [{ x: typeof x === "number" ? x : String(x), y }];
+        : [{ x: typeof x === "number" ? x : String(x), ...y }];
     });
   });
   // Without a wildcard merged runs are one point, wherever their x are: lambdaMin against P/nM over seeds.
@@ -59,14 +67,37 @@ function mergePoints(states: readonly JobState[], figure: PointsFigureSpec): Omi
     const first = members[0];
     if (first === undefined) return [];
     const { median, low, high } = spread(members.map(({ y }) => y));
+    const bounded = members.some(({ y, atMost }) => atMost && y === median);
     const numbers = members.flatMap(({ x }) => (typeof x === "number" ? [x] : []));
     const x = numbers.length === members.length ? spread(numbers).median : first.x;
-    return [{ x, value: median, low, high }];
+    return [{ x, value: median, low, high, mark: bounded ? "atMost" : "" }];
   });
 }
 
+/**
+ * A fact as a number to draw, null where there is none. Of a descent that diverged it is infinite, for what the record has belongs to
+ * the last comparison before. Of a λ_min that is only bounded it is the bound.
+ */
+function numberOf(
+  { facts }: JobState,
+  { y: pattern }: PointsFigureSpec,
+  fact: Fact,
+  k: number,
+): { readonly y: number; readonly atMost: boolean } | null {
+  const name = pattern.replaceAll("*", String(k));
+  const [, descent] = /^(descent\.\d+)\.(loss|parameterGap|functionGap|lossGap)$/.exec(name) ?? [];
+  if (descent !== undefined && facts?.get(`${descent}.diverged`) === true)
+    return { y: Number.POSITIVE_INFINITY, atMost: false };
+  if (typeof fact !== "number") return null;
+  const [, lambda] = /^(.*\.lambdaMin)\.value$/.exec(name) ?? [];
+  const bounded = lambda !== undefined && facts?.get(`${lambda}.kind`) === "upper-bound";
+  return bounded
+    ? { y: Number(facts?.get(`${lambda}.upper`) ?? fact), atMost: true }
+    : { y: fact, atMost: false };
+}
+
 /** An axis value where the name is that of an axis, else the facts of that name. */
-function numbersOf({ job, facts }: JobState, name: string): (number | string | boolean | null)[] {
+function factsOf({ job, facts }: JobState, name: string): Fact[] {
   if (Object.hasOwn(job.values, name)) {
     const value = job.values[name];
     return [typeof value === "number" ? value : describeAxisValue(value)];
@@ -78,15 +109,12 @@ function specOf(
   rows: readonly PointRow[],
   sweep: Sweep,
   figure: PointsFigureSpec,
-  merged: readonly string[],
+  facts: readonly string[],
 ): TopLevelSpec {
   const numeric = rows.every(({ x }) => typeof x === "number");
   const xs = numeric ? rows.map(({ x }) => x as number) : [];
-  const values = rows
-    .flatMap(({ low, high }) => [low, high])
-    .filter((value) => figure.yScale === "linear" || value > 0);
-  const across =
-    figure.xScale === "log" && xs.every((value) => value > 0) ? planLogAxis(xs) : planLinearAxis(xs);
+  const values = rows.flatMap(({ low, value, high }) => [low, value, high]);
+  const across = figure.xScale === "log" ? planLogAxis(xs) : planLinearAxis(xs);
   const up = figure.yScale === "log" ? planLogAxis(values) : planLinearAxis(values);
   const x = numeric
     ? {
@@ -119,39 +147,68 @@ function specOf(
         : { columns: legendColumns(labels), title: null, symbolType: "circle" as const, symbolSize: 60 },
   };
   const encoding = { x, y, color };
-  const banded = rows.some(({ low, high }) => high > low);
+  const place = (value: number) => placeOn(up, value).at;
+  const spans = rows
+    .filter(({ low, high }) => high > low)
+    .map((row) => ({ ...row, low: place(row.low), high: place(row.high) }));
+  const lines = labels.flatMap((label) => {
+    const points = rows.filter(({ curve }) => curve === label).map(pointOf);
+    return traceCurve({ ...styleOf(label), points }, across, up).stretches.flatMap((stretch, k) =>
+      stretch.map(({ t, value }) => ({ curve: label, x: t, value, stretch: k })),
+    );
+  });
+  const marks = rows.flatMap((row) =>
+    traceCurve({ ...styleOf(row.curve), points: [pointOf(row)] }, across, up).marks.map((mark) => ({
+      ...mark,
+      x: numeric ? mark.atT : row.x,
+    })),
+  );
+  const special = marks.filter(({ kind }) => kind !== "alone");
+  const span = { ...encoding, y: { ...y, field: "low" }, y2: { field: "high" } };
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
+    ...axesOf({ time: across, up }),
     title: {
       text: sweep.manifest.name.replace(/\p{Cc}/gu, " "),
-      subtitle: wrap(sweepFacts(sweep, merged)),
+      subtitle: [facts, explainMarks(marks, SWEEP_MARKS)].flatMap(wrap),
       limit: UNLIMITED,
     },
     width: PLOT_WIDTH,
     height: PLOT_HEIGHT,
     config: THEME,
-    data: { values: [...rows] },
+    data: { values: spans },
     layer: [
-      ...(banded && numeric
+      ...(numeric ? laneLayers(across, x as { field: string; type: "quantitative" }, "x") : []),
+      ...laneLayers(up, y, "y"),
+      ...(spans.length > 0 && numeric
+        ? [{ mark: { type: "area" as const, opacity: 0.15 }, encoding: span }]
+        : []),
+      ...(spans.length > 0 ? [{ mark: { type: "rule" as const, strokeWidth: 1.2 }, encoding: span }] : []),
+      ...(numeric
         ? [
             {
-              mark: { type: "area" as const, opacity: 0.15 },
-              encoding: { ...encoding, y: { ...y, field: "low" }, y2: { field: "high" } },
+              data: { values: lines },
+              mark: { type: "line" as const, strokeWidth: 1.5, clip: true },
+              encoding: { ...encoding, detail: { field: "stretch" } },
             },
           ]
         : []),
-      ...(banded
-        ? [
-            {
-              mark: { type: "rule" as const, strokeWidth: 1.2 },
-              encoding: { ...encoding, y: { ...y, field: "low" }, y2: { field: "high" } },
-            },
-          ]
-        : []),
-      ...(numeric ? [{ mark: { type: "line" as const, strokeWidth: 1.5 }, encoding }] : []),
-      { mark: { type: "point" as const, filled: true, size: 55, opacity: 1 }, encoding },
+      {
+        data: { values: marks.filter(({ kind }) => kind === "alone") },
+        mark: { type: "point" as const, filled: true, size: 55, opacity: 1 },
+        encoding,
+      },
+      ...(special.length > 0 ? [markLayer(special, x, y)] : []),
     ],
   } as unknown as TopLevelSpec;
+
+  function pointOf({ x: at, value, mark }: PointRow) {
+    return { t: numeric ? Number(at) : 1, value, atMost: mark === "atMost" };
+  }
+
+  function styleOf(label: string) {
+    return { label, colour: descentStyle(labels.indexOf(label)).colour, width: 1.5 };
+  }
 }
 
 const NAMES: Readonly<Record<string, string>> = {

@@ -1,7 +1,9 @@
 /** Error against gradient evaluations, one curve per method, both axes logarithmic: further down and to the left is better. */
 import type { TopLevelSpec } from "vega-lite";
 import { formatNumber, planLogAxis } from "./axis.js";
+import { wrap } from "./caption.js";
 import { legendColumns } from "./chart.js";
+import { explainMarks, laneLayers, markLayer, traceCurve } from "./marks.js";
 import { descentStyle, FIT_COLOUR, PLOT_HEIGHT, PLOT_WIDTH, THEME } from "./theme.js";
 
 export interface WorkPrecisionPoint {
@@ -12,21 +14,21 @@ export interface WorkPrecisionPoint {
   readonly error: number | null;
 }
 
-/** Null where no run reached the end. `descent` is drawn as a cross. */
+/** Runs that did not reach the end stand in a lane; null where none did. `descent` is drawn as a cross. */
 export function workPrecisionSpec(
   title: string,
   rows: readonly WorkPrecisionPoint[],
   descent: { readonly learningRate: number; readonly steps: number; readonly error: number } | null,
 ): TopLevelSpec | null {
+  if (rows.every(({ error }) => error === null)) return null;
   const points = rows
-    .filter(({ error }) => error !== null && error > 0)
+    .toSorted((p, q) => q.rtol - p.rtol)
     .map(({ method, rtol, gradientEvaluations, hessianEquivalents, error }) => ({
       method,
       rtol,
       work: gradientEvaluations + hessianEquivalents,
-      error: error as number,
+      error: error ?? Number.POSITIVE_INFINITY,
     }));
-  if (points.length === 0) return null;
   const domain = [...new Set(points.map(({ method }) => method))];
   const styles = domain.map((_, k) => descentStyle(k));
   const crosses = descent === null ? [] : [{ work: descent.steps, error: descent.error }];
@@ -53,28 +55,46 @@ export function workPrecisionSpec(
     axis: { ...y.axis, title: ["error at the end", "‖θ − θ*‖/‖θ*‖"] },
   };
   const colour = channel(styles.map((style) => style.colour));
+  const traced = domain.map((method, k) => {
+    const own = points.filter((point) => point.method === method);
+    const along = own.map(({ work: t, error: value }) => ({ t, value }));
+    const look = { label: method, colour: styles[k]!.colour, width: 2 };
+    const dots = along.flatMap((point) => traceCurve({ ...look, points: [point] }, x, y).marks);
+    const { stretches } = traceCurve({ ...look, points: along }, x, y);
+    return {
+      dots,
+      lines: stretches.flatMap((found, stretch) =>
+        found.map(({ t, value }, order) => ({ method, work: t, error: value, stretch, order })),
+      ),
+    };
+  });
+  const dots = traced.flatMap((one) => one.dots);
+  const words = explainMarks(dots, { infinite: "lane ∞: did not reach the end", zero: "lane 0: no error" });
   const cross =
     descent === null
       ? []
       : [`cross: gradient descent with η = 1/λ_max = ${formatNumber(descent.learningRate)}`];
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-    title: { text: title, subtitle: ["each curve from loose to tight tolerance", ...cross] },
+    title: { text: title, subtitle: wrap(["each curve from loose to tight tolerance", ...cross, ...words]) },
     config: THEME,
     width: PLOT_WIDTH,
     height: PLOT_HEIGHT,
     layer: [
+      ...laneLayers(y, error, "y"),
       {
-        data: { values: points },
-        mark: { type: "line", point: true },
+        data: { values: traced.flatMap(({ lines }) => lines) },
+        mark: { type: "line", clip: true },
         encoding: {
           x: work,
           y: error,
-          order: { field: "rtol", sort: "descending" },
+          order: { field: "order" },
           color: colour,
           strokeDash: channel(styles.map((style) => style.dash)),
+          detail: { field: "stretch" },
         },
       },
+      markLayer(dots, work, error),
       {
         data: { values: crosses },
         mark: {

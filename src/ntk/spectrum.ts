@@ -100,12 +100,12 @@ export async function measureSpectrum(options: SpectrumOptions): Promise<KernelS
   return options.method === "lanczos" ? measureByLanczos(options) : measureDensely(options, options.method);
 }
 
-/** The λ_min that a cap forces; null where none does. */
-function structuralZero(caps: readonly RankCap[], size: number): LambdaMin | null {
+/** The λ_min that a cap forces; null where none does. `resolvable` holds for the other eigenvalues that the cap makes zero. */
+function structuralZero(caps: readonly RankCap[], size: number, resolvable: number): LambdaMin | null {
   const cap = caps.find(({ rank }) => rank < size);
   if (cap === undefined) return null;
   return {
-    ...{ value: 0, method: "structure", residual: 0, upper: 0, kind: "exact-zero", resolvable: 0 },
+    ...{ value: 0, method: "structure", residual: 0, upper: 0, kind: "exact-zero", resolvable },
     reason: `rank J ≤ ${cap.rank} < nM = ${size}: ${cap.reason}`,
   };
 }
@@ -117,7 +117,7 @@ async function measureDensely(options: SpectrumOptions, method: DenseMethod): Pr
   const n = kernel.size;
   const smallest = values[n - 1] as number;
   const error = found.errorOf(smallest);
-  const lambdaMin: LambdaMin = structuralZero(caps, n) ?? {
+  const lambdaMin: LambdaMin = structuralZero(caps, n, resolvable) ?? {
     value: smallest,
     method,
     residual: error,
@@ -171,7 +171,8 @@ async function measureByLanczos(options: SpectrumOptions): Promise<KernelSpectru
   });
   const largest = top.largest[0] as RitzPair;
   const resolved = top.largest.filter(({ value, residual: defect }) => defect <= 10 * tolerance * value);
-  let lambdaMin = structuralZero(caps, n);
+  const resolvable = 4 * Number.EPSILON * Math.sqrt(n) * largest.value;
+  let lambdaMin = structuralZero(caps, n, resolvable);
   let smallest: Float64Array | null = null;
   if (lambdaMin === null) {
     const found = await smallestPair(options, shared, report);

@@ -20,7 +20,7 @@ import {
 import { readJsonObject } from "./files.js";
 import { MANIFEST, type Manifest, readManifest } from "./manifest.js";
 import type { RunResult } from "./result.js";
-import { readCells, readTable } from "./table.js";
+import { readCells, readTable, type Table } from "./table.js";
 
 /** Equally long arrays, NaN where a cell is blank. */
 type Columns<Name extends string> = Readonly<Record<Name, Float64Array>>;
@@ -52,8 +52,10 @@ export interface RunRecord {
   readonly config: Readonly<Record<string, unknown>>;
   readonly series: Columns<SeriesColumn>;
   readonly descent: Columns<DescentColumn>;
-  /** The tangent kernel along the run, its text columns NaN; all empty where it was not measured. */
+  /** The tangent kernel along the run, its columns of words NaN; all empty where it was not measured. */
   readonly ntk: Columns<NtkColumn>;
+  /** What λ_min is worth in each of these rows: exact-zero, certified or upper-bound. */
+  readonly lambdaMinKind: readonly string[];
   readonly ntkSpectrum: Columns<NtkSpectrumColumn>;
   readonly ntkModes: Columns<NtkModeColumn>;
   readonly ntkDensity: Columns<NtkDensityColumn>;
@@ -74,7 +76,7 @@ export async function readRecord(directory: string): Promise<RunRecord> {
       readJsonObject(join(directory, "config.resolved.json")),
       readColumns(join(directory, "series.csv"), SERIES_COLUMNS),
       readColumns(join(directory, "descent.csv"), DESCENT_COLUMNS),
-      readColumns(join(directory, "ntk.csv"), NTK_COLUMNS),
+      readTable(join(directory, "ntk.csv")),
       readColumns(join(directory, "ntk-spectrum.csv"), NTK_SPECTRUM_COLUMNS),
       readColumns(join(directory, "ntk-modes.csv"), NTK_MODE_COLUMNS),
       readColumns(join(directory, "ntk-density.csv"), NTK_DENSITY_COLUMNS),
@@ -88,7 +90,8 @@ export async function readRecord(directory: string): Promise<RunRecord> {
     config: config ?? {},
     series,
     descent,
-    ntk,
+    ntk: columnsOf(ntk, NTK_COLUMNS),
+    lambdaMinKind: ntk.words["lambdaMinKind"] ?? new Array<string>(ntk.length).fill(""),
     ntkSpectrum,
     ntkModes,
     ntkDensity,
@@ -102,7 +105,10 @@ async function readColumns<Name extends string>(
   path: string,
   names: readonly Name[],
 ): Promise<Columns<Name>> {
-  const table = await readTable(path);
+  return columnsOf(await readTable(path), names);
+}
+
+function columnsOf<Name extends string>(table: Table, names: readonly Name[]): Columns<Name> {
   const entries = names.map((name) => [
     name,
     table.values[name] ?? new Float64Array(table.length).fill(Number.NaN),

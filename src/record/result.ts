@@ -13,9 +13,10 @@ export interface DecayFit {
   readonly meanRateFromLambdaEff: number;
 }
 
-/** One gradient-descent trajectory at its end, beside the flow at the same time. */
+/** One gradient-descent trajectory beside the flow at the last step that was compared; one that diverged went on to `divergedAtStep`. */
 export interface DescentResult {
   readonly learningRate: number;
+  /** The step to which the numbers below belong; 0 where none was compared. */
   readonly steps: number;
   /** steps · learningRate, on the clock of the flow. */
   readonly time: number;

@@ -218,7 +218,8 @@ const FIRST = ["status", "parameters", "samples", "outputs", "parametersPerTarge
 
 function formatResults(fields: readonly string[], states: readonly JobState[]): string {
   const names = new Set(FIRST);
-  for (const { results } of states) for (const [name, value] of results) if (value !== null) names.add(name);
+  for (const { results } of states)
+    for (const [name, value] of results) if (value !== null && value !== "") names.add(name);
   const columns = ["job", ...fields, ...[...names].filter((name) => !fields.includes(name))];
   const rows = states.map(({ job, facts }) => {
     const own = Object.fromEntries(fields.map((field) => [field, cell(job.values[field])]));

@@ -127,10 +127,21 @@ test("descent that diverges is flagged, and the flow is not disturbed", async ()
   const yaml = study.replace("kind: tanh", "kind: identity");
   const settings = ["loss.reduction=half-sum", "flow.tEnd=20"];
   const alone = await run(settings, {}, yaml);
-  const { result } = await run([...settings, "descent.learningRates=[1, 0.001]"], {}, yaml);
+  const { result, record } = await run([...settings, "descent.learningRates=[1, 0.001]"], {}, yaml);
   const [wild, tame] = result.descent;
   expect(wild).toMatchObject({ learningRate: 1, diverged: true });
   expect(wild!.divergedAtStep).toBeGreaterThan(0);
+  // The numbers of a diverged descent are those of the step that stands beside them: the last row of its table.
+  const { learningRate, step, t, loss, parameterGap, functionGap, lossGap } = record.descent;
+  const row = learningRate.lastIndexOf(1);
+  expect(row).toBeGreaterThanOrEqual(0);
+  expect(wild).toMatchObject({ steps: step[row], time: t[row], loss: loss[row] });
+  expect(wild).toMatchObject({
+    parameterGap: parameterGap[row],
+    functionGap: functionGap[row],
+    lossGap: lossGap[row],
+  });
+  expect(wild!.steps).toBeLessThan(wild!.divergedAtStep!);
   expect(tame).toMatchObject({ learningRate: 0.001, steps: 20_000, diverged: false, divergedAtStep: null });
   expect(result.status).toBe("reachedEnd");
   expect(result.loss).toBe(alone.result.loss);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { formatNumber, planLinearAxis, planLogAxis } from "../../src/figure/axis.js";
 import { caption } from "../../src/figure/caption.js";
-import { descentCurves, flowCurve } from "../../src/figure/curves.js";
+import { descentCurves, flowCurve, valuesToReach } from "../../src/figure/curves.js";
 import { drawFigures } from "../../src/figure/draw.js";
 import { gapFigure } from "../../src/figure/gap.js";
 import { lossFigure } from "../../src/figure/loss.js";
@@ -33,10 +33,11 @@ async function finished(options: Partial<SyntheticOptions> = {}) {
 }
 
 describe("curves", () => {
-  it("are the record's rows, without what a log axis cannot show", async () => {
+  it("are the record's rows, the start among them", async () => {
     const record = await finished();
     const flow = flowCurve(record, "loss");
-    expect(flow.points.length).toBe(200); // t = 0 is gone
+    expect(flow.points.length).toBe(201);
+    expect(flow.points[0]!.t).toBe(0);
     expect(flow.points.every(({ t, value }) => value === syntheticLoss(t))).toBe(true);
     const [, middle] = descentCurves(record, "parameterGap");
     const rows = Array.from(record.descent.t.keys()).filter(
@@ -51,21 +52,30 @@ describe("curves", () => {
     expect(flowCurve(await finished({ logTime: false }), "loss").points[0]?.t).toBe(0);
   });
 
-  it("end at divergence, marked, near the healthy ones", async () => {
+  it("end before divergence, and the axis stays near the healthy ones", async () => {
     const record = await finished();
     const flow = flowCurve(record, "loss");
-    const [diverging, ...healthy] = descentCurves(record, "loss", [flow]);
-    expect(diverging?.label).toBe("GD η = 2.4 × diverged, step 20");
-    expect(diverging?.cut).toEqual(diverging?.points.at(-1));
-    expect(diverging!.cut!.t).toBeLessThan(20 * 2.4);
-    expect(diverging!.cut!.value).toBeLessThan(200);
-    expect(healthy.every((curve) => curve.cut === null)).toBe(true);
+    const [diverging, ...healthy] = descentCurves(record, "loss");
+    expect(diverging).toMatchObject({ label: "GD η = 2.4, diverged at step 20", diverged: true });
+    const rows = Array.from(record.descent.t.keys()).filter(
+      (row) => record.descent.learningRate[row] === 2.4 && record.descent.step[row]! < 20,
+    );
+    expect(diverging?.points).toEqual(
+      rows.map((row) => ({ t: record.descent.t[row], value: record.descent.loss[row] })),
+    );
+    expect(healthy.every((curve) => !curve.diverged)).toBe(true);
+    const reached = valuesToReach([flow, diverging!, ...healthy]);
+    const largest = Math.max(
+      ...[flow, ...healthy].flatMap(({ points }) => points.map((point) => point.value)),
+    );
+    expect(Math.max(...reached)).toBeLessThanOrEqual(100 * largest);
+    expect(Math.max(...diverging!.points.map((point) => point.value))).toBeGreaterThan(100 * largest);
   });
 
   it("show divergence in a killed run too", async () => {
     await syntheticRecord({ directory: home });
     const [diverging] = descentCurves(await readRecord(home), "loss");
-    expect(diverging?.label).toContain("diverged, step");
+    expect(diverging?.label).toContain(", diverged at step");
   });
 
   it("are thinned without losing a spike", async () => {
@@ -148,7 +158,9 @@ describe("letters", () => {
 
   it("are drawn for every symbol in use, each different from the sign for a missing one", () => {
     const [blank, missing] = [drawn(""), drawn("\u{10FFFD}")];
-    const pictures = [..."θ‖λητ²₀ₖ∝×·–−⁻⁶∇σF"].map((symbol) => Buffer.from(drawn(symbol)).toString("base64"));
+    const pictures = [..."θ‖λητ²₀ₖ∝×·–−⁻⁶∇σF∞▲▼▽●"].map((symbol) =>
+      Buffer.from(drawn(symbol)).toString("base64"),
+    );
     expect(new Set(pictures).size).toBe(pictures.length);
     for (const picture of pictures)
       expect([blank, missing].map((png) => Buffer.from(png).toString("base64"))).not.toContain(picture);
@@ -174,7 +186,7 @@ describe("drawing", () => {
     const spec = JSON.parse(readFileSync(join(home, "figures/loss.json"), "utf8"));
     expect(spec.title.text).toBe("two-widths");
     expect(readFileSync(join(home, "figures/loss.csv"), "utf8").split("\n")[1]).toMatch(
-      /^loss,gradient flow \(GF\),0\.01,/,
+      /^loss,gradient flow \(GF\),0,/,
     );
     const { manifest } = await readRecord(home);
     expect(manifest.files).toContain("figures/gap.csv");

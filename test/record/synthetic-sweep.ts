@@ -26,8 +26,9 @@ export async function syntheticSweep(
 
 /** A kernel whose λ_min is as given at both ends. */
 export function syntheticKernel(value: number, kind: string, resolvable: number): NtkResult {
+  const upper = kind === "upper-bound" ? Math.max(value, resolvable) : value;
   const at = {
-    lambdaMin: { value, method: "svd", residual: 0, upper: value, kind, resolvable, reason: null },
+    lambdaMin: { value, method: "svd", residual: 0, upper, kind, resolvable, reason: null },
     lambdaMax: { value: 3, residual: 0 },
     ...{ trace: 5, effectiveRank: 2, conditionNumber: null, lambdaEff: 1 },
   };
