@@ -52,7 +52,10 @@ export function flowCurve(record: RunRecord, column: SeriesColumn): Curve {
 /** One curve per learning rate, the largest first. Those that diverged end at the last step that was compared before. */
 export function descentCurves(record: RunRecord, column: DescentColumn): Curve[] {
   const { learningRate, step, t, [column]: values } = record.descent;
-  const rates = [...new Set(learningRate)].filter(Number.isFinite).sort((a, b) => b - a);
+  // One that diverged before the first comparison has no row, but its name in the legend.
+  const diverged = record.result?.descent.filter((run) => run.diverged) ?? [];
+  const known = [...learningRate, ...diverged.map((run) => run.learningRate)];
+  const rates = [...new Set(known)].filter(Number.isFinite).sort((a, b) => b - a);
   return rates.map((rate, k): Curve => {
     const rows = Array.from(learningRate.keys()).filter((row) => learningRate[row] === rate);
     const outcome = record.result?.descent.find((run) => run.learningRate === rate);

@@ -2,7 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { summarise } from "../../src/cli/summary.js";
 import { readNpy } from "../../src/data/npy.js";
+import { lossFigure } from "../../src/figure/loss.js";
 import { distance } from "../flow/runs.js";
 import { setUpRuns, study } from "./runs.js";
 
@@ -131,21 +133,37 @@ test("descent that diverges is flagged, and the flow is not disturbed", async ()
   const [wild, tame] = result.descent;
   expect(wild).toMatchObject({ learningRate: 1, diverged: true });
   expect(wild!.divergedAtStep).toBeGreaterThan(0);
-  // The numbers of a diverged descent are those of the step that stands beside them: the last row of its table.
-  const { learningRate, step, t, loss, parameterGap, functionGap, lossGap } = record.descent;
-  const row = learningRate.lastIndexOf(1);
-  expect(row).toBeGreaterThanOrEqual(0);
-  expect(wild).toMatchObject({ steps: step[row], time: t[row], loss: loss[row] });
-  expect(wild).toMatchObject({
-    parameterGap: parameterGap[row],
-    functionGap: functionGap[row],
-    lossGap: lossGap[row],
-  });
-  expect(wild!.steps).toBeLessThan(wild!.divergedAtStep!);
+  // It diverged before the first comparison: nothing is known of it, and nothing is made up; the figure names it.
+  expect(wild).toMatchObject({ steps: 0, time: 0, loss: null, parameterGap: null });
+  expect(JSON.stringify(lossFigure.build(record)!.spec)).toContain(
+    `GD η = 1, diverged at step ${wild!.divergedAtStep}`,
+  );
   expect(tame).toMatchObject({ learningRate: 0.001, steps: 20_000, diverged: false, divergedAtStep: null });
   expect(result.status).toBe("reachedEnd");
   expect(result.loss).toBe(alone.result.loss);
   expect(result.notes.join()).toContain("learning rate 1 diverged at step");
+});
+
+test("a diverged descent's numbers are those of the step beside them, in record, result, summary and figure", async () => {
+  const yaml = study.replace("kind: tanh", "kind: identity");
+  const settings = ["loss.reduction=half-sum", "flow.tEnd=20", "record.points=100"];
+  const { result, record } = await run([...settings, "descent.learningRates=[0.25]"], {}, yaml);
+  const { step, t, loss, parameterGap, functionGap, lossGap } = record.descent;
+  const row = step.length - 1;
+  const [wild] = result.descent;
+  expect(wild).toMatchObject({ steps: step[row], time: t[row], loss: loss[row], diverged: true });
+  expect([wild!.parameterGap, wild!.functionGap, wild!.lossGap]).toEqual(
+    [parameterGap, functionGap, lossGap].map((column) => column[row]),
+  );
+  expect(wild!.steps).toBeGreaterThan(0);
+  expect(wild!.steps).toBeLessThan(wild!.divergedAtStep!);
+  const [, line] = summarise(result).match(/^ +0\.25 +(.*)$/m)!;
+  const [steps, time] = line!.split(/ +/);
+  expect([Number(steps), Number(time)]).toEqual([step[row], t[row]]);
+  expect(line).toContain(`diverged at step ${wild!.divergedAtStep}`);
+  const drawn = lossFigure.build(record)!.rows.filter(({ curve }) => curve.startsWith("GD"));
+  expect(drawn.at(-1)).toMatchObject({ t: t[row], value: loss[row], mark: "diverged" });
+  expect(drawn.at(-1)!.curve).toBe(`GD η = 0.25, diverged at step ${wild!.divergedAtStep}`);
 });
 
 test.each(["dnn", "resnet", "gcn"])("a %s runs to its end within its energy budget", async (kind) => {
