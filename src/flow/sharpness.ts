@@ -2,7 +2,9 @@
  * The sharpness λ_max(∇²L) along the flow, by Lanczos on exact Hessian products, each measurement going on from the eigenvector of
  * the last. One number serves three readers: the stage count of a stabilised method, the record, and descent's limit η < 2/λ_max.
  */
-import { largestEigenvalue } from "../linalg/lanczos.js";
+import { NumericalError } from "../errors.js";
+import { lanczos } from "../linalg/krylov.js";
+import { addScaled, dot, squaredNorm } from "../linalg/vectors.js";
 import { Memory } from "../memory.js";
 import type { SpectralRadius } from "../ode/index.js";
 import type { Problem } from "./problem.js";
@@ -97,22 +99,39 @@ export function createSharpness({
   ): Promise<SharpnessMeasurement> => {
     const { run } = await program;
     const locked = pieces === undefined ? {} : { pieces: pieces() };
-    const found = await largestEigenvalue(
-      async (velocity, product) => {
-        await run({ theta, velocity, ...locked }, { product });
+    let products = 0;
+    const found = await lanczos({
+      operator: {
+        size: theta.length,
+        async apply(velocity, product) {
+          products++;
+          await run({ theta, velocity, ...locked }, { product });
+          return dot(velocity, product);
+        },
       },
       start,
-      TOLERANCE,
-      MAX_PRODUCTS,
-    );
-    cost.products += found.products;
-    cost.gradientEquivalents += price * found.products;
-    if (Number.isFinite(found.value)) {
-      state.vector = found.vector;
-      if (found.second !== null) add(state.vector, SECOND_SHARE, found.second);
+      // The second largest may be the largest next time; the smallest comes with it.
+      largest: 2,
+      smallest: 1,
+      required: { largest: 1, smallest: 0 },
+      tolerance: TOLERANCE,
+      relativeTo: "norm",
+      lookEvery: 1,
+      basis: MAX_PRODUCTS,
+      maxProducts: MAX_PRODUCTS,
+    }).catch((error: unknown) => {
+      if (error instanceof NumericalError) return null;
+      throw error;
+    });
+    cost.products += products;
+    cost.gradientEquivalents += price * products;
+    const [top, second] = found?.largest ?? [];
+    if (top !== undefined) {
+      state.vector = top.vector;
+      if (second !== undefined) addScaled(state.vector, second.vector, SECOND_SHARE);
     }
-    const { value, residual, smallest, products } = found;
-    const measurement = { t, value, residual, smallest, products };
+    const { value, residual } = top ?? { value: Number.NaN, residual: Number.NaN };
+    const measurement = { t, value, residual, smallest: found?.smallest[0]?.value ?? Number.NaN, products };
     measurements.push(measurement);
     state.stepsSince = 0;
     return measurement;
@@ -123,7 +142,7 @@ export function createSharpness({
     if (rejected === null) return vector;
     const grown = rejected.map((value, i) => value - derivative[i]!);
     const length = Math.sqrt(squaredNorm(grown));
-    if (length > 0 && length < Infinity) add(grown, length, vector);
+    if (length > 0 && length < Infinity) addScaled(grown, vector, length);
     return length > 0 && length < Infinity ? grown : vector;
   };
 
@@ -167,14 +186,4 @@ export function createSharpness({
       return Math.max(reserve * (value + unseen), -smallest);
     },
   };
-}
-
-function add(target: Float64Array, factor: number, v: Float64Array): void {
-  for (let i = 0; i < target.length; i++) target[i]! += factor * v[i]!;
-}
-
-export function squaredNorm(v: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < v.length; i++) sum += (v[i] as number) * (v[i] as number);
-  return sum;
 }

@@ -1,5 +1,6 @@
 /** Gradient flow with nothing watched: θ' = −∇L(θ) handed to a solver as it stands. */
 import type { ResidentVector } from "../engine/index.js";
+import { squaredNorm } from "../linalg/vectors.js";
 import type { Memory } from "../memory.js";
 import {
   createStepper,
@@ -14,10 +15,8 @@ import {
 } from "../ode/index.js";
 import { createHessian, type HessianCost } from "./hessian.js";
 import type { Problem } from "./problem.js";
-import { createSharpness, type Sharpness, squaredNorm } from "./sharpness.js";
+import { createSharpness, type Sharpness } from "./sharpness.js";
 import { arrayState, type FlowState, residentState } from "./state.js";
-
-export { squaredNorm };
 
 /** A stretch of the flow, handed to observers in order; valid during the call. */
 export interface Segment {

@@ -2,8 +2,9 @@
  * The smallest eigenpair of a positive semidefinite operator by inverse iteration, each solve by conjugate gradients from the
  * last vector: what it returns is an upper bound of λ_min at every stage. Meant to be warm-started.
  */
-import { measurePair, normalise, type Operator, type RitzPair } from "./operator.js";
-import { addScaled, dot } from "./triangle.js";
+import { conjugateGradients } from "./conjugate-gradients.js";
+import { measurePair, type Operator, type RitzPair } from "./operator.js";
+import { normalise } from "./vectors.js";
 
 export interface InverseIterationOptions {
   readonly operator: Operator;
@@ -44,24 +45,23 @@ export async function inverseIteration(options: InverseIterationOptions): Promis
     const converged = pair.residual <= tolerance * pair.value;
     if (converged || pair.value <= 0 || products + 2 > maxProducts || signal?.aborted)
       return { pair, products, converged };
-    // Ax = v from x = v/θ, whose residual is v − Av/θ.
-    const x = Float64Array.from(pair.vector, (value) => value / pair.value);
-    await counted.apply(x, image);
-    const r = Float64Array.from(image, (value, i) => (pair.vector[i] as number) - value);
-    const p = r.slice();
-    let rr = dot(r, 0, r, 0, n);
-    const target = rr * SOLVE_TO ** 2;
-    while (rr > target && products + 1 < maxProducts && !signal?.aborted) {
-      const curvature = await counted.apply(p, image);
-      if (!(curvature > 0)) break;
-      const alpha = rr / curvature;
-      addScaled(x, 0, p, 0, n, alpha);
-      addScaled(r, 0, image, 0, n, -alpha);
-      const next = dot(r, 0, r, 0, n);
-      const beta = next / rr;
-      for (let i = 0; i < n; i++) p[i] = (r[i] as number) + beta * (p[i] as number);
-      rr = next;
-    }
+    // Ax = v from x = v/θ, whose residual is v − Av/θ, of length residual/θ.
+    let curvature = 0;
+    const { x } = await conjugateGradients(
+      async (p) => {
+        curvature = await counted.apply(p, image);
+        return image;
+      },
+      pair.vector,
+      {
+        guess: Float64Array.from(pair.vector, (value) => value / pair.value),
+        tolerance: (SOLVE_TO * pair.residual) / pair.value,
+        curvature: () => curvature,
+        // The last one is for a look at what came out.
+        maxProducts: maxProducts - products - 1,
+        signal,
+      },
+    );
     if (normalise(x) === 0) return { pair, products, converged: false };
     const better = await measurePair(counted, x);
     if (!(better.value < pair.value) && better.residual >= pair.residual)

@@ -4,8 +4,8 @@
  */
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { NumericalError } from "../errors.js";
-import { normalise, type Operator, type RitzPair } from "./operator.js";
-import { addScaled, dot } from "./triangle.js";
+import type { Operator, RitzPair } from "./operator.js";
+import { addScaled, dot, normalise } from "./vectors.js";
 
 export interface LanczosOptions {
   readonly operator: Operator;
@@ -15,9 +15,12 @@ export interface LanczosOptions {
   readonly largest: number;
   readonly smallest: number;
   /** How many at each end must be found; default all of them. */
-  readonly required?: number;
-  /** A pair is found when its residual is at most this part of its value (and, for the smallest, of nothing else). */
+  readonly required?: { readonly largest?: number; readonly smallest?: number };
+  /** A pair is found when its residual is at most this part of its value, or of the largest Ritz value in size. */
   readonly tolerance: number;
+  readonly relativeTo?: "value" | "norm";
+  /** Products between two looks at the Ritz values, default 5: a look costs more than a cheap product. */
+  readonly lookEvery?: number;
   /** Vectors kept at once; memory is (basis + 1)·size numbers. */
   readonly basis: number;
   readonly maxProducts: number;
@@ -36,8 +39,9 @@ export interface LanczosResult {
   readonly exhausted: boolean;
 }
 
-/** Products between two looks at the Ritz values. */
 const LOOK_EVERY = 5;
+/** One product alone would give back the start; a second one turns it towards an end. */
+const LEAST_PRODUCTS = 2;
 
 /**
  * Extreme eigenpairs within a budget of products. What is returned is the best there was, converged or not; the residuals are
@@ -46,13 +50,14 @@ const LOOK_EVERY = 5;
  */
 export async function lanczos(options: LanczosOptions): Promise<LanczosResult> {
   const { operator, start, tolerance, maxProducts, onProduct, signal } = options;
-  const { required = Number.POSITIVE_INFINITY } = options;
+  const { relativeTo = "value", lookEvery = LOOK_EVERY } = options;
   const { size } = operator;
+  const required = { largest: options.largest, smallest: options.smallest, ...options.required };
   const capacity = Math.min(size, Math.max(options.basis, options.largest + options.smallest + 3));
-  const basis = new Basis(size, capacity + 1);
+  const basis = new Basis(size);
   let projected = new Matrix(capacity, capacity);
   const w = start.slice();
-  if (normalise(w) === 0) throw new RangeError("lanczos: the start vector is zero.");
+  requireDirection("lanczos", normalise(w));
   basis.push(w);
   let filled = 0; // columns of the projected matrix that are known
   let products = 0;
@@ -75,7 +80,7 @@ export async function lanczos(options: LanczosOptions): Promise<LanczosResult> {
     if (exhausted) beta = 0;
     const full = filled === capacity;
     const done = exhausted || products >= maxProducts || signal?.aborted === true;
-    if (!done && !full && filled % LOOK_EVERY !== 0) {
+    if (!done && !full && filled % lookEvery !== 0) {
       basis.push(w);
       continue;
     }
@@ -84,10 +89,13 @@ export async function lanczos(options: LanczosOptions): Promise<LanczosResult> {
     const residual = (k: number): number => Math.abs(beta * (ritz.vectors[k * filled + bottom] as number));
     const top = ranks(filled, options.largest).map((k) => filled - 1 - k);
     const low = ranks(filled, options.smallest);
-    const found = (k: number): boolean => residual(k) <= tolerance * Math.abs(ritz.values[k] as number);
+    const norm = Math.max(Math.abs(ritz.values[0] as number), Math.abs(ritz.values[bottom] as number));
+    const found = (k: number): boolean =>
+      residual(k) <= tolerance * (relativeTo === "norm" ? norm : Math.abs(ritz.values[k] as number));
+    const least = Math.max(LEAST_PRODUCTS, required.largest + required.smallest);
     const converged =
-      filled >= Math.min(size, options.largest + options.smallest) &&
-      [...top.slice(0, required), ...low.slice(0, required)].every(found);
+      filled >= Math.min(size, least) &&
+      [...top.slice(0, required.largest), ...low.slice(0, required.smallest)].every(found);
     if (converged || done) {
       const pair = (k: number): RitzPair => {
         const vector = basis.combine(ritz.vectors, k * filled, filled);
@@ -132,9 +140,9 @@ export async function lanczosQuadrature(
   onProduct?: () => void,
 ): Promise<Quadrature> {
   const count = Math.min(steps, operator.size);
-  const basis = new Basis(operator.size, count + 1);
+  const basis = new Basis(operator.size);
   const w = start.slice();
-  if (normalise(w) === 0) throw new RangeError("lanczosQuadrature: the start vector is zero.");
+  requireDirection("lanczosQuadrature", normalise(w));
   const t = new Matrix(count, count);
   let filled = 0;
   basis.push(w);
@@ -157,23 +165,26 @@ export async function lanczosQuadrature(
   };
 }
 
-/** Orthonormal vectors as rows of one array. */
+function requireDirection(subject: string, length: number): void {
+  if (!(length > 0 && length < Number.POSITIVE_INFINITY))
+    throw new RangeError(`${subject}: the start vector is zero or not finite.`);
+}
+
+/** Orthonormal vectors, as many as are pushed. */
 class Basis {
   readonly #size: number;
-  readonly #rows: Float64Array;
-  #count = 0;
+  readonly #rows: Float64Array[] = [];
 
-  constructor(size: number, capacity: number) {
+  constructor(size: number) {
     this.#size = size;
-    this.#rows = new Float64Array(size * capacity);
   }
 
   row(k: number): Float64Array {
-    return this.#rows.subarray(k * this.#size, (k + 1) * this.#size);
+    return this.#rows[k] as Float64Array;
   }
 
   push(v: Float64Array): void {
-    this.row(this.#count++).set(v);
+    this.#rows.push(v.slice());
   }
 
   /** Makes w orthogonal to the first `count` rows, twice, which is enough (Kahan); returns the coefficients taken off. */
@@ -181,8 +192,8 @@ class Basis {
     const coefficients = new Float64Array(count);
     for (let round = 0; round < 2; round++) {
       for (let k = 0; k < count; k++) {
-        const c = dot(this.#rows, k * this.#size, w, 0, this.#size);
-        addScaled(w, 0, this.#rows, k * this.#size, this.#size, -c);
+        const c = dot(this.row(k), w);
+        addScaled(w, this.row(k), -c);
         coefficients[k] = (coefficients[k] as number) + c;
       }
     }
@@ -192,8 +203,7 @@ class Basis {
   /** Σ_k weights[start + k]·row k */
   combine(weights: Float64Array, start: number, count: number): Float64Array {
     const out = new Float64Array(this.#size);
-    for (let k = 0; k < count; k++)
-      addScaled(out, 0, this.#rows, k * this.#size, this.#size, weights[start + k] as number);
+    for (let k = 0; k < count; k++) addScaled(out, this.row(k), weights[start + k] as number);
     return out;
   }
 
@@ -204,16 +214,15 @@ class Basis {
     const old = new Float64Array(count * strip);
     for (let from = 0; from < this.#size; from += strip) {
       const length = Math.min(strip, this.#size - from);
-      for (let k = 0; k < count; k++)
-        old.set(this.#rows.subarray(k * this.#size + from, k * this.#size + from + length), k * strip);
+      for (let k = 0; k < count; k++) old.set(this.row(k).subarray(from, from + length), k * strip);
       kept.forEach((index, i) => {
-        const at = i * this.#size + from;
-        this.#rows.fill(0, at, at + length);
+        const row = this.row(i);
+        row.fill(0, from, from + length);
         for (let k = 0; k < count; k++)
-          addScaled(this.#rows, at, old, k * strip, length, weights[index * count + k] as number);
+          addScaled(row, old, weights[index * count + k] as number, from, k * strip, length);
       });
     }
-    this.#count = kept.length;
+    this.#rows.length = kept.length;
     this.push(w);
   }
 }

@@ -23,15 +23,3 @@ export async function measurePair(operator: Operator, v: Float64Array): Promise<
   for (let i = 0; i < v.length; i++) sum += ((out[i] as number) - value * (v[i] as number)) ** 2;
   return { value, vector: v, residual: Math.sqrt(sum) };
 }
-
-/** Scales v to length 1; returns its length before. */
-export function normalise(v: Float64Array): number {
-  let scale = 0;
-  for (let i = 0; i < v.length; i++) scale = Math.max(scale, Math.abs(v[i] as number)); // NaN stays
-  if (scale === 0 || !Number.isFinite(scale)) return scale;
-  let sum = 0;
-  for (let i = 0; i < v.length; i++) sum += ((v[i] as number) / scale) ** 2;
-  const length = scale * Math.sqrt(sum);
-  for (let i = 0; i < v.length; i++) v[i] = (v[i] as number) / length;
-  return length;
-}

@@ -4,7 +4,7 @@
  * into the basis of left singular vectors, which costs far less than computing those.
  */
 import { NumericalError } from "../errors.js";
-import { addScaled, dot } from "./triangle.js";
+import { addScaled, dot } from "./vectors.js";
 
 export interface SingularValues {
   /** Descending. */
@@ -89,16 +89,16 @@ function bidiagonalise(
     }
     [v, next] = [next, v];
     [y, nextY] = [nextY, y];
-    for (const vector of carry) addScaled(vector, k, v, k, n - k, -tau * dot(vector, k, v, k, n - k));
+    for (const vector of carry) addScaled(vector, v, -tau * dot(vector, v, k, k, n - k), k, k, n - k);
     reflectors?.set(v.subarray(k), k * n + k);
     pending = true;
     if (k === n - 1) break;
     for (let j = k + 1; j < n; j++) u[j] = (a[k * n + j] as number) - (v[k] as number) * (y[j] as number);
     const [gamma, pi] = householder(u, k + 1, n);
     e[k] = gamma;
-    const overlap = dot(y, k + 1, u, k + 1, n - k - 1);
+    const overlap = dot(y, u, k + 1, k + 1, n - k - 1);
     for (let i = k + 1; i < n; i++)
-      x[i] = pi * (dot(a, i * n + k + 1, u, k + 1, n - k - 1) - (v[i] as number) * overlap);
+      x[i] = pi * (dot(a, u, i * n + k + 1, k + 1, n - k - 1) - (v[i] as number) * overlap);
   }
   return { d, e, taus };
 }
@@ -128,8 +128,8 @@ function accumulate(reflectors: Float64Array, taus: Float64Array, n: number): Fl
     out[i * n + i] = 1;
     for (let k = i; k >= 0; k--) {
       const start = i * n + k;
-      const factor = (taus[k] as number) * dot(out, start, reflectors, k * n + k, n - k);
-      addScaled(out, start, reflectors, k * n + k, n - k, -factor);
+      const factor = (taus[k] as number) * dot(out, reflectors, start, k * n + k, n - k);
+      addScaled(out, reflectors, -factor, start, k * n + k, n - k);
     }
   }
   return out;

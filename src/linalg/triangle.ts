@@ -2,6 +2,7 @@
  * A = LQ by Householder reflections in blocks of rows: L keeps the singular values of A to ε·σ_max, where AAᵀ would lose those
  * below √ε·σ_max. The bulk of the work is two matrix products a block, which the caller may have done by something fast.
  */
+import { addScaled, dot } from "./vectors.js";
 
 /** rows ← rows − ((rows·vᵀ)·t)·v, for any number of whole rows of length `width`. v is [block, width], t [block, block]. */
 export type ReflectRows = (
@@ -18,11 +19,11 @@ export const reflectRowsPlainly: ReflectRows = async (rows, v, t, width) => {
   const block = v.length / width;
   const onto = new Float64Array(block);
   for (let start = 0; start < rows.length; start += width) {
-    for (let k = 0; k < block; k++) onto[k] = dot(rows, start, v, k * width, width);
+    for (let k = 0; k < block; k++) onto[k] = dot(rows, v, start, k * width, width);
     for (let k = 0; k < block; k++) {
       let factor = 0;
       for (let i = 0; i < block; i++) factor += (onto[i] as number) * (t[i * block + k] as number);
-      addScaled(rows, start, v, k * width, width, -factor);
+      addScaled(rows, v, -factor, start, k * width, width);
     }
   }
 };
@@ -51,12 +52,12 @@ export async function reduceToTriangle(
       const row = (from + k) * width;
       const tau = makeReflector(a, row, from + k, width, v, k * width);
       for (let i = from + k + 1; i < from + count; i++) {
-        const factor = tau * dot(a, i * width, v, k * width, width);
-        addScaled(a, i * width, v, k * width, width, -factor);
+        const factor = tau * dot(a, v, i * width, k * width, width);
+        addScaled(a, v, -factor, i * width, k * width, width);
       }
       // Compact form I − VᵀTV of the product of the reflections (Schreiber & Van Loan 1989).
       for (let i = 0; i < k; i++) {
-        const projection = dot(v, i * width, v, k * width, width);
+        const projection = dot(v, v, i * width, k * width, width);
         for (let j = 0; j <= i; j++)
           t[j * REFLECTION_BLOCK + k] =
             (t[j * REFLECTION_BLOCK + k] as number) -
@@ -95,38 +96,4 @@ function makeReflector(
   for (let i = at + 1; i < width; i++) v[start + i] = (a[row + i] as number) / (alpha - beta);
   a[row + at] = beta;
   return (beta - alpha) / beta;
-}
-
-export function dot(
-  a: Float64Array,
-  startA: number,
-  b: Float64Array,
-  startB: number,
-  length: number,
-): number {
-  // Four partial sums: as fast as the loop can be, and better rounded than one.
-  let [s0, s1, s2, s3] = [0, 0, 0, 0];
-  let i = 0;
-  for (; i + 3 < length; i += 4) {
-    s0 += (a[startA + i] as number) * (b[startB + i] as number);
-    s1 += (a[startA + i + 1] as number) * (b[startB + i + 1] as number);
-    s2 += (a[startA + i + 2] as number) * (b[startB + i + 2] as number);
-    s3 += (a[startA + i + 3] as number) * (b[startB + i + 3] as number);
-  }
-  for (; i < length; i++) s0 += (a[startA + i] as number) * (b[startB + i] as number);
-  return s0 + s1 + (s2 + s3);
-}
-
-/** a ← a + factor·b on stretches of the given length. */
-export function addScaled(
-  a: Float64Array,
-  startA: number,
-  b: Float64Array,
-  startB: number,
-  length: number,
-  factor: number,
-): void {
-  if (factor === 0) return;
-  for (let i = 0; i < length; i++)
-    a[startA + i] = (a[startA + i] as number) + factor * (b[startB + i] as number);
 }

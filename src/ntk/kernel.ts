@@ -8,7 +8,7 @@
 import type { Program, Tensors } from "../engine/index.js";
 import { factorise } from "../linalg/cholesky.js";
 import type { Operator } from "../linalg/operator.js";
-import { addScaled, dot } from "../linalg/triangle.js";
+import { addScaled, dot, squaredNorm } from "../linalg/vectors.js";
 import type { Family } from "../model/index.js";
 import { type Compile, createProducts, type Products } from "./products.js";
 import { fillInputs, hiddenUnits, type KernelState, outputScalars } from "./scalars.js";
@@ -203,12 +203,12 @@ export function createTangentKernel(options: {
         async apply(v, out) {
           cost.products++;
           await pull.run({ ...inputs, cotangent: scatter(v) }, { product: direction });
-          const onto = Float64Array.from({ length: count }, (_, k) => dot(rows, k * P, direction, 0, P));
+          const onto = Float64Array.from({ length: count }, (_, k) => dot(rows, direction, k * P, 0, P));
           factor.solve(onto);
-          for (let k = 0; k < count; k++) addScaled(direction, 0, rows, k * P, P, -(onto[k] as number));
+          for (let k = 0; k < count; k++) addScaled(direction, rows, -(onto[k] as number), 0, k * P, P);
           await push.run({ ...inputs, velocity: direction }, { output: full });
           gather(full, out);
-          return dot(direction, 0, direction, 0, P);
+          return squaredNorm(direction);
         },
       };
     },
@@ -244,7 +244,7 @@ function schurComplement(matrix: Float64Array, stride: number, held: number, siz
     const row = matrix.slice((held + i) * stride, (held + i) * stride + held);
     factor.solve(row);
     for (let j = 0; j < size; j++)
-      out[i * size + j] = (out[i * size + j] as number) - dot(row, 0, matrix, (held + j) * stride, held);
+      out[i * size + j] = (out[i * size + j] as number) - dot(row, matrix, 0, (held + j) * stride, held);
   }
   return out;
 }

@@ -2,8 +2,8 @@
 import { NumericalError } from "../errors.js";
 import { inverseIteration } from "../linalg/inverse-iteration.js";
 import { lanczos } from "../linalg/krylov.js";
-import { normalise, type RitzPair } from "../linalg/operator.js";
-import { dot } from "../linalg/triangle.js";
+import type { RitzPair } from "../linalg/operator.js";
+import { dot, normalise, squaredNorm } from "../linalg/vectors.js";
 import type { Random } from "../random.js";
 import type { RankCap } from "./caps.js";
 import { type DenseMethod, denseSpectrum } from "./dense.js";
@@ -144,7 +144,7 @@ async function measureDensely(options: SpectrumOptions, method: DenseMethod): Pr
     trace,
     effectiveRank: trace ** 2 / squares,
     conditionNumber: conditionOf(values[0] as number, lambdaMin),
-    lambdaEff: weighted / dot(residual, 0, residual, 0, n),
+    lambdaEff: weighted / squaredNorm(residual),
     drift: relativeDistance(gram as Float64Array, first as Float64Array),
     estimated: [],
     eigenvalues: values,
@@ -164,7 +164,7 @@ async function measureByLanczos(options: SpectrumOptions): Promise<KernelSpectru
     ...shared,
     start: warm.largest ?? probe(random, "largest", n),
     largest: modes,
-    required: 1,
+    required: { largest: 1 },
     smallest: 0,
     basis: Math.max(LANCZOS_BASIS, 3 * modes),
     maxProducts: LARGEST_PRODUCTS,
@@ -199,10 +199,10 @@ async function measureByLanczos(options: SpectrumOptions): Promise<KernelSpectru
     const v = signs(random.split(`probe-${k}`), n);
     const image = new Float64Array(n);
     trace += (await operator.apply(v, image)) / PROBES;
-    squares += dot(image, 0, image, 0, n) / PROBES;
+    squares += squaredNorm(image) / PROBES;
     const initial = before?.[k] ?? image;
     for (let i = 0; i < n; i++) moved += ((image[i] as number) - (initial[i] as number)) ** 2;
-    norm0 += dot(initial, 0, initial, 0, n);
+    norm0 += squaredNorm(initial);
     images.push(image);
   }
   const diagonal = state.held.length === 0 ? await kernel.squares(state) : null;
@@ -220,11 +220,11 @@ async function measureByLanczos(options: SpectrumOptions): Promise<KernelSpectru
     trace,
     effectiveRank: trace ** 2 / squares,
     conditionNumber: conditionOf(largest.value, lambdaMin),
-    lambdaEff: energy / dot(residual, 0, residual, 0, n),
+    lambdaEff: energy / squaredNorm(residual),
     drift: Math.sqrt(moved / norm0),
     estimated: diagonal === null ? ["trace", "effectiveRank", "drift"] : ["effectiveRank", "drift"],
     eigenvalues: Float64Array.from(resolved, ({ value }) => value),
-    coefficients: Float64Array.from(resolved, ({ vector }) => dot(vector, 0, residual, 0, n)),
+    coefficients: Float64Array.from(resolved, ({ vector }) => dot(vector, residual)),
     vectors: options.vectors ? vectors : null,
     warm: { smallest, largest: largest.vector, first: before ?? images },
   };

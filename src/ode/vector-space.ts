@@ -4,6 +4,7 @@
  */
 
 import { ConfigError } from "../errors.js";
+import { dot } from "../linalg/vectors.js";
 import { combineKernels, KERNEL_WIDTH as WIDTH } from "./combine-kernels.js";
 
 /** A real vector space of fixed dimension whose elements are mutable buffers of type V. */
@@ -82,22 +83,7 @@ export function float64Space(dimension: number): VectorSpace<Float64Array> {
       }
       return Math.sqrt((even + odd) / n);
     },
-    dot(a, b) {
-      let s0 = 0;
-      let s1 = 0;
-      let s2 = 0;
-      let s3 = 0;
-      const n = dimension;
-      const whole = n - (n % 4);
-      for (let i = 0; i < whole; i += 4) {
-        s0 += a[i]! * b[i]!;
-        s1 += a[i + 1]! * b[i + 1]!;
-        s2 += a[i + 2]! * b[i + 2]!;
-        s3 += a[i + 3]! * b[i + 3]!;
-      }
-      for (let i = whole; i < n; i++) s0 += a[i]! * b[i]!;
-      return s0 + s1 + (s2 + s3);
-    },
+    dot: (a, b) => dot(a, b),
     isFinite(vector) {
       // 0·x is 0 for finite x and NaN otherwise, so one sum without branches answers for all components.
       let s0 = 0;

@@ -6,7 +6,7 @@
  */
 import { solveBoxQp } from "../../linalg/box-qp.js";
 import { solveBoxQpByProducts } from "../../linalg/box-qp-products.js";
-import { squaredNorm } from "../smooth.js";
+import { squaredNorm } from "../../linalg/vectors.js";
 import type { Contact, Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
 import type { Normals } from "./normals.js";

@@ -3,6 +3,7 @@
  * field is smooth and a Runge–Kutta step means what its error estimate says; events are located on the dense output, decided
  * once, and entries that can neither cross nor turn back slide along their boundary until a multiplier lets them go.
  */
+import { squaredNorm } from "../../linalg/vectors.js";
 import { Memory } from "../../memory.js";
 import {
   createStepper,
@@ -16,7 +17,7 @@ import {
   type Stepper,
 } from "../../ode/index.js";
 import { createSharpness, type Sharpness } from "../sharpness.js";
-import { type FlowOptions, type FlowOutcome, type Segment, squaredNorm } from "../smooth.js";
+import type { FlowOptions, FlowOutcome, Segment } from "../smooth.js";
 import { type Approach, ending, type Stretch, stepToEvent } from "./approach.js";
 import { decide } from "./decide.js";
 import { createEventWatch, type EventWatch } from "./event-watch.js";

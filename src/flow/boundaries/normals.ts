@@ -6,9 +6,9 @@
 import type { Program } from "../../engine/index.js";
 import { type Factor, factorise } from "../../linalg/cholesky.js";
 import { conjugateGradients } from "../../linalg/conjugate-gradients.js";
+import { squaredNorm } from "../../linalg/vectors.js";
 import { fillInputs } from "../../ntk/index.js";
 import type { Problem } from "../problem.js";
-import { squaredNorm } from "../smooth.js";
 import type { Contact, Kinks } from "./kinks.js";
 import type { Gram } from "./ties.js";
 
