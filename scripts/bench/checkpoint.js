@@ -29,7 +29,8 @@ export async function benchCheckpoint() {
         dtype: "float64",
         threads: 1,
         seed: 0,
-        gitCommit: null,
+        program: null,
+        study: null,
         hash: "",
         folder,
       };

@@ -4,6 +4,7 @@ import type { Command } from "./command.js";
 import { overridesOf } from "./engine-option.js";
 import { EXIT } from "./exit.js";
 import { formatColumns, formatDuration, formatNumber } from "./format.js";
+import { reportProgress } from "./progress.js";
 import { studyOptions } from "./study.js";
 
 export const checkCommand: Command = {
@@ -14,6 +15,7 @@ export const checkCommand: Command = {
     set: studyOptions.set,
     engine: studyOptions.engine,
     json: { type: "boolean", describe: "Print the report as JSON" },
+    quiet: studyOptions.quiet,
   },
   epilogue: `Example:
   gradflow check study.yaml --set model.hidden=[100,100]
@@ -26,7 +28,8 @@ Nothing is written. Exit codes: 0 done, 2 bad study or usage.`,
       set: await overridesOf(values, "check"),
     });
     const { checkStudy } = await import("../experiment/check.js");
-    const report = await checkStudy(loaded);
+    const { say } = reportProgress(process.stderr, values["quiet"] === true);
+    const report = await checkStudy(loaded, say);
     process.stdout.write(values["json"] === true ? `${JSON.stringify(report, null, 2)}\n` : describe(report));
     return EXIT.done;
   },

@@ -27,7 +27,7 @@ Distances are against the first record: the largest relative difference of the l
       process.stdout.write(`${JSON.stringify(comparison, null, 2)}\n`);
       return EXIT.done;
     }
-    const { differences, results, distances } = comparison;
+    const { differences, results, distances, notes } = comparison;
     const heads = directories.map((_, k) => `[${k + 1}]`);
     const table = (rows: readonly { name: string; values: readonly (Fact | undefined)[] }[]) =>
       formatColumns([
@@ -57,6 +57,7 @@ Distances are against the first record: the largest relative difference of the l
             formatNumber(parameters),
           ]),
         ]),
+        ...(notes.length === 0 ? [] : ["", ...notes.map((note) => `note: ${note}`)]),
         "",
       ].join("\n"),
     );

@@ -32,7 +32,7 @@ export const listCommand: Command = {
   gradflow list runs --where model.kind=dnn --where flow.rtol<=1e-6 --columns loss,decay.rSquared,descent.0.parameterGap
 
 Names are those of result.json (loss, decay.rate, descent.0.parameterGap), of the config as --set takes them (model.hidden; a list
-is written 50-50), of the manifest (status, started, gitCommit), and parametersPerTarget, P/nM. --json shows them all.`,
+is written 50-50), of the manifest (status, started, study.commit), and parametersPerTarget, P/nM. --json shows them all.`,
 
   async execute(values) {
     const root = String(values["root"]);

@@ -1,10 +1,7 @@
 /** `gradflow ntk`: the tangent kernel of a study at its initial parameters. */
-import { join } from "node:path";
-import type { RunResult } from "../record/result.js";
 import type { Command } from "./command.js";
-import { formatPath } from "./format.js";
-import { describeKernel } from "./kernel-summary.js";
 import { executeStudy, loadStudy, studyOptions } from "./study.js";
+import { summarise } from "./summary.js";
 
 export const ntkCommand: Command = {
   usage: "ntk <study>",
@@ -34,19 +31,6 @@ Exit codes: 0 done, 1 the kernel is not finite, 2 bad study or usage, 130 interr
   async execute(values, words) {
     const choose = async () => (await import("../experiment/ntk-study.js")).runKernelStudy;
     const told = "Interrupted: writing what there is.";
-    return executeStudy(await loadStudy(values, words, choose), values, words, describe, told);
+    return executeStudy(await loadStudy(values, words, choose), values, words, summarise, told);
   },
 };
-
-function describe(result: RunResult): string {
-  const figure = result.figures.find((file) => file.endsWith(".png")) ?? result.figures[0];
-  return [
-    `${result.status}: ${result.message}`,
-    ...describeKernel(result.ntk),
-    ...(result.notes.length === 0 ? [] : ["", ...result.notes.map((note) => `note: ${note}`)]),
-    "",
-    `record: ${formatPath(result.record)}`,
-    ...(figure === undefined ? [] : [`figure: ${formatPath(join(result.record, figure))}`]),
-    "",
-  ].join("\n");
-}

@@ -16,6 +16,7 @@ import { ntkCommand } from "./ntk.js";
 import { reportCommand } from "./report.js";
 import { resumeCommand } from "./resume.js";
 import { runCommand } from "./run.js";
+import { showCommand } from "./show.js";
 import { sweepCommand } from "./sweep.js";
 import { gradflowVersion } from "./version.js";
 import { workPrecisionCommand } from "./work-precision.js";
@@ -26,6 +27,7 @@ const commands: readonly Command[] = [
   resumeCommand,
   checkCommand,
   ntkCommand,
+  showCommand,
   figureCommand,
   listCommand,
   compareCommand,
@@ -45,6 +47,7 @@ const EPILOGUE = `Examples:
   gradflow resume runs/study-0123456789ab          go on with a run that was stopped or killed
   gradflow check study.yaml                        sizes, rank caps, cost and stable steps, before a run
   gradflow ntk study.yaml                          the tangent kernel at initialisation alone
+  gradflow show runs/study-0123456789ab            print a record's summary again
   gradflow figure runs/study-0123456789ab          draw a record's figures again
   gradflow workprecision study.yaml                what each method charges for a digit
 

@@ -34,7 +34,7 @@ export const runCommand: Command = {
   gradflow run study.yaml --json --quiet | jq .decay.rate
   gradflow run study.yaml -m seed=0..4 --jobs 2         five runs, see gradflow sweep --help
 
-The result goes to stdout, progress to stderr. Ctrl-C ends the run and keeps its record; a second one kills.
+The result goes to stdout, progress to stderr. A study that is done is not run again: its record is shown, unless --force. Ctrl-C ends the run and keeps its record; a second one kills.
 Either way, and after a crash, gradflow resume FOLDER goes on with it.
 Exit codes: 0 done, 1 the numbers failed, 2 bad study or usage, 130 interrupted.`,
 

@@ -31,7 +31,7 @@ export interface Execution {
   readonly loaded: LoadedConfig;
   readonly run: (loaded: LoadedConfig, options: RunOptions) => Promise<RunResult>;
   /** Where the record is, and what to do with one that stands there. */
-  readonly options: Pick<RunOptions, "directory" | "force" | "resume">;
+  readonly options: Pick<RunOptions, "directory" | "force" | "resume" | "reuse">;
 }
 
 /** The study that the values name, loaded, to be run by what `choose` says, which may refuse it. */
@@ -49,6 +49,7 @@ export async function loadStudy(
   const options = {
     ...(directory === undefined ? {} : { directory }),
     force: values["force"] === true,
+    reuse: values["force"] !== true,
     resume: values["resume"] === true,
   };
   return { loaded, run: await choose(loaded), options };

@@ -14,6 +14,29 @@ import { describeKernel } from "./kernel-summary.js";
 
 /** Lines of a run's outcome; the last names the figure to open, or the record where none was drawn. */
 export function summarise(result: RunResult): string {
+  return [
+    `${result.status}: ${result.message}`,
+    ...(result.method === "none" ? [] : ["", ...describeFlow(result)]),
+    ...describeKernel(result.ntk),
+    ...describeDescents(result.descent),
+    ...describeSmoothing(result.smoothing),
+    ...(result.notes.length === 0 ? [] : ["", ...result.notes.map((note) => `note: ${note}`)]),
+    "",
+    ...describePlaces(result),
+    "",
+  ].join("\n");
+}
+
+function describePlaces({ figures, record }: RunResult): string[] {
+  const figure = figures.find((file) => file.endsWith(".png")) ?? figures[0];
+  return [
+    `record: ${formatPath(record)}`,
+    ...(figure === undefined ? [] : [`figure: ${formatPath(join(record, figure))}`]),
+  ];
+}
+
+/** The facts of an integration, one a line. */
+function describeFlow(result: RunResult): string[] {
   const { accepted, rejected } = result.steps;
   const { time, canonicalTime } = result;
   const facts: [string, string][] = [
@@ -48,20 +71,7 @@ export function summarise(result: RunResult): string {
       `${result.method}, boundaries ${result.boundaries}; ${describeEngine(result)}, ${count(result.threads, "thread")}`,
     ],
   ];
-  const figure = result.figures.find((file) => file.endsWith(".png")) ?? result.figures[0];
-  return [
-    `${result.status}: ${result.message}`,
-    "",
-    ...facts.map(([name, text]) => `  ${name.padEnd(15)}${text}`),
-    ...describeKernel(result.ntk),
-    ...describeDescents(result.descent),
-    ...describeSmoothing(result.smoothing),
-    ...(result.notes.length === 0 ? [] : ["", ...result.notes.map((note) => `note: ${note}`)]),
-    "",
-    `record: ${formatPath(result.record)}`,
-    ...(figure === undefined ? [] : [`figure: ${formatPath(join(result.record, figure))}`]),
-    "",
-  ].join("\n");
+  return facts.map(([name, text]) => `  ${name.padEnd(15)}${text}`);
 }
 
 function describeFall({ initialLoss, loss }: RunResult): string {

@@ -1,15 +1,14 @@
 /** `gradflow sweep`, and `gradflow run -m`: many runs of one study. */
-import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import type { SweepResult } from "../experiment/sweep.js";
-import { type JobState, unresolvedDefects } from "../record/sweep.js";
 import type { Command, Values } from "./command.js";
 import { engineOption, overridesOf } from "./engine-option.js";
 import { EXIT, UsageError } from "./exit.js";
-import { formatColumns, formatDuration, formatFact, formatNumber, formatPath } from "./format.js";
+import { formatDuration } from "./format.js";
 import { watchInterrupts } from "./interrupt.js";
 import { single } from "./options.js";
 import { reportSweep } from "./sweep-progress.js";
+import { summariseSweep, sweepAsJson } from "./sweep-summary.js";
 
 /** The options of a sweep, for `sweep` and for `run -m`. */
 export const sweepOptions = {
@@ -118,7 +117,7 @@ export async function executeSweep(
     interruption.release();
   }
   process.stdout.write(
-    values["json"] === true ? `${JSON.stringify(asJson(result), null, 2)}\n` : summarise(result),
+    values["json"] === true ? `${JSON.stringify(sweepAsJson(result), null, 2)}\n` : summarise(result),
   );
   if (result.status === "interrupted") return EXIT.interrupted;
   return result.status === "done" ? EXIT.done : EXIT.failed;
@@ -132,74 +131,10 @@ function readCount(text: string | undefined): number | undefined {
   return count;
 }
 
-function asJson({ states, ...result }: SweepResult) {
-  return {
-    ...result,
-    runs: states.map(({ job, directory, manifest, results }) => ({
-      name: job.name,
-      values: job.values,
-      status: manifest?.status ?? null,
-      failure: manifest?.failure ?? null,
-      record: directory,
-      results: Object.fromEntries(results),
-    })),
-  };
-}
-
-/** Facts of the table below the axes. */
-const COLUMNS: readonly (readonly [title: string, fact: string])[] = [
-  ["status", "status"],
-  ["P", "parameters"],
-  ["P/nM", "parametersPerTarget"],
-  ["loss", "loss"],
-  ["rate", "decay.rate"],
-  ["R²", "decay.rSquared"],
-  ["gradients", "gradientEvaluations"],
-  ["seconds", "wallSeconds"],
-];
-
 function summarise(result: SweepResult): string {
-  const { states, status, directory, figures, notes, skipped } = result;
-  const missing = states.filter((state) => state.facts === null);
-  const head = ["run", ...COLUMNS.map(([title]) => title)];
-  const rows = states.map((state) => [
-    state.job.name,
-    ...COLUMNS.map(([, fact]) => formatFact(state.facts?.get(fact))),
-  ]);
-  const failures = states.flatMap(failureOf);
-  const picture = figures.find((name) => name.endsWith(".png"));
-  return [
-    `${status}: ${states.length} runs, ${skipped} stood already, ${formatDuration(result.wallSeconds)}`,
-    "",
-    ...formatColumns([head, ...rows]),
-    "",
-    ...(missing.length === 0
-      ? []
-      : [
-          `note: ${missing.length} runs were not started or could not begin; start the sweep again to do them.`,
-        ]),
-    ...failures.map((text) => `note: ${text}`),
-    ...energyNote(states),
-    ...notes.map((note) => `note: ${note}`),
-    `sweep: ${formatPath(directory)}`,
-    `results: ${formatPath(join(directory, "results.csv"))}`,
-    ...(picture === undefined ? [] : [`figure: ${formatPath(join(directory, picture))}`]),
-    "",
-  ].join("\n");
-}
-
-/** How many runs do not resolve the gradient flow, which a note of each explains. */
-function energyNote(states: readonly JobState[]): string[] {
-  const off = unresolvedDefects(states);
-  return off.length === 0
-    ? []
-    : [
-        `note: ${off.length} of ${states.length} runs do not resolve the gradient flow: ∫‖∇L‖² ds is off by up to ${formatNumber(Math.max(...off), 2)} times what the loss fell by. The notes in their result.json say why.`,
-      ];
-}
-
-function failureOf({ job, manifest }: JobState): string[] {
-  return manifest?.failure ? [`${job.name} failed: ${manifest.failure.split("\n", 1)[0]}`] : [];
+  const { status, states, skipped, wallSeconds } = result;
+  const head = `${status}: ${states.length} runs, ${skipped} stood already, ${formatDuration(wallSeconds)}`;
+  return summariseSweep(result, head);
 }
 
 /** For `run`: a study with a sweep is not one run. */

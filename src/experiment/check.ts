@@ -57,9 +57,16 @@ const STAGES = 20;
 /** Flops per second of the bidiagonalisation in plain JavaScript, on the slow side. */
 const DENSE_RATE = 8e8;
 
-/** @throws ConfigError where the study cannot be run as it stands */
-export async function checkStudy(loaded: LoadedConfig): Promise<CheckReport> {
+/**
+ * @param onMessage is told what is being done, before each part that may take long
+ * @throws ConfigError where the study cannot be run as it stands
+ */
+export async function checkStudy(
+  loaded: LoadedConfig,
+  onMessage?: (line: string) => void,
+): Promise<CheckReport> {
   const { config } = loaded;
+  onMessage?.("loading the data, compiling the network");
   const engine = await engineOf(loaded);
   try {
     const prepared = await prepare(loaded, engine);
@@ -84,8 +91,10 @@ export async function checkStudy(loaded: LoadedConfig): Promise<CheckReport> {
     const start = Float64Array.from({ length: n }, () => random.normal());
     const gradientSeconds = await secondsOf(() => problem.lossGradient(theta0, gradient));
     const productSeconds = await secondsOf(() => operator.apply(start, out));
+    onMessage?.(`λ_max of the tangent kernel, a product takes ${productSeconds.toPrecision(2)} s`);
     const search = { largest: 1, smallest: 0, tolerance: TOLERANCE, basis: 40, maxProducts: 300 };
     const top = await lanczos({ ...search, operator, start });
+    onMessage?.("λ_max of the Hessian");
     const hessian = await problem.compile(family.hessianProduct("free"));
     // The end of the Hessian's spectrum that is largest in size may be negative; only the positive one limits a step.
     const curvature = await lanczos({

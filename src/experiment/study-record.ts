@@ -1,8 +1,6 @@
 /** What every command that computes a study does around its work: engine, data, record, checkpoints, figures, and the way back from a kill. */
-import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
-import { promisify } from "node:util";
 import { hashConfig } from "../config/hash.js";
 import type { LoadedConfig } from "../config/load.js";
 import type { Engine } from "../engine/index.js";
@@ -11,9 +9,11 @@ import { Memory } from "../memory.js";
 import { type Checkpoint, readCheckpoint } from "../record/checkpoint.js";
 import { refuseLive } from "../record/live.js";
 import { isDone, type RunFacts, readManifest } from "../record/manifest.js";
+import { readOutcome } from "../record/reader.js";
 import type { RunResult } from "../record/result.js";
 import { continueRecord, openRecord, type RecordWriter } from "../record/writer.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
+import { programState, studyState } from "./repositories.js";
 
 /** Where a run stands, for a progress bar. */
 export interface Progress {
@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly force?: boolean;
   /** Go on with the unfinished record of the same study that stands there; from its start where it has no checkpoint. */
   readonly resume?: boolean;
+  /** Where the record of the same study stands there, done, return its result as it is instead of refusing the folder. */
+  readonly reuse?: boolean;
   /** Write the record although a process of its writer's number is alive. */
   readonly takeOver?: boolean;
   /** Ends the run with status `interrupted`. */
@@ -80,6 +82,8 @@ export async function recordStudy(
 ): Promise<RunResult> {
   const started = performance.now();
   const { config, baseDir } = loaded;
+  const done = options.reuse === true ? await findDone(loaded, options, suffix) : null;
+  if (done !== null) return done;
   const engine = await engineOf(loaded);
   try {
     const prepared = await prepare(loaded, engine);
@@ -87,7 +91,7 @@ export async function recordStudy(
     for (const note of prepared.notes) options.onMessage?.(`note: ${note}`);
     const work = plan(prepared);
     const { hash } = await hashConfig(config, baseDir);
-    const directory = resolve(options.directory ?? join("runs", `${config.name}-${hash}${suffix}`));
+    const directory = folderOf(loaded, options, hash, suffix);
     if (options.takeOver !== true) await refuseLive(directory, readManifest);
     const { checkpoint, replaces } = await lookForCheckpoint(directory, hash, options);
     const record =
@@ -147,6 +151,33 @@ export async function recordStudy(
   }
 }
 
+/** The record's folder: the one asked for, or one named by study and hash. */
+function folderOf({ config }: LoadedConfig, { directory }: RunOptions, hash: string, suffix: string): string {
+  return resolve(directory ?? join("runs", `${config.name}-${hash}${suffix}`));
+}
+
+/** The result of the same study, where its record stands and is done; null otherwise. */
+async function findDone(
+  loaded: LoadedConfig,
+  options: RunOptions,
+  suffix: string,
+): Promise<RunResult | null> {
+  // A file that cannot be read has its own complaint, when its data are loaded.
+  const { hash } = await hashConfig(loaded.config, loaded.baseDir).catch(() => ({ hash: null }));
+  if (hash === null) return null;
+  const directory = folderOf(loaded, options, hash, suffix);
+  const manifest = await readManifest(directory);
+  if (manifest?.hash !== hash || !isDone(manifest.status)) return null;
+  const { result } = await readOutcome(directory);
+  // The same study has a record of its flow and one of its kernel alone.
+  if (result === null || (result.method === "none") !== (suffix !== "")) return null;
+  const { gradflow, node, finished } = manifest;
+  const by =
+    gradflow === version && node === process.version ? "" : ` by gradflow ${gradflow} on Node ${node}`;
+  options.onMessage?.(`this study was done${by}, ${finished}: its record is shown; --force runs it again.`);
+  return { ...result, record: directory };
+}
+
 /** The checkpoint to go on from, and whether an unfinished record without one is to be replaced. */
 async function lookForCheckpoint(
   directory: string,
@@ -170,7 +201,7 @@ async function lookForCheckpoint(
 
 /** What the manifest says of a run when it starts. */
 async function runFacts(
-  { config }: LoadedConfig,
+  { config, file }: LoadedConfig,
   { dataset, theta0 }: Prepared,
   engine: Engine,
   command: readonly string[],
@@ -183,7 +214,8 @@ async function runFacts(
     dtype: engine.dtype,
     threads: engine.threads,
     seed: config.seed,
-    gitCommit: await gitCommit(),
+    program: await programState(),
+    study: await studyState(file),
     problem: {
       parameters: theta0.length,
       samples: dataset.samples,
@@ -191,13 +223,4 @@ async function runFacts(
       outputs: dataset.outputDimension,
     },
   };
-}
-
-async function gitCommit(): Promise<string | null> {
-  try {
-    const { stdout } = await promisify(execFile)("git", ["rev-parse", "HEAD"]);
-    return stdout.trim();
-  } catch {
-    return null;
-  }
 }

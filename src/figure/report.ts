@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
 import { type Facts, readResultFacts } from "../record/facts.js";
 import { readIfPresent } from "../record/files.js";
-import type { Manifest } from "../record/manifest.js";
+import type { Manifest, RepositoryState } from "../record/manifest.js";
 import { type RunRecord, readRecord } from "../record/reader.js";
 import { attachSweepFiles, readJobs, readSweep, type SweepManifest } from "../record/sweep.js";
 import { attachFiles } from "../record/writer.js";
@@ -52,7 +52,7 @@ async function reportRun(record: RunRecord): Promise<string> {
       folded("complete, with every default", listing(JSON.stringify(config, null, 2))),
     ),
     circumstances(manifest),
-    section("To reproduce", listing(commandsOf(manifest.gitCommit, manifest.command))),
+    section("To reproduce", listing(commandsOf(manifest))),
   ]);
 }
 
@@ -90,7 +90,7 @@ async function reportSweep(directory: string, sweep: SweepManifest): Promise<str
     ...(first === null ? [] : [circumstances(first)]),
     section(
       "To reproduce",
-      listing(commandsOf(first?.gitCommit ?? null, sweep.command)),
+      listing(commandsOf({ program: null, study: null, ...first, command: sweep.command })),
       folded("each run alone", listing(alone.join("\n"))),
     ),
   ]);
@@ -104,8 +104,12 @@ function factTable(facts: Facts): string {
 }
 
 function circumstances(manifest: Manifest): string {
-  const { command: _, files: __, problem, ...rest } = manifest;
-  const rows = Object.entries({ ...rest, ...problem }).filter(
+  const { command: _, files: __, problem, program, study, ...rest } = manifest;
+  const states = {
+    ...(program ? { "commit of gradflow": describeState(program) } : {}),
+    ...(study ? { "commit of the study": describeState(study) } : {}),
+  };
+  const rows = Object.entries({ ...rest, ...states, ...problem }).filter(
     ([, value]) => value !== null && typeof value !== "object",
   );
   return section(
@@ -117,12 +121,22 @@ function circumstances(manifest: Manifest): string {
   );
 }
 
+function describeState({ commit, dirty }: RepositoryState): string {
+  const dirtiness = dirty === null ? ", unknown whether changed" : dirty ? ", with changes beside it" : "";
+  return `${commit}${dirtiness}`;
+}
+
 /** What to type for the same numbers. */
-function commandsOf(commit: string | null, command: readonly string[]): string {
+function commandsOf({ command, program, study }: Pick<Manifest, "command" | "program" | "study">): string {
   const [, ...words] = command;
+  const checkout = (state: RepositoryState | null, whose: string) =>
+    state
+      ? [`git checkout ${state.commit}    # ${whose}${state.dirty ? ", which had changes beside" : ""}`]
+      : [];
   return [
-    ...(commit === null ? [] : [`git checkout ${commit}`]),
+    ...checkout(program, "gradflow itself"),
     "npm ci",
+    ...(study?.commit === program?.commit ? [] : checkout(study, "the repository of the study")),
     `npx ${quote(["gradflow", ...words])}`,
   ].join("\n");
 }

@@ -12,6 +12,8 @@ export interface Comparison {
   readonly results: readonly { readonly name: string; readonly values: readonly (Fact | undefined)[] }[];
   /** Of each further record against the first. */
   readonly distances: readonly Distance[];
+  /** What the tables do not say. */
+  readonly notes: readonly string[];
 }
 
 export interface Distance {
@@ -24,8 +26,10 @@ export interface Distance {
   readonly initialParameters: number | null;
 }
 
-/** Circumstances of a run, which differ always. */
-const ALWAYS = /^(started|finished|wallSeconds|gradientSeconds)$/;
+/** Circumstances of a run, which differ always or follow from other settings. */
+const ALWAYS = /^(started|finished|resumed|wallSeconds|gradientSeconds|hash|process\..*)$/;
+/** Circumstances on which the last digits of equal studies depend. */
+const DIGITS = ["node", "platform", "gradflow", "engineVersion"];
 
 /** Compares records; the first is the one that the others are measured against. @throws ConfigError where a folder is no record. */
 export async function compareRecords(directories: readonly string[]): Promise<Comparison> {
@@ -33,12 +37,34 @@ export async function compareRecords(directories: readonly string[]): Promise<Co
   const results = records.map(({ result }) => readResultFacts(result));
   const facts = records.map(readFacts);
   const settings = facts.map((all, k) => new Map([...all].filter(([name]) => !results[k]!.has(name))));
+  const differences = differing(settings);
   return {
     records: [...directories],
-    differences: differing(settings),
+    differences,
     results: differing(results),
     distances: await Promise.all(records.slice(1).map((record) => distanceBetween(records[0]!, record))),
+    notes: [...fileNotes(records), ...digitNotes(differences)],
   };
+}
+
+/** The hash of a study is that of its settings and of the files that they name. */
+function fileNotes(records: readonly RunRecord[]): string[] {
+  const [first, ...others] = records.map(({ manifest, config }) => ({
+    hash: manifest.hash,
+    config: JSON.stringify(config),
+  }));
+  return others.some(
+    ({ hash, config }) => hash !== first!.hash && config === first!.config && config !== "{}",
+  )
+    ? [
+        "Studies with the same settings have different hashes: a file that they name has changed between the runs.",
+      ]
+    : [];
+}
+
+function digitNotes(differences: Comparison["differences"]): string[] {
+  const named = DIGITS.filter((name) => differences.some((difference) => difference.name === name));
+  return named.length === 0 ? [] : [`Last digits may differ for these alone: ${named.join(", ")}.`];
 }
 
 function differing(facts: readonly Facts[]) {

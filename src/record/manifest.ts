@@ -20,6 +20,13 @@ interface ProblemSize {
   readonly outputs: number;
 }
 
+/** The state of a git repository. */
+export interface RepositoryState {
+  readonly commit: string;
+  /** Whether files that git tracks differ from the commit; null where git did not say in time. */
+  readonly dirty: boolean | null;
+}
+
 /** What the caller knows of a run when it starts. */
 export interface RunFacts {
   /** The command line as typed, program first. */
@@ -31,8 +38,10 @@ export interface RunFacts {
   readonly dtype: string;
   readonly threads: number;
   readonly seed: number;
-  /** Commit of the working directory, null outside git. */
-  readonly gitCommit: string | null;
+  /** Of the checkout that the program is built in; null where it is an installed package. */
+  readonly program: RepositoryState | null;
+  /** Of the repository that the study lies in; null outside git. */
+  readonly study: RepositoryState | null;
   readonly problem?: ProblemSize;
   /** Hash of the config with its files (12 hexadecimal digits), and the folder that file names in it are relative to. */
   readonly hash: string;

@@ -65,14 +65,23 @@ export interface RunRecord {
   readonly pieces0: Float64Array | null;
 }
 
-/** Throws ConfigError where the folder is not a record or a file in it is damaged. */
-export async function readRecord(directory: string): Promise<RunRecord> {
+/**
+ * Manifest and result of a record, without its tables; the result is null where the run has none yet.
+ * @throws ConfigError where the folder is not a record
+ */
+export async function readOutcome(directory: string): Promise<Pick<RunRecord, "manifest" | "result">> {
   const manifest = await readManifest(directory);
   if (manifest === null)
     throw new ConfigError(`${directory}: is not a record (it has no ${MANIFEST}); name the folder of a run.`);
-  const [result, config, series, descent, ntk, ntkSpectrum, ntkModes, ntkDensity, events, pieces0] =
+  const result = await readJsonObject(join(directory, "result.json"));
+  return { manifest, result: result as RunResult | null };
+}
+
+/** Throws ConfigError where the folder is not a record or a file in it is damaged. */
+export async function readRecord(directory: string): Promise<RunRecord> {
+  const { manifest, result } = await readOutcome(directory);
+  const [config, series, descent, ntk, ntkSpectrum, ntkModes, ntkDensity, events, pieces0] =
     await Promise.all([
-      readJsonObject(join(directory, "result.json")),
       readJsonObject(join(directory, "config.resolved.json")),
       readColumns(join(directory, "series.csv"), SERIES_COLUMNS),
       readColumns(join(directory, "descent.csv"), DESCENT_COLUMNS),
@@ -86,7 +95,7 @@ export async function readRecord(directory: string): Promise<RunRecord> {
   return {
     directory,
     manifest,
-    result: result as RunResult | null,
+    result,
     config: config ?? {},
     series,
     descent,

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { gradflow, temporaryFolder, writeStudy } from "./gradflow.js";
@@ -93,6 +93,31 @@ describe("gradflow compare", () => {
     expect(distances[0].loss).toBeLessThan(3e-6);
     // Networks of another size have no distance of parameters.
     expect(distances[1]).toMatchObject({ parameters: null, initialParameters: null, commonTimes: 21 });
+  });
+
+  it("leaves out what differs always, and says what last digits depend on and which files have changed", async () => {
+    const { stdout } = await gradflow(folder, "compare", "runs/tight", "runs/widths/hidden-4");
+    expect(stdout).not.toMatch(/hash|process|started|note:/);
+    const rows = ["x,z", "1,2", "3,5"];
+    const text = (await readFile(join(folder, study), "utf8")).replace(
+      /dataset: .*/,
+      "dataset: { kind: file, inputs: x.csv, targets: y.csv }",
+    );
+    await writeFile(join(folder, "file.yaml"), text);
+    await writeFile(join(folder, "x.csv"), rows.join("\n"));
+    await writeFile(join(folder, "y.csv"), "y\n1\n2\n");
+    for (const out of ["runs/before", "runs/after"]) {
+      const ended = await gradflow(folder, "run", "file.yaml", "--out", out, "--quiet");
+      expect(ended.code, ended.stderr).toBe(0);
+      await writeFile(join(folder, "y.csv"), "y\n1\n3\n");
+    }
+    const path = join(folder, "runs/after/manifest.json");
+    const manifest = JSON.parse(await readFile(path, "utf8"));
+    await writeFile(path, JSON.stringify({ ...manifest, node: "v24.0.0" }));
+    const changed = await gradflow(folder, "compare", "runs/before", "runs/after");
+    expect(changed.stdout).toMatch(/node +v\S+ +v24\.0\.0/);
+    expect(changed.stdout).toContain("note: Last digits may differ for these alone: node.");
+    expect(changed.stdout).toContain("a file that they name has changed between the runs");
   });
 
   it("refuses fewer than two, and what is no record", async () => {

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { readRecord } from "../../src/record/reader.js";
 import type { RunResult } from "../../src/record/result.js";
@@ -54,15 +56,68 @@ describe("gradflow run", () => {
     expect(await readFile(join(folder, "set/config.yaml"), "utf8")).toContain("--set flow.tEnd=1");
   });
 
-  it("refuses to replace a record, unless --force", async () => {
-    const words = ["run", study, "--out", "twice", "--quiet"];
-    expect(await gradflow(folder, ...words)).toMatchObject({ code: 0 });
+  it("shows the record of a study that is done; another study does not replace it, unless --force", async () => {
+    const words = ["run", study, "--out", "twice"];
+    const first = await gradflow(folder, ...words, "--quiet");
     const before = await readFile(join(folder, "twice/manifest.json"), "utf8");
-    const refused = await gradflow(folder, ...words);
-    expect(refused).toMatchObject({ code: 2, stdout: "" });
-    expect(refused.stderr).toContain("already holds a record; use --force");
+    const again = await gradflow(folder, ...words);
+    expect(again).toMatchObject({ code: 0, stdout: first.stdout });
+    expect(again.stdout).toContain("figure: twice/figures/loss.png");
+    expect(again.stderr).toMatch(/^this study was done, .*: its record is shown; --force runs it again\.\n$/);
+    const other = await gradflow(folder, ...words, "--set", "seed=4");
+    expect(other).toMatchObject({ code: 2, stdout: "" });
+    expect(other.stderr).toContain("already holds a record; use --force");
+    // The kernel of the same study is another record than its flow.
+    expect(await gradflow(folder, "ntk", study, "--out", "twice")).toMatchObject({ code: 2, stdout: "" });
     expect(await readFile(join(folder, "twice/manifest.json"), "utf8")).toBe(before);
-    expect(await gradflow(folder, ...words, "--force")).toMatchObject({ code: 0 });
+    expect(await gradflow(folder, ...words, "--force", "--quiet")).toMatchObject({ code: 0 });
+    expect(await readFile(join(folder, "twice/manifest.json"), "utf8")).not.toBe(before);
+  });
+
+  it("of a study whose numbers failed says so again, with the same exit code", async () => {
+    const words = ["run", study, "--set", "flow.maxSteps=3", "--out", "short", "--quiet"];
+    const first = await gradflow(folder, ...words);
+    expect(first).toMatchObject({ code: 1 });
+    expect(first.stdout).toMatch(/^maxSteps: /);
+    expect(await gradflow(folder, ...words)).toMatchObject({ code: 1, stdout: first.stdout });
+  });
+
+  it("names the commits of the program and of the study's repository, and whether there were changes", async () => {
+    const home = join(folder, "repository");
+    await mkdir(home);
+    await writeStudy(home, "study.yaml");
+    const git = (...words: string[]) =>
+      promisify(execFile)("git", ["-c", "user.name=a", "-c", "user.email=a@b.c", ...words], { cwd: home });
+    const manifestOf = async (out: string) => {
+      const ended = await gradflow(home, "run", "study.yaml", "--out", out, "--quiet", "--force");
+      expect(ended.code, ended.stderr).toBe(0);
+      return JSON.parse(await readFile(join(home, out, "manifest.json"), "utf8"));
+    };
+    await git("init", "-q");
+    await writeFile(join(home, "notes.txt"), "as committed");
+    await git("add", "notes.txt");
+    await git("commit", "-qm", "first");
+    const commit = (await git("rev-parse", "HEAD")).stdout.trim();
+    // The study is not of the commit that it would be looked for in.
+    expect((await manifestOf("untracked")).study).toEqual({ commit, dirty: true });
+    await git("add", "study.yaml");
+    await git("commit", "-qm", "second");
+    const second = (await git("rev-parse", "HEAD")).stdout.trim();
+    const clean = await manifestOf("clean");
+    expect(clean.study).toEqual({ commit: second, dirty: false });
+    await writeFile(join(home, "notes.txt"), "changed");
+    expect((await manifestOf("clean")).study).toEqual({ commit: second, dirty: true });
+    // The program's own, where this is a checkout, is not that of the study.
+    const own = await git("-C", REPOSITORY, "rev-parse", "HEAD").catch(() => null);
+    expect(clean.program?.commit ?? null).toBe(own?.stdout.trim() ?? null);
+    expect(clean.gradflow).toMatch(/^\d+\.\d+\.\d+$/);
+    const { stdout } = await gradflow(home, "report", "clean");
+    expect(stdout).toContain("report.html");
+    const page = await readFile(join(home, "clean/report.html"), "utf8");
+    expect(page).toContain(`${second}, with changes beside it`);
+    expect(page).toContain(
+      `git checkout ${second}    # the repository of the study, which had changes beside`,
+    );
   });
 
   it("gives the same bytes twice", async () => {

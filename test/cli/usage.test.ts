@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { gradflow, REPOSITORY, temporaryFolder } from "./gradflow.js";
+import type { RunResult } from "../../src/record/result.js";
+import { gradflow, REPOSITORY, temporaryFolder, writeStudy } from "./gradflow.js";
 
 const folder = await temporaryFolder();
 
@@ -50,7 +51,7 @@ describe("words that make no sense exit with 2 and say what to type", () => {
     [["study.yaml"], "did you mean gradflow run study.yaml?"],
     [
       ["frobnicate"],
-      "unknown command frobnicate; there are run, sweep, resume, check, ntk, figure, list, compare, report, export, workprecision, methods, doctor, init.",
+      "unknown command frobnicate; there are run, sweep, resume, check, ntk, show, figure, list, compare, report, export, workprecision, methods, doctor, init.",
     ],
     [["run", "x.yaml", "--foce"], "unknown option --foce; did you mean --force?"],
     [["run", "x.yaml", "--learning-rate", "1"], "unknown option --learning-rate."],
@@ -93,6 +94,23 @@ describe("doctor", () => {
   });
 });
 
+describe("check", () => {
+  it("says what it is doing on stderr, nothing with --quiet, and writes nothing", async () => {
+    const home = join(folder, "checked");
+    await mkdir(home);
+    const study = await writeStudy(home, "tiny.yaml");
+    const told = await gradflow(home, "check", study);
+    expect(told.code).toBe(0);
+    expect(told.stderr).toMatch(
+      /^loading the data.*\nλ_max of the tangent kernel.*\nλ_max of the Hessian\n$/,
+    );
+    const quiet = await gradflow(home, "check", study, "--quiet");
+    expect(quiet).toMatchObject({ code: 0, stderr: "" });
+    expect(quiet.stdout).toContain("largest stable steps");
+    expect(await readdir(home)).toEqual(["tiny.yaml"]);
+  });
+});
+
 describe("init", () => {
   it("writes a study that names itself, and never overwrites without --force", async () => {
     const file = join(folder, "mine.yaml");
@@ -105,6 +123,23 @@ describe("init", () => {
     expect(await readFile(file, "utf8")).toBe("precious");
     expect(await gradflow(folder, "init", "mine.yaml", "--force")).toMatchObject({ code: 0 });
     expect(await readFile(file, "utf8")).not.toBe("precious");
+  });
+
+  it("writes a study in which something happens: an exponential fall, one descent on the flow and one off it", async () => {
+    await gradflow(folder, "init", "happens.yaml");
+    const { code, stdout, stderr } = await gradflow(
+      folder,
+      ...["run", "happens.yaml", "--set", "engine.threads=1", "--json", "--quiet"],
+    );
+    expect(code, stderr).toBe(0);
+    const { initialLoss, loss, decay, descent, notes } = JSON.parse(stdout) as RunResult;
+    // What the comment at the head of the study says.
+    expect(initialLoss / loss).toBeGreaterThan(1e5);
+    expect(decay!.rSquared).toBeGreaterThan(0.99);
+    const [off, on] = descent;
+    expect(off!.loss!).toBeGreaterThan(100 * loss);
+    expect(on!.lossGap!).toBeLessThan(0.1 * loss);
+    expect(notes.join(" ")).toContain("descent with η = 0.5 cannot follow it");
   });
 
   it("says where it cannot write", async () => {

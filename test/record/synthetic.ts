@@ -14,7 +14,8 @@ export const FACTS: RunFacts = {
   hash: "0123456789ab",
   folder: "/studies",
   seed: 0,
-  gitCommit: null,
+  program: null,
+  study: null,
   problem: { parameters: 682, samples: 50, inputs: 10, outputs: 2 },
 };
 
