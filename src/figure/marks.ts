@@ -144,6 +144,7 @@ export function markLayer(marks: readonly Mark[], x: Channel, y: Channel) {
       stroke: plain("colour"),
       fill: plain("fill"),
       size: { ...plain("size"), type: "quantitative" as const },
+      tooltip: ["curve", "t", "value", "kind"].map((field) => ({ field, type: "nominal" as const })),
     },
   };
 }
@@ -156,9 +157,9 @@ export function laneLayers(plan: AxisPlan, channel: Channel, direction: "x" | "y
   return [
     {
       data,
-      mark: { type: "rect" as const, color: "#888888", opacity: 0.12 },
+      mark: { type: "rect" as const, color: "#888888", opacity: 0.12, tooltip: null },
       encoding: { ...encoding, [`${direction}2`]: { field: "outer" } },
     },
-    { data, mark: { type: "rule" as const, color: "#888888", strokeWidth: 0.8 }, encoding },
+    { data, mark: { type: "rule" as const, color: "#888888", strokeWidth: 0.8, tooltip: null }, encoding },
   ];
 }

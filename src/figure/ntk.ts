@@ -46,7 +46,12 @@ export const ntkBoundFigure: Figure = {
         pointsOf(record, residualSquaredFloor),
       ),
     ];
-    return chart(record, curves, "squared residual ‖r‖²", verdictFacts(record));
+    // An exponential goes on falling where the residual has met the floor; it would only flatten the rest.
+    const measured = [...residualSquared, ...residualSquaredFloor].filter((value) => !Number.isNaN(value));
+    const lowest = Math.min(...measured.filter((value) => value > 0));
+    const values = curves.flatMap(({ points }) => points.map(({ value }) => value));
+    const reached = [...measured, ...values.filter((value) => value > lowest / 1e3)];
+    return chart(record, curves, "squared residual ‖r‖²", verdictFacts(record), reached);
   },
 };
 

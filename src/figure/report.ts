@@ -184,8 +184,8 @@ function withTooltips(view: Record<string, unknown>): Record<string, unknown> {
       ? {}
       : {
           mark: {
-            ...mark,
             tooltip: { content: "data" },
+            ...mark,
             ...(mark["type"] === "line" ? { point: { opacity: 0, size: 90, filled: true } } : {}),
           },
         }),
