@@ -1,4 +1,4 @@
-/** A record's tables as the curves that figures draw: grouped, cut off at divergence, thinned to what print can show. */
+/** A record's tables as the curves that figures draw: grouped, ended at divergence, thinned to what print can show. */
 import type { DescentColumn, SeriesColumn } from "../record/columns.js";
 import type { RunRecord } from "../record/reader.js";
 import { formatNumber } from "./axis.js";

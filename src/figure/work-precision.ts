@@ -1,6 +1,6 @@
 /** Error against gradient evaluations, one curve per method, both axes logarithmic: further down and to the left is better. */
 import type { TopLevelSpec } from "vega-lite";
-import { formatNumber, planLogAxis } from "./axis.js";
+import { formatNumber, placeOn, planLogAxis } from "./axis.js";
 import { wrap } from "./caption.js";
 import { legendColumns } from "./chart.js";
 import { explainMarks, laneLayers, markLayer, traceCurve } from "./marks.js";
@@ -96,7 +96,7 @@ export function workPrecisionSpec(
       },
       markLayer(dots, work, error),
       {
-        data: { values: crosses },
+        data: { values: crosses.map((cross) => ({ ...cross, error: placeOn(y, cross.error).at })) },
         mark: {
           type: "point",
           shape: "M-1,-1L1,1M-1,1L1,-1",

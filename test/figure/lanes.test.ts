@@ -1,5 +1,5 @@
 /** What axes have no place for: lanes beside the scale, marks where lines end. Nothing is dropped, nothing is joined over a gap. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -240,7 +240,9 @@ engine: { kind: onnx, threads: 1 }
   expect(caption).toContain("lane 0: exactly zero");
   // Eigenvalues that the method cannot tell from zero are at its floor, as upper bounds; none is drawn below it as though measured.
   const floors = new Map(times.map((k) => [record.ntk.t[k]!, record.ntk.lambdaMinResolvable[k]!]));
-  const lines = [1, 40].flatMap((rank) => stretchesOf(spec, `λ_${rank}`)).flat();
+  for (const t of zeros) expect(floors.get(t)).toBeGreaterThan(0);
+  expect(marks.some(({ kind, t }) => kind === "atMost" && zeros.includes(t))).toBe(true);
+  const lines = [1, 38, 40].flatMap((rank) => stretchesOf(spec, `λ_${rank}`)).flat();
   for (const { t, value } of lines) expect(value).toBeGreaterThan(floors.get(t) ?? 0);
   for (const mark of marks.filter(({ kind }) => kind === "atMost"))
     expect(mark.value).toBe(floors.get(mark.t));
@@ -350,6 +352,41 @@ describe("a sweep", () => {
     // ‖θ − θ0‖ is 0 at t = 0.
     expect(rows[0]).toMatchObject({ t: 0, value: 0, low: 0, high: 0 });
     expect(marksOf(spec).map(({ t, kind }) => [t, kind])).toEqual([[0, "zero"]]);
+  });
+
+  test("counts a run that diverged as infinite after its end, and ends a curve of which all did", async () => {
+    const figure: SweepFigureSpec = {
+      ...{
+        kind: "curves",
+        name: "c",
+        y: "loss",
+        tables: ["series", "descent"],
+        xScale: "log",
+        yScale: "log",
+      },
+    };
+    const { rows, spec } = await drawn("all-diverged", [{}, {}], figure);
+    const wild = rows.filter((row) => "line" in row && row.line === "η = 2.4");
+    expect(wild.at(-1)).toMatchObject({ mark: "diverged" });
+    expect(marksOf(spec).filter(({ kind }) => kind === "above").length).toBe(1);
+    // One of three diverged earlier: the median is of all three from there on, its band reaches infinity.
+    const directory = join(folder, "one-diverged");
+    await syntheticSweep(directory, [{}, {}, {}], [{ ...figure, tables: ["descent"] }]);
+    const table = join(directory, "seed-0/descent.csv");
+    const lines = (await readFile(table, "utf8")).split("\n");
+    await writeFile(table, lines.filter((line) => !/^2\.4,([5-9]|1\d|2\d),/.test(line)).join("\n"));
+    const [built] = await buildSweepFigures(directory);
+    const merged = built!.drawing!.rows as readonly {
+      line: string;
+      t: number;
+      value: number;
+      high: number;
+    }[];
+    for (const row of merged.filter(({ line }) => line === "η = 2.4")) {
+      expect(row.high === Number.POSITIVE_INFINITY).toBe(row.t > 4 * 2.4 + 1e-9);
+      expect(Number.isFinite(row.value)).toBe(true);
+    }
+    expect(merged.some(({ high }) => high === Number.POSITIVE_INFINITY)).toBe(true);
   });
 });
 
