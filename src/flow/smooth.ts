@@ -126,6 +126,7 @@ async function integrateOver<V>(
     t0: 0,
     y0: state.load(theta0),
     field: (_, theta, out) => state.field(theta, out),
+    isAutonomous: true,
     ...(hessian && { jacobian: hessian.jacobian }),
     ...(sharpness && {
       spectralRadius: (t: number, theta: V, derivative: V, rejected: V | null) =>

@@ -5,7 +5,7 @@
  * Entries: the pre-activations of all activated layers, flat: layer by layer, in each [sample, unit] row-major.
  * E is their number.
  */
-import { gradient, hessianProduct, pullback, pushforward } from "../autodiff/index.js";
+import { batch, gradient, hessianProduct, pullback, pushforward } from "../autodiff/index.js";
 import { createGraph, type Graph, GraphBuilder, type Node, sizeOf } from "../graph/index.js";
 import { type PieceTable, pieceTable } from "./activation.js";
 import { squaredLoss } from "./loss.js";
@@ -63,8 +63,12 @@ export interface Family extends FamilyOptions {
   jacobianTransposeProduct(pieces: Pieces): Graph;
   /** From `velocity` [P]: `product` = ∇²L·velocity [P] */
   hessianProduct(pieces: Pieces): Graph;
-  /** From `velocities` [s, P]: `products` [s, P] = ∇²L·each, with θ as it is and s networks side by side; pieces are those of θ. */
-  hessianProducts(capacity: number): Graph;
+  /** From `velocities` [s, P]: `products` [s, P] = ∇²L·each. */
+  hessianProducts(capacity: number, pieces?: Pieces): Graph;
+  /** From `seeds` [E] and `velocity` [P]: `product` [P] = Σ_e seeds_e ∇²z_e·velocity, pieces locked. */
+  entryCurvature(): Graph;
+  /** The same from `velocities` [s, P]: `products` [s, P]. */
+  entryCurvatures(capacity: number): Graph;
   /** From `cotangents`, flat: `product` = J(Jᵀ·cotangents) and `energy` = ‖Jᵀ·cotangents‖² for all outputs or all hidden pre-activations. */
   kernelProduct(pieces: Pieces, of: "outputs" | "preactivations"): Graph;
   /** `rows` [s, P]: the gradients of s scalars, and `gram` [s, s] if asked; see tangent.ts for `x`, `pieces` and `seeds`. */
@@ -110,6 +114,23 @@ export function createFamily(options: FamilyOptions): Family {
   const lossOf = (run: Forward): Node => squaredLoss(b, run.output, y, factor);
   const orZero = (node: Node | null | undefined, shape: readonly number[]): Node =>
     node ?? b.constant(0, shape);
+  /** (∂z/∂θ)ᵀ·seeds */
+  const pulledEntries = (): Node => {
+    const { preactivations } = pass("locked");
+    const seeds = b.input("seeds", [entries]);
+    const cotangents = blocks.map(({ offset, width }) =>
+      b.reshape(b.slice(seeds, 0, offset, offset + samples * width), [samples, width]),
+    );
+    const [product] = pullback(b, preactivations, cotangents, [theta]);
+    return orZero(product, theta.shape);
+  };
+  const entryCurvature = (): Node =>
+    orZero(pushforward(b, [pulledEntries()], [theta], [velocity])[0], theta.shape);
+  /** What depends on `velocity` for each of `velocities` [capacity, P]. */
+  const forVelocities = (node: Node, capacity: number): Node => {
+    const velocities = b.input("velocities", [capacity, layout.size]);
+    return batch(b, [node], new Map([[velocity, velocities]]), capacity)[0] as Node;
+  };
 
   return {
     ...options,
@@ -159,15 +180,7 @@ export function createFamily(options: FamilyOptions): Family {
         zDot: flat(tangents.map((t, l) => orZero(t, preactivations[l]!.shape))),
       });
     },
-    entryPullback: () => {
-      const { preactivations } = pass("locked");
-      const seeds = b.input("seeds", [entries]);
-      const cotangents = blocks.map(({ offset, width }) =>
-        b.reshape(b.slice(seeds, 0, offset, offset + samples * width), [samples, width]),
-      );
-      const [product] = pullback(b, preactivations, cotangents, [theta]);
-      return createGraph("entry-pullback", { product: orZero(product, theta.shape) });
-    },
+    entryPullback: () => createGraph("entry-pullback", { product: pulledEntries() }),
     jacobianProduct: (pieces) => {
       const { output } = pass(pieces);
       const [tangent] = pushforward(b, [output], [theta], [velocity]);
@@ -183,13 +196,15 @@ export function createFamily(options: FamilyOptions): Family {
       createGraph(`hessian-product-${pieces}`, {
         product: hessianProduct(b, lossOf(pass(pieces)), theta, velocity),
       }),
-    hessianProducts: (capacity) => {
-      const shape = [capacity, layout.size];
-      const tiled = b.broadcast(b.reshape(theta, [1, layout.size]), shape);
-      const loss = lossOf(forward(b, spec, tiled, x, null, adjacency));
-      const products = hessianProduct(b, loss, tiled, b.input("velocities", shape));
-      return createGraph(`hessian-products-${capacity}`, { products });
+    hessianProducts: (capacity, pieces = "free") => {
+      const one = hessianProduct(b, lossOf(pass(pieces)), theta, velocity);
+      return createGraph(`hessian-products-${pieces}-${capacity}`, {
+        products: forVelocities(one, capacity),
+      });
     },
+    entryCurvature: () => createGraph("entry-curvature", { product: entryCurvature() }),
+    entryCurvatures: (capacity) =>
+      createGraph(`entry-curvatures-${capacity}`, { products: forVelocities(entryCurvature(), capacity) }),
     kernelProduct: (pieces, of) => kernelProduct(b, theta, pass(pieces), of),
     scalarRows: (capacity, withGram = false) => scalarRows(spec, samples, capacity, withGram),
     scalarGram: (capacity) => scalarGram(spec, capacity),

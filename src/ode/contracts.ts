@@ -131,6 +131,8 @@ export interface StepperOptions<V> {
   readonly spectralRadius?: SpectralRadius<V>;
   /** For rodas4: default forward differences, whose evaluations count. */
   readonly jacobian?: JacobianField;
+  /** Whether the field does not depend on t: rodas4 then needs no ∂f/∂t, which takes two evaluations a step. Default false. */
+  readonly isAutonomous?: boolean;
   /** Where the stepper keeps its state, for a continuation from a checkpoint. Default nowhere. */
   readonly memory?: Memory;
 }

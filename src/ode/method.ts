@@ -47,12 +47,25 @@ export interface StabilisedMethod extends Facts {
   readonly defectShare: number;
 }
 
+/**
+ * Stage i of s solves (I/(hγ) − J)k_i = f(t + c_i h, y + Σ a_ij k_j) + Σ g_ij k_j/h + d_i h ∂f/∂t. The last stage but one begins at the
+ * embedded solution less its own k, and each of the last two adds its k to what it began at.
+ */
+export interface RosenbrockCoefficients {
+  readonly gamma: number;
+  readonly a: readonly (readonly number[])[];
+  readonly g: readonly (readonly number[])[];
+  readonly c: readonly number[];
+  readonly d: readonly number[];
+}
+
 /** A linearly implicit method: its stages are solved with the Jacobian. */
 export interface RosenbrockMethod extends Facts {
   readonly kind: "implicit";
   readonly order: number;
   readonly stages: number;
   readonly estimateOrder: number;
+  readonly coefficients: RosenbrockCoefficients;
   readonly controller: ControllerConstants;
 }
 

@@ -104,7 +104,7 @@ describe("identities through events and slides", () => {
     }
   });
 
-  test.each(["rkc2", "tsrkc3", "auto"] as const)("%s passes the same events", async (method) => {
+  test.each(["rkc2", "tsrkc3", "auto", "odex"] as const)("%s passes the same events", async (method) => {
     const given = makeCase({ ...small, seed: 1 });
     const places = ({ events }: Awaited<ReturnType<typeof follow>>) =>
       events.map(({ kind, layer, sample, unit, side }) => ({ kind, layer, sample, unit, side }));

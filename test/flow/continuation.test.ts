@@ -160,6 +160,8 @@ describe("goes on to the last bit", () => {
     ["leaky ReLU", makeCase({ hidden: [6, 6], samples: 12, seed: 6 }), "dopri5"],
     ["ReLU", makeCase({ activation: { kind: "relu" }, samples: 10, seed: 2 }), "auto"],
     ["abs, three layers", makeCase({ hidden: [4, 4, 4], activation: { kind: "abs" }, seed: 8 }), "dop853"],
+    ["abs again", makeCase({ hidden: [4, 4], samples: 6, activation: { kind: "abs" }, seed: 8 }), "rodas4"],
+    ["leaky ReLU, small", makeCase({ hidden: [4, 4], samples: 6, seed: 6 }), "odex"],
     [
       "gcn",
       makeCase({ kind: "gcn", samples: 8, activation: { kind: "relu" }, factor: 0.5, seed: 3 }),

@@ -16,6 +16,7 @@ import {
   type Step,
   type Stepper,
 } from "../../ode/index.js";
+import type { Hessian } from "../hessian.js";
 import { createSharpness, type Sharpness } from "../sharpness.js";
 import type { FlowOptions, FlowOutcome, Segment } from "../smooth.js";
 import { type Approach, ending, type Stretch, stepToEvent } from "./approach.js";
@@ -24,6 +25,7 @@ import { createEventWatch, type EventWatch } from "./event-watch.js";
 import { type Contact, type Kinks, kinksOf } from "./kinks.js";
 import { type BoundaryEvent, type BoundarySummary, createLedger, isSliding, type Ledger } from "./ledger.js";
 import { createLockedField, type LockedField } from "./locked-field.js";
+import { createLockedJacobian } from "./locked-jacobian.js";
 import { setWeights, slidingWeights } from "./weights.js";
 
 export interface ExactOptions extends FlowOptions {
@@ -67,6 +69,7 @@ class ExactFlow {
   readonly #ledger: Ledger;
   readonly #approach: Approach;
   readonly #sharpness: Sharpness | null;
+  readonly #hessian: Hessian | null;
   readonly #space;
   readonly #contact: number;
   readonly #probe: Float64Array;
@@ -93,6 +96,7 @@ class ExactFlow {
       ...solver
     } = options;
     const { rtol, atol } = { ...DEFAULT_TOLERANCES, ...options };
+    const { needs } = methods[options.method];
     const E = kinks.entries;
     this.#memory = memory;
     this.#isResumed = memory.isResumed;
@@ -106,7 +110,7 @@ class ExactFlow {
     this.#zDot = new Float64Array(E);
     this.#ledger = createLedger(kinks, onEvent, memory);
     // Along a slide the Jacobian is this Hessian between two projections: its spectral radius bounds that one's.
-    this.#sharpness = methods[options.method].needs.includes("sharpness")
+    this.#sharpness = needs.includes("sharpness")
       ? createSharpness({
           problem: options.problem,
           pieces: () => field.pattern.pieces,
@@ -115,9 +119,12 @@ class ExactFlow {
           memory,
         })
       : null;
+    this.#hessian = needs.includes("jacobian") ? createLockedJacobian(options.problem, field, memory) : null;
     this.#stepper = createStepper({
       ...solver,
       memory,
+      isAutonomous: true,
+      ...(this.#hessian && { jacobian: this.#hessian.jacobian }),
       ...(this.#sharpness && { spectralRadius: this.#sharpness.spectralRadius }),
       space: this.#space,
       t0: 0,
@@ -161,6 +168,7 @@ class ExactFlow {
       events: this.#ledger.summary(field.cost),
       ...(stepper.phases && { phases: stepper.phases }),
       ...(this.#sharpness && { sharpness: this.#sharpness }),
+      ...(this.#hessian && { hessian: this.#hessian.cost }),
     };
   }
 
