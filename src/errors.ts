@@ -22,8 +22,14 @@ export class ConfigError extends Error {
   }
 }
 
-/** A disk without space left, found while a run was writing to it. What is written stays readable. Exit code 1. */
-export class DiskFullError extends ConfigError {}
+/** A file or folder that cannot be written. Exit code 2. */
+export class WriteError extends ConfigError {}
+
+/** A disk without space left. Exit code 1. */
+export class DiskFullError extends WriteError {}
+
+/** A record that was being written and cannot be written any more; what stands of it reads. Exit code 1. */
+export class RecordLostError extends WriteError {}
 
 /** A computation that cannot go on (singular system, non-finite input). Exit code 1. */
 export class NumericalError extends Error {

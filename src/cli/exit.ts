@@ -1,5 +1,12 @@
 /** Exit codes, and what an error says on the terminal. */
-import { ConfigError, DiskFullError, EngineError, NumericalError, type Problem } from "../errors.js";
+import {
+  ConfigError,
+  DiskFullError,
+  EngineError,
+  NumericalError,
+  type Problem,
+  RecordLostError,
+} from "../errors.js";
 
 /** `failed` stands for numerical failures and for faults of the program itself. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -22,11 +29,8 @@ export function exitCodeOf(status: string): number {
 export function describeError(error: unknown): { readonly text: string; readonly code: number } {
   const debug = (process.env["GRADFLOW_DEBUG"] ?? "") !== "";
   const stack = debug && error instanceof Error ? `\n${error.stack}` : "";
-  if (error instanceof DiskFullError)
-    return {
-      text: `${listProblems(error.problems)} What was written stays; make room and go on with gradflow resume.${stack}`,
-      code: EXIT.failed,
-    };
+  if (error instanceof DiskFullError || error instanceof RecordLostError)
+    return { text: `${listProblems(error.problems)}${stack}`, code: EXIT.failed };
   if (error instanceof ConfigError)
     return { text: `${listProblems(error.problems)}${stack}`, code: EXIT.usage };
   if (error instanceof UsageError || error instanceof EngineError)

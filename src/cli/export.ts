@@ -1,6 +1,5 @@
 /** `gradflow export`: records in the formats of other programs. */
-import { writeFile } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import type { Command } from "./command.js";
 import { EXIT, UsageError } from "./exit.js";
@@ -21,6 +20,7 @@ export const exportCommand: Command = {
       demandOption: true,
       describe: "The format",
     },
+    force: { type: "boolean", describe: "Replace files and links that stand in the way" },
     follow: { type: "boolean", describe: "tensorboard only: go on writing while the run is going" },
   },
   epilogue: `Examples:
@@ -37,14 +37,12 @@ the recorded row (of descents: k), its axis RELATIVE the flow time t in seconds.
   async execute(values) {
     const root = String(values["folder"]);
     const to = single(values, "to", "export") as "npz" | "safetensors" | "tensorboard" | "csv";
+    const force = values["force"] === true;
     const follow = values["follow"] === true;
     if (follow && to !== "tensorboard")
       throw new UsageError(`export: --follow is for --to tensorboard, not ${to}.`);
-    const { exportRecord, followRecord, formatTrajectories, tablesLeftOut } = await import(
-      "../experiment/export.js"
-    );
+    const { exportAll, exportRecord, followRecord, tablesLeftOut } = await import("../experiment/export.js");
     const { findRecords } = await import("../record/sweep.js");
-    const { readRecord } = await import("../record/reader.js");
     const records = await findRecords(root);
     if (records.length === 0)
       throw new ConfigError(`${root}: is not a record and holds none; name the folder of a run or a sweep.`);
@@ -57,20 +55,14 @@ the recorded row (of descents: k), its axis RELATIVE the flow time t in seconds.
     if (follow) {
       const interruption = watchInterrupts(() => undefined);
       const files = await Promise.all(
-        records.map(async (record) => join(record, await followRecord(record, interruption.signal))),
+        records.map(async (record) => join(record, await followRecord(record, interruption.signal, force))),
       );
       interruption.release();
       files.forEach(say);
       return EXIT.done;
     }
-    for (const record of records) say(join(record, await exportRecord(record, to)));
-    if (to === "csv" && records.length > 1) {
-      const all = await Promise.all(
-        records.map(async (path) => ({ name: relative(root, path), record: await readRecord(path) })),
-      );
-      await writeFile(join(root, "runs.csv"), formatTrajectories(all));
-      say(join(root, "runs.csv"));
-    }
+    for (const record of records) say(join(record, await exportRecord(record, to, force)));
+    if (to === "csv" && records.length > 1) say(await exportAll(root, records, force));
     return EXIT.done;
   },
 };

@@ -9,7 +9,7 @@ export const figureCommand: Command = {
   usage: "figure <record>",
   summary: "Draw the figures of a record again, finished or not",
   positionals: { record: { type: "string", describe: "The folder of a run", demandOption: true } },
-  options: {},
+  options: { force: { type: "boolean", describe: "Replace files and links that stand in the way" } },
   epilogue: `Example:
   gradflow figure runs/quickstart-0123456789ab
 
@@ -19,7 +19,7 @@ and its Vega-Lite spec (.json). The last line names the figure to open.`,
   async execute(values) {
     const directory = String(values["record"]);
     const { drawFigures } = await import("../figure/draw.js");
-    const pictures = await drawFigures(directory);
+    const pictures = await drawFigures(directory, { force: values["force"] === true });
     if (pictures.length === 0)
       throw new ConfigError(`${directory}: has no recorded rows yet, so there is nothing to draw.`);
     for (const picture of pictures) process.stdout.write(`${formatPath(join(directory, picture))}\n`);

@@ -15,7 +15,7 @@ export const reportCommand: Command = {
       demandOption: true,
     },
   },
-  options: {},
+  options: { force: { type: "boolean", describe: "Replace a report.html of other origin" } },
   epilogue: `Example:
   gradflow report runs/quickstart-0123456789ab
 
@@ -29,7 +29,9 @@ Of a folder that holds records and sweeps, each gets its own.`,
     const folders = (await readSweep(root)) === null ? await findRecords(root) : [root];
     if (folders.length === 0)
       throw new ConfigError(`${root}: is not a record and holds none; name the folder of a run or a sweep.`);
-    for (const folder of folders) process.stdout.write(`report: ${formatPath(await writeReport(folder))}\n`);
+    const force = values["force"] === true;
+    for (const folder of folders)
+      process.stdout.write(`report: ${formatPath(await writeReport(folder, force))}\n`);
     return EXIT.done;
   },
 };

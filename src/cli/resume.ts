@@ -11,7 +11,10 @@ export const resumeCommand: Command = {
     folder: { type: "string", describe: "The folder of the run or of the sweep", demandOption: true },
   },
   options: {
-    force: { type: "boolean", describe: "Go on although a process of that number seems to write there" },
+    force: {
+      type: "boolean",
+      describe: "Take the folder from a process on another machine that may have gone",
+    },
     json: studyOptions.json,
     quiet: studyOptions.quiet,
   },

@@ -1,10 +1,12 @@
 /** A record in other programs' formats: .npz and .safetensors (series and parameters), TensorBoard events, one CSV. */
 import { access, appendFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { readNpy } from "../data/npy.js";
+import { ConfigError } from "../errors.js";
 import { type ActivationSpec, layoutOf, type NetworkSpec } from "../model/index.js";
 import { formatNpz, formatSafetensors, type NamedArray } from "../record/export-npz.js";
 import { formatScalar, type Scalar, startEvents } from "../record/export-tensorboard.js";
+import { writeWhole } from "../record/files.js";
 import { readManifest } from "../record/manifest.js";
 import { type RunRecord, readRecord } from "../record/reader.js";
 import { formatTable, type Row, readTable } from "../record/table.js";
@@ -22,8 +24,10 @@ const FILES = {
 } as const;
 
 /** Exports a record, finished or not. Returns the file, relative to the record. @throws ConfigError where the folder is none. */
-export async function exportRecord(directory: string, format: ExportFormat): Promise<string> {
-  await attachFiles(directory, { [FILES[format]]: await formatRecord(directory, format) });
+export async function exportRecord(directory: string, format: ExportFormat, force = false): Promise<string> {
+  const record = await readRecord(directory);
+  const content = await formatRecord(record, format);
+  await attachFiles(directory, { [FILES[format]]: content }, { force, of: record.manifest });
   return FILES[format];
 }
 
@@ -36,8 +40,18 @@ export async function tablesLeftOut(directory: string, format: ExportFormat): Pr
 
 const TABLE = /^[\w-]+\.csv$/;
 
-async function formatRecord(directory: string, format: ExportFormat): Promise<string | Uint8Array> {
-  const record = await readRecord(directory);
+/** Writes the trajectories of all records below `root` into one CSV. @throws ConfigError where a file of that name stands, unless `force` */
+export async function exportAll(root: string, records: readonly string[], force = false): Promise<string> {
+  const path = join(root, "runs.csv");
+  if (!force && (await exists(path)))
+    throw new ConfigError(`${path}: stands already; replace it with --force, or move it away.`);
+  const all: { name: string; record: RunRecord }[] = [];
+  for (const folder of records) all.push({ name: relative(root, folder), record: await readRecord(folder) });
+  await writeWhole(path, formatTrajectories(all));
+  return path;
+}
+
+async function formatRecord(record: RunRecord, format: ExportFormat): Promise<string | Uint8Array> {
   if (format === "csv") return formatTrajectories([{ name: null, record }]);
   if (format === "tensorboard") {
     const { started } = record.manifest;
@@ -104,7 +118,7 @@ function layersOf({ config, manifest: { problem } }: RunRecord, theta: Float64Ar
 }
 
 /** Flow and descents as one table: `trajectory` is flow or descent; cells that a trajectory does not have are empty. */
-export function formatTrajectories(records: readonly { name: string | null; record: RunRecord }[]): string {
+function formatTrajectories(records: readonly { name: string | null; record: RunRecord }[]): string {
   const { series, descent } = records[0]!.record;
   const named = records.some(({ name }) => name !== null);
   const own = [...new Set([...Object.keys(descent), ...Object.keys(series)])];
@@ -157,7 +171,7 @@ function scalarsOf({ manifest, series, descent }: RunRecord, told: Told): Scalar
 const FOLLOW_SECONDS = 1;
 
 /** Writes the events of a run while it is going, until it ends or `signal` aborts. Returns the file, relative to the record. */
-export async function followRecord(directory: string, signal: AbortSignal): Promise<string> {
+export async function followRecord(directory: string, signal: AbortSignal, force = false): Promise<string> {
   const told = { series: 0, descent: 0 };
   const file = FILES.tensorboard;
   const record = await readRecord(directory);
@@ -165,7 +179,8 @@ export async function followRecord(directory: string, signal: AbortSignal): Prom
     startEvents(Date.parse(record.manifest.started) / 1000),
     ...scalarsOf(record, told).map(formatScalar),
   ];
-  await attachFiles(directory, { [file]: new Uint8Array(Buffer.concat(events)) });
+  const content = new Uint8Array(Buffer.concat(events));
+  await attachFiles(directory, { [file]: content }, { force, of: record.manifest });
   for (;;) {
     const status = (await readManifest(directory))?.status;
     const scalars = scalarsOf(await readRecord(directory), told);

@@ -4,7 +4,7 @@ import { hashConfig } from "../config/hash.js";
 import { type LoadedConfig, loadConfig } from "../config/load.js";
 import { ConfigError } from "../errors.js";
 import { readIfPresent } from "../record/files.js";
-import { isDone, readManifest } from "../record/manifest.js";
+import { contentFolder, isDone, readManifest } from "../record/manifest.js";
 
 /**
  * Reads the config that the record in `directory` was made by.
@@ -14,7 +14,7 @@ export async function loadUnfinished(directory: string): Promise<LoadedConfig> {
   const manifest = await readManifest(directory);
   if (manifest === null)
     throw new ConfigError(`${directory}: is not a record; name the folder of a run or of a sweep.`);
-  if (isDone(manifest.status))
+  if (isDone(manifest.status) && manifest.drawn !== false)
     throw new ConfigError(
       `${directory}: this run has ended (${manifest.status}), nothing is left to do; gradflow run with --force does it again.`,
     );
@@ -22,7 +22,8 @@ export async function loadUnfinished(directory: string): Promise<LoadedConfig> {
     throw new ConfigError(
       `${directory}: a kernel at t = 0 is not saved half-done; do it again with gradflow ntk --force.`,
     );
-  const file = join(directory, "config.resolved.json");
+  const folder = contentFolder(directory, manifest);
+  const file = join(folder, "config.resolved.json");
   if ((await readIfPresent(file)) === null)
     throw new ConfigError(
       `${directory}: was killed before its config was written; start it again with gradflow run --force.`,
@@ -33,6 +34,6 @@ export async function loadUnfinished(directory: string): Promise<LoadedConfig> {
     throw new ConfigError(
       `${directory}: its config or a data file has changed since it was begun (hash ${manifest.hash}, now ${hash}); restore them, or start it again with gradflow run --force.`,
     );
-  const source = (await readIfPresent(join(directory, "config.yaml"))) ?? loaded.source;
+  const source = (await readIfPresent(join(folder, "config.yaml"))) ?? loaded.source;
   return { ...loaded, source };
 }

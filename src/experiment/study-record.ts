@@ -7,11 +7,17 @@ import type { Engine } from "../engine/index.js";
 import { drawFigures } from "../figure/draw.js";
 import { Memory } from "../memory.js";
 import { type Checkpoint, readCheckpoint } from "../record/checkpoint.js";
-import { refuseLive } from "../record/live.js";
-import { isDone, type RunFacts, readManifest } from "../record/manifest.js";
+import { isDone, type Manifest, type RunFacts, readManifest } from "../record/manifest.js";
 import { readOutcome } from "../record/reader.js";
 import type { RunResult } from "../record/result.js";
-import { continueRecord, openRecord, type RecordWriter } from "../record/writer.js";
+import {
+  claimRecord,
+  completeRecord,
+  continueRecord,
+  giveUp,
+  openRecord,
+  type RecordWriter,
+} from "../record/writer.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
 import { programState, studyState } from "./repositories.js";
 
@@ -37,7 +43,7 @@ export interface RunOptions {
   readonly resume?: boolean;
   /** Where the record of the same study stands there, done, return its result as it is instead of refusing the folder. */
   readonly reuse?: boolean;
-  /** Write the record although a process of its writer's number is alive. */
+  /** Take the record from a process on another machine that may have gone; `force` does too. */
   readonly takeOver?: boolean;
   /** Ends the run with status `interrupted`. */
   readonly signal?: AbortSignal;
@@ -92,22 +98,27 @@ export async function recordStudy(
     const work = plan(prepared);
     const { hash } = await hashConfig(config, baseDir);
     const directory = folderOf(loaded, options, hash, suffix);
-    if (options.takeOver !== true) await refuseLive(directory, readManifest);
-    const { checkpoint, replaces } = await lookForCheckpoint(directory, hash, options);
+    const facts = { ...(await runFacts(loaded, prepared, engine, options.command)), hash, folder: baseDir };
+    const claim = await claimRecord(directory, options.force === true || options.takeOver === true);
+    const found = await lookForWork(directory, hash, options).catch(async (error: unknown) => {
+      await giveUp(directory, claim);
+      throw error;
+    });
+    const draw = () => drawFigures(directory, { force: true });
+    if (found.undrawn !== null)
+      return await completeRecord(directory, claim.lock, found.undrawn, draw).finally(claim.lock.release);
+    const { checkpoint, replaces } = found;
     const record =
       checkpoint !== null
-        ? await continueRecord(directory, checkpoint)
+        ? await continueRecord(directory, checkpoint, claim)
         : await openRecord({
             directory,
+            claim,
             force: options.force === true || replaces,
             config,
             configText: loaded.source,
             overrides: loaded.set,
-            manifest: {
-              ...(await runFacts(loaded, prepared, engine, options.command)),
-              hash,
-              folder: baseDir,
-            },
+            manifest: facts,
           });
     try {
       const memory = new Memory(checkpoint?.memory ?? null);
@@ -122,7 +133,7 @@ export async function recordStudy(
       };
       if (checkpoint === null) await record.array("theta0", theta0);
       const findings = await work({ loaded, prepared, record, memory, save, options });
-      const result = (figures: readonly string[]): RunResult => ({
+      const result: RunResult = {
         ...findings,
         parameters: theta0.length,
         samples: dataset.samples,
@@ -136,15 +147,11 @@ export async function recordStudy(
         wallSeconds: seconds(),
         gradientSeconds: problem.cost.seconds,
         record: record.directory,
-        figures,
-      });
-      await record.finish(result([]));
-      const final = result(await drawFigures(record.directory));
-      await record.result(final);
-      return final;
+        figures: [],
+      };
+      return await record.finish(result, draw);
     } catch (error) {
-      await record.fail(error);
-      throw error;
+      throw await record.fail(error);
     }
   } finally {
     await engine.dispose();
@@ -167,7 +174,7 @@ async function findDone(
   if (hash === null) return null;
   const directory = folderOf(loaded, options, hash, suffix);
   const manifest = await readManifest(directory);
-  if (manifest?.hash !== hash || !isDone(manifest.status)) return null;
+  if (manifest?.hash !== hash || !isDone(manifest.status) || manifest.drawn === false) return null;
   const { result } = await readOutcome(directory);
   // The same study has a record of its flow and one of its kernel alone.
   if (result === null || (result.method === "none") !== (suffix !== "")) return null;
@@ -178,15 +185,31 @@ async function findDone(
   return { ...result, record: directory };
 }
 
-/** The checkpoint to go on from, and whether an unfinished record without one is to be replaced. */
-async function lookForCheckpoint(
+interface Work {
+  /** To go on from. */
+  readonly checkpoint: Checkpoint | null;
+  /** Whether an unfinished record without one is to be replaced. */
+  readonly replaces: boolean;
+  /** Of a run that has ended and was killed before its figures were drawn. */
+  readonly undrawn: RunResult | null;
+}
+
+const ANEW: Work = { checkpoint: null, replaces: false, undrawn: null };
+
+/** What is left to do in a claimed folder. */
+async function lookForWork(
   directory: string,
   hash: string,
-  { resume, onMessage }: RunOptions,
-): Promise<{ checkpoint: Checkpoint | null; replaces: boolean }> {
-  const manifest = resume === true ? await readManifest(directory) : null;
-  if (manifest === null || isDone(manifest.status) || manifest.hash !== hash)
-    return { checkpoint: null, replaces: false };
+  { resume, reuse, onMessage }: RunOptions,
+): Promise<Work> {
+  const manifest = resume === true || reuse === true ? await readManifest(directory) : null;
+  if (manifest === null || manifest.hash !== hash) return ANEW;
+  if (isDone(manifest.status)) {
+    const undrawn = await undrawnResult(directory, manifest);
+    if (undrawn !== null) onMessage?.("the run has ended; drawing its figures.");
+    return { ...ANEW, undrawn };
+  }
+  if (resume !== true) return ANEW;
   const { checkpoint, damage } = await readCheckpoint(directory);
   for (const found of damage) onMessage?.(`${found}; looking for the one before.`);
   if (checkpoint === null) onMessage?.("no checkpoint to go on from: starting at t = 0.");
@@ -194,9 +217,14 @@ async function lookForCheckpoint(
     onMessage?.(
       `the checkpoint is of gradflow ${checkpoint.gradflow}, this is ${version}: starting at t = 0.`,
     );
-    return { checkpoint: null, replaces: true };
+    return { ...ANEW, replaces: true };
   } else onMessage?.(`going on from t = ${checkpoint.t}, saved ${checkpoint.written}.`);
-  return { checkpoint, replaces: true };
+  return { ...ANEW, checkpoint, replaces: true };
+}
+
+async function undrawnResult(directory: string, { drawn }: Manifest): Promise<RunResult | null> {
+  if (drawn !== false) return null;
+  return (await readOutcome(directory)).result;
 }
 
 /** What the manifest says of a run when it starts. */

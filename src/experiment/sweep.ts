@@ -5,8 +5,16 @@ import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import type { LoadedSweep, SweepJob } from "../config/load-sweep.js";
 import { layoutOf } from "../model/index.js";
+import type { Lock } from "../record/lock.js";
 import { isDone } from "../record/manifest.js";
-import { closeSweep, type JobState, markEnded, openSweep, readJobs } from "../record/sweep.js";
+import {
+  closeSweep,
+  type JobState,
+  markEnded,
+  openSweep,
+  readJobs,
+  type SweepManifest,
+} from "../record/sweep.js";
 import type { Drawer, JobEvent, Launch, LaunchedJob } from "./launcher.js";
 import { launchLocally } from "./local.js";
 
@@ -19,7 +27,7 @@ export interface SweepOptions {
   readonly failFast?: boolean;
   /** Do runs again that are done. */
   readonly force?: boolean;
-  /** Take the folder although a process of its number is alive. */
+  /** Take the folder from a process on another machine that may have gone. */
   readonly takeOver?: boolean;
   readonly signal?: AbortSignal;
   /** The command line, for the manifest. */
@@ -67,10 +75,31 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
     figures,
     jobs: jobs.map(({ name, values, set, hash }) => ({ name, values, set, hash })),
   };
-  const manifest = await openSweep(directory, facts, sweep.source, options.takeOver);
+  const { manifest, lock } = await openSweep(
+    directory,
+    facts,
+    sweep.source,
+    options.force === true || options.takeOver === true,
+  );
+  try {
+    return await doSweep(sweep, options, directory, manifest, lock, started);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function doSweep(
+  sweep: LoadedSweep,
+  options: SweepOptions,
+  directory: string,
+  manifest: SweepManifest,
+  lock: Lock,
+  started: number,
+): Promise<SweepResult> {
+  const { fields, jobs, figures } = sweep;
   const before = await readJobs(directory, manifest);
   const stands = (job: SweepJob, k: number) =>
-    options.force !== true && manifest.ended[job.name] === job.hash && isDone(before[k]!.manifest?.status);
+    options.force !== true && manifest.ended[job.name] === job.hash && isWhole(before[k]!);
   const pending = jobs.filter((job, k) => !stands(job, k));
   jobs.forEach((job, k) => {
     if (stands(job, k))
@@ -82,6 +111,7 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
     options.onMessage?.(
       `${parallel} runs at a time on ${availableParallelism()} cores: ${lowered.length} runs get ${threads} engine thread${threads === 1 ? "" : "s"} instead of the study's ${Math.max(...lowered.map(({ loaded }) => loaded.config.engine.threads))}; the last digits may differ.`,
     );
+  const hashes = new Map(jobs.map(({ name, hash }) => [name, hash]));
   let over = false;
   let noting = Promise.resolve();
   const drawer = await (options.launch?.(directory) ?? launchLocally)(
@@ -91,7 +121,13 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
       signal: options.signal,
       isOver: () => over,
       tell: (event) => {
-        if (event.kind === "finished") noting = noting.then(() => markEnded(directory, [event.name]));
+        if (event.kind === "finished") {
+          noting = noting.then(() =>
+            markEnded(directory, lock, { name: event.name, hash: hashes.get(event.name)! }),
+          );
+          // Awaited below, where it may throw.
+          noting.catch(() => undefined);
+        }
         if (options.failFast === true && event.kind === "finished" && !isGood(event.status)) over = true;
         options.onEvent?.(event);
       },
@@ -103,7 +139,7 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
     const states = await readJobs(directory, manifest);
     const good = states.every((state) => isGood(state.manifest?.status));
     const status = interrupted ? "interrupted" : good ? "done" : "failed";
-    await closeSweep(directory, status);
+    await closeSweep(directory, lock, status);
     const drawn = figures.length === 0 ? NOTHING_DRAWN : await draw(directory, drawer);
     return {
       status,
@@ -132,6 +168,11 @@ async function draw(directory: string, drawer: Drawer | null) {
 
 function isGood(status: string | undefined): boolean {
   return isDone(status) && !NUMERICAL_FAILURES.includes(status!);
+}
+
+/** Ended for good, and drawn. */
+function isWhole({ manifest }: JobState): boolean {
+  return isDone(manifest?.status) && manifest?.drawn !== false;
 }
 
 /** The same study and axes have the same folder, whatever the number of threads in it. */

@@ -1,7 +1,7 @@
 /** Draws every figure of a record into its `figures/`. */
 import { readRecord } from "../record/reader.js";
 import { formatTable } from "../record/table.js";
-import { attachFiles } from "../record/writer.js";
+import { type AttachOptions, attachFiles } from "../record/writer.js";
 import { figures } from "./figures.js";
 import { PLOT_SCRIPT } from "./matplotlib.js";
 import { renderPng, renderSvg } from "./render.js";
@@ -9,24 +9,29 @@ import { renderPng, renderSvg } from "./render.js";
 /**
  * Writes `figures/<name>.svg`, `.png`, `.json` (the Vega-Lite spec with its data) and `.csv` (the plotted rows) for every figure
  * that the record can fill, finished or not. Returns the pictures' paths relative to the record, SVG before PNG.
- * Throws ConfigError where the folder is not a record or cannot be written.
+ * Throws ConfigError where the folder is not a record, cannot be written, or without `force` holds like-named files of other origin.
  */
-export async function drawFigures(directory: string): Promise<string[]> {
+export async function drawFigures(
+  directory: string,
+  { force = false }: Pick<AttachOptions, "force"> = {},
+): Promise<string[]> {
   const record = await readRecord(directory);
+  const options = { force, of: record.manifest };
   const pictures: string[] = [];
   for (const figure of figures) {
     const drawing = figure.build(record);
     if (drawing === null) continue;
     const svg = await renderSvg(drawing.spec);
     const stem = `figures/${figure.name}`;
-    await attachFiles(directory, {
+    const files = {
       [`${stem}.svg`]: svg,
       [`${stem}.png`]: renderPng(svg),
       [`${stem}.json`]: `${JSON.stringify(drawing.spec)}\n`,
       [`${stem}.csv`]: formatTable(Object.keys(drawing.rows[0] ?? {}), drawing.rows),
-    });
+    };
+    await attachFiles(directory, files, options);
     pictures.push(`${stem}.svg`, `${stem}.png`);
   }
-  if (pictures.length > 0) await attachFiles(directory, { "figures/plot.py": PLOT_SCRIPT });
+  if (pictures.length > 0) await attachFiles(directory, { "figures/plot.py": PLOT_SCRIPT }, options);
   return pictures;
 }

@@ -17,11 +17,12 @@ import { compile, logger, None, VEGA_SOURCE } from "./vega.js";
 export const REPORT = "report.html";
 
 /** Writes `report.html` into a record or a sweep. Returns its path. @throws ConfigError where the folder is neither. */
-export async function writeReport(directory: string): Promise<string> {
+export async function writeReport(directory: string, force = false): Promise<string> {
   const sweep = await readSweep(directory);
-  if (sweep === null)
-    await attachFiles(directory, { [REPORT]: await reportRun(await readRecord(directory)) });
-  else await attachSweepFiles(directory, { [REPORT]: await reportSweep(directory, sweep) });
+  if (sweep === null) {
+    const record = await readRecord(directory);
+    await attachFiles(directory, { [REPORT]: await reportRun(record) }, { force, of: record.manifest });
+  } else await attachSweepFiles(directory, { [REPORT]: await reportSweep(directory, sweep) });
   return join(directory, REPORT);
 }
 

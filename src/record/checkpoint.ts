@@ -29,17 +29,19 @@ export const CHECKPOINT_FILES = [LAST, PREVIOUS];
 const MAGIC = Buffer.from("GFCHECK1");
 const DIGEST_BYTES = 32;
 
-/** Serialises at once, before anything is awaited, so that the caller may let the computation go on; then writes and returns the bytes. */
-export async function writeCheckpoint(directory: string, checkpoint: Checkpoint): Promise<number> {
+/** The content of the file; copies all that the checkpoint refers to. */
+export function serialiseCheckpoint(checkpoint: Checkpoint): Buffer {
   const payload = serialize(checkpoint);
-  const content = Buffer.concat([MAGIC, digest(payload), payload]);
+  return Buffer.concat([MAGIC, digest(payload), payload]);
+}
+
+export async function writeCheckpoint(directory: string, content: Uint8Array): Promise<void> {
   const path = join(directory, LAST);
   // A kill, or a full disk, from here on leaves the previous one.
   await rename(path, join(directory, PREVIOUS)).catch((error: unknown) => {
     if (errorCode(error) !== "ENOENT") throw writeFault(path, error);
   });
   await writeWhole(path, content);
-  return content.length;
 }
 
 /**

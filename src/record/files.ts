@@ -1,11 +1,88 @@
 /** Writing into a record's folder: whole files appear at once or not at all, and a refusal names the folder and the remedy. */
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { lstat, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { ConfigError, DiskFullError } from "../errors.js";
+import { ConfigError, DiskFullError, WriteError } from "../errors.js";
 
-/** Where `path` is assembled before it is renamed into place. */
+/** Where `path` is assembled before it is renamed into place: no other process, and no link that waits there, has this name. */
 export function temporaryPath(path: string): string {
-  return join(dirname(path), `.${basename(path)}.tmp`);
+  return join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(6).toString("hex")}.tmp`);
+}
+
+/** Removes what killed processes left of the files so named in a folder. */
+export async function removeTemporaries(directory: string, names: readonly string[]): Promise<void> {
+  const present: string[] = await readdir(directory).catch(() => []);
+  for (const entry of present) {
+    const [, name, id] = /^\.(.+)\.(\d+)-[0-9a-f]{12}\.tmp$/.exec(entry) ?? [];
+    if (name !== undefined && names.includes(name) && !isRunning(Number(id)))
+      await rm(join(directory, entry), { recursive: true, force: true });
+  }
+}
+
+function isRunning(id: number): boolean {
+  if (id === process.pid) return false;
+  try {
+    return process.kill(id, 0);
+  } catch (error) {
+    return errorCode(error) === "EPERM";
+  }
+}
+
+/**
+ * Makes a folder and its parents. Returns the topmost that it made, null where all stood. Throws ConfigError.
+ * (`mkdir` with `recursive` never returns where a file system such as /proc answers that there is no such folder.)
+ */
+export async function makeFolder(directory: string): Promise<string | null> {
+  const missing: string[] = [];
+  try {
+    for (let place = directory; (await kindOf(place)) === null; place = dirname(place)) {
+      missing.unshift(place);
+      if (dirname(place) === place) break;
+    }
+    for (const folder of missing)
+      await mkdir(folder).catch((error: unknown) => {
+        if (errorCode(error) !== "EEXIST") throw error;
+      });
+  } catch (error) {
+    throw writeFault(directory, error);
+  }
+  if ((await kindOf(directory)) !== "folder")
+    throw new ConfigError(
+      `${directory}: is a file, a record needs a folder; choose another folder with --out.`,
+    );
+  return missing[0] ?? null;
+}
+
+async function kindOf(path: string): Promise<"folder" | "file" | null> {
+  try {
+    return (await stat(path)).isDirectory() ? "folder" : "file";
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/**
+ * Makes the folders that lead from a folder to a file below it. A symbolic link among them would lead the file elsewhere: it is
+ * refused, or with `force` removed for a folder. Throws ConfigError.
+ */
+export async function makeFoldersTo(directory: string, name: string, force: boolean): Promise<void> {
+  let place = directory;
+  for (const part of name.split("/").slice(0, -1)) {
+    place = join(place, part);
+    const found = await lstat(place).catch((error: unknown) => {
+      if (errorCode(error) === "ENOENT") return null;
+      throw writeFault(place, error);
+    });
+    if (found?.isSymbolicLink() === true) {
+      if (!force)
+        throw new ConfigError(
+          `${place}: is a symbolic link, which would lead what is written there elsewhere; remove it, or have it replaced by a folder with --force.`,
+        );
+      await rm(place);
+    }
+    await makeFolder(place);
+  }
 }
 
 /**
@@ -35,7 +112,7 @@ export async function writeAtomically(
 /** `writeAtomically` for text or bytes at hand. */
 export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
   await writeAtomically(path, async (temporary) => {
-    const file = await open(temporary, "w");
+    const file = await open(temporary, "wx");
     try {
       await file.writeFile(content);
     } finally {
@@ -88,6 +165,16 @@ const CAUSES: Readonly<Record<string, string>> = {
   ENOTDIR: "part of its path is a file, not a folder",
   ENOENT: "its parent cannot be created or has gone",
   EISDIR: "a folder has that name",
+  EFBIG: "files may not grow that large here; see ulimit -f",
+  EMFILE: "too many files are open; see ulimit -n",
+  ENFILE: "too many files are open on this machine",
+  ELOOP: "it is a symbolic link",
+};
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  EFBIG: "raise that limit, or record fewer times",
+  EMFILE: "raise that limit",
+  ENFILE: "close other programs",
 };
 
 /** A failed write as the user's problem. A ConfigError passes unchanged. */
@@ -95,9 +182,10 @@ export function writeFault(path: string, error: unknown): ConfigError {
   if (error instanceof ConfigError) return error;
   const code = errorCode(error);
   const cause = CAUSES[code] ?? errorText(error);
-  const Fault = code === "ENOSPC" || code === "EDQUOT" ? DiskFullError : ConfigError;
-  return new Fault(
-    `${path}: cannot be written (${cause}); choose an output folder that can be written, with space left.`,
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return new DiskFullError(`${path}: cannot be written (${cause}); make room there.`);
+  return new WriteError(
+    `${path}: cannot be written (${cause}); ${REMEDIES[code] ?? "choose an output folder that can be written"}.`,
   );
 }
 

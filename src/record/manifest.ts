@@ -1,11 +1,12 @@
 /** `manifest.json`: what makes a folder a record. It is written first, removed last, and lists the files that belong to the record. */
-import { link, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../errors.js";
-import { errorCode, formatJson, readJsonObject, writeFault, writeJson, writeWhole } from "./files.js";
-import { thisProcess, type Writer } from "./live.js";
+import { readJsonObject, writeJson } from "./files.js";
+import { thisProcess, type Writer, whileListed } from "./lock.js";
 
 export const MANIFEST = "manifest.json";
+/** Where the files of a new record wait until its manifest has taken effect and those of the old record are gone. */
+export const STAGING = ".gradflow-new";
 const FORMAT = "gradflow-record";
 
 /** Size of the problem, known before the first step, so that figures of an unfinished run can name it. */
@@ -66,6 +67,15 @@ export interface Manifest extends RunFacts {
   readonly failure: string | null;
   /** Every file of the record, relative to its folder, `/` between folders. `force` removes these and no other. */
   readonly files: readonly string[];
+  /** Files of the record that this one replaces, until they are gone; as long as it is here the record's own are in STAGING. */
+  readonly replaces?: readonly string[];
+  /** False from the start of a run until its figures are drawn; absent in records of older versions. */
+  readonly drawn?: boolean;
+}
+
+/** Where the files that go with a manifest are. */
+export function contentFolder(directory: string, { replaces }: Manifest): string {
+  return replaces === undefined ? directory : join(directory, STAGING);
 }
 
 const UNFINISHED = ["running", "failed", "interrupted", "diskFull"];
@@ -89,6 +99,7 @@ export function startManifest(facts: RunFacts, files: readonly string[]): Manife
     status: "running",
     failure: null,
     files: [MANIFEST, ...files],
+    drawn: false,
   };
 }
 
@@ -106,42 +117,37 @@ export async function readManifest(directory: string): Promise<Manifest | null> 
   return value as unknown as Manifest;
 }
 
-/** Places a new manifest only where none stands, so that of two runs that start at once one is refused. Returns false when refused. */
-export async function claimFolder(
-  directory: string,
-  manifest: Manifest,
-  beforehand: () => Promise<void>,
-): Promise<boolean> {
-  const path = join(directory, MANIFEST);
-  const claim = join(directory, `.${MANIFEST}.${process.pid}`);
-  try {
-    await writeWhole(claim, formatJson(manifest));
-    await beforehand();
-    await link(claim, path).catch(async (error: unknown) => {
-      // Some file systems have no hard links; there the check is only as good as the caller's own.
-      if (errorCode(error) === "EEXIST") throw error;
-      await rename(claim, path);
-    });
-    return true;
-  } catch (error) {
-    if (errorCode(error) === "EEXIST") return false;
-    throw writeFault(directory, error);
-  } finally {
-    await rm(claim, { force: true }).catch(() => undefined);
-  }
-}
+export type ManifestChange = Partial<
+  Pick<Manifest, "finished" | "status" | "failure" | "process" | "resumed" | "drawn">
+> & { readonly replaces?: undefined };
 
-/** Replaces some fields and adds `files` to the list. The file on disk is the truth: figures are drawn by others than the writer. */
-export async function updateManifest(
+/** Replaces some fields and adds `files` to the list. */
+export function updateManifest(
   directory: string,
-  change: Partial<Pick<Manifest, "finished" | "status" | "failure" | "process" | "resumed">>,
+  change: ManifestChange,
   files: readonly string[] = [],
 ): Promise<void> {
+  return whileListed(directory, async () => {
+    await rewriteManifest(directory, await presentManifest(directory), change, files);
+  });
+}
+
+/** The manifest of a folder that holds one. Throws ConfigError. */
+export async function presentManifest(directory: string): Promise<Manifest> {
   const manifest = await readManifest(directory);
-  if (manifest === null)
-    throw new ConfigError(
-      `${directory}: its ${MANIFEST} has gone; the folder was removed or replaced while in use.`,
-    );
+  if (manifest !== null) return manifest;
+  throw new ConfigError(
+    `${directory}: its ${MANIFEST} has gone; the folder was removed or replaced while in use.`,
+  );
+}
+
+/** `updateManifest` for those who hold the list. The file on disk is the truth: figures are drawn by others than the writer. */
+export async function rewriteManifest(
+  directory: string,
+  manifest: Manifest,
+  change: ManifestChange,
+  files: readonly string[] = [],
+): Promise<void> {
   await writeJson(join(directory, MANIFEST), {
     ...manifest,
     ...change,

@@ -18,7 +18,7 @@ import {
   type SeriesColumn,
 } from "./columns.js";
 import { readJsonObject } from "./files.js";
-import { MANIFEST, type Manifest, readManifest } from "./manifest.js";
+import { contentFolder, MANIFEST, type Manifest, readManifest } from "./manifest.js";
 import type { RunResult } from "./result.js";
 import { readCells, readTable, type Table } from "./table.js";
 
@@ -73,24 +73,25 @@ export async function readOutcome(directory: string): Promise<Pick<RunRecord, "m
   const manifest = await readManifest(directory);
   if (manifest === null)
     throw new ConfigError(`${directory}: is not a record (it has no ${MANIFEST}); name the folder of a run.`);
-  const result = await readJsonObject(join(directory, "result.json"));
+  const result = await readJsonObject(join(contentFolder(directory, manifest), "result.json"));
   return { manifest, result: result as RunResult | null };
 }
 
 /** Throws ConfigError where the folder is not a record or a file in it is damaged. */
 export async function readRecord(directory: string): Promise<RunRecord> {
   const { manifest, result } = await readOutcome(directory);
+  const folder = contentFolder(directory, manifest);
   const [config, series, descent, ntk, ntkSpectrum, ntkModes, ntkDensity, events, pieces0] =
     await Promise.all([
-      readJsonObject(join(directory, "config.resolved.json")),
-      readColumns(join(directory, "series.csv"), SERIES_COLUMNS),
-      readColumns(join(directory, "descent.csv"), DESCENT_COLUMNS),
-      readTable(join(directory, "ntk.csv")),
-      readColumns(join(directory, "ntk-spectrum.csv"), NTK_SPECTRUM_COLUMNS),
-      readColumns(join(directory, "ntk-modes.csv"), NTK_MODE_COLUMNS),
-      readColumns(join(directory, "ntk-density.csv"), NTK_DENSITY_COLUMNS),
-      readEvents(join(directory, "events.csv")),
-      readArray(join(directory, "pieces0.npy")),
+      readJsonObject(join(folder, "config.resolved.json")),
+      readColumns(join(folder, "series.csv"), SERIES_COLUMNS),
+      readColumns(join(folder, "descent.csv"), DESCENT_COLUMNS),
+      readTable(join(folder, "ntk.csv")),
+      readColumns(join(folder, "ntk-spectrum.csv"), NTK_SPECTRUM_COLUMNS),
+      readColumns(join(folder, "ntk-modes.csv"), NTK_MODE_COLUMNS),
+      readColumns(join(folder, "ntk-density.csv"), NTK_DENSITY_COLUMNS),
+      readEvents(join(folder, "events.csv")),
+      readArray(join(folder, "pieces0.npy")),
     ]);
   return {
     directory,

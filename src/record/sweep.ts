@@ -1,16 +1,29 @@
 /** The folder of a sweep: `sweep.json` (what runs, and how far it is), one record per run, the table of all results, figures. */
-import { mkdir, readdir } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { appendFile, readdir, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { ConfigError } from "../errors.js";
 import { type Fact, type Facts, readFacts, readResultFacts } from "./facts.js";
-import { readIfPresent, readJsonObject, writeFault, writeJson, writeWhole } from "./files.js";
-import { refuseLive, thisProcess, type Writer } from "./live.js";
-import { MANIFEST, type Manifest, readManifest } from "./manifest.js";
+import {
+  makeFolder,
+  makeFoldersTo,
+  readIfPresent,
+  readJsonObject,
+  removeTemporaries,
+  writeFault,
+  writeJson,
+  writeWhole,
+} from "./files.js";
+import { LOCKS, type Lock, lockFolder, thisProcess, type Writer } from "./lock.js";
+import { contentFolder, MANIFEST, type Manifest, readManifest } from "./manifest.js";
 import { MOST_ENERGY_DEFECT, type RunResult } from "./result.js";
 import { formatTable } from "./table.js";
 
 const SWEEP = "sweep.json";
 const FORMAT = "gradflow-sweep";
+/** Runs that have ended since `sweep.json` was written, a line `hash name` each: in a large sweep that file is long. */
+const JOURNAL = "sweep.ended";
+/** Files that a sweep writes beside its runs; a folder that holds one and no sweep is somebody else's. */
+const OWN_FILES = ["sweep.yaml", "results.csv", "report.html", "figures", "slurm", JOURNAL];
 
 /** One run of a sweep as `sweep.json` lists it. */
 export interface SweepJobRecord {
@@ -90,49 +103,76 @@ export type SweepFacts = Pick<
   "name" | "study" | "folder" | "set" | "multiply" | "command" | "gradflow" | "fields" | "figures" | "jobs"
 >;
 
+export interface OpenSweep {
+  readonly manifest: SweepManifest;
+  /** Held until the sweep has ended. */
+  readonly lock: Lock;
+}
+
 /**
  * Makes `directory` the folder of this sweep, or takes it up again where it is.
- * @throws ConfigError where the folder holds another sweep or a record, or another process runs the sweep, unless `takeOver`.
+ * @param force take it from an owner of whom nobody here can know whether it lives
+ * @throws ConfigError where the folder holds another sweep, a record or files of other origin, or another process runs the sweep
  */
 export async function openSweep(
   directory: string,
   facts: SweepFacts,
   source: string,
-  takeOver = false,
-): Promise<SweepManifest> {
-  if (!takeOver) await refuseLive(directory, readSweep);
-  const old = await readSweep(directory);
-  if (old === null && (await readManifest(directory)) !== null)
-    throw new ConfigError(`${directory}: holds the record of one run; choose another folder with --out.`);
-  const known = new Set(old?.jobs.map(({ name }) => name));
-  if (old !== null && (old.name !== facts.name || !facts.jobs.some(({ name }) => known.has(name))))
+  force = false,
+): Promise<OpenSweep> {
+  refuseOther(directory, await readSweep(directory), facts);
+  await makeFolder(directory);
+  const lock = await lockFolder(directory, { force });
+  try {
+    const old = await readSweep(directory);
+    refuseOther(directory, old, facts);
+    if (old === null) await refuseForeignFiles(directory, facts);
+    await removeTemporaries(directory, [SWEEP, ...OWN_FILES, ...LOCKS]);
+    const manifest: SweepManifest = {
+      format: FORMAT,
+      formatVersion: 1,
+      ...facts,
+      node: process.version,
+      platform: `${process.platform}-${process.arch}`,
+      process: thisProcess(),
+      started: new Date().toISOString(),
+      finished: null,
+      status: "running",
+      ended: old?.ended ?? {},
+    };
+    await writeManifest(directory, manifest);
+    await writeWhole(join(directory, "sweep.yaml"), source);
+    return { manifest, lock };
+  } catch (error) {
+    await lock.release();
+    throw writeFault(directory, error);
+  }
+}
+
+function refuseOther(directory: string, old: SweepManifest | null, facts: SweepFacts): void {
+  if (old === null) return;
+  const known = new Set(old.jobs.map(({ name }) => name));
+  if (old.name !== facts.name || !facts.jobs.some(({ name }) => known.has(name)))
     throw new ConfigError(
       `${directory}: holds the sweep ${old.name} of other runs; choose another folder with --out.`,
     );
-  try {
-    await mkdir(directory, { recursive: true });
-  } catch (error) {
-    throw writeFault(directory, error);
-  }
-  if (old === null && (await readdir(directory)).some((name) => facts.jobs.some((job) => job.name === name)))
+}
+
+async function refuseForeignFiles(directory: string, facts: SweepFacts): Promise<void> {
+  if ((await readManifest(directory)) !== null)
+    throw new ConfigError(`${directory}: holds the record of one run; choose another folder with --out.`);
+  const own = new Set([...OWN_FILES, ...facts.jobs.map(({ name }) => name)]);
+  const foreign = (await readdir(directory)).filter((name) => own.has(name));
+  if (foreign.length > 0)
     throw new ConfigError(
-      `${directory}: has folders named as the runs of this sweep, but no ${SWEEP}; choose another folder with --out.`,
+      `${directory}: holds ${foreign.slice(0, 5).join(", ")}${foreign.length > 5 ? ", …" : ""} as a sweep does, but no ${SWEEP}; choose another folder with --out.`,
     );
-  const manifest: SweepManifest = {
-    format: FORMAT,
-    formatVersion: 1,
-    ...facts,
-    node: process.version,
-    platform: `${process.platform}-${process.arch}`,
-    process: thisProcess(),
-    started: new Date().toISOString(),
-    finished: null,
-    status: "running",
-    ended: old?.ended ?? {},
-  };
+}
+
+/** `sweep.json` with all that the journal held. */
+async function writeManifest(directory: string, manifest: SweepManifest): Promise<void> {
   await writeJson(join(directory, SWEEP), manifest);
-  await writeWhole(join(directory, "sweep.yaml"), source);
-  return manifest;
+  await rm(join(directory, JOURNAL), { force: true });
 }
 
 /** Null where the folder is no sweep's. @throws ConfigError where `sweep.json` is damaged or not gradflow's. */
@@ -142,7 +182,15 @@ export async function readSweep(directory: string): Promise<SweepManifest | null
   if (value === null) return null;
   if (value["format"] !== FORMAT || value["formatVersion"] !== 1 || !Array.isArray(value["jobs"]))
     throw new ConfigError(`${path}: is not a sweep of this version of gradflow; choose another folder.`);
-  return value as unknown as SweepManifest;
+  const manifest = value as unknown as SweepManifest;
+  return { ...manifest, ended: { ...manifest.ended, ...(await readJournal(directory)) } };
+}
+
+async function readJournal(directory: string): Promise<Record<string, string>> {
+  const text = (await readIfPresent(join(directory, JOURNAL))) ?? "";
+  // A line without its end was cut off by a kill.
+  const lines = text.split("\n").slice(0, -1);
+  return Object.fromEntries(lines.map((line) => [line.slice(line.indexOf(" ") + 1), line.split(" ", 1)[0]!]));
 }
 
 /** What stands on disk of every run. */
@@ -163,35 +211,33 @@ export async function readRunFacts(
 ): Promise<{ manifest: Manifest; facts: Facts; results: Facts } | null> {
   const manifest = await readManifest(directory);
   if (manifest === null) return null;
-  const result = (await readJsonObject(join(directory, "result.json"))) as RunResult | null;
-  const config = (await readJsonObject(join(directory, "config.resolved.json"))) ?? {};
+  const folder = contentFolder(directory, manifest);
+  const result = (await readJsonObject(join(folder, "result.json"))) as RunResult | null;
+  const config = (await readJsonObject(join(folder, "config.resolved.json"))) ?? {};
   return { manifest, facts: readFacts({ manifest, result, config }), results: readResultFacts(result) };
 }
 
-/** Notes that runs have ended with the config that `sweep.json` now lists. */
-export async function markEnded(directory: string, names: readonly string[]): Promise<void> {
-  const manifest = await readSweep(directory);
-  if (manifest === null) return;
-  const hashes = manifest.jobs
-    .filter(({ name }) => names.includes(name))
-    .map(({ name, hash }) => [name, hash]);
-  await writeJson(join(directory, SWEEP), {
-    ...manifest,
-    ended: { ...manifest.ended, ...Object.fromEntries(hashes) },
+/** Notes that a run has ended with this config. */
+export async function markEnded(
+  directory: string,
+  lock: Lock,
+  { name, hash }: Pick<SweepJobRecord, "name" | "hash">,
+): Promise<void> {
+  await lock.check();
+  await appendFile(join(directory, JOURNAL), `${hash} ${name}\n`).catch((error: unknown) => {
+    throw writeFault(join(directory, JOURNAL), error);
   });
 }
 
-/** Adds files to a sweep's folder, or replaces them: `figures/loss.svg` → its content. */
+/** Adds files to a sweep's folder, or replaces them: `figures/loss.svg` → its content. `force` replaces links on the way by folders. */
 export async function attachSweepFiles(
   directory: string,
   contents: Readonly<Record<string, string | Uint8Array>>,
+  force = false,
 ): Promise<void> {
   for (const [name, content] of Object.entries(contents)) {
-    const path = join(directory, name);
-    await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
-      throw writeFault(path, error);
-    });
-    await writeWhole(path, content);
+    await makeFoldersTo(directory, name, force);
+    await writeWhole(join(directory, name), content);
   }
 }
 
@@ -203,13 +249,14 @@ export function unresolvedDefects(states: readonly JobState[]): number[] {
 }
 
 /** Ends a sweep, or a part of it: status, `results.csv`. */
-export async function closeSweep(directory: string, status: string): Promise<JobState[]> {
+export async function closeSweep(directory: string, lock: Lock, status: string): Promise<JobState[]> {
+  await lock.check();
   const manifest = await readSweep(directory);
   if (manifest === null)
     throw new ConfigError(`${directory}: its ${SWEEP} has gone; the folder was removed while in use.`);
   const states = await readJobs(directory, manifest);
   await writeWhole(join(directory, "results.csv"), formatResults(manifest.fields, states));
-  await writeJson(join(directory, SWEEP), { ...manifest, finished: new Date().toISOString(), status });
+  await writeManifest(directory, { ...manifest, finished: new Date().toISOString(), status });
   return states;
 }
 

@@ -1,5 +1,13 @@
 /** CSV tables that grow row by row and survive a kill: a row is one write ending in a newline, so only the last line can be torn. */
-import { appendFileSync, closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  constants,
+  fdatasyncSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+} from "node:fs";
 import { parse } from "csv-parse/sync";
 import { ConfigError } from "../errors.js";
 import { WORD_COLUMNS } from "./columns.js";
@@ -29,7 +37,11 @@ export function createTable<const Column extends string>(
   columns: readonly Column[],
   length: number | null = null,
 ): TableWriter<Column> {
-  let file: number | null = attempt(() => openSync(path, length === null ? "ax" : "a"));
+  // Going on with a table that is a link would cut off and fill somebody else's file.
+  const { O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_WRONLY } = constants;
+  let file: number | null = attempt(() =>
+    openSync(path, length === null ? "ax" : O_APPEND | O_CREAT | O_NOFOLLOW | O_WRONLY),
+  );
   const descriptor = file;
   if (length === null) attempt(() => appendFileSync(descriptor, `${columns.map(formatCell).join(",")}\n`));
   else {

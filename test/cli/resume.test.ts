@@ -1,11 +1,12 @@
 /** Runs killed at random instants go on as if they had never been stopped; what damage, a full disk and a second writer do. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { createRandom } from "../../src/random.js";
+import { thisProcess } from "../../src/record/lock.js";
 import { readRecord } from "../../src/record/reader.js";
 import { gradflow, REPOSITORY, start, temporaryFolder, writeStudy } from "./gradflow.js";
 
@@ -213,15 +214,21 @@ describe("gradflow resume", () => {
     expect(stderr).toContain(told);
   });
 
+  /** As if this process wrote there. */
+  const lock = async (directory: string) => {
+    await mkdir(join(folder, directory, ".lock"));
+    await writeFile(join(folder, directory, ".lock/0000"), JSON.stringify(thisProcess()));
+  };
+
   it("refuses a record that a process writes, and one whose study was changed", async () => {
     const { killed } = await killedRun();
-    const manifest = JSON.parse(await readFile(join(folder, killed, "manifest.json"), "utf8")) as object;
     await cp(join(folder, killed), join(folder, "alive"), { recursive: true });
-    const process_ = { ...(manifest as { process: object }).process, id: process.pid };
-    await writeFile(join(folder, "alive/manifest.json"), JSON.stringify({ ...manifest, process: process_ }));
+    await rm(join(folder, "alive/.lock"), { recursive: true, force: true });
+    await lock("alive");
     const stiffStudy = await writeStudy(folder, "stiff.yaml", stiff);
     for (const words of [
       ["resume", "alive"],
+      ["resume", "alive", "--force"],
       ["run", stiffStudy, "--out", "alive", "--force"],
     ]) {
       const refused = await gradflow(folder, ...words);
@@ -236,30 +243,52 @@ describe("gradflow resume", () => {
     expect(changed.stderr).toContain("has changed since it was begun");
   });
 
-  it("refuses a sweep that a process runs, save with --force", async () => {
-    const sweep = [
-      "sweep",
-      await writeStudy(folder, "twice.yaml"),
-      "-m",
-      "seed=0,1",
-      "--out",
-      "twice",
-      "--quiet",
-    ];
+  it("refuses a sweep that a process runs", async () => {
+    const study = await writeStudy(folder, "twice.yaml");
+    const sweep = ["sweep", study, "-m", "seed=0,1", "--out", "twice", "--quiet"];
     expect((await gradflow(folder, ...sweep)).code).toBe(0);
-    const file = join(folder, "twice/sweep.json");
-    const manifest = JSON.parse(await readFile(file, "utf8")) as { process: object };
-    const alive = { ...manifest, status: "running", process: { ...manifest.process, id: process.pid } };
-    await writeFile(file, JSON.stringify(alive));
+    const before = await readFile(join(folder, "twice/sweep.json"), "utf8");
+    await lock("twice");
     for (const words of [sweep, ["resume", "twice"]]) {
       const refused = await gradflow(folder, ...words);
       expect(refused.code).toBe(2);
       expect(refused.stderr).toContain(`process ${process.pid} is writing it`);
     }
-    expect(JSON.parse(await readFile(file, "utf8"))).toEqual(alive);
-    const taken = await gradflow(folder, "resume", "twice", "--force", "--quiet");
+    expect(await readFile(join(folder, "twice/sweep.json"), "utf8")).toBe(before);
+    await rm(join(folder, "twice/.lock"), { recursive: true });
+    const taken = await gradflow(folder, "resume", "twice", "--quiet");
     expect(taken.code, taken.stderr).toBe(0);
     expect(taken.stdout).toContain("2 runs, 2 stood already");
+  });
+
+  it.each(["resume", "run --force"])("ten at once by %s: the record is that of one", async (how) => {
+    const { killed, whole } = await killedRun();
+    const name = `ten ${how}`;
+    await cp(join(folder, how === "resume" ? killed : whole), join(folder, name), { recursive: true });
+    const words = how === "resume" ? ["resume", name] : ["run", "stiff.yaml", "--out", name, "--force"];
+    const ended = await Promise.all(Array.from({ length: 10 }, () => gradflow(folder, ...words, "--quiet")));
+    expect(ended.some(({ code }) => code === 0)).toBe(true);
+    for (const { code, stderr } of ended)
+      if (code !== 0)
+        expect([code, stderr]).toEqual([2, expect.stringMatching(/is writing it|has ended|already holds/)]);
+    expect(await contents(join(folder, name))).toEqual(await contents(join(folder, whole)));
+  });
+
+  it("draws a run that was killed before its figures stood", async () => {
+    const { whole } = await killedRun();
+    await cp(join(folder, whole), join(folder, "undrawn"), { recursive: true });
+    await rm(join(folder, "undrawn/figures"), { recursive: true });
+    await change("manifest.json", (text) =>
+      Buffer.from(text.toString().replace('"drawn": true', '"drawn": false')),
+    )(join(folder, "undrawn"));
+    const { code, stdout, stderr } = await gradflow(folder, "resume", "undrawn");
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain("drawing its figures");
+    expect(stdout).toContain("loss.png");
+    expect(existsSync(join(folder, "undrawn/figures/loss.png"))).toBe(true);
+    expect(await contents(join(folder, "undrawn"))).toEqual(await contents(join(folder, whole)));
+    expect((await readRecord(join(folder, "undrawn"))).result?.record).toBe(join(folder, whole));
+    expect((await gradflow(folder, "resume", "undrawn")).stderr).toContain("this run has ended");
   });
 
   it("does the unfinished runs of a sweep", async () => {
@@ -277,20 +306,21 @@ describe("gradflow resume", () => {
 });
 
 describe("a full disk", () => {
-  // A file system of 400 kB in a mount namespace of its own.
-  const inSmallDisk = (script: string) =>
-    spawnSync("unshare", ["-rm", "sh", "-c", `mount -t tmpfs -o size=400k none disk && ${script}`], {
+  // A file system of that many kB in a mount namespace of its own.
+  const inSmallDisk = (script: string, size = 400) =>
+    spawnSync("unshare", ["-rm", "sh", "-c", `mount -t tmpfs -o size=${size}k none disk && ${script}`], {
       cwd: folder,
       encoding: "utf8",
     });
   const canMount =
     spawnSync("mkdir", ["-p", join(folder, "disk")]).status === 0 && inSmallDisk("true").status === 0;
+  const program = `${process.execPath} ${join(REPOSITORY, "bin/gradflow.js")}`;
 
   it.skipIf(!canMount)("ends the run with its status, exit 1, and a record that reads", async () => {
     const study = await writeStudy(folder, "long.yaml", { ...stiff, "hidden: [4]": "hidden: [20]" });
-    const program = `${process.execPath} ${join(REPOSITORY, "bin/gradflow.js")}`;
     const { stdout, stderr } = inSmallDisk(
       `${program} run ${study} --set flow.rtol=1e-9 --set flow.atol=1e-12 --out disk/run --quiet; echo "exit $?"; cp -r disk/run full`,
+      250,
     );
     expect(stdout, stderr).toContain("exit 1");
     expect(stderr).toContain("no space left on the device");
@@ -302,5 +332,32 @@ describe("a full disk", () => {
     // With room again it goes on to its end.
     const { code, stderr: told } = await gradflow(folder, "resume", "full", "--quiet");
     expect(code, told).toBe(0);
+  });
+
+  it.skipIf(!canMount)("at the start leaves nothing, and does not speak of resuming", async () => {
+    const study = await writeStudy(folder, "short.yaml");
+    const { stdout, stderr } = inSmallDisk(
+      `${program} run ${study} --out disk/run --quiet; echo "exit $?"; ls -A disk`,
+      40,
+    );
+    expect(stdout, stderr).toBe("exit 1\n");
+    expect(stderr).toMatch(/cannot be written \(no space left on the device\); make room there\.$/m);
+    expect(stderr).not.toContain("resume");
+  });
+
+  it.skipIf(!canMount)("while the figures are drawn says that the numbers stand", async () => {
+    const study = await writeStudy(folder, "short.yaml");
+    const { stdout, stderr } = inSmallDisk(
+      `${program} run ${study} --out disk/run --quiet; echo "exit $?"; cp -r disk/run undrawnFull`,
+      200,
+    );
+    expect(stdout, stderr).toContain("exit 1");
+    expect(stderr).toContain("The run has ended and its numbers stand; gradflow resume");
+    expect((await readRecord(join(folder, "undrawnFull"))).manifest).toMatchObject({
+      status: "reachedEnd",
+      drawn: false,
+    });
+    const { code, stderr: told } = await gradflow(folder, "resume", "undrawnFull");
+    expect([code, told]).toEqual([0, expect.stringContaining("drawing its figures")]);
   });
 });

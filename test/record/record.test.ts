@@ -152,10 +152,12 @@ describe("a killed run", () => {
   });
 
   it("can be replaced, with what its temporary files left", async () => {
-    await syntheticRecord({ directory: home });
-    writeFileSync(join(home, ".result.json.tmp"), "{");
+    await (await syntheticRecord({ directory: home })).fail("");
+    const { pid } = spawnSync(process.execPath, ["--version"]);
+    const left = join(home, `.result.json.${pid}-0123456789ab.tmp`);
+    writeFileSync(left, "{");
     await (await openRecord({ directory: home, force: true, ...minimal })).fail("");
-    expect(existsSync(join(home, ".result.json.tmp"))).toBe(false);
+    expect(existsSync(left)).toBe(false);
   });
 });
 
@@ -234,7 +236,7 @@ describe("a folder that cannot be written", () => {
     writeFileSync(join(home, "file"), "");
     const below = join(home, "file", "run");
     expect(await refusal(openRecord({ directory: below, ...minimal }))).toBe(
-      `${below}: cannot be written (part of its path is a file, not a folder); choose an output folder that can be written, with space left.`,
+      `${below}: cannot be written (part of its path is a file, not a folder); choose an output folder that can be written.`,
     );
     expect(await refusal(openRecord({ directory: join(home, "file"), ...minimal }))).toContain("is a file");
   });
