@@ -12,11 +12,12 @@ export async function syntheticSweep(
 ): Promise<void> {
   const jobs = results.map((_, seed) => ({ name: `seed-${seed}`, values: { seed }, set: [], hash: "0" }));
   const facts = { name: "seeds", study: "study.yaml", folder: "/studies", set: [], multiply: [] };
-  await openSweep(
+  const { lock } = await openSweep(
     directory,
     { ...facts, command: ["gradflow", "sweep"], gradflow: "0", fields: ["seed"], figures, jobs },
     "name: seeds\n",
   );
+  await lock.release();
   for (const [seed, result] of results.entries()) {
     const record = join(directory, `seed-${seed}`);
     const writer = await syntheticRecord({ directory: record });
