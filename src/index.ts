@@ -38,7 +38,40 @@ export {
 } from "./experiment/work-precision.js";
 export { drawFigures } from "./figure/draw.js";
 export { writeReport } from "./figure/report.js";
-export { createDescent, createObserver, createProblem, fitDecay, integrateFlow } from "./flow/index.js";
+export {
+  type BoundaryEvent,
+  type BoundarySummary,
+  type Comparison,
+  type Cost,
+  createDescent,
+  createDetector,
+  createObserver,
+  createProblem,
+  createSharpness,
+  type Descent,
+  type DetectSummary,
+  type ExactOptions,
+  type ExactOutcome,
+  type FlowCounts,
+  type FlowOptions,
+  type FlowOutcome,
+  fitDecay,
+  integrateExactly,
+  integrateFlow,
+  integrateSmooth,
+  type KinkedFlowOptions,
+  type KinkedFlowOutcome,
+  type KinkTreatment,
+  measureGradient,
+  measureSharpness,
+  type Observation,
+  type Observer,
+  type Problem as FlowProblem,
+  type Segment,
+  type Sharpness,
+  type SharpnessMeasurement,
+  type SharpnessOptions,
+} from "./flow/index.js";
 export {
   createGraph,
   type Graph,
@@ -51,16 +84,30 @@ export {
   sizeOf,
   verifyGraph,
 } from "./graph/index.js";
-export { inverseIteration } from "./linalg/inverse-iteration.js";
-export { lanczos, lanczosQuadrature } from "./linalg/krylov.js";
+export {
+  type InverseIterationOptions,
+  type InverseIterationResult,
+  inverseIteration,
+} from "./linalg/inverse-iteration.js";
+export {
+  type LanczosOptions,
+  type LanczosResult,
+  lanczos,
+  lanczosQuadrature,
+  type Quadrature,
+} from "./linalg/krylov.js";
 export type { Operator, RitzPair } from "./linalg/operator.js";
-export { singularValues } from "./linalg/svd.js";
+export { type SingularValues, singularValues } from "./linalg/svd.js";
+export { Memory } from "./memory.js";
 export {
   type ActivationSpec,
   createFamily,
+  type EntryBlock,
   type Family,
+  type FamilyOptions,
   type InitSpec,
   initialise,
+  type Layer,
   type Layout,
   layoutOf,
   lossFactor,
@@ -113,5 +160,14 @@ export {
   type VectorSpace,
 } from "./ode/index.js";
 export { createRandom, type Random } from "./random.js";
-export { type RunRecord, readRecord } from "./record/reader.js";
-export type { DecayFit, DescentResult, RunResult } from "./record/result.js";
+export type { Manifest } from "./record/manifest.js";
+export { type RecordedEvent, type RunRecord, readRecord } from "./record/reader.js";
+export type {
+  DecayFit,
+  DescentResult,
+  EventsResult,
+  NtkResult,
+  RunResult,
+  SharpnessResult,
+} from "./record/result.js";
+export type { JobState } from "./record/sweep.js";

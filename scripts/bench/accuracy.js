@@ -1,6 +1,6 @@
 // Work and achieved error of every adaptive method against the tolerance asked for, on a smooth network.
 import { createOnnxEngine } from "../../dist/engine/index.js";
-import { createObserver, integrateFlow, measureGradient } from "../../dist/flow/index.js";
+import { createObserver, integrateSmooth, measureGradient } from "../../dist/flow/index.js";
 import { makeProblem, small } from "./study.js";
 
 const METHODS = ["bs32", "dopri5", "tsit5", "dop853"];
@@ -27,7 +27,7 @@ export async function benchAccuracy() {
     await observer.start();
     const onSegment = (segment, counts) => observer.follow(segment, counts);
     const atol = rtol / 1000;
-    const outcome = await integrateFlow({ problem, theta0, method, rtol, atol, tEnd: T_END, onSegment });
+    const outcome = await integrateSmooth({ problem, theta0, method, rtol, atol, tEnd: T_END, onSegment });
     const { energyDefect } = await observer.finish();
     return { theta: outcome.theta, gradients: outcome.evaluations, energyDefect };
   };

@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { loadConfig } from "../../dist/config/load.js";
 import { readNpy, writeNpy } from "../../dist/data/npy.js";
 import { engineOf, prepare } from "../../dist/experiment/prepare.js";
-import { distance, integrateExactly, integrateFlow } from "../../dist/flow/index.js";
+import { distance, integrateExactly, integrateSmooth } from "../../dist/flow/index.js";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -33,10 +33,10 @@ export async function run(tEnd = T_END) {
       ...(kind === "off" && { maxEvaluations: MAX_EVALUATIONS }),
       onSegment: async () => undefined,
     };
-    const watch = { data: prepared.data, onEvent: () => undefined };
+    const watch = { onEvent: () => undefined };
     const outcome = await (kind === "exact"
       ? integrateExactly({ ...options, ...watch })
-      : integrateFlow(options));
+      : integrateSmooth(options));
     return { ...outcome, seconds: (performance.now() - start) / 1000 };
   };
 

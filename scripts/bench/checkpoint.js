@@ -19,7 +19,7 @@ export async function benchCheckpoint() {
   const engine = await engineOf(loaded);
   const folder = await mkdtemp(join(tmpdir(), "gradflow-bench-"));
   try {
-    const { problem, theta0, data } = await prepare(loaded, engine);
+    const { problem, theta0 } = await prepare(loaded, engine);
     const one = async (interval, name) => {
       const facts = {
         command: [],
@@ -55,7 +55,7 @@ export async function benchCheckpoint() {
       );
       const start = performance.now();
       await integrateExactly({
-        ...{ problem, theta0, data, method: "auto", rtol: 1e-6, atol: 1e-8, tEnd: 8, maxSteps: 1e6 },
+        ...{ problem, theta0, method: "auto", rtol: 1e-6, atol: 1e-8, tEnd: 8, maxSteps: 1e6 },
         memory: memory.within("flow"),
         onRest: schedule.rest,
         onEvent: () => undefined,

@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { createEngine } from "../../dist/engine/index.js";
-import { distance, integrateFlow } from "../../dist/flow/index.js";
+import { distance, integrateSmooth } from "../../dist/flow/index.js";
 import { createGraph, GraphBuilder } from "../../dist/graph/index.js";
 import { gradientFlops, large, makeProblem, nameOf, normals, small } from "./study.js";
 
@@ -68,7 +68,7 @@ async function measureOne(name, steps) {
   const gradients = [];
   for (const size of SIZES) gradients.push(await timeGradient(engine, size));
   const { problem, theta0 } = await makeProblem(engine, smooth);
-  const outcome = await integrateFlow({
+  const outcome = await integrateSmooth({
     problem,
     theta0,
     method: "dopri5",
@@ -152,7 +152,7 @@ async function timeGradient(engine, size) {
 async function watchMemory(engine, steps) {
   const { problem, theta0 } = await makeProblem(engine, small);
   const seen = [];
-  await integrateFlow({
+  await integrateSmooth({
     problem,
     theta0,
     method: "euler",

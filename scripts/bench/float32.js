@@ -3,7 +3,7 @@
 // `node scripts/bench/float32.js [BACKEND]`, BACKEND of tfjs, default wasm.
 import { fileURLToPath } from "node:url";
 import { createEngine } from "../../dist/engine/index.js";
-import { createProblem, distance, integrateFlow } from "../../dist/flow/index.js";
+import { createProblem, distance, integrateSmooth } from "../../dist/flow/index.js";
 import { createFamily, initialise } from "../../dist/model/index.js";
 import { createTangentKernel, denseSpectrum } from "../../dist/ntk/index.js";
 import { createRandom } from "../../dist/random.js";
@@ -21,7 +21,7 @@ async function flow(spec, options, target = study) {
   const engine = await createEngine(spec);
   const { problem, theta0 } = await makeProblem(engine, target);
   let least = Infinity;
-  const outcome = await integrateFlow({
+  const outcome = await integrateSmooth({
     problem,
     theta0,
     method: "dopri5",

@@ -1,7 +1,7 @@
 // (b) How much of a dopri5 run is spent inside gradients. From the first step to the last: solver, dense output, observer and
 // energy integral count as the rest; start-up (data, compilation) and figures are outside.
 import { createOnnxEngine } from "../../dist/engine/index.js";
-import { createObserver, integrateFlow, measureGradient } from "../../dist/flow/index.js";
+import { createObserver, integrateSmooth, measureGradient } from "../../dist/flow/index.js";
 import { large, makeProblem, median } from "./study.js";
 
 const STEPS = 20;
@@ -22,7 +22,7 @@ export async function benchIntegration(threads) {
     await observer.start();
     const before = problem.cost.seconds;
     const start = performance.now();
-    await integrateFlow({
+    await integrateSmooth({
       problem,
       theta0,
       method: "dopri5",

@@ -1,6 +1,6 @@
 // Would a stabilised method of fourth order pay? ROCK4, with coefficients computed by rock4-coefficients.js, beside the methods of the
 // program. `node scripts/bench/rock4.js` after a build: about two minutes. It does not pay (docs/benchmarks.md), so it stays here.
-import { distance, integrateFlow } from "../../dist/flow/index.js";
+import { distance, integrateSmooth } from "../../dist/flow/index.js";
 import { createSharpness } from "../../dist/flow/sharpness.js";
 import { BaseStepper } from "../../dist/ode/base-stepper.js";
 import { hermiteStep } from "../../dist/ode/hermite-step.js";
@@ -118,7 +118,7 @@ async function order() {
 /** A table of rock4 beside the program's methods, from `theta0` on. */
 async function compare(title, { problem, theta0, tEnd }, rtols, methods) {
   const solve = (method, rtol) =>
-    integrateFlow({ problem, theta0, tEnd, method, rtol, atol: rtol, onSegment: async () => undefined });
+    integrateSmooth({ problem, theta0, tEnd, method, rtol, atol: rtol, onSegment: async () => undefined });
   const reference = (await solve("auto", 1e-12)).theta;
   const size = Math.hypot(...reference);
   console.log(
@@ -143,7 +143,7 @@ for (const entry of CASES) {
   const opened = await openCase(entry);
   await compare(entry.name, opened, entry.rock4.rtols, ["tsrkc3", "auto", "dop853"]);
   const { from, length, rtols } = entry.rock4;
-  const { theta } = await integrateFlow({
+  const { theta } = await integrateSmooth({
     ...{ ...opened, method: "dop853", tEnd: from, rtol: 1e-10, atol: 1e-10 },
     onSegment: async () => undefined,
   });

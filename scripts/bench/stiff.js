@@ -10,7 +10,7 @@ import { loadConfig } from "../../dist/config/load.js";
 import { writeNpy } from "../../dist/data/npy.js";
 import { createOnnxEngine } from "../../dist/engine/index.js";
 import { engineOf, prepare } from "../../dist/experiment/prepare.js";
-import { distance, integrateFlow } from "../../dist/flow/index.js";
+import { distance, integrateSmooth } from "../../dist/flow/index.js";
 import { float64Space } from "../../dist/ode/index.js";
 import { descend, large, makeProblem } from "./study.js";
 
@@ -64,7 +64,7 @@ async function compare({ name, set, explicit, peers }) {
   const { problem, theta0, dataset, engine, config, tEnd } = await openCase({ set });
   const solve = async (method, rtol) => {
     const start = performance.now();
-    const outcome = await integrateFlow({
+    const outcome = await integrateSmooth({
       ...{ problem, theta0, method, tEnd, rtol, atol: rtol * ATOL_SHARE },
       onSegment: async () => undefined,
     });
@@ -182,7 +182,7 @@ async function vectorShare() {
     const before = [inside.seconds, problem.cost.seconds, problem.cost.gradients];
     const whole = { seconds: 0 };
     await timeOf(whole, () =>
-      integrateFlow({
+      integrateSmooth({
         ...{ problem, theta0, method: "tsrkc3", tEnd: 200, rtol: 1e-3, atol: 1e-3, maxSteps: 40 },
         onSegment: async () => undefined,
       }),

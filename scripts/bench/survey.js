@@ -41,9 +41,9 @@ for (const kind of chosen) for (const seed of seeds) console.log(await compare(k
 async function compare(kind, seed) {
   const study = await loadConfig(STUDY, { set: [...KINDS[kind], `seed=${seed}`] });
   const engine = await engineOf(study);
-  const { problem, theta0, data } = await prepare(study, engine);
+  const { problem, theta0 } = await prepare(study, engine);
   const { theta, status, evaluations, events } = await integrateExactly({
-    ...{ problem, theta0, data, method: "dopri5", tEnd, rtol: RTOL, atol: RTOL / 1000 },
+    ...{ problem, theta0, method: "dopri5", tEnd, rtol: RTOL, atol: RTOL / 1000 },
     onSegment: async () => undefined,
     onEvent: () => undefined,
   });

@@ -1,17 +1,13 @@
 /** Which treatment of the piece boundaries a run gets, and why. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Config } from "../config/schema.js";
-import { kinksOf } from "../flow/index.js";
+import { ConfigError } from "../errors.js";
+import { chooseKinkTreatment, type KinkTreatment, kinksOf } from "../flow/index.js";
 import { type ActivationSpec, type Family, smoothActivation } from "../model/index.js";
 import { fixedStepLimit } from "../ode/index.js";
 import type { EventsResult } from "../record/result.js";
 
-export type Treatment = "exact" | "detect" | "smooth" | "off";
-
-/** Pre-activation entries up to which `auto` chooses `exact`: beyond, restarts at single events dominate the cost. */
-export const AUTO_EXACT_ENTRIES = 5_000;
-/** Entries that `exact` accepts when asked by name: beyond, the events alone take days. */
-export const MAX_EXACT_ENTRIES = 20_000;
+export type Treatment = KinkTreatment | "smooth";
 
 export interface Choice {
   readonly treatment: Treatment;
@@ -21,49 +17,19 @@ export interface Choice {
 /** @throws ConfigError where what was asked cannot be done. */
 export function chooseTreatment(loaded: LoadedConfig, family: Family): Choice {
   const { flow, engine } = loaded.config;
-  const asked = flow.boundaries;
   // What `smooth` asked for is done already: its network has no kinks.
-  if (asked === "smooth") {
+  if (flow.boundaries === "smooth") {
     const note = `Kinks were replaced by polynomials of half-width ε = ${flow.smoothing}: an approximation of the network asked for.`;
     return { treatment: "smooth", notes: [note] };
   }
-  if (kinksOf(family) === null) {
-    const note = `The activation ${loaded.config.model.activation.kind} has no kinks: there are no boundaries to treat.`;
-    return { treatment: "off", notes: asked === "exact" || asked === "detect" ? [note] : [] };
+  try {
+    return chooseKinkTreatment(family, engine.dtype, flow.boundaries);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    // The same complaint, with the study's line.
+    const { path, message } = error.problems[0]!;
+    throw problemAt(loaded, path, message);
   }
-  const unwatched =
-    "Piece boundaries were not watched: the tolerance promises nothing where the flow meets a kink.";
-  if (asked === "off") return { treatment: "off", notes: [unwatched] };
-  const detected =
-    "Piece boundaries were watched but not treated (detect): the tolerance promises nothing where the flow meets a kink.";
-  if (asked === "detect") return { treatment: "detect", notes: [detected] };
-  const entries = family.entries.toLocaleString("en");
-  if (asked === "exact") {
-    if (family.entries > MAX_EXACT_ENTRIES) {
-      throw problemAt(
-        loaded,
-        "flow.boundaries",
-        `exact takes at most ${MAX_EXACT_ENTRIES.toLocaleString("en")} pre-activation entries (samples × hidden units), this problem has ${entries}; ` +
-          "use fewer samples or units, or flow.boundaries: detect, smooth or off.",
-      );
-    }
-    return { treatment: "exact", notes: [] };
-  }
-  if (engine.dtype === "float32")
-    return {
-      treatment: "detect",
-      notes: [`exact needs float64, the engine computes in float32. ${detected}`],
-    };
-  if (family.entries > AUTO_EXACT_ENTRIES) {
-    const limit = AUTO_EXACT_ENTRIES.toLocaleString("en");
-    return {
-      treatment: "detect",
-      notes: [
-        `${entries} pre-activation entries are more than the ${limit} up to which auto is exact. ${detected}`,
-      ],
-    };
-  }
-  return { treatment: "exact", notes: [] };
 }
 
 /** Why a run's curve is not the flow of its network up to the tolerance of its steps; null where it is. */

@@ -9,7 +9,7 @@ import {
   type FlowOptions,
   type FlowOutcome,
   integrateExactly,
-  integrateFlow,
+  integrateSmooth,
   measureGradient,
   type Observation,
   type Segment,
@@ -60,7 +60,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     ...given
   } = config.flow;
   const { errorCheck: wantsCheck, ...solver } = { errorCheck: false, ...given };
-  const { problem, theta0, data } = prepared;
+  const { problem, theta0 } = prepared;
   const times = recordTimes(config.record, tEnd);
   const compareNear = times ?? (recordTimes({ at: "log", points: 200 }, tEnd) as number[]);
   const descents = config.descent.learningRates.map((learningRate, index) =>
@@ -170,12 +170,12 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
       },
     };
     if (treatment === "exact") {
-      const exact = await integrateExactly({ ...options, ...watch, data });
+      const exact = await integrateExactly({ ...options, ...watch });
       outcome = exact;
       events = exact.events;
     } else {
       const detector = await createDetector({ ...options, ...watch });
-      outcome = await integrateFlow({
+      outcome = await integrateSmooth({
         ...options,
         onSegment: async (segment, counts) => {
           await detector.follow(segment, counts);
@@ -184,7 +184,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
       });
       events = detector.summary();
     }
-  } else outcome = await integrateFlow(options);
+  } else outcome = await integrateSmooth(options);
   await observer.finish();
   if (outcome.phases !== undefined) {
     const table = await record.table("methods", METHOD_COLUMNS);
@@ -194,8 +194,8 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   if (wantsCheck && outcome.t > 0) {
     errorCheck = await checkError(
       treatment === "exact"
-        ? (options) => integrateExactly({ ...options, data, onEvent: () => undefined })
-        : integrateFlow,
+        ? (options) => integrateExactly({ ...options, onEvent: () => undefined })
+        : integrateSmooth,
       { ...shared, ...solver, maxSteps: 10 * maxSteps },
       outcome,
       descents,

@@ -1,7 +1,7 @@
 /** Flows of smoothed networks beside the flow of the kinked one: how fast, and whether, the approximation converges. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Engine } from "../engine/index.js";
-import { createProblem, distance, type FlowOptions, integrateFlow } from "../flow/index.js";
+import { createProblem, distance, type FlowOptions, integrateSmooth } from "../flow/index.js";
 import { createFamily, smoothActivation } from "../model/index.js";
 import type { SmoothingResult } from "../record/result.js";
 import type { Prepared } from "./prepare.js";
@@ -37,7 +37,7 @@ export async function compareSmoothing(
       createFamily({ spec: { ...spec, activation }, samples, factor }),
       data,
     );
-    const outcome = await integrateFlow({
+    const outcome = await integrateSmooth({
       ...options,
       problem: smoothed,
       theta0,

@@ -10,7 +10,7 @@ import {
   type FlowOptions,
   type FlowOutcome,
   integrateExactly,
-  integrateFlow,
+  integrateSmooth,
 } from "../flow/index.js";
 import { adaptiveMethodNames, type MethodName } from "../ode/index.js";
 import { formatTable } from "../record/table.js";
@@ -78,7 +78,7 @@ export async function measureWorkPrecision(
   const ratio = "rtol" in flow ? flow.atol / flow.rtol : 1e-3;
   const engine = await engineOf(loaded);
   try {
-    const { problem, theta0, data } = await prepare(loaded, engine);
+    const { problem, theta0 } = await prepare(loaded, engine);
     const { treatment } = chooseTreatment(loaded, problem.family);
     const run = async (method: string, rtol: number) => {
       const start = performance.now();
@@ -96,8 +96,8 @@ export async function measureWorkPrecision(
       };
       const outcome: FlowOutcome =
         treatment === "exact"
-          ? await integrateExactly({ ...flowOptions, data, onEvent: () => undefined })
-          : await integrateFlow(flowOptions);
+          ? await integrateExactly({ ...flowOptions, onEvent: () => undefined })
+          : await integrateSmooth(flowOptions);
       return { ...outcome, seconds: (performance.now() - start) / 1000 };
     };
     const rtol = Math.max(TIGHTEST, REFERENCE_SHARE * Math.min(...tolerances));

@@ -17,6 +17,8 @@ export interface Cost {
 export interface Problem {
   readonly family: Family;
   readonly engine: Engine;
+  /** The tensors bound to its graphs: `x`, `y` and, for a gcn, `adjacency`. */
+  readonly data: Tensors;
   readonly cost: Cost;
   /** L(θ); ∇L(θ) goes to `gradient` [P]. */
   lossGradient(theta: Float64Array, gradient: Float64Array): Promise<number>;
@@ -54,6 +56,7 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
   return {
     family,
     engine,
+    data,
     cost,
     compile,
     async compileResident(graph) {

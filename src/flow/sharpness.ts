@@ -187,3 +187,10 @@ export function createSharpness({
     },
   };
 }
+
+/** λ_max(∇²L) at θ alone, to a few per cent; its time is 0. Costs about ten Hessian products. */
+export async function measureSharpness(problem: Problem, theta: Float64Array): Promise<SharpnessMeasurement> {
+  const sharpness = createSharpness({ problem, gradients: () => 0, fromStart: true });
+  await sharpness.follow(0, () => theta);
+  return sharpness.last as SharpnessMeasurement;
+}

@@ -92,7 +92,7 @@ export function measureGradient(problem: Problem): Segment["measure"] {
 }
 
 /** Integrates from θ0 at t = 0 to `tEnd`: over arrays, or over vectors of the engine where it has such. */
-export async function integrateFlow(options: FlowOptions): Promise<FlowOutcome> {
+export async function integrateSmooth(options: FlowOptions): Promise<FlowOutcome> {
   const { problem } = options;
   const { resident } = problem.engine;
   if (resident === null) return integrateOver(arrayState(problem), options, null);

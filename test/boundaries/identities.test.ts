@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createReferenceEngine } from "../../src/engine/index.js";
-import { createProblem, integrateFlow } from "../../src/flow/index.js";
+import { createProblem, integrateSmooth } from "../../src/flow/index.js";
 import { makeCase } from "../support/networks.js";
 import { distance, follow } from "./runs.js";
 
@@ -69,7 +69,7 @@ describe("identities through events and slides", () => {
     const without = await slopeOf(
       async (method, rtol) =>
         (
-          await integrateFlow({
+          await integrateSmooth({
             problem,
             theta0: smooth.theta,
             method,

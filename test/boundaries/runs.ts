@@ -37,7 +37,6 @@ export async function follow(
   let evaluations = 0;
   const outcome = await integrateExactly({
     problem,
-    data: bound,
     theta0: theta,
     ...solver,
     atol,

@@ -12,7 +12,7 @@ import {
   type FlowOptions,
   type FlowOutcome,
   integrateExactly,
-  integrateFlow,
+  integrateSmooth,
   measureGradient,
 } from "../../src/flow/index.js";
 import { Memory, type Snapshot } from "../../src/memory.js";
@@ -80,10 +80,10 @@ async function runCase(
     onStart: async (pieces: Float64Array) => void rows.push({ pieces }),
   };
   const run = async (): Promise<Partial<FlowOutcome>> => {
-    if (treatment === "exact") return integrateExactly({ ...options, ...watch, data: bound });
-    if (treatment === "off") return integrateFlow(options);
+    if (treatment === "exact") return integrateExactly({ ...options, ...watch });
+    if (treatment === "off") return integrateSmooth(options);
     const detector = await createDetector({ ...options, ...watch });
-    const outcome = await integrateFlow({
+    const outcome = await integrateSmooth({
       ...options,
       onSegment: async (segment, counts) => {
         await detector.follow(segment, counts);

@@ -7,7 +7,7 @@ import {
   createProblem,
   distance,
   type FlowOptions,
-  integrateFlow,
+  integrateSmooth,
   type Problem,
 } from "../../src/flow/index.js";
 import { presentEngines } from "../support/engines.js";
@@ -21,7 +21,7 @@ const norm = (v: Float64Array) => Math.hypot(...v);
 async function exactly(c: typeof smooth, options: Partial<FlowOptions>) {
   const engine = await createEngine({ kind: "onnx", dtype: "float64", threads: 1 });
   const problem = await createProblem(engine, c.family, c.bound);
-  const outcome = await integrateFlow({ ...base(problem, c), rtol: 1e-9, atol: 1e-12, ...options });
+  const outcome = await integrateSmooth({ ...base(problem, c), rtol: 1e-9, atol: 1e-12, ...options });
   await engine.dispose();
   return outcome;
 }
@@ -56,7 +56,7 @@ describe.each(engines)("$label", ({ spec }) => {
     async (method) => {
       const expected = await exactly(smooth, {});
       const problem = await open(smooth);
-      const found = await integrateFlow({ ...base(problem, smooth), method });
+      const found = await integrateSmooth({ ...base(problem, smooth), method });
       expect(found.status).toBe("reachedEnd");
       // The tolerance asks for 1e-5 a step, which is 1e-4 at the end for these methods in float64 too; the rounding of some
       // hundred steps adds 100·6e-8.
@@ -88,7 +88,7 @@ describe.each(engines)("$label", ({ spec }) => {
     let atSteps = 0;
     let looks = 0;
     const out = new Float64Array(smooth.theta.length);
-    await integrateFlow({
+    await integrateSmooth({
       ...base(watched, smooth),
       onSegment: async (segment) => {
         atSteps += fetched;
@@ -121,7 +121,7 @@ describe.each(engines)("$label", ({ spec }) => {
       tEnd: 4,
       countFlips: true,
     });
-    await integrateFlow({
+    await integrateSmooth({
       ...base(problem, kinked),
       method: "euler",
       stepSize: 0.004,
@@ -160,7 +160,7 @@ describe.each(engines)("$label", ({ spec }) => {
         tEnd: 1,
         countFlips: true,
       });
-      await integrateFlow({
+      await integrateSmooth({
         ...base(problem, kinked),
         method: "rk4",
         stepSize: 0.05,

@@ -5,7 +5,7 @@ import {
   createProblem,
   type FlowOptions,
   type FlowOutcome,
-  integrateFlow,
+  integrateSmooth,
   measureGradient,
   type Observation,
   type Problem,
@@ -61,7 +61,7 @@ export async function observeFlow(
     onObservation: () => undefined,
   });
   await observer.start();
-  const outcome = await integrateFlow({
+  const outcome = await integrateSmooth({
     ...flow,
     onSegment: async (segment, counts) => {
       await observer.follow(segment, counts);

@@ -1,6 +1,6 @@
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { describe, expect, test } from "vitest";
-import { createSharpness, integrateFlow, type Problem } from "../../src/flow/index.js";
+import { createSharpness, integrateSmooth, type Problem } from "../../src/flow/index.js";
 import { workOf } from "../../src/graph/index.js";
 import { makeCase } from "../support/networks.js";
 import { distance, problemOf } from "./runs.js";
@@ -75,7 +75,7 @@ describe("sharpness against the eigenvalues of a Hessian by differences", () => 
 test("a stabilised flow: the answer of dop853, fewer gradients than dopri5, and measuring within its budget", async () => {
   const problem = await problemOf(tanh);
   const run = (method: "dop853" | "dopri5" | "tsrkc3" | "auto", rtol: number) =>
-    integrateFlow({
+    integrateSmooth({
       problem,
       theta0: tanh.theta,
       method,

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { engineOf, prepare } from "../../src/experiment/prepare.js";
-import { distance, integrateFlow } from "../../src/flow/index.js";
+import { distance, integrateSmooth } from "../../src/flow/index.js";
 import type { MethodName } from "../../src/ode/index.js";
 
 const sliding = fileURLToPath(new URL("../../configs/study/sliding.yaml", import.meta.url));
@@ -15,7 +15,7 @@ async function open(halfWidth: number) {
   const engine = await engineOf(study);
   const { problem, theta0 } = await prepare(study, engine);
   const solve = (method: MethodName, rtol: number) =>
-    integrateFlow({ problem, theta0, method, tEnd: 4, rtol, atol: rtol, onSegment: async () => undefined });
+    integrateSmooth({ problem, theta0, method, tEnd: 4, rtol, atol: rtol, onSegment: async () => undefined });
   return { solve, theta0, dispose: () => engine.dispose() };
 }
 

@@ -1,7 +1,7 @@
 /** The golden network on every engine of this machine: small steps of descent, which converge to the flow, and the exact flow where there is float64. */
 import { describe, expect, test } from "vitest";
 import { createEngine } from "../../src/engine/index.js";
-import { createProblem, distance, integrateFlow } from "../../src/flow/index.js";
+import { createProblem, distance, integrateSmooth } from "../../src/flow/index.js";
 import { follow } from "../boundaries/runs.js";
 import { presentEngines } from "../support/engines.js";
 import { golden, loadGolden } from "./golden.js";
@@ -15,7 +15,7 @@ describe.each(engines)("the golden network by $label", ({ spec, dtype }) => {
   test("descent with η = 0.004 is as near to the flow at t = 2 as in float64", async () => {
     const engine = await createEngine(spec);
     const problem = await createProblem(engine, given.family, given.bound);
-    const { theta, status } = await integrateFlow({
+    const { theta, status } = await integrateSmooth({
       problem,
       theta0: given.theta,
       method: "euler",

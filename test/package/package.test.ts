@@ -31,21 +31,8 @@ async function command(cwd: string, program: string, ...words: readonly string[]
 
 const registry = spawnSync("npm", ["view", "yaml", "version"], { cwd: tmpdir(), env, shell }).status === 0;
 
-/** What a study in code needs: the flow of a ReLU network through its kinks, its sharpness, descent beside it. */
-const CONSUMER = `import { createDescent, createEngine, createFamily, createProblem, createRandom, initialise, type NetworkSpec } from "gradflow";
-
-const spec: NetworkSpec = { kind: "dnn", inputDimension: 2, hidden: [4], outputDimension: 1, bias: true, activation: { kind: "relu" } };
-const family = createFamily({ spec, samples: 5, factor: 0.5 });
-const random = createRandom(1);
-const draw = (size: number): Float64Array => Float64Array.from({ length: size }, () => random.normal());
-const engine = await createEngine({ kind: "onnx", dtype: "float64", threads: 1 });
-const problem = await createProblem(engine, family, { x: draw(10), y: draw(5) });
-const theta = initialise(spec, { kind: "kaiming-uniform", a: Math.sqrt(5), bias: "uniform" }, random);
-const signal: AbortSignal | undefined = undefined;
-const loss: number = await problem.loss(theta);
-export const finite: boolean = Number.isFinite(loss) && signal === undefined && typeof createDescent === "function";
-await engine.dispose();
-`;
+/** The program of the guide's "From code". */
+const CONSUMER = /```ts\n(.*?)```/s.exec(readFileSync(join(REPOSITORY, "docs/guide.md"), "utf8"))![1]!;
 
 describe.skipIf(!registry)(`the package${registry ? "" : " (skipped: npm reaches no registry)"}`, () => {
   beforeAll(async () => {
@@ -105,9 +92,10 @@ describe.skipIf(!registry)(`the package${registry ? "" : " (skipped: npm reaches
     const compiled = await command(project, process.execPath, tsc, "-p", ".");
     expect(compiled.stdout).toBe("");
     expect(compiled.code).toBe(0);
-    const code = `import { finite } from "./out/study.js"; if (!finite) process.exit(1)`;
-    const run = await command(project, process.execPath, "--input-type=module", "-e", code);
+    const run = await command(project, process.execPath, "out/study.js");
     expect(run.code, run.stderr).toBe(0);
+    expect(run.stdout).toMatch(/^reachedEnd exact\n/);
+    expect(run.stdout).toMatch(/crossings: \d+/);
   });
 });
 

@@ -29,7 +29,6 @@ import { createLockedJacobian } from "./locked-jacobian.js";
 import { setWeights, slidingWeights } from "./weights.js";
 
 export interface ExactOptions extends FlowOptions {
-  readonly data: Readonly<Record<string, Float64Array>>;
   readonly onEvent: (event: BoundaryEvent) => void;
   /** Called once with the piece index of every entry at t = 0. */
   readonly onStart?: (pieces: Float64Array) => Promise<void>;
@@ -51,12 +50,12 @@ const MIN_CONTACT = 1e-13;
 const WEIGHT_SNAP = 1e-7;
 /** Decisions at one instant before it is declared a cycle. */
 const MAX_DECISIONS = 50;
-/** @throws Error if the activation has no kinks: there is nothing to do that `integrateFlow` does not. */
+/** @throws Error if the activation has no kinks: there is nothing to do that `integrateSmooth` does not. */
 export async function integrateExactly(options: ExactOptions): Promise<ExactOutcome> {
   const kinks = kinksOf(options.problem.family);
-  if (kinks === null) throw new Error("integrateExactly: the activation has no kinks; use integrateFlow.");
-  const { problem, data, maxRowNumbers, memory = new Memory() } = options;
-  const field = await createLockedField(problem, kinks, data, memory, maxRowNumbers);
+  if (kinks === null) throw new Error("integrateExactly: the activation has no kinks; use integrateSmooth.");
+  const { problem, maxRowNumbers, memory = new Memory() } = options;
+  const field = await createLockedField(problem, kinks, problem.data, memory, maxRowNumbers);
   return new ExactFlow(options, kinks, field, memory).run();
 }
 
@@ -89,7 +88,6 @@ class ExactFlow {
       onSegment: __,
       onRest: _______,
       onEvent,
-      data: ___,
       signal: ____,
       maxSteps: _____,
       maxEvaluations: ______,
