@@ -17,6 +17,8 @@ const env = Object.fromEntries(
 );
 /** npm is a script of some shell on Windows. */
 const shell = process.platform === "win32";
+/** Compiling takes five seconds alone, installing twenty; no limit that a busy machine meets. */
+const PATIENCE = { timeout: 600_000 };
 const QUIET = ["--prefer-offline", "--no-audit", "--no-fund"];
 
 async function command(cwd: string, program: string, ...words: readonly string[]) {
@@ -34,70 +36,81 @@ const registry = spawnSync("npm", ["view", "yaml", "version"], { cwd: tmpdir(), 
 /** The program of the guide's "From code". */
 const CONSUMER = /```ts\n(.*?)```/s.exec(readFileSync(join(REPOSITORY, "docs/guide.md"), "utf8"))![1]!;
 
-describe.skipIf(!registry)(`the package${registry ? "" : " (skipped: npm reaches no registry)"}`, () => {
-  beforeAll(async () => {
-    mkdirSync(project);
-    // npm test has built it; a second build would stand in the way of tests that run beside this one.
-    const packed = await command(REPOSITORY, "npm", "pack", "--ignore-scripts", "--pack-destination", folder);
-    expect(packed.code, packed.stderr).toBe(0);
-    writeFileSync(
-      join(project, "package.json"),
-      '{ "name": "consumer", "type": "module", "private": true }\n',
-    );
-    const tarball = join(folder, packed.stdout.trim().split("\n").at(-1)!);
-    const installed = await command(project, "npm", "install", ...QUIET, tarball);
-    expect(installed.code, installed.stderr).toBe(0);
-    expect(installed.stderr).not.toContain("Unknown");
-  }, 600_000);
+describe.skipIf(!registry)(
+  `the package${registry ? "" : " (skipped: npm reaches no registry)"}`,
+  PATIENCE,
+  () => {
+    beforeAll(async () => {
+      mkdirSync(project);
+      // npm test has built it; a second build would stand in the way of tests that run beside this one.
+      const packed = await command(
+        REPOSITORY,
+        "npm",
+        "pack",
+        "--ignore-scripts",
+        "--pack-destination",
+        folder,
+      );
+      expect(packed.code, packed.stderr).toBe(0);
+      writeFileSync(
+        join(project, "package.json"),
+        '{ "name": "consumer", "type": "module", "private": true }\n',
+      );
+      const tarball = join(folder, packed.stdout.trim().split("\n").at(-1)!);
+      const installed = await command(project, "npm", "install", ...QUIET, tarball);
+      expect(installed.code, installed.stderr).toBe(0);
+      expect(installed.stderr).not.toContain("Unknown");
+    }, PATIENCE.timeout);
 
-  it("is installed without a download of CUDA, and runs", async () => {
-    const libraries = join(project, "node_modules/onnxruntime-node/bin/napi-v6/linux/x64");
-    expect(statSync(join(libraries, "libonnxruntime_providers_cuda.so")).size).toBe(0);
-    const program = join(project, "node_modules/.bin/gradflow");
-    expect(await command(project, program, "init")).toMatchObject({ code: 0 });
-    const run = await command(project, program, "run", "study.yaml", "--out", "record", "--quiet");
-    expect(run.code, run.stderr).toBe(0);
-    expect(existsSync(join(project, "record/figures/loss.png"))).toBe(true);
-    const cuda = await command(
-      project,
-      program,
-      "run",
-      "study.yaml",
-      "--engine",
-      "onnx:cuda",
-      "--out",
-      "cuda",
-    );
-    expect(cuda).toMatchObject({ code: 2 });
-    expect(cuda.stderr).toContain("cuda is not there");
-  });
+    it("is installed without a download of CUDA, and runs", async () => {
+      const libraries = join(project, "node_modules/onnxruntime-node/bin/napi-v6/linux/x64");
+      expect(statSync(join(libraries, "libonnxruntime_providers_cuda.so")).size).toBe(0);
+      const program = join(project, "node_modules/.bin/gradflow");
+      expect(await command(project, program, "init")).toMatchObject({ code: 0 });
+      const run = await command(project, program, "run", "study.yaml", "--out", "record", "--quiet");
+      expect(run.code, run.stderr).toBe(0);
+      expect(existsSync(join(project, "record/figures/loss.png"))).toBe(true);
+      const cuda = await command(
+        project,
+        program,
+        "run",
+        "study.yaml",
+        "--engine",
+        "onnx:cuda",
+        "--out",
+        "cuda",
+      );
+      expect(cuda).toMatchObject({ code: 2 });
+      expect(cuda.stderr).toContain("cuda is not there");
+    });
 
-  it.each([
-    ["modules of Node, no library of the browser", { module: "nodenext", lib: ["es2023"], types: [] }],
-    ["a bundler's modules, TypeScript's own defaults", { module: "esnext", moduleResolution: "bundler" }],
-  ])("compiles under a strict TypeScript that looks into every declaration: %s", async (_, options) => {
-    const strict = {
-      strict: true,
-      skipLibCheck: false,
-      exactOptionalPropertyTypes: true,
-      noUncheckedIndexedAccess: true,
-      verbatimModuleSyntax: true,
-      target: "es2023",
-      outDir: "out",
-    };
-    writeFileSync(join(project, "study.ts"), CONSUMER);
-    const config = { compilerOptions: { ...strict, ...options }, files: ["study.ts"] };
-    writeFileSync(join(project, "tsconfig.json"), JSON.stringify(config));
-    const tsc = join(REPOSITORY, "node_modules/typescript/bin/tsc");
-    const compiled = await command(project, process.execPath, tsc, "-p", ".");
-    expect(compiled.stdout).toBe("");
-    expect(compiled.code).toBe(0);
-    const run = await command(project, process.execPath, "out/study.js");
-    expect(run.code, run.stderr).toBe(0);
-    expect(run.stdout).toMatch(/^reachedEnd exact\n/);
-    expect(run.stdout).toMatch(/crossings: \d+/);
-  });
-});
+    it.each([
+      ["modules of Node, no library of the browser", { module: "nodenext", lib: ["es2023"], types: [] }],
+      ["a bundler's modules, TypeScript's own defaults", { module: "esnext", moduleResolution: "bundler" }],
+    ])("compiles under a strict TypeScript that looks into every declaration: %s", async (_, options) => {
+      const strict = {
+        strict: true,
+        skipLibCheck: false,
+        exactOptionalPropertyTypes: true,
+        noUncheckedIndexedAccess: true,
+        verbatimModuleSyntax: true,
+        target: "es2023",
+        outDir: "out",
+      };
+      writeFileSync(join(project, "study.ts"), CONSUMER);
+      const config = { compilerOptions: { ...strict, ...options }, files: ["study.ts"] };
+      writeFileSync(join(project, "tsconfig.json"), JSON.stringify(config));
+      const tsc = join(REPOSITORY, "node_modules/typescript/bin/tsc");
+      const compiled = await command(project, process.execPath, tsc, "-p", ".");
+      expect(compiled.stdout).toBe("");
+      expect(compiled.code).toBe(0);
+      const run = await command(project, process.execPath, "out/study.js");
+      expect(run.code, run.stderr).toBe(0);
+      expect(run.stdout).toMatch(/^reachedEnd exact\n/);
+      expect(run.stdout).toMatch(/crossings: \d+/);
+    });
+  },
+);
 
 describe("a checkout", () => {
   it("has no packages with install scripts in its lock, and nothing for npm to warn of", () => {
