@@ -7,7 +7,7 @@ import {
   type OpName,
   topologicalOrder,
 } from "../graph/index.js";
-import { gradient } from "./reverse.js";
+import { gradient, sech2Slope, sigmoidSlope } from "./reverse.js";
 
 /** Tangent of the node given those of its operands (null is zero; at least one is not). */
 type JvpRule<K extends OpName> = (
@@ -58,8 +58,9 @@ const jvpRules: { readonly [K in OpName]: JvpRule<K> } = {
   sin: linear((b, node, dx) => b.mul(dx, b.cos(node.operands[0] as Node))),
   cos: linear((b, node, dx) => b.neg(b.mul(dx, b.sin(node.operands[0] as Node)))),
   sqrt: linear((b, node, dx) => b.div(b.scale(dx, 0.5), node)),
-  tanh: linear((b, node, dx) => b.mul(dx, b.sub(b.constant(1), b.mul(node as Node, node as Node)))),
-  sigmoid: linear((b, node, dx) => b.mul(dx, b.mul(node as Node, b.sub(b.constant(1), node as Node)))),
+  tanh: linear((b, node, dx) => b.mul(dx, b.sech2(node.operands[0] as Node))),
+  sigmoid: linear((b, node, dx) => b.mul(dx, sigmoidSlope(b, node.operands[0] as Node))),
+  sech2: linear((b, node, dx) => b.mul(dx, sech2Slope(b, node))),
   matmul: (b, node, [dx, dy]) => {
     const [x, y] = node.operands as [Node, Node];
     return combine(

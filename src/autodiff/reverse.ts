@@ -15,6 +15,16 @@ type VjpRule<K extends OpName> = (
   g: Node,
 ) => readonly (Node | null)[];
 
+/** σ'(x), not as σ(1 − σ): that has no digits left where σ is saturated. */
+export function sigmoidSlope(b: GraphBuilder, x: Node): Node {
+  return b.scale(b.sech2(b.scale(x, 0.5)), 0.25);
+}
+
+/** Derivative of the node sech²(x): −2·tanh(x)·sech²(x). */
+export function sech2Slope(b: GraphBuilder, node: Node): Node {
+  return b.scale(b.mul(b.tanh(node.operands[0] as Node), node), -2);
+}
+
 const none = (): readonly null[] => [null];
 
 const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
@@ -35,8 +45,9 @@ const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
   sin: (b, { operands: [x] }, g) => [b.mul(g, b.cos(x!))],
   cos: (b, { operands: [x] }, g) => [b.neg(b.mul(g, b.sin(x!)))],
   sqrt: (b, node, g) => [b.div(b.scale(g, 0.5), node as Node)],
-  tanh: (b, node, g) => [b.mul(g, b.sub(b.constant(1), b.mul(node as Node, node as Node)))],
-  sigmoid: (b, node, g) => [b.mul(g, b.mul(node as Node, b.sub(b.constant(1), node as Node)))],
+  tanh: (b, { operands: [x] }, g) => [b.mul(g, b.sech2(x!))],
+  sigmoid: (b, { operands: [x] }, g) => [b.mul(g, sigmoidSlope(b, x!))],
+  sech2: (b, node, g) => [b.mul(g, sech2Slope(b, node as Node))],
   matmul: (b, { operands, attributes: { transposeA, transposeB } }, g) => {
     const [x, y] = operands as [Node, Node];
     const dx = transposeA

@@ -53,7 +53,11 @@ const kernels: { readonly [K in OpName]: Kernel<K> } = {
   sin: unary(Math.sin),
   cos: unary(Math.cos),
   tanh: unary(Math.tanh),
-  sigmoid: unary((x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)))),
+  sigmoid: unary((x) => 1 / (1 + Math.exp(-x))),
+  sech2: unary((x) => {
+    const e = Math.exp(-2 * Math.abs(x));
+    return (4 * e) / ((1 + e) * (1 + e));
+  }),
   matmul: (node, [x, y], out) => {
     const [a, b] = node.operands as [Node, Node];
     const { transposeA, transposeB } = node.attributes;

@@ -125,6 +125,8 @@ export async function createNtkObserver(
   if (memory.isResumed) random.setPosition(progress.random);
   const { samples } = progress;
 
+  let predictionError: Awaited<ReturnType<typeof problem.compile>> | null = null;
+
   const attempt = async (t: number, settings: SpectrumOptions): Promise<KernelSpectrum | null> => {
     try {
       return await measureSpectrum(settings);
@@ -139,10 +141,12 @@ export async function createNtkObserver(
     if (progress.failure !== null) return;
     const { loss, speed } = await measure(state.theta);
     await problem.predict(state.theta, residual);
-    const size = (v: Float64Array): number => Math.sqrt(v.reduce((sum, value) => sum + value * value, 0));
-    const rounding = 8 * Number.EPSILON * (size(residual) + size(dataset.targets));
     for (let i = 0; i < n; i++) residual[i] = (residual[i] as number) - (dataset.targets[i] as number);
     const squared = residual.reduce((sum, value) => sum + value * value, 0);
+    // Of F, and of the subtraction.
+    predictionError ??= await problem.compile(family.predictionError());
+    const { error } = await predictionError.run({ theta: state.theta });
+    const rounding = (error?.[0] as number) + Number.EPSILON * Math.sqrt(squared);
     if (t === 0) progress.initialLoss = loss;
     const place = `kernel ${samples.length}/${times.length}`;
     onActivity?.(`${place} by ${choice.method}`, 0);

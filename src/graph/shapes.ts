@@ -51,6 +51,7 @@ export const shapeRules: { readonly [K in Exclude<OpName, "input" | "constant">]
   cos: same,
   tanh: same,
   sigmoid: same,
+  sech2: same,
   matmul: ([a, b], { transposeA, transposeB }) => {
     if (a === undefined || b === undefined || a.length < 2 || b.length < 2) {
       throw new Error(`matmul takes matrices, got [${a}] and [${b}]`);

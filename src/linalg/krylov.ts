@@ -45,7 +45,7 @@ const LEAST_PRODUCTS = 2;
 
 /**
  * Extreme eigenpairs within a budget of products. What is returned is the best there was, converged or not; the residuals are
- * those of the recurrence, exact to about ε·‖A‖.
+ * those of the recurrence and what rounding may add to them: none is below 4ε√size·‖A‖, not even of an exhausted space.
  * @throws NumericalError where a product is not finite
  */
 export async function lanczos(options: LanczosOptions): Promise<LanczosResult> {
@@ -100,7 +100,8 @@ export async function lanczos(options: LanczosOptions): Promise<LanczosResult> {
       const pair = (k: number): RitzPair => {
         const vector = basis.combine(ritz.vectors, k * filled, filled);
         normalise(vector);
-        return { value: ritz.values[k] as number, vector, residual: residual(k) };
+        const rounding = 4 * Number.EPSILON * Math.sqrt(size) * norm;
+        return { value: ritz.values[k] as number, vector, residual: residual(k) + rounding };
       };
       return { largest: top.map(pair), smallest: low.map(pair), products, converged, exhausted };
     }

@@ -5,12 +5,19 @@
  * Entries: the pre-activations of all activated layers, flat: layer by layer, in each [sample, unit] row-major.
  * E is their number.
  */
-import { batch, gradient, hessianProduct, pullback, pushforward } from "../autodiff/index.js";
+import { batch, gradient, hessianProduct, pullback, pushforward, roundingErrors } from "../autodiff/index.js";
 import { createGraph, type Graph, GraphBuilder, type Node, sizeOf } from "../graph/index.js";
 import { type PieceTable, pieceTable } from "./activation.js";
 import { squaredLoss } from "./loss.js";
 import { type Forward, forward, type Layout, layoutOf, type NetworkSpec } from "./network.js";
-import { kernelProduct, scalarGram, scalarRows, scalarSquares } from "./tangent.js";
+import {
+  kernelProduct,
+  pullbackError,
+  scalarErrors,
+  scalarGram,
+  scalarRows,
+  scalarSquares,
+} from "./tangent.js";
 
 export type Pieces = "free" | "locked";
 
@@ -71,6 +78,14 @@ export interface Family extends FamilyOptions {
   entryCurvatures(capacity: number): Graph;
   /** From `cotangents`, flat: `product` = J(Jᵀ·cotangents) and `energy` = ‖Jᵀ·cotangents‖² for all outputs or all hidden pre-activations. */
   kernelProduct(pieces: Pieces, of: "outputs" | "preactivations"): Graph;
+  /** From `cotangents`: `direction` [P] = Jᵀ·cotangents, and `error` [], a bound of what rounding makes of it. */
+  pullbackError(pieces: Pieces, of: "outputs" | "preactivations"): Graph;
+  /** `error` []: a bound of what rounding makes of the prediction, as a norm. */
+  predictionError(): Graph;
+  /** `pieces` [E] as `preactivations` has them, and `errors` [E]: not zero where rounding leaves the piece open. */
+  pieceErrors(): Graph;
+  /** `errors` [s]: bounds of the errors of `scalarRows`, as norms of rows; see tangent.ts. */
+  scalarErrors(capacity: number): Graph;
   /** `rows` [s, P]: the gradients of s scalars, and `gram` [s, s] if asked; see tangent.ts for `x`, `pieces` and `seeds`. */
   scalarRows(capacity: number, withGram?: boolean): Graph;
   /** `gram` [s, s] of s scalars in layer-product form; not for a gcn. */
@@ -206,6 +221,19 @@ export function createFamily(options: FamilyOptions): Family {
     entryCurvatures: (capacity) =>
       createGraph(`entry-curvatures-${capacity}`, { products: forVelocities(entryCurvature(), capacity) }),
     kernelProduct: (pieces, of) => kernelProduct(b, theta, pass(pieces), of),
+    pullbackError: (pieces, of) => pullbackError(b, theta, pass(pieces), of),
+    predictionError: () => {
+      const [error] = roundingErrors(b, [pass("free").output]);
+      return createGraph("prediction-error", {
+        error: error ? b.sqrt(b.total(b.mul(error, error))) : b.constant(0),
+      });
+    },
+    pieceErrors: () => {
+      const pieces = b.pieceOf(flat(pass("free").preactivations), table?.breakpoints ?? []);
+      const [errors] = roundingErrors(b, [pieces]);
+      return createGraph("piece-errors", { pieces, errors: orZero(errors, pieces.shape) });
+    },
+    scalarErrors: (capacity) => scalarErrors(spec, samples, capacity),
     scalarRows: (capacity, withGram = false) => scalarRows(spec, samples, capacity, withGram),
     scalarGram: (capacity) => scalarGram(spec, capacity),
     scalarSquares: (capacity) => scalarSquares(spec, capacity),

@@ -4,7 +4,7 @@
  * Scalars: all hidden pre-activations, flat as the entries of a family (layer by layer, in each [sample, unit]), then all
  * outputs [sample, output]. In a row of `seeds` the scalars of one sample stand in the same order, layer by layer, outputs last.
  */
-import { pullback, pushforward } from "../autodiff/index.js";
+import { pullback, pushforward, roundingErrors } from "../autodiff/index.js";
 import { createGraph, type Graph, GraphBuilder, type Node, sizeOf } from "../graph/index.js";
 import { pieceTable } from "./activation.js";
 import { type Forward, forward, layoutOf, type NetworkSpec } from "./network.js";
@@ -128,6 +128,47 @@ export function scalarSquares(spec: NetworkSpec, s: number): Graph {
   return createGraph(`scalar-squares-${s}`, { squares: b.reshape(sum, [s]) });
 }
 
+/**
+ * `errors` [s]: bounds of ‖computed − exact‖ of s rows as `scalarRows` has them, from factors alone where it can. Takes beside its inputs
+ * `pieceErrors`, of the shape of `pieces`: not zero where a piece is not known.
+ */
+export function scalarErrors(spec: NetworkSpec, samples: number, s: number): Graph {
+  const b = new GraphBuilder();
+  const isPiecewise = pieceTable(spec.activation) !== null;
+  const total = spec.hidden.reduce((sum, width) => sum + width, 0);
+  const shape = spec.kind === "gcn" ? [samples * total] : [s, total];
+  const given = new Map<Node, Node>(
+    isPiecewise && total > 0 ? [[b.input("pieces", shape), b.input("pieceErrors", shape)]] : [],
+  );
+  const norm = (node: Node): Node => b.sqrt(b.sum(b.mul(node, node), [1]));
+  const combined = (lengths: readonly Node[]): Graph => {
+    const squares = lengths.map((length) => b.mul(length, length)).reduce((p, q) => b.add(p, q));
+    return createGraph(`scalar-errors-${s}`, { errors: b.reshape(b.sqrt(squares), [s]) });
+  };
+  if (spec.kind === "gcn") {
+    const rows = coupledRows(b, spec, samples, s);
+    const [error] = roundingErrors(b, [rows], given);
+    return combined([norm(error ?? b.constant(0, rows.shape))]);
+  }
+  const factors = scalarFactors(b, spec, s);
+  const wanted = factors.flatMap(({ input, signal, slope }) => [input, signal, slope ?? signal]);
+  const errors = roundingErrors(b, wanted, given);
+  return combined(
+    factors.flatMap(({ input, signal, slope, bias }, l) => {
+      const [dInput, dSignal, dSlope] = errors
+        .slice(3 * l, 3 * l + 3)
+        .map((error) => (error === null ? null : norm(error)));
+      // Of the outer product: ‖h‖‖δ̄‖ + ‖h̄‖(‖δ‖ + ‖δ̄‖), and one rounding.
+      const product = [
+        b.scale(b.mul(norm(input), norm(signal)), Number.EPSILON),
+        ...(dSignal ? [b.mul(norm(input), dSignal)] : []),
+        ...(dInput ? [b.mul(dInput, dSignal ? b.add(norm(signal), dSignal) : norm(signal))] : []),
+      ].reduce((p, q) => b.add(p, q));
+      return [product, ...(bias && dSignal ? [dSignal] : []), ...(slope !== null && dSlope ? [dSlope] : [])];
+    }),
+  );
+}
+
 function coupledRows(b: GraphBuilder, spec: NetworkSpec, n: number, s: number): Node {
   const { size } = layoutOf(spec);
   const tiled = b.broadcast(b.reshape(b.input("theta", [size]), [1, size]), [s, size]);
@@ -156,17 +197,8 @@ function coupledRows(b: GraphBuilder, spec: NetworkSpec, n: number, s: number): 
   return rows ?? b.constant(0, [s, size]);
 }
 
-/**
- * The kernel's product for all outputs or all hidden pre-activations: from `cotangents` [m], flat, `product` [m] =
- * J(Jᵀ·cotangents) and `energy` [] = ‖Jᵀ·cotangents‖², which has no cancellation.
- */
-export function kernelProduct(
-  b: GraphBuilder,
-  theta: Node,
-  run: Forward,
-  of: "outputs" | "preactivations",
-): Graph {
-  const nodes = of === "outputs" ? [run.output] : run.preactivations;
+/** Jᵀ·cotangents [P] of all outputs or all hidden pre-activations, `cotangents` [m] flat in their order. */
+function pulledBack(b: GraphBuilder, theta: Node, nodes: readonly Node[]): Node {
   const total = nodes.reduce((sum, node) => sum + sizeOf(node.shape), 0);
   const cotangent = b.input("cotangents", [total]);
   let start = 0;
@@ -175,7 +207,20 @@ export function kernelProduct(
     return b.reshape(b.slice(cotangent, 0, start - sizeOf(node.shape), start), node.shape);
   });
   const [pulled] = pullback(b, nodes, cotangents, [theta]);
-  const direction = pulled ?? b.constant(0, theta.shape);
+  return pulled ?? b.constant(0, theta.shape);
+}
+
+type Scalars = "outputs" | "preactivations";
+const scalarNodes = (run: Forward, of: Scalars): readonly Node[] =>
+  of === "outputs" ? [run.output] : run.preactivations;
+
+/**
+ * The kernel's product for all outputs or all hidden pre-activations: from `cotangents` [m], flat, `product` [m] =
+ * J(Jᵀ·cotangents) and `energy` [] = ‖Jᵀ·cotangents‖², which has no cancellation.
+ */
+export function kernelProduct(b: GraphBuilder, theta: Node, run: Forward, of: Scalars): Graph {
+  const nodes = scalarNodes(run, of);
+  const direction = pulledBack(b, theta, nodes);
   const pushed = pushforward(b, nodes, [theta], [direction]);
   const flat = pushed.map((tangent, k) =>
     b.reshape(tangent ?? b.constant(0, nodes[k]!.shape), [sizeOf(nodes[k]!.shape)]),
@@ -183,5 +228,15 @@ export function kernelProduct(
   return createGraph(`kernel-product-${of}`, {
     product: b.concat(flat, 0),
     energy: b.total(b.mul(direction, direction)),
+  });
+}
+
+/** From `cotangents`: `direction` [P] = Jᵀ·cotangents and `error` [], a bound of ‖computed − exact‖ of it. */
+export function pullbackError(b: GraphBuilder, theta: Node, run: Forward, of: Scalars): Graph {
+  const direction = pulledBack(b, theta, scalarNodes(run, of));
+  const [error] = roundingErrors(b, [direction]);
+  return createGraph(`pullback-error-${of}`, {
+    direction,
+    error: error === null || error === undefined ? b.constant(0) : b.sqrt(b.total(b.mul(error, error))),
   });
 }

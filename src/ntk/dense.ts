@@ -1,6 +1,8 @@
 /** The whole spectrum of a small kernel: singular values of J, or eigenvalues of G, with the residual in that basis. */
 import { singularValues } from "../linalg/svd.js";
 import { reduceToTriangle } from "../linalg/triangle.js";
+import { squaredNorm } from "../linalg/vectors.js";
+import type { EntryErrors } from "./errors.js";
 import type { TangentKernel } from "./kernel.js";
 import type { Products } from "./products.js";
 import type { KernelState } from "./scalars.js";
@@ -14,16 +16,22 @@ export interface DenseSpectrum {
   readonly coefficients: Float64Array;
   /** Eigenvectors as rows, in the same order; null unless asked for. */
   readonly vectors: Float64Array | null;
-  /** Eigenvalues below this are rounding: (4ε√n·σ_max)² for singular values of J, 4ε√n·λ_max for eigenvalues of G. */
+  /** Eigenvalues below this cannot be told from zero: δ² for singular values of J, δ·λ_max for eigenvalues of G; see `errorOf`. */
   readonly resolvable: number;
-  /** Bound on the error of `value` that the same rounding makes. */
+  /** Bound on the error of `value`: rounding of the method, and the errors of J's entries. */
   errorOf(value: number): number;
   /** G, for drift; null unless asked for. */
   readonly gram: Float64Array | null;
 }
 
-/** Constant of the rounding errors of both methods, on the safe side of what is seen (a few ε·√n·σ_max). */
+/**
+ * Of both methods, relative to the largest value and per square root of the sizes: on the safe side of what is seen (a few ε·√n·σ_max, and
+ * sums over P parameters).
+ */
 const ROUNDING = 4 * Number.EPSILON;
+
+/** Errors relative to the largest singular value or eigenvalue, of a matrix with these sides. */
+const roundingOf = (size: number, width: number): number => ROUNDING * (Math.sqrt(size) + Math.sqrt(width));
 
 /**
  * @param residual r, of the kernel's size
@@ -36,13 +44,17 @@ export async function denseSpectrum(
   options: { readonly method: DenseMethod; readonly vectors: boolean; readonly gram: boolean },
 ): Promise<DenseSpectrum> {
   const n = kernel.size;
+  const P = kernel.family.layout.size;
+  const entries = await kernel.entryErrors(state);
   if (options.method !== "svd") {
     const gram = await kernel.gram(state, options.method === "eig" ? "rows" : "layer-product");
     const { values, carried, vectors } = singularValues(options.gram ? gram.slice() : gram, n, {
       carry: [residual],
       vectors: options.vectors,
     });
-    const error = ROUNDING * Math.sqrt(n) * (values[0] as number);
+    const trace = values.reduce((sum, value) => sum + value, 0);
+    const norm = entries.held === null ? Math.sqrt(trace) : await normOf(kernel, state);
+    const error = gramError(entries, n, P, norm);
     return {
       values,
       coefficients: carried[0] as Float64Array,
@@ -56,15 +68,9 @@ export async function denseSpectrum(
     ? await kernel.gram(state, kernel.family.spec.kind === "gcn" ? "rows" : "layer-product")
     : null;
   const { rows, held } = await kernel.rows(state);
-  const found = await singularValuesOfRows(
-    rows,
-    kernel.family.layout.size,
-    held,
-    residual,
-    options.vectors,
-    kernel.products,
-  );
-  const error = ROUNDING * Math.sqrt(n) * (found.values[0] as number);
+  const norm = Math.sqrt(squaredNorm(rows.subarray(held * P)));
+  const found = await singularValuesOfRows(rows, P, held, residual, options.vectors, kernel.products);
+  const error = roundingOf(n, P) * (found.values[0] as number) + entries.rows + tiltOf(entries, P) * norm;
   return {
     values: found.values.map((sigma) => sigma * sigma),
     coefficients: found.coefficients,
@@ -73,6 +79,43 @@ export async function denseSpectrum(
     errorOf: (value) => 2 * Math.sqrt(Math.max(value, 0)) * error + error * error,
     gram,
   };
+}
+
+/**
+ * How far the computed projection off the held rows is from the exact one: ‖E‖/σ_min of those rows (Wedin), their own reduction
+ * to a triangle included. No projections are further apart than 1.
+ */
+function tiltOf({ held }: EntryErrors, width: number): number {
+  if (held === null) return 0;
+  const error = held.rows + roundingOf(1, width) * held.most;
+  return held.least > error ? Math.min(1, error / (held.least - error)) : 1;
+}
+
+/**
+ * Of G = JJᵀ: from J's entries 2‖J‖‖E‖ + ‖E‖², from its sums over at most `width` terms and its eigenvalues their rounding. Of
+ * G − CK⁻¹Cᵀ, C and K made of the held rows: errors of C times 2‖J‖/σ, those of K times ‖J‖²/σ², and of the solution; σ is the least
+ * singular value of the held rows.
+ * @param norm ‖J‖, held rows not projected off
+ */
+function gramError({ rows, held }: EntryErrors, size: number, width: number, norm: number): number {
+  const sums = (width / 2 + 1) * Number.EPSILON;
+  const whole = norm * (2 * rows + roundingOf(size, 0) * norm) + rows ** 2 + sums * norm ** 2;
+  if (held === null) return whole;
+  const { count, least, most } = held;
+  const frobenius = Math.sqrt(count) * most;
+  const crossed = rows * most + held.rows * norm + sums * norm * frobenius;
+  const own = held.rows * (2 * most + held.rows) + sums * frobenius ** 2;
+  const ratio = norm / least;
+  const solved = ROUNDING * count * (ratio * most) ** 2;
+  return whole + 2 * crossed * ratio + own * ratio ** 2 + solved;
+}
+
+/** ‖J‖ in the Frobenius norm, held rows not projected off. */
+async function normOf(kernel: TangentKernel, state: KernelState): Promise<number> {
+  const squares = await kernel.squares(state);
+  if (squares !== null) return Math.sqrt(squares.reduce((sum, value) => sum + value, 0));
+  const { rows } = await kernel.rows({ ...state, held: [] });
+  return Math.sqrt(squaredNorm(rows));
 }
 
 /** Singular values and Uᵀr of the rows after the first `held`, made orthogonal to those. Overwrites `rows`. */

@@ -10,10 +10,12 @@ import { factorise } from "../linalg/cholesky.js";
 import type { Operator } from "../linalg/operator.js";
 import { addScaled, dot, squaredNorm } from "../linalg/vectors.js";
 import type { Family } from "../model/index.js";
+import { capacityOf } from "./chunks.js";
+import { createKernelErrors, type HeldRows, type KernelErrors } from "./errors.js";
 import { type Compile, createProducts, type Products } from "./products.js";
 import { fillInputs, hiddenUnits, type KernelState, outputScalars } from "./scalars.js";
 
-export interface TangentKernel {
+export interface TangentKernel extends KernelErrors {
   readonly family: Family;
   /** What the kernel is taken of: indices over all hidden pre-activations, then all outputs. */
   readonly scalars: readonly number[];
@@ -36,10 +38,6 @@ export interface TangentKernel {
   /** The diagonal of JJᵀ [size]; held entries are not taken into account. Null for a gcn. */
   squares(state: KernelState): Promise<Float64Array | null>;
 }
-
-/** Bytes that one chunk of rows may take, with what the engine needs beside it. */
-const CHUNK_BYTES = 64e6;
-const CHUNK_COPIES = 3;
 
 /**
  * @param data the tensors `x`, and for a gcn `adjacency`
@@ -73,6 +71,17 @@ export function createTangentKernel(options: {
     }
     return program;
   };
+  const whole = scalars.length === all;
+  const wide = new Float64Array(all);
+  /** A vector of the kernel's size among all scalars of its kind. */
+  const scatter = (v: Float64Array): Float64Array => {
+    if (whole) return v;
+    wide.fill(0);
+    scalars.forEach((scalar, k) => {
+      wide[scalar - shift] = v[k] as number;
+    });
+    return wide;
+  };
   const coupledData: Tensors =
     spec.kind === "gcn" ? { x: data["x"] as Float64Array, adjacency: data["adjacency"] as Float64Array } : {};
 
@@ -85,17 +94,17 @@ export function createTangentKernel(options: {
     return pieceOfEach(z as Float64Array, family.table.breakpoints);
   };
 
+  const entriesOf = (pieces: Float64Array | null): Record<string, Float64Array> =>
+    pieces === null ? {} : { pieces };
+
   const rowsOf = async (state: KernelState, which: readonly number[], into: Float64Array): Promise<void> => {
     const pieces = await piecesOf(state);
     const perRow = P + (spec.kind === "gcn" ? 4 * firstOutput : 0);
-    const capacity = Math.max(
-      1,
-      Math.min(which.length, Math.floor(CHUNK_BYTES / (8 * CHUNK_COPIES * perRow))),
-    );
+    const capacity = capacityOf(perRow, which.length);
     const program = await cached(`rows:${capacity}`, () => compile(family.scalarRows(capacity), coupledData));
     for (let from = 0; from < which.length; from += capacity) {
       const part = which.slice(from, from + capacity);
-      const inputs = fillInputs(family, data, part, capacity, pieces);
+      const inputs = fillInputs(family, data, part, capacity, entriesOf(pieces));
       const { rows } = await program.run({ ...inputs, theta: state.theta });
       cost.products += part.length / samples;
       into.set((rows as Float64Array).subarray(0, part.length * P), from * P);
@@ -103,7 +112,7 @@ export function createTangentKernel(options: {
   };
 
   /** Rows of the held entries, those that depend on earlier ones left out, as the flow's own projection does. */
-  const heldRows = async (state: KernelState) => {
+  const heldRows = async (state: KernelState): Promise<HeldRows> => {
     const rows = new Float64Array(state.held.length * P);
     await rowsOf(state, state.held, rows);
     const count = state.held.length;
@@ -123,7 +132,17 @@ export function createTangentKernel(options: {
     return { rows: few, gram: small, count: kept.length, entries: kept.map((k) => entries[k] as number) };
   };
 
+  const errors = createKernelErrors({
+    ...{ family, data, coupledData, compile: cached, graph: compile, scalars, kind },
+    heldRows,
+    scatter,
+    onWork: (count) => {
+      cost.products += count / samples;
+    },
+  });
+
   const self: TangentKernel = {
+    ...errors,
     family,
     scalars,
     size: scalars.length,
@@ -147,7 +166,7 @@ export function createTangentKernel(options: {
         const which = [...state.held, ...scalars];
         const capacity = 32 * Math.ceil(which.length / 32);
         const program = await cached(`gram:${capacity}`, () => compile(family.scalarGram(capacity), {}));
-        const inputs = fillInputs(family, data, which, capacity, await piecesOf(state));
+        const inputs = fillInputs(family, data, which, capacity, entriesOf(await piecesOf(state)));
         const { gram } = await program.run({ ...inputs, theta: state.theta });
         cost.products += which.length / samples;
         return schurComplement(gram as Float64Array, capacity, state.held.length, scalars.length);
@@ -161,16 +180,6 @@ export function createTangentKernel(options: {
       const inputs: Record<string, Float64Array> = { theta: state.theta };
       if (locked) inputs["pieces"] = state.pieces as Float64Array;
       const mode = locked ? "locked" : "free";
-      const whole = scalars.length === all;
-      const wide = new Float64Array(all);
-      const scatter = (v: Float64Array): Float64Array => {
-        if (whole) return v;
-        wide.fill(0);
-        scalars.forEach((scalar, k) => {
-          wide[scalar - shift] = v[k] as number;
-        });
-        return wide;
-      };
       const gather = (full: Float64Array, out: Float64Array): void => {
         if (whole) out.set(full);
         else for (let k = 0; k < out.length; k++) out[k] = full[(scalars[k] as number) - shift] as number;
@@ -220,7 +229,7 @@ export function createTangentKernel(options: {
       const out = new Float64Array(scalars.length);
       for (let from = 0; from < scalars.length; from += capacity) {
         const part = scalars.slice(from, from + capacity);
-        const inputs = fillInputs(family, data, part, capacity, pieces);
+        const inputs = fillInputs(family, data, part, capacity, entriesOf(pieces));
         const { squares } = await program.run({ ...inputs, theta: state.theta });
         cost.products += part.length / samples;
         out.set((squares as Float64Array).subarray(0, part.length), from);

@@ -37,13 +37,16 @@ function place(family: Family, scalar: number): { sample: number; column: number
   throw new RangeError(`tangent kernel: scalar ${scalar} is not among the ${start} of this network.`);
 }
 
-/** Fills the inputs of a graph over `capacity` scalars; those beyond `scalars` get zero seeds, hence zero rows. */
+/**
+ * Fills the inputs of a graph over `capacity` scalars; those beyond `scalars` get zero seeds, hence zero rows.
+ * @param entries further inputs, one number for every pre-activation entry: the pieces, where the activation has any
+ */
 export function fillInputs(
   family: Family,
   data: Tensors,
   scalars: readonly number[],
   capacity: number,
-  pieces: Float64Array | null,
+  entries: Readonly<Record<string, Float64Array>>,
 ): Record<string, Float64Array> {
   const { samples, spec } = family;
   const units = hiddenUnits(spec.hidden);
@@ -54,26 +57,27 @@ export function fillInputs(
     scalars.forEach((scalar, k) => {
       seeds[k * width + scalar] = 1;
     });
-    return { seeds, ...(pieces !== null && { pieces }) };
+    return { seeds, ...entries };
   }
   const N = spec.inputDimension;
   const x = new Float64Array(capacity * N);
   const seeds = new Float64Array(capacity * perSample);
-  const own = pieces === null ? null : new Float64Array(capacity * units);
+  const own = Object.entries(entries).map(
+    ([name, all]) => [name, all, new Float64Array(capacity * units)] as const,
+  );
   const inputs = data["x"] as Float64Array;
   scalars.forEach((scalar, k) => {
     const { sample, column } = place(family, scalar);
     x.set(inputs.subarray(sample * N, (sample + 1) * N), k * N);
     seeds[k * perSample + column] = 1;
-    if (own === null || pieces === null) return;
     let start = 0;
     let to = k * units;
     for (const width of spec.hidden) {
       const from = start + sample * width;
-      own.set(pieces.subarray(from, from + width), to);
+      for (const [, all, part] of own) part.set(all.subarray(from, from + width), to);
       start += samples * width;
       to += width;
     }
   });
-  return { x, seeds, ...(own !== null && { pieces: own }) };
+  return { x, seeds, ...Object.fromEntries(own.map(([name, , part]) => [name, part])) };
 }

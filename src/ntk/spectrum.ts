@@ -2,7 +2,7 @@
 import { NumericalError } from "../errors.js";
 import { inverseIteration } from "../linalg/inverse-iteration.js";
 import { lanczos } from "../linalg/krylov.js";
-import type { RitzPair } from "../linalg/operator.js";
+import { measurePair, type RitzPair } from "../linalg/operator.js";
 import { dot, normalise, squaredNorm } from "../linalg/vectors.js";
 import type { Random } from "../random.js";
 import type { RankCap } from "./caps.js";
@@ -17,7 +17,7 @@ export interface LambdaMin {
   readonly value: number;
   /** What found it: a dense method, `lanczos`, `inverse` (inverse iteration), or `structure` where a rank cap forces it. */
   readonly method: DenseMethod | "lanczos" | "inverse" | "structure";
-  /** Dense: bound on the rounding error of the value. Iterative: ‖Gv − λv‖. Zero for an exact zero. */
+  /** Dense: bound on the error of the value, those of J's entries included. Iterative: ‖Gv − λv‖ and its rounding. Zero for an exact zero. */
   readonly residual: number;
   /** λ_min is at most this, whatever its kind: the value with what rounding may hide. */
   readonly upper: number;
@@ -177,14 +177,16 @@ async function measureByLanczos(options: SpectrumOptions): Promise<KernelSpectru
   if (lambdaMin === null) {
     const found = await smallestPair(options, shared, report);
     smallest = found.pair.vector;
-    const resolvable = 4 * Number.EPSILON * Math.sqrt(n) * largest.value;
+    const { value, residual: defect } = found.pair;
+    // vᵀGv = ‖Jᵀv‖² for any v of length 1 bounds λ_min from above, up to how well that length is known.
+    const error = await kernel.lengthError(state, smallest);
     lambdaMin = {
-      value: found.pair.value,
+      value,
       method: found.method,
-      residual: found.pair.residual,
-      upper: Math.max(found.pair.value, resolvable),
+      residual: defect + 4 * Number.EPSILON * Math.sqrt(n) * largest.value,
+      upper: (Math.sqrt(Math.max(value, 0)) + error) ** 2,
       kind: "upper-bound",
-      resolvable,
+      resolvable: error ** 2,
       reason: null,
     };
   }
@@ -248,7 +250,8 @@ async function smallestPair(
     basis: LANCZOS_BASIS,
     maxProducts: Math.ceil(LANCZOS_SHARE * products),
   });
-  const found = low.smallest[0] as RitzPair;
+  // Looked at by one product more: the values of the recurrence are good to ε·λ_max only, and its residuals as well.
+  const found = await measurePair(shared.operator, (low.smallest[0] as RitzPair).vector);
   if (low.converged) return { pair: found, method: "lanczos" };
   const { pair } = await inverseIteration({
     ...shared,

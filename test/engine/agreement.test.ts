@@ -38,6 +38,7 @@ const operations: Readonly<Record<string, Node>> = {
   sqrt: b.sqrt(positive),
   tanh: b.tanh(x),
   sigmoid: b.sigmoid(b.scale(x, 20)),
+  sech2: b.sech2(x),
   constant: b.add(x, b.constant(randomVector(1, 12), [3, 4])),
   matmul: b.matmul(x, b.transpose(y, [1, 0])),
   "matmul, left transposed": b.matmul(x, y, { transposeA: true }),

@@ -53,7 +53,21 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
   sin: direct("Sin"),
   cos: direct("Cos"),
   tanh: direct("Tanh"),
-  sigmoid: direct("Sigmoid"),
+  // The operator Sigmoid is 1 − σ(−x) for x < 0, zero from −37 on.
+  sigmoid: (e, _, [x], output) => {
+    e.emit(
+      "Div",
+      [e.number(1), e.emit("Add", [e.emit("Exp", [e.emit("Neg", [x!])]), e.number(1)])],
+      [],
+      output,
+    );
+  },
+  // 4/(w + 1/w)², w = exp(x): zero where w overflows.
+  sech2: (e, _, [x], output) => {
+    const w = e.emit("Exp", [x!]);
+    const sum = e.emit("Add", [w, e.emit("Reciprocal", [w])]);
+    e.emit("Div", [e.number(4), e.emit("Mul", [sum, sum])], [], output);
+  },
   matmul: (e, node, [x, y], output) => {
     const { transposeA, transposeB } = node.attributes;
     const [a, b] = node.operands as [Node, Node];

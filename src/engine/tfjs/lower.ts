@@ -40,6 +40,12 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
   sqrt: ({ tf }, _, [x]) => tf.sqrt(x!),
   tanh: ({ tf }, _, [x]) => tf.tanh(x!),
   sigmoid: ({ tf }, _, [x]) => tf.sigmoid(x!),
+  // 4/(w + 1/w)², w = exp(x): zero where w overflows.
+  sech2: ({ tf, scalar }, _, [x]) => {
+    const w = tf.exp(x!);
+    const sum = tf.add(w, tf.div(scalar(1), w));
+    return tf.div(scalar(4), tf.mul(sum, sum));
+  },
   matmul: ({ product }, { attributes: { transposeA, transposeB } }, [x, y]) =>
     product(x!, y!, transposeA, transposeB),
   transpose: ({ tf }, node, [x]) => tf.transpose(x!, [...node.attributes.permutation]),

@@ -175,7 +175,7 @@ function createRows(problem: Problem, data: Readonly<Record<string, Float64Array
       programs.set(capacity, program);
     }
     const entries = contacts.map(({ entry }) => entry);
-    const outputs = await program.run({ theta, ...fillInputs(family, data, entries, capacity, pieces) });
+    const outputs = await program.run({ theta, ...fillInputs(family, data, entries, capacity, { pieces }) });
     const padded = outputs["gram"] as Float64Array;
     const gram = new Float64Array(count * count);
     for (let s = 0; s < count; s++) gram.set(padded.subarray(s * capacity, s * capacity + count), s * count);

@@ -1,0 +1,146 @@
+/** How far a computed kernel is from that of exact arithmetic at the same θ: bounds by running error analysis (autodiff/rounding.ts). */
+import type { Program, Tensors } from "../engine/index.js";
+import type { Graph } from "../graph/index.js";
+import { factorise } from "../linalg/cholesky.js";
+import { singularValues } from "../linalg/svd.js";
+import { dot, squaredNorm } from "../linalg/vectors.js";
+import type { Family } from "../model/index.js";
+import { capacityOf } from "./chunks.js";
+import type { Compile } from "./products.js";
+import { fillInputs, hiddenUnits, type KernelState } from "./scalars.js";
+
+/** Errors of the entries of J, as norms, and what the held entries make of them. */
+export interface EntryErrors {
+  /** ‖computed − exact‖ in the Frobenius norm. */
+  readonly rows: number;
+  /** The same of the independent held entries, their number and the range of their singular values. */
+  readonly held: {
+    readonly rows: number;
+    readonly count: number;
+    readonly least: number;
+    readonly most: number;
+  } | null;
+}
+
+export interface KernelErrors {
+  /** How far the rows are from exact ones. Infinity where no bound can be had. */
+  entryErrors(state: KernelState): Promise<EntryErrors>;
+  /** Bound on how far ‖ΠJᵀv‖ is from the square root of what the operator returns for `v`, of length 1. */
+  lengthError(state: KernelState, v: Float64Array): Promise<number>;
+}
+
+/** Rows of the independent held entries [count, P], and their Gram matrix. */
+export interface HeldRows {
+  readonly rows: Float64Array;
+  readonly gram: Float64Array;
+  readonly count: number;
+  readonly entries: readonly number[];
+}
+
+/** Scalars that one call bounds; a few numbers a unit and scalar are in use at once. */
+const CAPACITY = 4096;
+
+export function createKernelErrors(kernel: {
+  readonly family: Family;
+  readonly data: Tensors;
+  /** Of these the graphs of a gcn's rows need `x` and `adjacency`. */
+  readonly coupledData: Tensors;
+  /** Compiles once a key. */
+  readonly compile: (key: string, build: () => Promise<Program>) => Promise<Program>;
+  readonly graph: Compile;
+  readonly scalars: readonly number[];
+  readonly kind: "outputs" | "preactivations";
+  heldRows(state: KernelState): Promise<HeldRows>;
+  /** A vector of the kernel's size among all scalars of its kind. */
+  scatter(v: Float64Array): Float64Array;
+  /** After work on so many scalars. */
+  onWork(count: number): void;
+}): KernelErrors {
+  const { family, data, scalars, kind } = kernel;
+  const { spec, samples, layout } = family;
+  const P = layout.size;
+  const program = (key: string, graph: () => Graph, bound: Tensors): Promise<Program> =>
+    kernel.compile(key, () => kernel.graph(graph(), bound));
+
+  /** Pieces of all entries, and where rounding leaves them open: nowhere where the state gives them. */
+  const piecesOf = async ({ theta, pieces }: KernelState): Promise<Record<string, Float64Array>> => {
+    if (family.table === null) return {};
+    if (pieces !== null) return { pieces, pieceErrors: new Float64Array(pieces.length) };
+    const found = await (await program("piece-errors", () => family.pieceErrors(), data)).run({ theta });
+    return { pieces: found["pieces"]!.slice(), pieceErrors: found["errors"]!.slice() };
+  };
+
+  /** ‖computed − exact‖ of the rows of `which`, in the Frobenius norm. */
+  const errorsOf = async (state: KernelState, which: readonly number[]): Promise<number> => {
+    const entries = await piecesOf(state);
+    const perRow = 4 * (P + 4 * samples * hiddenUnits(spec.hidden));
+    const capacity =
+      spec.kind === "gcn" ? capacityOf(perRow, which.length) : Math.min(which.length, CAPACITY);
+    const bounds = await program(
+      `errors:${capacity}`,
+      () => family.scalarErrors(capacity),
+      kernel.coupledData,
+    );
+    let squares = 0;
+    for (let from = 0; from < which.length; from += capacity) {
+      const part = which.slice(from, from + capacity);
+      const { errors } = await bounds.run({
+        ...fillInputs(family, data, part, capacity, entries),
+        theta: state.theta,
+      });
+      kernel.onWork(part.length);
+      squares += squaredNorm(errors!.subarray(0, part.length));
+    }
+    return orInfinity(Math.sqrt(squares));
+  };
+
+  return {
+    async entryErrors(state) {
+      const rows = await errorsOf(state, scalars);
+      const { gram, count, entries } =
+        state.held.length === 0
+          ? { gram: new Float64Array(0), count: 0, entries: [] }
+          : await kernel.heldRows(state);
+      if (count === 0) return { rows, held: null };
+      const { values } = singularValues(gram, count);
+      const largest = values[0] as number;
+      // An eigenvalue of a Gram matrix of sums over P is good to about this.
+      const error = 4 * Number.EPSILON * (Math.sqrt(count) + Math.sqrt(P)) * largest;
+      const least = Math.sqrt(Math.max(0, (values[count - 1] as number) - error));
+      return {
+        rows,
+        held: { rows: await errorsOf(state, entries), count, least, most: Math.sqrt(largest + error) },
+      };
+    },
+    async lengthError(state, v) {
+      const isLocked = family.table !== null && state.pieces !== null;
+      const mode = isLocked ? "locked" : "free";
+      const pull = await program(`pullback-error:${mode}`, () => family.pullbackError(mode, kind), data);
+      const { direction, error } = await pull.run({
+        theta: state.theta,
+        cotangents: kernel.scatter(v),
+        ...(isLocked && { pieces: state.pieces as Float64Array }),
+      });
+      const length = Math.sqrt(squaredNorm(direction!));
+      // The last term is that of the sum of squares.
+      let bound = (error?.[0] as number) + (P / 4 + 1) * Number.EPSILON * length;
+      if (state.held.length > 0) {
+        // Whatever c, ‖Jᵀv − Jₛᵀc‖ is no smaller than ‖ΠJᵀv‖: only how it is computed counts, not how well c is.
+        const { rows, gram, count, entries } = await kernel.heldRows(state);
+        const c = Float64Array.from({ length: count }, (_, k) => dot(rows, direction!, k * P, 0, P));
+        factorise(gram, count).solve(c);
+        let moved = length;
+        for (let k = 0; k < count; k++)
+          moved += Math.abs(c[k] as number) * Math.sqrt(squaredNorm(rows.subarray(k * P, (k + 1) * P)));
+        const fromRows = (await errorsOf(state, entries)) * Math.sqrt(squaredNorm(c));
+        bound += fromRows + (count + 2) * Number.EPSILON * moved;
+      }
+      return orInfinity(bound);
+    },
+  };
+}
+
+/** What a bound that is no number is worth. */
+function orInfinity(bound: number): number {
+  return Number.isFinite(bound) ? bound : Number.POSITIVE_INFINITY;
+}
