@@ -52,10 +52,7 @@ describe("fields that depend on t", () => {
     const tEnd = 3 / scale;
     const error = async (steps: number) => {
       const h = tEnd / steps;
-      const stepper = make(
-        { field, y0: [1] },
-        { jacobian, rtol: 1e6, atol: 1e6, firstStep: h, maxStep: h },
-      );
+      const stepper = make({ field, y0: [1] }, { jacobian, rtol: 1e6, atol: 1e6, firstStep: h, maxStep: h });
       await integrate({ stepper, tEnd });
       return Math.abs(stepper.y[0]! - exact(tEnd));
     };
