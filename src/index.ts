@@ -57,10 +57,7 @@ export {
   type FlowOutcome,
   fitDecay,
   integrateExactly,
-  integrateFlow,
   integrateSmooth,
-  type KinkedFlowOptions,
-  type KinkedFlowOutcome,
   type KinkTreatment,
   measureGradient,
   measureSharpness,
@@ -72,6 +69,7 @@ export {
   type SharpnessMeasurement,
   type SharpnessOptions,
 } from "./flow/index.js";
+export { integrateFlow, type KinkedFlowOptions, type KinkedFlowOutcome } from "./flow/integrate-flow.js";
 export {
   createGraph,
   type Graph,

@@ -5,7 +5,6 @@ export type { BoundaryEvent, BoundarySummary } from "./boundaries/ledger.js";
 export { chooseKinkTreatment, type KinkChoice, type KinkTreatment } from "./boundaries/treatment.js";
 export { type DecayFit, fitDecay } from "./decay.js";
 export { type Comparison, createDescent, type Descent, stepsUntil } from "./descent.js";
-export { integrateFlow, type KinkedFlowOptions, type KinkedFlowOutcome } from "./integrate-flow.js";
 export { createObserver, type Observation, type Observer } from "./observer.js";
 export { type Cost, createProblem, type Problem } from "./problem.js";
 export {

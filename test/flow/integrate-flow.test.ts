@@ -11,10 +11,10 @@ import {
   chooseKinkTreatment,
   createProblem,
   integrateExactly,
-  integrateFlow,
   integrateSmooth,
   measureSharpness,
 } from "../../src/flow/index.js";
+import { integrateFlow } from "../../src/flow/integrate-flow.js";
 import { createFamily } from "../../src/model/index.js";
 import { setUpRuns, study } from "../experiment/runs.js";
 import { makeCase } from "../support/networks.js";
