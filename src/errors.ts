@@ -36,6 +36,11 @@ export class NumericalError extends Error {
   override readonly name = "NumericalError";
 }
 
+/** A signal before there was anything to save. Exit code 130. */
+export class InterruptedError extends Error {
+  override readonly name = "InterruptedError";
+}
+
 /** An engine that is absent, or that cannot do what was asked of it. Exit code 2. */
 export class EngineError extends Error {
   override readonly name = "EngineError";

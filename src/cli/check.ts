@@ -1,5 +1,6 @@
 /** `gradflow check`: the report before a run. */
 import type { CheckReport } from "../experiment/check.js";
+import { formatBytes } from "../experiment/ntk-method.js";
 import type { Command } from "./command.js";
 import { overridesOf } from "./engine-option.js";
 import { EXIT } from "./exit.js";
@@ -36,7 +37,7 @@ Nothing is written. Exit codes: 0 done, 2 bad study or usage.`,
 };
 
 function describe(report: CheckReport): string {
-  const { kernel, scalars } = report;
+  const { kernel, scalars, memory } = report;
   const facts: [string, string][] = [
     ["network", report.network],
     [
@@ -89,6 +90,12 @@ function describe(report: CheckReport): string {
     "",
     `  largest stable steps at the initial λ = λ_max(∇²L), and what they cost up to t = ${formatNumber(report.tEnd)}`,
     ...formatColumns([["method", "limit", "step", "gradients", "time"], ...rows]),
+    "",
+    `  memory of a run at its peak: about ${formatBytes(memory.bytes)} of the ${formatBytes(memory.available)} that this machine has`,
+    ...formatColumns([
+      ["part", "memory", "decided by"],
+      ...memory.parts.map(({ name, bytes, field }) => [name, formatBytes(bytes), field === "" ? "–" : field]),
+    ]),
     ...(report.notes.length === 0 ? [] : ["", ...report.notes.map((note) => `note: ${note}`)]),
     "",
   ].join("\n");

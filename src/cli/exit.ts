@@ -3,6 +3,7 @@ import {
   ConfigError,
   DiskFullError,
   EngineError,
+  InterruptedError,
   NumericalError,
   type Problem,
   RecordLostError,
@@ -35,6 +36,8 @@ export function describeError(error: unknown): { readonly text: string; readonly
     return { text: `${listProblems(error.problems)}${stack}`, code: EXIT.usage };
   if (error instanceof UsageError || error instanceof EngineError)
     return { text: `gradflow: ${error.message}${stack}`, code: EXIT.usage };
+  if (error instanceof InterruptedError)
+    return { text: `gradflow: ${error.message}`, code: EXIT.interrupted };
   if (error instanceof NumericalError)
     return { text: `gradflow: ${error.message}${stack}`, code: EXIT.failed };
   const message = error instanceof Error ? error.message : String(error);

@@ -11,7 +11,7 @@ import { single } from "./options.js";
 import { reportProgress } from "./progress.js";
 
 /** What an interrupt of an integration answers. */
-export const RUN_INTERRUPTED = "Interrupted: finishing the record. A second Ctrl-C kills.";
+export const RUN_INTERRUPTED = "Interrupted: ending in order. A second Ctrl-C kills.";
 
 export const studyOptions = {
   ...engineOption,

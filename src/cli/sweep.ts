@@ -91,7 +91,7 @@ export async function executeSweep(
   const report = reportSweep(process.stderr, values["quiet"] === true, sweep.jobs.length);
   for (const note of sweep.notes) report.say(`note: ${note}`);
   const interruption = watchInterrupts(() =>
-    report.say("Interrupted: finishing the records. A second Ctrl-C kills."),
+    report.say("Interrupted: ending in order. A second Ctrl-C kills."),
   );
   let result: SweepResult;
   try {

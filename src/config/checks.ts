@@ -6,6 +6,9 @@ import type { ActivationConfig, Config } from "./schema.js";
 /** Below this, rounding of float32 (unit 6e-8, accumulated over a gradient) drowns the error estimate; mathematics.md section 6. */
 const smallestFloat32Tolerance = 1e-5;
 
+/** Beyond, t + h is t and k + 1 is k. */
+const MOST_STEPS = 2 ** 53;
+
 /** The sections that are sound by themselves; absent ones have faults of their own. */
 export type Sections = Partial<Config>;
 
@@ -99,9 +102,17 @@ function checkTimes({ flow, record, decay, descent }: Sections): Finding[] {
     if (value !== undefined && value > tEnd)
       findings.push(at(path, `must be at most flow.tEnd = ${tEnd}, got ${value}.`));
   };
+  const countable = (path: string, step: number | undefined) => {
+    if (step !== undefined && tEnd / step > MOST_STEPS) {
+      const message = `takes ${(tEnd / step).toExponential(1).replace("e+", "e")} steps to flow.tEnd = ${tEnd}, more than the 2^53 that can be counted, got ${show(step)}; raise it, or lower flow.tEnd.`;
+      findings.push(at(path, message));
+    }
+  };
   if ("stepSize" in flow) {
     notBeyondEnd("flow.stepSize", flow.stepSize);
+    countable("flow.stepSize", flow.stepSize);
   } else {
+    countable("flow.maxStep", flow.maxStep);
     notBeyondEnd("flow.firstStep", flow.firstStep);
     if (flow.firstStep !== undefined && flow.maxStep !== undefined && flow.firstStep > flow.maxStep) {
       findings.push(
@@ -120,6 +131,7 @@ function checkTimes({ flow, record, decay, descent }: Sections): Finding[] {
   }
   descent?.learningRates.forEach((rate, i, rates) => {
     notBeyondEnd(`descent.learningRates.${i}`, rate);
+    countable(`descent.learningRates.${i}`, rate);
     if (rates.indexOf(rate) < i)
       findings.push(at(`descent.learningRates.${i}`, `${rate} stands in the list already.`));
   });

@@ -27,6 +27,8 @@ export interface CsvOptions {
   readonly header?: boolean | undefined;
   /** Whether the first column numbers or names the rows and is left out. Absent: where the header leaves it without a name. */
   readonly index?: boolean | undefined;
+  /** Called now and then; what it throws ends the reading. */
+  readonly pause?: (() => Promise<void> | undefined) | undefined;
 }
 
 /** A first row that reads 0, 1, …, N − 1: pandas' header of columns without names, or a sample. */
@@ -63,7 +65,10 @@ export async function readCsv(path: string, options: CsvOptions = {}): Promise<C
   const file = createReadStream(path);
   file.on("error", (error) => rows.destroy(error));
   try {
-    for await (const row of file.pipe(rows)) reader.take(row as Row);
+    for await (const row of file.pipe(rows)) {
+      reader.take(row as Row);
+      await options.pause?.();
+    }
   } catch (error) {
     file.destroy();
     if (error instanceof CsvError) fail(path, Number(error["lines"]), `malformed CSV: ${error.message}`);

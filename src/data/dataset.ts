@@ -4,6 +4,7 @@
  */
 import { basename, extname, resolve } from "node:path";
 import { ConfigError, type Problem } from "../errors.js";
+import { STRIDE, type Steps, withPauses } from "../pace.js";
 import type { Random } from "../random.js";
 import { type CsvOptions, readCsv } from "./csv.js";
 import { dropNumberedHeaders, type Matrix } from "./header.js";
@@ -58,6 +59,8 @@ export interface DatasetContext<Network> {
   readonly random: Random;
   /** Needed for kind `teacher` only. */
   readonly teacher?: Teacher<Network>;
+  /** Called now and then while numbers are drawn or read; what it throws ends that. */
+  readonly pause?: () => Promise<void> | undefined;
 }
 
 /**
@@ -68,13 +71,17 @@ export async function loadDataset<Network>(
   spec: DatasetSpec<Network>,
   context: DatasetContext<Network>,
 ): Promise<Dataset> {
-  if (spec.kind === "file") return loadFiles(spec, context.baseDir);
+  if (spec.kind === "file") return loadFiles(spec, context);
   const { samples, inputDimension, outputDimension } = spec;
   const shape = { samples, inputDimension, outputDimension };
-  const inputs = drawInputs(lawOf(spec), samples, inputDimension, context.random.split("inputs"));
-  const labels = context.random.split("labels");
+  const { random, pause = () => undefined } = context;
+  const inputs = await withPauses(
+    drawInputs(lawOf(spec), samples, inputDimension, random.split("inputs")),
+    pause,
+  );
+  const labels = random.split("labels");
   if (spec.kind !== "teacher") {
-    const targets = drawNormals(samples * outputDimension, spec.labelScale, labels);
+    const targets = await withPauses(drawNormals(samples * outputDimension, spec.labelScale, labels), pause);
     return { ...shape, inputs, targets, notes: [] };
   }
   if (context.teacher === undefined) throw new TypeError("dataset: kind teacher needs the teacher function.");
@@ -85,7 +92,8 @@ export async function loadDataset<Network>(
     );
   }
   if (spec.labelNoise > 0) {
-    for (let i = 0; i < targets.length; i++) targets[i]! += spec.labelNoise * labels.normal();
+    const noise = await withPauses(drawNormals(targets.length, spec.labelNoise, labels), pause);
+    for (let i = 0; i < targets.length; i++) targets[i]! += noise[i]!;
   }
   return { ...shape, inputs, targets, notes: [] };
 }
@@ -97,8 +105,8 @@ function lawOf(spec: Exclude<DatasetSpec<unknown>, { kind: "file" }>): InputLaw 
     : { kind: "uniform-ball", radius: spec.radius };
 }
 
-function drawInputs(law: InputLaw, samples: number, dimension: number, random: Random): Float64Array {
-  const inputs = drawNormals(samples * dimension, law.kind === "gaussian" ? law.scale : 1, random);
+function* drawInputs(law: InputLaw, samples: number, dimension: number, random: Random): Steps<Float64Array> {
+  const inputs = yield* drawNormals(samples * dimension, law.kind === "gaussian" ? law.scale : 1, random);
   if (law.kind === "gaussian") return inputs;
   // A normal direction times radius·U^{1/N} is uniform in the ball.
   for (let sample = 0; sample < samples; sample++) {
@@ -106,20 +114,28 @@ function drawInputs(law: InputLaw, samples: number, dimension: number, random: R
     const norm = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
     const factor = (law.radius * random.uniform() ** (1 / dimension)) / norm;
     for (let i = 0; i < dimension; i++) row[i]! *= factor;
+    if (sample % 1024 === 0) yield;
   }
   return inputs;
 }
 
-function drawNormals(count: number, scale: number, random: Random): Float64Array {
+function* drawNormals(count: number, scale: number, random: Random): Steps<Float64Array> {
   const out = new Float64Array(count);
-  for (let i = 0; i < count; i++) out[i] = scale * random.normal();
+  for (let from = 0; from < count; from += STRIDE) {
+    const to = Math.min(count, from + STRIDE);
+    for (let i = from; i < to; i++) out[i] = scale * random.normal();
+    yield;
+  }
   return out;
 }
 
-async function loadFiles(spec: FileSpec, baseDir: string): Promise<Dataset> {
+async function loadFiles(
+  spec: FileSpec,
+  { baseDir, pause }: Pick<DatasetContext<unknown>, "baseDir" | "pause">,
+): Promise<Dataset> {
   const problems: Problem[] = [];
   const load = (field: string, file: string) =>
-    loadMatrix(resolve(baseDir, file), spec).catch((error: unknown) => {
+    loadMatrix(resolve(baseDir, file), { ...spec, pause }).catch((error: unknown) => {
       if (!(error instanceof ConfigError)) throw error;
       problems.push(...error.problems.map((problem) => ({ ...problem, path: `dataset.${field}` })));
       return null;

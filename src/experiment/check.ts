@@ -7,6 +7,8 @@ import { createTangentKernel, type RankCap, rankCaps } from "../ntk/index.js";
 import { methods, stabilityInterval, tableaux } from "../ode/index.js";
 import { createRandom } from "../random.js";
 import { chooseTreatment } from "./boundaries.js";
+import { announceEffort } from "./effort.js";
+import { estimateMemory, type MemoryEstimate } from "./memory.js";
 import { chooseMethod } from "./ntk-method.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
 
@@ -47,6 +49,8 @@ export interface CheckReport {
     readonly gradients: number;
   }[];
   readonly tEnd: number;
+  /** What a run takes at its peak, and what this machine has. */
+  readonly memory: MemoryEstimate;
   readonly notes: readonly string[];
 }
 
@@ -130,6 +134,7 @@ export async function checkStudy(
       stepSize: limit / sharpness,
       gradients: Math.ceil((tEnd * sharpness) / limit) * stages,
     }));
+    const effort = await announceEffort(config, async () => gradientSeconds);
     const seconds =
       choice.method === "lanczos"
         ? productSeconds * ((exactZero ? 0 : ntk.products) + 60)
@@ -159,9 +164,11 @@ export async function checkStudy(
       gaussNewton: 2 * factor * lambdaMax,
       steps,
       tEnd,
+      memory: estimateMemory(loaded, prepared.dataset),
       notes: [
         ...engine.notes,
         ...prepared.notes,
+        ...effort,
         ...treatment.notes,
         ...(top.converged
           ? []

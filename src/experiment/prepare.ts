@@ -8,15 +8,18 @@ import { createEngine, type Engine } from "../engine/index.js";
 import { ConfigError, EngineError } from "../errors.js";
 import { createProblem, type Problem } from "../flow/index.js";
 import {
+  adjacencySteps,
   createFamily,
-  initialise,
+  initialising,
   layoutOf,
   lossFactor,
   type NetworkSpec,
-  normalisedAdjacency,
 } from "../model/index.js";
+import { withPauses } from "../pace.js";
 import { createRandom, type Random } from "../random.js";
 import { activationOf } from "./boundaries.js";
+import { announceMemory, requireMemory, requireRoomForFiles } from "./memory.js";
+import { createPause, type Watch } from "./pause.js";
 
 export interface Prepared {
   readonly problem: Problem;
@@ -29,17 +32,21 @@ export interface Prepared {
 }
 
 /** @throws ConfigError where data, network and initial parameters do not fit, citing the config's line. */
-export async function prepare(loaded: LoadedConfig, engine: Engine): Promise<Prepared> {
+export async function prepare(loaded: LoadedConfig, engine: Engine, watch: Watch = {}): Promise<Prepared> {
   const { config, baseDir } = loaded;
   const random = createRandom(config.seed);
+  if (config.dataset.kind === "file") await requireRoomForFiles(loaded, config.dataset);
+  else announceMemory(requireMemory(loaded, config.dataset), watch);
   const dataset = await citing(loaded, "dataset", () =>
     loadDataset(config.dataset, {
       baseDir,
       random: random.split("data"),
+      pause: createPause(watch, config.dataset.kind === "file" ? "reading the data" : "drawing the data"),
       teacher: (network, inputs, shape) =>
-        teach(network as TeacherConfig, inputs, shape, engine, random.split("teacher"), loaded),
+        teach(network as TeacherConfig, inputs, shape, engine, random.split("teacher"), loaded, watch),
     }),
   );
+  if (config.dataset.kind === "file") announceMemory(requireMemory(loaded, dataset), watch);
   const spec: NetworkSpec = {
     kind: config.model.kind,
     inputDimension: dataset.inputDimension,
@@ -58,7 +65,10 @@ export async function prepare(loaded: LoadedConfig, engine: Engine): Promise<Pre
         `must be below the number of samples, ${dataset.samples}, got ${neighbours}; lower it.`,
       );
     }
-    data["adjacency"] = normalisedAdjacency(dataset.inputs, dataset.samples, neighbours);
+    data["adjacency"] = await withPauses(
+      adjacencySteps(dataset.inputs, dataset.samples, neighbours),
+      createPause(watch, "looking for neighbours"),
+    );
   }
   const theta0 = await initialParameters(
     spec,
@@ -66,6 +76,7 @@ export async function prepare(loaded: LoadedConfig, engine: Engine): Promise<Pre
     random.split("init"),
     loaded,
     "model.init.path",
+    watch,
   );
   const factor = lossFactor(config.loss.reduction, dataset.samples, dataset.outputDimension);
   const family = createFamily({ spec, samples: dataset.samples, factor });
@@ -96,8 +107,10 @@ async function initialParameters(
   random: Random,
   loaded: LoadedConfig,
   path: string,
+  watch: Watch,
 ): Promise<Float64Array> {
-  if (init.kind !== "file") return initialise(spec, init, random);
+  if (init.kind !== "file")
+    return withPauses(initialising(spec, init, random), createPause(watch, "drawing the parameters"));
   const file = resolve(loaded.baseDir, init.path);
   const { data } = await citing(loaded, path, () => readNpy(file));
   const { layers, size } = layoutOf(spec);
@@ -124,6 +137,7 @@ async function teach(
   engine: Engine,
   random: Random,
   loaded: LoadedConfig,
+  watch: Watch,
 ): Promise<Float64Array> {
   const spec: NetworkSpec = {
     kind: "dnn",
@@ -133,7 +147,8 @@ async function teach(
     bias: network.bias,
     activation: network.activation,
   };
-  const theta = await initialParameters(spec, network.init, random, loaded, "dataset.network.init.path");
+  const path = "dataset.network.init.path";
+  const theta = await initialParameters(spec, network.init, random, loaded, path, watch);
   const program = await engine.compile(createFamily({ spec, samples: shape.samples, factor: 1 }).predict());
   const { output } = await program.run({ theta, x: inputs });
   return (output as Float64Array).slice();

@@ -1,14 +1,24 @@
 /** One run, end to end: a config in; flow and descent in lockstep; a record and its figures out. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
-import { fitDecay, type Observation } from "../flow/index.js";
+import { fitDecay, type Observation, type Problem } from "../flow/index.js";
 import { methods } from "../ode/index.js";
 import type { RunResult } from "../record/result.js";
 import { chooseTreatment } from "./boundaries.js";
+import { announceEffort } from "./effort.js";
 import { phasesOf, sharpnessOf } from "./findings.js";
 import { integrateStudy } from "./integrate-study.js";
 import { chooseMethod } from "./ntk-method.js";
 import { checkSmoothing } from "./smoothing.js";
 import { type RunOptions, recordStudy } from "./study-record.js";
+
+/** Seconds of one gradient, the first call left out: it prepares what later ones find. */
+async function timeGradient(problem: Problem, theta0: Float64Array): Promise<number> {
+  const gradient = new Float64Array(theta0.length);
+  await problem.lossGradient(theta0, gradient);
+  const start = performance.now();
+  for (let i = 0; i < 3; i++) await problem.lossGradient(theta0, gradient);
+  return (performance.now() - start) / 3000;
+}
 
 /**
  * Runs a study and writes its record. Numerical trouble is the result's `status`.
@@ -29,6 +39,8 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
     const choice = chooseTreatment(loaded, problem.family);
     if (config.measure.ntk !== undefined) chooseMethod(loaded, config.measure.ntk, problem.family);
     return async (study) => {
+      const effort = await announceEffort(config, () => timeGradient(problem, theta0));
+      for (const note of effort) options.onMessage?.(`note: ${note}`);
       const run = await integrateStudy(study, choice.treatment);
       const { outcome, observations, descents } = run;
       await study.record.array("theta", outcome.theta);
@@ -67,7 +79,7 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
         events: run.events,
         smoothing: run.smoothing,
         ntk: run.ntk,
-        notes: [...choice.notes, ...run.notes],
+        notes: [...effort, ...choice.notes, ...run.notes],
       };
     };
   });

@@ -92,7 +92,7 @@ export async function recordStudy(
   if (done !== null) return done;
   const engine = await engineOf(loaded);
   try {
-    const prepared = await prepare(loaded, engine);
+    const prepared = await prepare(loaded, engine, { signal: options.signal, say: options.onMessage });
     const { dataset, problem, theta0 } = prepared;
     for (const note of prepared.notes) options.onMessage?.(`note: ${note}`);
     const work = plan(prepared);

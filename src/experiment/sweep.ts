@@ -15,8 +15,11 @@ import {
   readJobs,
   type SweepManifest,
 } from "../record/sweep.js";
+import { leastSteps, MANY_STEPS } from "./effort.js";
 import type { Drawer, JobEvent, Launch, LaunchedJob } from "./launcher.js";
 import { launchLocally } from "./local.js";
+import { availableMemory, requireMemory } from "./memory.js";
+import { formatBytes } from "./ntk-method.js";
 
 export interface SweepOptions {
   /** The sweep's folder. Default `runs/<name>-<hash>` in the working directory. */
@@ -75,6 +78,8 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
     figures,
     jobs: jobs.map(({ name, values, set, hash }) => ({ name, values, set, hash })),
   };
+  // Elsewhere there is other memory.
+  const memory = options.launch === undefined ? memoryOf(jobs) : new Map<SweepJob, number>();
   const { manifest, lock } = await openSweep(
     directory,
     facts,
@@ -82,7 +87,7 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
     options.force === true || options.takeOver === true,
   );
   try {
-    return await doSweep(sweep, options, directory, manifest, lock, started);
+    return await doSweep(sweep, options, directory, manifest, lock, memory, started);
   } finally {
     await lock.release();
   }
@@ -94,6 +99,7 @@ async function doSweep(
   directory: string,
   manifest: SweepManifest,
   lock: Lock,
+  memory: ReadonlyMap<SweepJob, number>,
   started: number,
 ): Promise<SweepResult> {
   const { fields, jobs, figures } = sweep;
@@ -105,7 +111,10 @@ async function doSweep(
     if (stands(job, k))
       options.onEvent?.({ kind: "skipped", name: job.name, status: before[k]!.manifest!.status });
   });
-  const { parallel, threads } = planThreads(pending, options.parallel);
+  const { parallel: wanted, threads } = planThreads(pending, options.parallel);
+  const needs = pending.map((job) => memory.get(job) ?? 0);
+  const parallel = boundByMemory(wanted, needs, options.onMessage);
+  announceSteps(pending, options.onMessage);
   const lowered = pending.filter(({ loaded }) => loaded.config.engine.threads > threads);
   if (lowered.length > 0)
     options.onMessage?.(
@@ -154,6 +163,42 @@ async function doSweep(
   } finally {
     drawer?.close();
   }
+}
+
+/** Peak memory of each run here, as far as the config tells; what files hold is known to their own run. @throws ConfigError */
+function memoryOf(jobs: readonly SweepJob[]): Map<SweepJob, number> {
+  const known = jobs.flatMap((job): [SweepJob, number][] => {
+    const { dataset } = job.loaded.config;
+    return dataset.kind === "file" ? [] : [[job, requireMemory(job.loaded, dataset).bytes]];
+  });
+  return new Map(known);
+}
+
+/** As many of the most demanding runs at a time as fit into the memory. */
+function boundByMemory(
+  parallel: number,
+  needs: readonly number[],
+  say: ((line: string) => void) | undefined,
+): number {
+  const largest = [...needs].sort((p, q) => q - p);
+  const needed = (count: number) => largest.slice(0, count).reduce((sum, bytes) => sum + bytes, 0);
+  let fits = parallel;
+  while (fits > 1 && needed(fits) > availableMemory()) fits--;
+  if (fits < parallel)
+    say?.(
+      `${fits} at a time: ${parallel} runs may take ${formatBytes(needed(parallel))} of memory together, and this machine has ${formatBytes(availableMemory())}.`,
+    );
+  return fits;
+}
+
+/** Steps that the configs make necessary, where they are beyond all patience. */
+function announceSteps(jobs: readonly SweepJob[], say: ((line: string) => void) | undefined): void {
+  const steps = jobs.flatMap(({ loaded }) => leastSteps(loaded.config));
+  const count = steps.reduce((sum, step) => sum + step.count * step.gradients, 0);
+  if (count >= MANY_STEPS)
+    say?.(
+      `note: the ${jobs.length} runs take ${count.toExponential(1).replace("e+", "e")} gradients at least.`,
+    );
 }
 
 const NOTHING_DRAWN = { pictures: [], notes: [] };

@@ -10,4 +10,5 @@ export {
   sameShape,
   sizeOf,
 } from "./node.js";
+export { type Space, spaceOf } from "./space.js";
 export { workOf } from "./work.js";

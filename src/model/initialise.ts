@@ -1,4 +1,5 @@
 /** Initial parameters by PyTorch's names and formulas (torch.nn.init), drawn layer by layer from one stream. */
+import { atOnce, STRIDE, type Steps } from "../pace.js";
 import type { Random } from "../random.js";
 import { type Layer, layoutOf, type NetworkSpec } from "./network.js";
 
@@ -11,18 +12,28 @@ export type InitSpec =
 
 /** Draws θ, in the order of `layoutOf`. Each layer has its own stream, so that adding one does not reshuffle the others. */
 export function initialise(spec: NetworkSpec, init: InitSpec, random: Random): Float64Array {
+  return atOnce(initialising(spec, init, random));
+}
+
+/** The same with pauses. */
+export function* initialising(spec: NetworkSpec, init: InitSpec, random: Random): Steps<Float64Array> {
   const layout = layoutOf(spec);
   const theta = new Float64Array(layout.size);
-  layout.layers.forEach((layer, l) => {
+  for (const [l, layer] of layout.layers.entries()) {
     const draw = weightSampler(init, layer, random.split(`layer-${l}`));
-    for (let i = 0; i < layer.fanIn * layer.fanOut; i++) theta[layer.weights + i] = draw();
+    const count = layer.fanIn * layer.fanOut;
+    for (let from = 0; from < count; from += STRIDE) {
+      const to = Math.min(count, from + STRIDE);
+      for (let i = from; i < to; i++) theta[layer.weights + i] = draw();
+      yield;
+    }
     if (layer.bias !== null && init.bias === "uniform") {
       const range = 1 / Math.sqrt(layer.fanIn);
       const biases = random.split(`bias-${l}`);
       for (let i = 0; i < layer.fanOut; i++) theta[layer.bias + i] = range * (2 * biases.uniform() - 1);
     }
     if (layer.slope !== null && spec.activation.kind === "prelu") theta[layer.slope] = spec.activation.slope;
-  });
+  }
   return theta;
 }
 

@@ -1,10 +1,20 @@
 /** The graph of a graph convolutional network, built from the inputs. */
+import { atOnce, type Steps } from "../pace.js";
 
 /**
  * Â = D^{−1/2}(A + I)D^{−1/2}, n × n row-major, where A_ij = 1 if i is among the k nearest neighbours of j (Euclidean,
  * ties to the smaller index) or j among those of i, and D is the degree with the self-loop (Kipf & Welling 2017).
  */
 export function normalisedAdjacency(inputs: Float64Array, samples: number, neighbours: number): Float64Array {
+  return atOnce(adjacencySteps(inputs, samples, neighbours));
+}
+
+/** The same with a pause after each sample. */
+export function* adjacencySteps(
+  inputs: Float64Array,
+  samples: number,
+  neighbours: number,
+): Steps<Float64Array> {
   const dimension = inputs.length / samples;
   const adjacency = new Float64Array(samples * samples);
   for (let i = 0; i < samples; i++) {
@@ -21,13 +31,19 @@ export function normalisedAdjacency(inputs: Float64Array, samples: number, neigh
       adjacency[j * samples + i] = 1;
     }
     adjacency[i * samples + i] = 1;
+    yield;
   }
   const scale = Float64Array.from({ length: samples }, (_, i) => {
     let degree = 0;
     for (let j = 0; j < samples; j++) degree += adjacency[i * samples + j] as number;
     return 1 / Math.sqrt(degree);
   });
-  return adjacency.map(
-    (a, e) => a * (scale[Math.floor(e / samples)] as number) * (scale[e % samples] as number),
-  );
+  for (let i = 0; i < samples; i++) {
+    for (let j = 0; j < samples; j++) {
+      const e = i * samples + j;
+      adjacency[e] = (adjacency[e] as number) * (scale[i] as number) * (scale[j] as number);
+    }
+    yield;
+  }
+  return adjacency;
 }

@@ -20,6 +20,8 @@ interface Facts {
   /** When to use it. */
   readonly use: string;
   readonly needs: readonly Need[];
+  /** Most states that its stepper holds, those of the dense output included. */
+  readonly vectors: number;
   /** Most unknowns that it takes. Absent: no limit of its own. */
   readonly maxDimension?: number;
 }

@@ -8,4 +8,6 @@ export const auto: OtherMethod = {
   source: "docs/math.md",
   use: "the default: dopri5 or dop853, and rkc2 or tsrkc3 once stability limits the step",
   needs: ["sharpness"],
+  // An explicit method and a stabilised one.
+  vectors: 26,
 };

@@ -9,6 +9,7 @@ export const bs32: RungeKuttaMethod = {
   source: "Bogacki, Shampine, A 3(2) pair of Runge-Kutta formulas, Appl. Math. Lett. 2 (1989)",
   use: "loose tolerances, short times",
   needs: [],
+  vectors: 7,
   stages: 3,
   a: [[], [1 / 2], [0, 3 / 4]],
   b: [2 / 9, 1 / 3, 4 / 9],

@@ -124,6 +124,7 @@ export const dop853: RungeKuttaMethod = {
   source: "Hairer, Nørsett, Wanner, Solving ODEs I, II.5 and II.10; dop853.f",
   use: "tight tolerances, rtol below 1e-7",
   needs: [],
+  vectors: 19,
   stages: 12,
   a,
   b,

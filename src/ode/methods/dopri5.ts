@@ -9,6 +9,7 @@ export const dopri5: RungeKuttaMethod = {
   source: "Dormand, Prince, A family of embedded Runge-Kutta formulae, J. Comp. Appl. Math. 6 (1980)",
   use: "rtol 1e-3 to 1e-7 while accuracy limits the step",
   needs: [],
+  vectors: 10,
   stages: 6,
   a: [
     [],

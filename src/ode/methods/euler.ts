@@ -8,6 +8,7 @@ export const euler: RungeKuttaMethod = {
   source: "Euler 1768",
   use: "gradient descent as a method; teaching",
   needs: ["sharpness"],
+  vectors: 5,
   stages: 1,
   a: [[]],
   b: [1],

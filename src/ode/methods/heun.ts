@@ -9,6 +9,7 @@ export const heun: RungeKuttaMethod = {
   source: "Heun 1900 (explicit trapezoidal rule)",
   use: "comparisons with a given step",
   needs: ["sharpness"],
+  vectors: 6,
   stages: 2,
   a: [[], [1]],
   b: [1 / 2, 1 / 2],

@@ -8,6 +8,8 @@ export const odex: OtherMethod = {
   source: "Hairer, Nørsett, Wanner, Solving ODEs I, II.9; npm odex",
   use: "a cross-check by other hands, of small networks",
   needs: ["arrays"],
+  // Its extrapolation table and the coefficients of the dense output.
+  vectors: 24,
   // Its tables are kept, and its dense output read, by the square of the dimension.
   maxDimension: 2000,
 };

@@ -9,6 +9,7 @@ export const rk4: RungeKuttaMethod = {
   source: "Kutta 1901 (the classical method)",
   use: "comparisons with a given step",
   needs: ["sharpness"],
+  vectors: 8,
   stages: 4,
   a: [[], [1 / 2], [0, 1 / 2], [0, 0, 1]],
   b: [1 / 6, 1 / 3, 1 / 3, 1 / 6],

@@ -9,6 +9,7 @@ export const rkc2: StabilisedMethod = {
     "Sommeijer, Shampine, Verwer, RKC: an explicit solver for parabolic PDEs, J. Comp. Appl. Math. 88 (1998); rkc.f",
   use: "long stiff times at rtol 1e-3 and looser",
   needs: ["sharpness"],
+  vectors: 5,
   leastStages: 2,
   steps: 1,
   stabilityPerSquare: 0.653,

@@ -8,6 +8,7 @@ export const rodas4: RosenbrockMethod = {
   source: "Hairer, Wanner, Solving Ordinary Differential Equations II, VI.4; rodas.f (METH = 1)",
   use: "reference for very long times",
   needs: ["jacobian", "arrays"],
+  vectors: 11,
   // Beyond, a factorisation takes longer than thousands of gradients.
   maxDimension: 2000,
   stages: 6,

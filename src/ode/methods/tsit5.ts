@@ -10,6 +10,7 @@ export const tsit5: RungeKuttaMethod = {
     "Tsitouras, Runge-Kutta pairs of order 5(4) satisfying only the first column simplifying assumption, Comp. Math. Appl. 62 (2011)",
   use: "as dopri5, a little cheaper",
   needs: [],
+  vectors: 10,
   stages: 6,
   a: [
     [],

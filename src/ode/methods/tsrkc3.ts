@@ -9,6 +9,7 @@ export const tsrkc3: StabilisedMethod = {
     "Moisa, Third-order two-step Runge–Kutta–Chebyshev methods, J. Comp. Appl. Math. (2025), doi 10.1016/j.cam.2024.116291",
   use: "long stiff times at rtol below 1e-3",
   needs: ["sharpness"],
+  vectors: 7,
   leastStages: 3,
   steps: 2,
   stabilityPerSquare: 0.505,

@@ -1,0 +1,322 @@
+/**
+ * What memory a study takes at its peak, from its config and the data's shape alone, and whether this machine has it.
+ * Each part is counted as the code allocates it; a test compares with the resident memory of real runs.
+ */
+import { stat } from "node:fs/promises";
+import { freemem, totalmem } from "node:os";
+import { resolve } from "node:path";
+import { type LoadedConfig, problemAt } from "../config/load.js";
+import type { Config, NtkConfig, TeacherConfig } from "../config/schema.js";
+import type { DatasetShape } from "../data/dataset.js";
+import { ConfigError } from "../errors.js";
+import { MAX_ROW_NUMBERS } from "../flow/index.js";
+import { type Graph, spaceOf, splitBound } from "../graph/index.js";
+import { createFamily, type Family } from "../model/index.js";
+import { methods } from "../ode/index.js";
+import { chooseTreatment } from "./boundaries.js";
+import { AUTO_DENSE, formatBytes, memoryOf } from "./ntk-method.js";
+import type { Watch } from "./pause.js";
+
+export interface MemoryPart {
+  readonly name: string;
+  readonly bytes: number;
+  /** The field of the config that decides about it. */
+  readonly field: string;
+}
+
+export interface MemoryEstimate {
+  /** The largest first. */
+  readonly parts: readonly MemoryPart[];
+  readonly bytes: number;
+  /** Of this machine, or of what its owner allows this process. */
+  readonly available: number;
+  readonly parameters: number;
+}
+
+/** Node, the program, ONNX Runtime and the drawing of figures, measured with the smallest study. */
+const PROGRAM = 170e6;
+/** θ₀, what observer and record hold, θ at the end, and the outputs of the compiled graphs. */
+const RUN_VECTORS = 11;
+/** Of a descent: θ, gradient, and the flow at its last step. */
+const DESCENT_VECTORS = 3;
+/** Lanczos basis of the sharpness: its usual length from a random start, and the vectors kept. */
+const SHARPNESS_VECTORS = 16;
+/** Bytes of one recorded row in memory, of the flow and of a descent, as objects and as text. */
+const ROW = { flow: 400, descent: 250 } as const;
+/** ONNX Runtime's arenas grow ahead of what is asked of them; measured 1.2 to 1.6. */
+const ARENA = 1.4;
+/** n × n matrices while the graph of neighbours is made and folded into the data; measured. */
+const NEIGHBOUR_MATRICES = 5;
+/** The largest typed array that V8 makes on 64 bits, in numbers. */
+const LONGEST_ARRAY = 2 ** 32 - 1;
+/** ONNX files, which hold the data where they go to a GPU, are protobuf messages of at most 2 GiB. */
+const LARGEST_MESSAGE = 2 ** 31;
+
+/** @param shape of the data, known from the config or read from their files */
+export function estimateMemory(loaded: LoadedConfig, shape: DatasetShape): MemoryEstimate {
+  const { config } = loaded;
+  const { samples, inputDimension, outputDimension } = shape;
+  const { kind, hidden, bias, activation } = config.model;
+  const spec = { kind, inputDimension, hidden, outputDimension, bias, activation };
+  const family = createFamily({ spec, samples, factor: 1 });
+  const P = family.layout.size;
+  const resident = config.engine.kind === "tfjs" && config.engine.state === "resident";
+  const vector = P * (resident ? 4 : 8);
+  const { flow, descent, record, measure } = config;
+  const descents = descent.learningRates.length;
+  const watches = methods[flow.method].needs.includes("sharpness");
+  const solver =
+    methods[flow.method].vectors * ("errorCheck" in flow && flow.errorCheck ? 2 : 1) +
+    RUN_VECTORS +
+    (watches ? SHARPNESS_VECTORS : 0);
+  const rows = record.at === "steps" ? 0 : record.points + 1;
+  const exact = followsKinks(loaded, family);
+  const data = 8 * samples * (inputDimension + outputDimension);
+  const parts: MemoryPart[] = [
+    { name: "program", bytes: PROGRAM, field: "" },
+    { name: "data", bytes: data, field: dataField(loaded, shape) },
+    ...(config.dataset.kind === "teacher"
+      ? [
+          {
+            name: "teacher",
+            bytes: teacherBytes(config.dataset.network, shape),
+            field: `dataset.network.hidden.${widestOf(config.dataset.network.hidden)}`,
+          },
+        ]
+      : []),
+    ...(kind === "gcn"
+      ? [
+          {
+            name: "graph of neighbours",
+            bytes: 8 * NEIGHBOUR_MATRICES * samples ** 2,
+            field: sampleField(loaded),
+          },
+        ]
+      : []),
+    { name: "θ and solver", bytes: vector * solver, field: parameterField(loaded, shape) },
+    {
+      name: "descents",
+      bytes: vector * DESCENT_VECTORS * descents,
+      field: descents > 20 ? "descent.learningRates" : parameterField(loaded, shape),
+    },
+    {
+      name: "gradients",
+      bytes: gradientBytes(config, family, exact, watches),
+      field:
+        samples * Math.max(...hidden, outputDimension) > P
+          ? sampleField(loaded)
+          : parameterField(loaded, shape),
+    },
+    ...(record.checkpoint > 0
+      ? [
+          {
+            name: "a checkpoint",
+            bytes: 8 * P * (methods[flow.method].vectors + DESCENT_VECTORS * (descents + 1)),
+            field: parameterField(loaded, shape),
+          },
+        ]
+      : []),
+    { name: "rows", bytes: rows * (ROW.flow + ROW.descent * descents), field: "record.points" },
+    ...(measure.ntk === undefined
+      ? []
+      : [{ name: "tangent kernel", bytes: kernelBytes(measure.ntk, family), field: "measure.ntk.method" }]),
+    ...(exact
+      ? [
+          {
+            name: "rows of held entries",
+            bytes: 8 * Math.min(MAX_ROW_NUMBERS, P * family.entries),
+            field: "flow.boundaries",
+          },
+        ]
+      : []),
+    ...(flow.method === "rodas4" ? [{ name: "Hessian", bytes: 3 * 8 * P ** 2, field: "flow.method" }] : []),
+  ].filter(({ bytes }) => bytes > 0);
+  parts.sort((p, q) => q.bytes - p.bytes);
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  return { parts, bytes, available: availableMemory(), parameters: P };
+}
+
+/** Whether kinks are treated exactly. What cannot be had so is refused by the commands that integrate. */
+function followsKinks(loaded: LoadedConfig, family: Family): boolean {
+  try {
+    return chooseTreatment(loaded, family).treatment === "exact";
+  } catch (error) {
+    if (error instanceof ConfigError) return false;
+    throw error;
+  }
+}
+
+/** The graphs that a run evaluates: each session keeps the room of its largest evaluation. */
+function gradientBytes(config: Config, family: Family, exact: boolean, watches: boolean): number {
+  const { engine, descent, flow } = config;
+  const graphs: Graph[] = [family.lossGradient("free")];
+  if (exact)
+    graphs.push(
+      family.lockedField(),
+      family.normalVelocity(),
+      family.entryPullback(),
+      family.preactivations("free"),
+    );
+  else graphs.push(family.flowField());
+  if (descent.learningRates.length > 0) graphs.push(family.predict(), family.loss());
+  else if (flow.lossFactor !== undefined) graphs.push(family.loss());
+  if (watches) graphs.push(family.hessianProduct(exact ? "locked" : "free"));
+  // In float32 θ and the outputs are converted as well.
+  const item = engine.dtype === "float32" ? 6 : 8;
+  return graphs.reduce((sum, graph) => {
+    const { rest } = splitBound(graph, ["x", "y", "adjacency"]);
+    const space = spaceOf(rest);
+    return sum + item * (engine.kind === "reference" ? space.sum : ARENA * space.peak);
+  }, 0);
+}
+
+/** Its parameters, and its two widest layers side by side. */
+function teacherBytes(network: TeacherConfig, shape: DatasetShape): number {
+  const { widths, numbers } = layersOf(network.hidden, shape);
+  return 8 * (2 * numbers + 2 * shape.samples * Math.max(...widths));
+}
+
+/** Widths from the inputs to the outputs, and the numbers in all weights and biases. */
+function layersOf(
+  hidden: readonly number[],
+  { inputDimension, outputDimension }: DatasetShape,
+): { widths: number[]; numbers: number } {
+  const widths = [inputDimension, ...hidden, outputDimension];
+  const numbers = widths.slice(1).reduce((sum, width, l) => sum + width * (widths[l]! + 1), 0);
+  return { widths, numbers };
+}
+
+function widestOf(hidden: readonly number[]): number {
+  return Math.max(0, hidden.indexOf(Math.max(...hidden)));
+}
+
+/** Of the method that is asked for, or likely; more than the study allows is refused elsewhere. */
+function kernelBytes(ntk: NtkConfig, family: Family): number {
+  const scalars = family.samples * family.spec.outputDimension;
+  const likely = scalars <= AUTO_DENSE ? "svd" : "lanczos";
+  return Math.min(memoryOf(ntk.method === "auto" ? likely : ntk.method, family, ntk), 1e9 * ntk.memory);
+}
+
+/** @throws ConfigError where the study needs more than the machine has, or an array that cannot be */
+export function requireMemory(
+  loaded: LoadedConfig,
+  shape: DatasetShape,
+  available = availableMemory(),
+): MemoryEstimate {
+  const longest = longestArray(loaded, shape);
+  if (longest.numbers > LONGEST_ARRAY)
+    throw problemAt(
+      loaded,
+      longest.field,
+      `makes ${longest.name} of ${longest.numbers.toExponential(2)} numbers, and an array holds at most 2^32 − 1; lower it.`,
+    );
+  const estimate = { ...estimateMemory(loaded, shape), available };
+  if (estimate.bytes > available) throw tooMuch(loaded, estimate);
+  if ("device" in loaded.config.engine && loaded.config.engine.device === "cuda") {
+    const { samples, inputDimension, outputDimension } = shape;
+    const bytes = 8 * samples * (inputDimension + outputDimension);
+    if (bytes > LARGEST_MESSAGE)
+      throw problemAt(
+        loaded,
+        dataField(loaded, shape),
+        `makes data of ${formatBytes(bytes)}, which go to the GPU inside an ONNX file of at most 2 GiB; lower it.`,
+      );
+  }
+  return estimate;
+}
+
+function tooMuch(loaded: LoadedConfig, { bytes, available, parts, parameters }: MemoryEstimate): ConfigError {
+  const shown = parts.slice(0, 3).map((part) => `${formatBytes(part.bytes)} for ${part.name}`);
+  return problemAt(
+    loaded,
+    parts[0]!.field,
+    `the run would take about ${formatBytes(bytes)} of memory (${shown.join(", ")}; P = ${parameters.toLocaleString("en")} parameters), and this machine has ${formatBytes(available)} for it; lower it.`,
+  );
+}
+
+/** What runs may have: nine tenths of the machine's memory, or of its container's; the rest is for what else runs there. */
+export function availableMemory(): number {
+  const constrained = process.constrainedMemory?.() ?? 0;
+  return 0.9 * (constrained > 0 ? Math.min(totalmem(), constrained) : totalmem());
+}
+
+/** Says where a run may take more than is free at the moment. */
+export function announceMemory({ bytes }: MemoryEstimate, { say }: Watch): void {
+  const free = freemem();
+  if (bytes > free)
+    say?.(`the run may take about ${formatBytes(bytes)} of memory, and ${formatBytes(free)} are free now.`);
+}
+
+/** A number in a .csv file takes two characters at least, and eight bytes twice while the file is read. */
+const BYTES_PER_CHARACTER = 8;
+
+/** @throws ConfigError where the files alone may need more than the machine has */
+export async function requireRoomForFiles(
+  loaded: LoadedConfig,
+  dataset: { readonly inputs: string; readonly targets: string },
+): Promise<void> {
+  for (const field of ["inputs", "targets"] as const) {
+    const { size } = await stat(resolve(loaded.baseDir, dataset[field]));
+    const bytes = size * (dataset[field].toLowerCase().endsWith(".csv") ? BYTES_PER_CHARACTER : 1);
+    if (bytes > availableMemory())
+      throw problemAt(
+        loaded,
+        `dataset.${field}`,
+        `${dataset[field]} has ${formatBytes(size)}, reading it may take ${formatBytes(bytes)} of memory, and this machine has ${formatBytes(availableMemory())}; take fewer samples, or save it as .npy.`,
+      );
+  }
+}
+
+/** The largest array that the study makes. */
+function longestArray(
+  loaded: LoadedConfig,
+  shape: DatasetShape,
+): { name: string; numbers: number; field: string } {
+  const { model, dataset } = loaded.config;
+  const { samples, inputDimension, outputDimension } = shape;
+  const networks = [
+    { field: "model.hidden", whose: "", hidden: model.hidden },
+    ...(dataset.kind === "teacher"
+      ? [{ field: "dataset.network.hidden", whose: "the teacher's ", hidden: dataset.network.hidden }]
+      : []),
+  ];
+  const arrays = [
+    {
+      name: "data",
+      numbers: samples * Math.max(inputDimension, outputDimension),
+      field: dataField(loaded, shape),
+    },
+    ...networks.flatMap(({ field, whose, hidden }) => {
+      const widest = widestOf(hidden);
+      const place = hidden.length === 0 ? dataField(loaded, shape) : `${field}.${widest}`;
+      return [
+        { name: `${whose}parameters`, numbers: layersOf(hidden, shape).numbers, field: place },
+        { name: `a layer of ${whose}units`, numbers: samples * (hidden[widest] ?? 0), field: place },
+      ];
+    }),
+    ...(model.kind === "gcn"
+      ? [{ name: "a graph of neighbours", numbers: samples ** 2, field: sampleField(loaded) }]
+      : []),
+  ];
+  return arrays.reduce((p, q) => (q.numbers > p.numbers ? q : p));
+}
+
+function sampleField({ config }: LoadedConfig): string {
+  return config.dataset.kind === "file" ? "dataset.inputs" : "dataset.samples";
+}
+
+function dataField(loaded: LoadedConfig, { samples, inputDimension, outputDimension }: DatasetShape): string {
+  if (loaded.config.dataset.kind === "file") return "dataset.inputs";
+  const dimension = Math.max(inputDimension, outputDimension);
+  if (samples >= dimension) return "dataset.samples";
+  return inputDimension >= outputDimension ? "dataset.inputDimension" : "dataset.outputDimension";
+}
+
+/** The largest extent that the number of parameters grows with. */
+function parameterField(loaded: LoadedConfig, { inputDimension, outputDimension }: DatasetShape): string {
+  const { hidden } = loaded.config.model;
+  const widest = Math.max(0, ...hidden);
+  if (widest >= Math.max(inputDimension, outputDimension)) return `model.hidden.${hidden.indexOf(widest)}`;
+  if (loaded.config.dataset.kind === "file") return "dataset.inputs";
+  return inputDimension >= outputDimension ? "dataset.inputDimension" : "dataset.outputDimension";
+}

@@ -1,0 +1,89 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it, vi } from "vitest";
+import { loadConfig } from "../../src/config/load.js";
+import { createEngine } from "../../src/engine/index.js";
+import { announceEffort } from "../../src/experiment/effort.js";
+import { createPause } from "../../src/experiment/pause.js";
+import { prepare } from "../../src/experiment/prepare.js";
+
+const folder = await mkdtemp(join(tmpdir(), "gradflow-effort-"));
+afterAll(() => rm(folder, { recursive: true, force: true }));
+const study = join(folder, "base.yaml");
+await writeFile(
+  study,
+  `name: s
+dataset: { kind: gaussian, samples: 4, inputDimension: 2, outputDimension: 1 }
+model: { kind: dnn, hidden: [3], activation: { kind: tanh } }
+flow: { method: dopri5, tEnd: 0.3 }
+record: { at: linear, points: 3 }
+`,
+);
+const load = (...set: string[]) => loadConfig(study, { set });
+
+describe("work beyond all patience", () => {
+  // A gradient of 0.1 ms: 3e11 steps take 3e7 s, which are 347 days.
+  const say = async (...set: string[]) => announceEffort((await load(...set)).config, async () => 1e-4);
+
+  it("is announced with its steps and its time", async () => {
+    expect(await say("descent.learningRates=[1e-3, 1e-12]")).toEqual([
+      "descent.learningRates.1: 1e-12 takes 3.0e11 steps to t = 0.3, at least 350 days at the present speed of a gradient; raise it or lower flow.tEnd.",
+    ]);
+    // Four gradients a step.
+    const [note] = await say("flow={method: rk4, stepSize: 1e-10, tEnd: 0.3, maxSteps: 1e12}");
+    expect(note).toContain("flow.stepSize: 1e-10 takes 3.0e9 steps to t = 0.3, at least 14 days");
+  });
+
+  it("is announced where flow.maxSteps will end it", async () => {
+    expect(await say("flow={method: euler, stepSize: 1e-8, tEnd: 0.3}")).toEqual([
+      "flow.stepSize: 1e-8 takes 3.0e7 steps to t = 0.3, and flow.maxSteps allows 1,000,000: the run ends near t = 0.01 with the status maxSteps.",
+    ]);
+    expect((await say("flow.maxStep=1e-9"))[0]).toContain("flow.maxStep: 1e-9 takes at least 3.0e8 steps");
+  });
+
+  it("is announced for the rows of a table", async () => {
+    expect((await say("record.points=2e7"))[0]).toContain("record: 2.0e7 rows");
+  });
+
+  it("says nothing of ordinary runs", async () => {
+    expect(await say("descent.learningRates=[1e-6]", "flow.maxStep=1e-6")).toEqual([]);
+  });
+
+  it.each([
+    "descent.learningRates=[1e-20]",
+    "flow.maxStep=1e-17",
+    "flow={method: euler, stepSize: 1e-30, tEnd: 1}",
+  ])("is refused where steps cannot be counted: %s", async (set) => {
+    await expect(load(set)).rejects.toThrow(
+      /takes \d\.\de\d+ steps to flow.tEnd = .*, more than the 2\^53 that can/,
+    );
+  });
+});
+
+describe("long phases before a run", () => {
+  it.each([
+    ["drawing the data", ["dataset.samples=500000", "dataset.inputDimension=20"]],
+    ["looking for neighbours", ["model.kind=gcn", "dataset.samples=2500"]],
+    ["drawing the parameters", ["model.hidden=[3000000]"]],
+  ])("%s ends at a signal", async (activity, set) => {
+    // The signal has come before: whoever never pauses does not see it and prepares the run.
+    const loaded = await load(...set, "engine.kind=reference");
+    const engine = await createEngine(loaded.config.engine);
+    await expect(prepare(loaded, engine, { signal: AbortSignal.abort() })).rejects.toThrow(
+      `interrupted while ${activity}; nothing was written.`,
+    );
+  });
+
+  it("say what they do, each five seconds", async () => {
+    const said: string[] = [];
+    const now = vi.spyOn(performance, "now").mockReturnValue(0);
+    const pause = createPause({ say: (line) => said.push(line) }, "counting sheep");
+    for (const milliseconds of [10, 4000, 6000, 7000, 11_500]) {
+      now.mockReturnValue(milliseconds);
+      await pause();
+    }
+    now.mockRestore();
+    expect(said).toEqual(["counting sheep … 6 s", "counting sheep … 12 s"]);
+  });
+});
