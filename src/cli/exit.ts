@@ -18,7 +18,7 @@ export class UsageError extends Error {
 }
 
 /** Outcomes that are failures of the numbers; every other is an end that was asked for. */
-const FAILURES: readonly string[] = ["nonFinite", "stepTooSmall", "maxSteps"];
+const FAILURES: readonly string[] = ["nonFinite", "stepTooSmall", "tooManyContacts", "maxSteps"];
 
 /** The exit code of a run that ended with this status. */
 export function exitCodeOf(status: string): number {

@@ -59,9 +59,36 @@ export function activationOf(loaded: LoadedConfig): ActivationSpec {
 /** What happened at the boundaries that a reader must not miss. */
 export function boundaryNotes(events: EventsResult | null): string[] {
   const notes: string[] = [];
-  if (events?.ambiguous) {
+  const {
+    startOnBreakpoint = 0,
+    startAmbiguous,
+    startCoupled,
+    ambiguous = 0,
+    unsettledWeights,
+  } = events ?? {};
+  if (startAmbiguous) {
     notes.push(
-      `At ${events.ambiguous} instants an entry stood on a repelling boundary, where the flow is not unique; it kept the side it was on.`,
+      `${startAmbiguous} of the ${startOnBreakpoint} pre-activations that start on a breakpoint stand on a repelling boundary, where the flow is not unique: ` +
+        "they were taken to come from below the breakpoint, as the first step of descent takes them. Descent may end elsewhere.",
+    );
+  } else if (startCoupled) {
+    notes.push(
+      `${startOnBreakpoint} pre-activations start on a breakpoint, ${startCoupled} of them in several layers of one sample, where the side of one depends on that of the other. Descent may end elsewhere.`,
+    );
+  } else if (startAmbiguous === undefined && startOnBreakpoint > 0) {
+    notes.push(
+      `${startOnBreakpoint} pre-activations start on a breakpoint and were taken to come from below it. Where that boundary repels the flow is not unique, and descent may end elsewhere.`,
+    );
+  }
+  const later = ambiguous - (startAmbiguous ? 1 : 0);
+  if (later > 0) {
+    notes.push(
+      `At ${later} ${later === 1 ? "instant" : "instants"} an entry stood on a repelling boundary, where the flow is not unique; it kept the side it was on. Descent may end elsewhere.`,
+    );
+  }
+  if (unsettledWeights) {
+    notes.push(
+      `${unsettledWeights} times the weights of sliding entries were taken before they had settled; the ends of slides after that are uncertain.`,
     );
   }
   if (events?.unsettled)

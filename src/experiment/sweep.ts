@@ -59,7 +59,7 @@ export interface SweepResult {
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
 /** Statuses of a run that are failures of its numbers. */
-const NUMERICAL_FAILURES = ["nonFinite", "stepTooSmall", "maxSteps"];
+const NUMERICAL_FAILURES = ["nonFinite", "stepTooSmall", "tooManyContacts", "maxSteps"];
 
 /** Runs a sweep. @throws ConfigError where its folder cannot be had; a run that fails is a state of the result. */
 export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promise<SweepResult> {

@@ -72,7 +72,9 @@ export interface FlowOptions extends IntegrationLimits, Continuation {
   readonly onSegment: (segment: Segment, counts: FlowCounts) => Promise<"stop" | undefined>;
 }
 
-export interface FlowOutcome extends Outcome {
+export interface FlowOutcome extends Omit<Outcome, "status"> {
+  /** `tooManyContacts`: more entries on their boundaries at once than the exact flow can decide on. */
+  readonly status: Outcome["status"] | "tooManyContacts";
   readonly theta: Float64Array;
   /** Which method ran from when on, where the solver chooses. */
   readonly phases?: readonly Phase[];

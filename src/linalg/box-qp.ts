@@ -1,9 +1,13 @@
 /** min ½xᵀKx − qᵀx over a box, K symmetric positive semidefinite: the complementarity problem at an event. */
 import { factorise } from "./cholesky.js";
 
-/** Gauss–Seidel sweeps that find the active set before the free variables are solved for exactly. */
+/** Most Gauss–Seidel sweeps in search of the active set, before the free variables are solved for exactly. */
 const SWEEPS = 60;
+/** Sweeps without a change of the active set after which the exact solve has the better say. */
+const QUIET = 3;
 const MAX_ROUNDS = 200;
+/** A slope below this part of its own terms is zero: their rounding. Rows have scales of their own, so nothing else will do. */
+const ROUNDING = 1e-12;
 
 export interface BoxSolution {
   readonly x: Float64Array;
@@ -29,15 +33,28 @@ export function solveBoxQp(
     for (let j = 0; j < n; j++) sum += (matrix[i * stride + j] as number) * (x[j] as number);
     return sum;
   };
-  const sweep = (): void => {
+  /** What the slope is the sum of, without signs. */
+  const terms = (i: number): number => {
+    let sum = Math.abs(q[i] as number);
+    for (let j = 0; j < n; j++) sum += Math.abs((matrix[i * stride + j] as number) * (x[j] as number));
+    return sum;
+  };
+  /** −1 at the lower bound, 1 at the upper, 0 between: where a bound is exact in x. */
+  const role = (i: number): number => (x[i] === lower[i] ? -1 : x[i] === upper[i] ? 1 : 0);
+  /** Whether a variable came to a bound or left one. */
+  const sweep = (): boolean => {
+    let changed = false;
     for (let i = 0; i < n; i++) {
       const diagonal = matrix[i * stride + i] as number;
-      if (diagonal <= 0) continue;
+      if (diagonal <= 0 || lower[i] === upper[i]) continue;
+      const before = role(i);
       const moved = (x[i] as number) - slope(i) / diagonal;
       x[i] = Math.min(Math.max(moved, lower[i] as number), upper[i] as number);
+      if (role(i) !== before) changed = true;
     }
+    return changed;
   };
-  for (let k = 0; k < SWEEPS; k++) sweep();
+  for (let k = 0, quiet = 0; k < SWEEPS && quiet < QUIET; k++) quiet = sweep() ? 0 : quiet + 1;
   // Exact solve on the free variables; a variable that would leave its box, or whose multiplier has the wrong sign, changes role.
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const free: number[] = [];
@@ -69,13 +86,10 @@ export function solveBoxQp(
       });
       if (fraction < 1) continue;
     }
-    const scale = q.reduce((m, value) => Math.max(m, Math.abs(value)), 0);
     const wrong = q.findIndex((_, i) => {
-      if (lower[i] === upper[i]) return false;
-      const gradient = slope(i);
-      return (
-        (x[i] === lower[i] && gradient < -1e-12 * scale) || (x[i] === upper[i] && gradient > 1e-12 * scale)
-      );
+      if (lower[i] === upper[i] || role(i) === 0) return false;
+      const outward = role(i) * slope(i);
+      return outward > 0 && outward > ROUNDING * terms(i);
     });
     if (wrong < 0) return { x, converged: true };
     sweep();

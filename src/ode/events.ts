@@ -8,11 +8,11 @@ import { Memory } from "../memory.js";
 import { requirePositive } from "./arguments.js";
 import type { Step } from "./contracts.js";
 import { firstExcursion, mayLeave } from "./hermite-excursion.js";
-import { type Breakpoints, PieceRanges } from "./piece-ranges.js";
+import { type Breakpoints, PieceRanges, type ZTolerance } from "./piece-ranges.js";
 import { nextTrial } from "./root.js";
 import type { VectorSpace } from "./vector-space.js";
 
-/** Absolute tolerance on z: a component has left its piece when it is this far outside. */
+/** Tolerance on z where none is given: a component has left its piece when it is this far outside. */
 const Z_TOLERANCE = 1e-12;
 /** Tolerance on event times relative to the step, beside a few units in the last place of t. */
 const TIME_TOLERANCE = 1e-12;
@@ -52,8 +52,8 @@ export interface Event<V> {
 export interface EventLocatorOptions<V> {
   readonly space: VectorSpace<V>;
   readonly events: EventFunction<V>;
-  /** Absolute tolerance on z, default 1e-12: set it above the rounding error of z. */
-  readonly zTolerance?: number;
+  /** Tolerance on z in its own units, of all components or of each, read at each step; default 1e-12. Set it above the rounding of z. */
+  readonly zTolerance?: ZTolerance;
   /** Where the locator keeps its state, for a continuation from a checkpoint. Default nowhere. */
   readonly memory?: Memory;
 }
@@ -76,16 +76,14 @@ export class EventLocator<V> {
   readonly #y: V;
   readonly #state: LocatorState;
   readonly #ranges: PieceRanges;
-  readonly #tolerance: number;
   readonly #free: Float64Array[] = [];
   #endSlope: Float64Array;
 
   constructor(options: EventLocatorOptions<V>) {
     const { events, zTolerance = Z_TOLERANCE } = options;
     const n = events.components;
-    requirePositive("events", "zTolerance", zTolerance);
+    if (typeof zTolerance === "number") requirePositive("events", "zTolerance", zTolerance);
     this.#events = events;
-    this.#tolerance = zTolerance;
     this.#y = options.space.create();
     this.#ranges = new PieceRanges(n, events.breakpoints, zTolerance);
     this.#endSlope = new Float64Array(n);
@@ -245,8 +243,8 @@ export class EventLocator<V> {
     const crossings: Crossing[] = [];
     const z = point.z.slice();
     const { low, high, threshold } = this.#ranges.state;
-    const tolerance = this.#tolerance;
     for (let e = 0; e < z.length; e++) {
+      const tolerance = this.#ranges.toleranceOf(e);
       const above = z[e]! - high[e]!;
       const below = low[e]! - z[e]!;
       const up = above >= below;

@@ -13,6 +13,9 @@ const atZero: readonly number[] = [0];
 /** Breakpoints in increasing order, of all components or by component; default one at 0. Piece p ends at number p. */
 export type Breakpoints = readonly number[] | ((component: number) => readonly number[]);
 
+/** How far outside its piece a component counts as outside: of all, or by component. */
+export type ZTolerance = number | ((component: number) => number);
+
 export class PieceRanges {
   /** All that is mutable, plain: for a checkpoint. */
   readonly state: {
@@ -24,11 +27,11 @@ export class PieceRanges {
     readonly threshold: Float64Array;
   };
   readonly #of: (component: number) => readonly number[];
-  readonly #tolerance: number;
+  readonly toleranceOf: (component: number) => number;
 
-  constructor(components: number, breakpoints: Breakpoints | undefined, tolerance: number) {
+  constructor(components: number, breakpoints: Breakpoints | undefined, tolerance: ZTolerance) {
     this.#of = typeof breakpoints === "function" ? breakpoints : () => breakpoints ?? atZero;
-    this.#tolerance = tolerance;
+    this.toleranceOf = typeof tolerance === "function" ? tolerance : () => tolerance;
     this.state = {
       pieces: new Int32Array(components),
       low: new Float64Array(components).fill(-Infinity),
@@ -60,8 +63,8 @@ export class PieceRanges {
   /** Thresholds of the step that starts at z: a component that starts a little outside has to go further to count. */
   arm(z: Float64Array): void {
     const { low, high, threshold } = this.state;
-    const tolerance = this.#tolerance;
     for (let e = 0; e < z.length; e++) {
+      const tolerance = this.toleranceOf(e);
       const outside = Math.max(z[e]! - high[e]!, low[e]! - z[e]!);
       const isSlight = outside > 0 && outside <= START_SLACK * tolerance;
       threshold[e] = tolerance + (isSlight ? outside : 0);

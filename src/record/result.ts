@@ -100,10 +100,17 @@ export interface EventsResult {
   readonly timeSliding?: number;
   readonly entryTimeSliding?: number;
   readonly firstSliding?: number | null;
-  /** Instants at which a repelling boundary was reached: from there the solution is not unique. */
+  /** Entries that start exactly on a breakpoint; for `exact` only those that can move off it. */
+  readonly startOnBreakpoint?: number;
+  /** Those of them that nothing decides about, and those that share their sample with one in another layer. */
+  readonly startAmbiguous?: number;
+  readonly startCoupled?: number;
+  /** Instants, t = 0 among them, on a repelling boundary: from there the solution is not unique. */
   readonly ambiguous?: number;
-  /** Decisions at an event that did not settle. */
+  /** Decisions at an event that did not settle, or whose box problem was not solved. */
   readonly unsettled?: number;
+  /** Looks at sliding weights that were still changing when they were taken. */
+  readonly unsettledWeights?: number;
   /** `detect`: entries that chattered, the most at once, and since when. */
   readonly chattering?: number;
   readonly maxChattering?: number;

@@ -97,4 +97,52 @@ describe("box QP", () => {
     expect(converged).toBe(true);
     expect([...x]).toEqual([0, 0.25]);
   });
+
+  test("stops when it is done", () => {
+    // Nearly diagonal: the active set stands after the first sweep, and one exact solve on the free variables ends it.
+    const n = 40;
+    const { q, lower, upper } = randomProblem(1, n, n);
+    let reads = 0;
+    const entries = Float64Array.from({ length: n * n }, (_, c) => (c % (n + 1) === 0 ? 1 : 1e-3));
+    const matrix = new Proxy(entries, {
+      get(target, key) {
+        reads++;
+        return target[Number(key)];
+      },
+    });
+    expect(solveBoxQp(matrix, n, q, lower, upper).converged).toBe(true);
+    // Four sweeps (one that changes the set, three that do not), the slopes and the block of the solve, the check with its terms.
+    expect(reads).toBeLessThan(9 * n * n);
+  });
+
+  test("rows have scales of their own", () => {
+    // x → x/d is the same problem with K, q times d; powers of two, so that it is the same to the last bit. Every second row is near 1e-14
+    // of the others, and all normals near one direction, so that the active set is not found by sweeps.
+    const n = 6;
+    const d = Array.from({ length: n }, (_, i) => (i % 2 === 0 ? 1 : 2 ** -45));
+    for (let seed = 0; seed < 200; seed++) {
+      const random = createRandom(seed);
+      const common = Array.from({ length: n }, () => random.normal());
+      const rows = common.map(() => {
+        const share = random.normal();
+        return common.map((value) => share * value + 0.03 * random.normal());
+      });
+      const times = (a: readonly number[], b: readonly number[]) =>
+        a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+      const g = common.map(() => random.normal());
+      const bounds = common.map(() => [-random.uniform(), random.uniform()] as const);
+      const solveAt = (scale: readonly number[]) =>
+        solveBoxQp(
+          Float64Array.from(rows.flatMap((a, i) => rows.map((b, j) => scale[i]! * scale[j]! * times(a, b)))),
+          n,
+          Float64Array.from(rows, (row, i) => scale[i]! * times(row, g)),
+          Float64Array.from(bounds, ([low], i) => low / scale[i]!),
+          Float64Array.from(bounds, ([, high], i) => high / scale[i]!),
+        );
+      const plain = solveAt(d.map(() => 1));
+      const scaled = solveAt(d);
+      expect(scaled.converged, `seed ${seed}`).toBe(true);
+      expect([...scaled.x.map((value, i) => value * d[i]!)], `seed ${seed}`).toEqual([...plain.x]);
+    }
+  });
 });

@@ -2,7 +2,7 @@
  * The way to an event inside a step: the step is repeated up to it, since a step is more accurate than its dense output, and
  * what it then misses the event by is made good. Decides nothing at the event.
  */
-import type { Step, Stepper, VectorSpace } from "../../ode/index.js";
+import type { Failure, Step, Stepper, VectorSpace } from "../../ode/index.js";
 import type { Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
 import { slidingWeights } from "./weights.js";
@@ -42,14 +42,14 @@ export interface Approach {
 
 /**
  * Repeats the step from its start to the event, since a step is more accurate than its dense output: the time is
- * corrected by Newton's method until the entry that leads lies on its breakpoint, or the weight that leaves at its end. Null
- * if no such step is accepted; the event is null if the repeated step fell short of it.
+ * corrected by Newton's method until the entry that leads lies on its breakpoint, or the weight that leaves at its end. The
+ * event is null if the repeated step fell short of it. A failure says why no such step was accepted.
  */
 export async function stepToEvent(
   tools: Approach,
   event: Ahead,
   step: Step<Float64Array>,
-): Promise<Stretch | null> {
+): Promise<Stretch | Failure> {
   const { stepper, space } = tools;
   const start = {
     t: step.t0,
@@ -65,7 +65,7 @@ export async function stepToEvent(
   for (let k = 0; ; k++) {
     stepper.restart(start);
     const taken = await stepper.advance(t);
-    if (taken.status !== "accepted") return null;
+    if (taken.status !== "accepted") return taken;
     if (taken.t1 < t) return ending(taken);
     const shift =
       event.lead === null

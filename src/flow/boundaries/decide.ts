@@ -5,17 +5,17 @@
  * again until nothing moves.
  */
 import { solveBoxQp } from "../../linalg/box-qp.js";
-import { solveBoxQpByProducts } from "../../linalg/box-qp-products.js";
-import { squaredNorm } from "../../linalg/vectors.js";
 import type { Contact, Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
-import type { Normals } from "./normals.js";
-import { direction, type Gram, independent, sharedGains, type Tie, tiesOf } from "./ties.js";
+import { direction, sharedGains, type Tie, tiesOf } from "./ties.js";
 
-const MAX_ROUNDS = 40;
+const MAX_ROUNDS = 60;
 /** Weights that move less than this have settled: rounding in c_e and K is 1e-13 or so, and w enters θ' linearly. */
 const SETTLED = 1e-9;
-/** A normal velocity below this part of ‖∇z_e‖·‖∇L‖ is rounding. */
+/** So have weights that move less than this and no longer ever less: c_e has more rounding the better the data are fitted. */
+const SETTLED_AT_ROUNDING = 1e-6;
+const STALLED = 0.9;
+/** A normal velocity below this part of the terms that it is the sum of is rounding. */
 const AT_REST = 1e-11;
 
 export interface Decision {
@@ -68,11 +68,13 @@ async function decideAlong(
   });
   let ambiguous = 0;
   let settled = false;
+  let movedBefore = Number.POSITIVE_INFINITY;
   for (let round = 0; round < MAX_ROUNDS && !settled; round++) {
     place();
     const { gradient, signal } = await field.evaluate(theta);
-    const speed = Math.sqrt(squaredNorm(gradient));
     const normals = await field.normals(theta, given);
+    const { gram, count } = normals;
+    const terms = await normals.terms(gradient);
     const q = (await normals.along(gradient)).map((value) => -value);
     const own = given.map(
       ({ entry, breakpoint }) => kinks.jump(theta, entry, breakpoint) * (signal[entry] as number),
@@ -82,8 +84,8 @@ async function decideAlong(
     const open = Float64Array.from(gains, (gain, i) => (moves[i] && gain > 0 ? gain : 0));
     const lower = open.map((gain, i) => -(weights[i] as number) * gain);
     const upper = open.map((gain, i) => (1 - (weights[i] as number)) * gain);
-    const x = await solveBox(normals, q, lower, upper);
-    const image = await normals.product(x);
+    const { x, converged } = solveBoxQp(gram, count, q, lower, upper);
+    const image = normals.product(x);
     const after = weights.slice();
     ambiguous = 0;
     for (let i = 0; i < ties.length; i++) {
@@ -100,9 +102,13 @@ async function decideAlong(
         continue;
       }
       const velocity = (q[i] as number) - (image[i] as number);
-      const norm = await normals.squaredLength(i);
+      const norm = gram[i * count + i] as number;
+      const size = x.reduce(
+        (sum, value, j) => sum + Math.abs((gram[i * count + j] as number) * value),
+        terms[i] as number,
+      );
       // A normal in the span of the sliding ones: nothing decides about its weight, so it keeps it.
-      if (Math.abs(velocity) <= AT_REST * Math.sqrt(norm) * speed) continue;
+      if (Math.abs(velocity) <= AT_REST * size) continue;
       const below = velocity + before * gain * norm;
       const above = velocity - (1 - before) * gain * norm;
       const side = before >= 0.5 ? 1 : 0;
@@ -112,7 +118,13 @@ async function decideAlong(
       if (below < 0 && above > 0 && !arrived) ambiguous++;
     }
     follow(ties, after);
-    settled = after.every((value, i) => Math.abs(value - (weights[i] as number)) <= SETTLED);
+    const moved = after.reduce(
+      (most, value, i) => Math.max(most, Math.abs(value - (weights[i] as number))),
+      0,
+    );
+    const stalled = moved <= SETTLED_AT_ROUNDING && moved > STALLED * movedBefore;
+    settled = converged && (moved <= SETTLED || stalled);
+    movedBefore = moved;
     weights.set(after);
   }
   weights.forEach((w, i) => {
@@ -162,8 +174,7 @@ async function tie(
   );
   let normals = await field.normals(theta, given);
   const { gram, layers } = normals;
-  if (gram === null) return { ties: independent(given.length), sides };
-  const vanishes = given.some((_, i) => gram.gram[i * given.length + i] === 0);
+  const vanishes = given.some((_, i) => gram[i * given.length + i] === 0);
   for (let fixed = -1; vanishes && fixed !== sides.filter((side) => side !== null).length; ) {
     fixed = sides.filter((side) => side !== null).length;
     placeWeights(
@@ -173,7 +184,7 @@ async function tie(
     );
     normals = await field.normals(theta, given);
     const ties = tiesOf(
-      normals.gram as Gram,
+      normals,
       given.map(() => false),
       follows,
     );
@@ -186,7 +197,7 @@ async function tie(
     const layer = Math.min(...next.map((i) => layers[i]!));
     for (const i of next) if (layers[i] === layer) sides[i] = ties[i]!.ratio > 0 ? 1 : 0;
   }
-  const ties = tiesOf(normals.gram as Gram, held, follows);
+  const ties = tiesOf(normals, held, follows);
   return { ties: ties.map((t, i) => (sides[i] === null ? t : { leader: i, ratio: 1, bound: true })), sides };
 }
 
@@ -197,14 +208,4 @@ function follow(ties: readonly Tie[], weights: Float64Array): void {
     const lead = weights[tie.leader] as number;
     weights[i] = direction(tie) > 0 ? lead : 1 - lead;
   });
-}
-
-async function solveBox(
-  { gram, product }: Normals,
-  q: Float64Array,
-  lower: Float64Array,
-  upper: Float64Array,
-): Promise<Float64Array> {
-  if (gram !== null) return solveBoxQp(gram.gram, gram.count, q, lower, upper).x;
-  return (await solveBoxQpByProducts(product, q, lower, upper)).x;
 }

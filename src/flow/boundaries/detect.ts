@@ -13,6 +13,8 @@ const CHATTER_FLIPS = 4;
 const CHATTER_WINDOW = 12;
 
 export interface DetectSummary {
+  /** Entries exactly on a breakpoint at t = 0; they are given the piece below it. */
+  readonly startOnBreakpoint: number;
   readonly crossings: number;
   /** Entries that chattered at some time, and the most that did at once. */
   readonly chattering: number;
@@ -48,6 +50,7 @@ export async function createDetector(
     /** Steps in which an entry changed side lately. */
     flips: new Map<number, number[]>(),
     chattered: new Set<number>(),
+    startOnBreakpoint: first.filter((z) => kinks.table.breakpoints.includes(z)).length,
     crossings: 0,
     maxChattering: 0,
     firstChatter: null as number | null,
@@ -58,8 +61,8 @@ export async function createDetector(
 
   return {
     summary: () => {
-      const { crossings, maxChattering, firstChatter } = state;
-      return { crossings, chattering: chattered.size, maxChattering, firstChatter };
+      const { startOnBreakpoint, crossings, maxChattering, firstChatter } = state;
+      return { startOnBreakpoint, crossings, chattering: chattered.size, maxChattering, firstChatter };
     },
     async follow(segment) {
       const step = ++state.step;

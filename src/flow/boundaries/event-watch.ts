@@ -21,12 +21,12 @@ export interface EventWatch {
   find(step: Step<Float64Array>): Promise<Ahead | null>;
 }
 
-/** @param contact distance from its breakpoint within which an entry counts as on it */
+/** @param contacts [E] distance of each entry from its breakpoint within which it counts as on it, read at each step */
 export function createEventWatch(
   field: LockedField,
   kinks: Kinks,
   stepper: Stepper<Float64Array>,
-  contact: number,
+  contacts: Float64Array,
   memory: Memory,
 ): EventWatch {
   const E = kinks.entries;
@@ -36,13 +36,12 @@ export function createEventWatch(
     rates: [] as readonly number[],
     isLeaving: false,
   });
-  // Components 0 … E−1 are the pre-activations, E … 2E−1 the weights of those that slide, in units in which their slack is a contact.
-  const unit = contact / WEIGHT_SLACK;
-  const span = [0, unit];
+  // Components 0 … E−1 are the pre-activations, E … 2E−1 the weights of those that slide.
+  const span = [0, 1];
   const locator = new EventLocator({
     space: stepper.space,
     memory,
-    zTolerance: contact,
+    zTolerance: (component) => (component < E ? (contacts[component] as number) : WEIGHT_SLACK),
     events: {
       components: 2 * E,
       breakpoints: (component) => (component < E ? kinks.table.breakpoints : span),
@@ -50,19 +49,19 @@ export function createEventWatch(
         out.set(await field.preactivations(theta));
         const isEnd = t === stepper.t;
         if (!isEnd && !state.isLeaving) {
-          out.fill(unit / 2, E);
+          out.fill(0.5, E);
           return;
         }
         const weights = isEnd ? state.weights : await slidingWeights(field, kinks, theta);
         field.pattern.sliding.forEach(({ entry }, s) => {
-          out[E + entry] = (weights[s] as number) * unit;
+          out[E + entry] = weights[s] as number;
         });
       },
       derivative: async (_t, theta, velocity, out) => {
         await field.normalVelocities(theta, velocity, out.subarray(0, E));
         out.fill(0, E);
         field.pattern.sliding.forEach(({ entry }, s) => {
-          out[E + entry] = (state.rates[s] ?? 0) * unit;
+          out[E + entry] = state.rates[s] ?? 0;
         });
       },
     },
@@ -83,7 +82,7 @@ export function createEventWatch(
       for (const { entry, weight } of sliding) {
         locator.ignore(entry);
         locator.setPiece(E + entry, 1);
-        watched[E + entry] = weight * unit;
+        watched[E + entry] = weight;
       }
       state.rates = [];
       await locator.begin(t, theta, velocity, watched);

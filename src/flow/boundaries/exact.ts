@@ -13,6 +13,7 @@ import {
   float64Space,
   integrate,
   methods,
+  type Outcome,
   type Step,
   type Stepper,
 } from "../../ode/index.js";
@@ -20,12 +21,15 @@ import type { Hessian } from "../hessian.js";
 import { createSharpness, type Sharpness } from "../sharpness.js";
 import type { FlowOptions, FlowOutcome, Segment } from "../smooth.js";
 import { type Approach, ending, type Stretch, stepToEvent } from "./approach.js";
+import { type Contacts, createContacts, movable } from "./contact.js";
 import { decide } from "./decide.js";
 import { createEventWatch, type EventWatch } from "./event-watch.js";
 import { type Contact, type Kinks, kinksOf } from "./kinks.js";
 import { type BoundaryEvent, type BoundarySummary, createLedger, isSliding, type Ledger } from "./ledger.js";
 import { createLockedField, type LockedField } from "./locked-field.js";
 import { createLockedJacobian } from "./locked-jacobian.js";
+import { TooManyContacts } from "./normals.js";
+import { openings, turned } from "./openings.js";
 import { setWeights, slidingWeights } from "./weights.js";
 
 export interface ExactOptions extends FlowOptions {
@@ -42,12 +46,10 @@ export interface ExactOutcome extends FlowOutcome {
   readonly pieces: Float64Array;
 }
 
-/** Part of the tolerances granted to the position on a boundary: an entry this near counts as on it. */
-const CONTACT_SHARE = 1e-2;
-/** Least contact distance: rounding of z grown by a few operations. */
-const MIN_CONTACT = 1e-13;
 /** A weight this near its end when its entry is due to leave has reached it. */
 const WEIGHT_SNAP = 1e-7;
+/** Decisions whose times differ by this part of the time are at one instant: some roundings of t. */
+const SAME_INSTANT = 1e-13;
 /** Decisions at one instant before it is declared a cycle. */
 const MAX_DECISIONS = 50;
 /** @throws Error if the activation has no kinks: there is nothing to do that `integrateSmooth` does not. */
@@ -70,7 +72,7 @@ class ExactFlow {
   readonly #sharpness: Sharpness | null;
   readonly #hessian: Hessian | null;
   readonly #space;
-  readonly #contact: number;
+  readonly #contacts: Contacts;
   readonly #probe: Float64Array;
   readonly #zDot: Float64Array;
   readonly #memory: Memory;
@@ -103,7 +105,7 @@ class ExactFlow {
     this.#kinks = kinks;
     this.#field = field;
     this.#space = float64Space(theta0.length);
-    this.#contact = Math.max(MIN_CONTACT, CONTACT_SHARE * Math.min(atol, rtol));
+    this.#contacts = createContacts(field, E, theta0.length, { rtol, atol }, memory);
     this.#probe = new Float64Array(theta0.length);
     this.#zDot = new Float64Array(E);
     this.#ledger = createLedger(kinks, onEvent, memory);
@@ -139,25 +141,18 @@ class ExactFlow {
       probe: this.#probe,
       zDot: this.#zDot,
     };
-    this.#watch = createEventWatch(field, kinks, this.#stepper, this.#contact, memory);
+    this.#watch = createEventWatch(field, kinks, this.#stepper, this.#contacts.distances, memory);
   }
 
   async run(): Promise<ExactOutcome> {
-    const { tEnd, signal, maxSteps, maxEvaluations, onRest } = this.#options;
     const stepper = this.#stepper;
     const field = this.#field;
-    if (this.#isResumed) this.#options.onResume?.(this.#measure);
-    else await this.#begin();
-    const outcome = await integrate({
-      stepper,
-      tEnd,
-      spent: () => field.cost.evaluations,
-      memory: this.#memory,
-      ...(signal && { signal }),
-      ...(maxSteps && { maxSteps }),
-      ...(maxEvaluations && { maxEvaluations }),
-      ...(onRest && { onRest }),
-      onStep: (step) => this.#pass(step),
+    const outcome = await this.#integrate().catch((error: unknown) => {
+      if (!(error instanceof TooManyContacts)) throw error;
+      const { t, accepted, rejected, stepSize: h } = stepper;
+      const message = `${stepper.name}: ${error.message}`;
+      const { evaluations } = field.cost;
+      return { status: "tooManyContacts" as const, t, h, message, accepted, rejected, evaluations };
     });
     return {
       ...outcome,
@@ -170,13 +165,32 @@ class ExactFlow {
     };
   }
 
+  async #integrate(): Promise<Outcome> {
+    const { tEnd, signal, maxSteps, maxEvaluations, onRest } = this.#options;
+    if (this.#isResumed) this.#options.onResume?.(this.#measure);
+    else await this.#begin();
+    return integrate({
+      stepper: this.#stepper,
+      tEnd,
+      spent: () => this.#field.cost.evaluations,
+      memory: this.#memory,
+      ...(signal && { signal }),
+      ...(maxSteps && { maxSteps }),
+      ...(maxEvaluations && { maxEvaluations }),
+      ...(onRest && { onRest }),
+      onStep: (step) => this.#pass(step),
+    });
+  }
+
   /** What follows an accepted step: its first event, if it has one, is gone to and decided. */
   async #pass(step: Step<Float64Array>): Promise<Ending | undefined> {
     const state = this.#state;
     const found = await this.#watch.find(step);
     const reached = found === null ? ending(step) : await stepToEvent(this.#approach, found, step);
-    if (reached === null)
-      return { status: "nonFinite", message: `the step to the event at t = ${found?.t} failed.` };
+    if ("status" in reached) {
+      const why = reached.message.replace(`${this.#stepper.name}: `, "");
+      return { status: reached.status, message: `on the way to the event at t = ${found?.t}: ${why}` };
+    }
     if (reached.t1 > step.t0 && (await this.#report(reached)) === "stop")
       return { status: "stopped", message: `stopped at t = ${reached.t1}.` };
     const { t1, event } = reached;
@@ -185,7 +199,7 @@ class ExactFlow {
       await this.#carryOn(reached.step, found !== null);
       return undefined;
     }
-    const isSame = t1 - state.lastInstant <= 1e-13 * Math.max(1, t1);
+    const isSame = t1 - state.lastInstant <= SAME_INSTANT * t1;
     state.decisionsHere = isSame ? state.decisionsHere + 1 : 0;
     state.lastInstant = t1;
     const isCycle = state.decisionsHere > MAX_DECISIONS;
@@ -208,6 +222,7 @@ class ExactFlow {
     (z as Float64Array).forEach((value, e) => {
       this.#field.pattern.pieces[e] = this.#kinks.pieceOf(value);
     });
+    await this.#contacts.measure(theta0);
     await this.#settle(0, theta0.slice(), null);
     await onStart?.(this.#field.pattern.pieces.slice());
   }
@@ -216,19 +231,19 @@ class ExactFlow {
   async #carryOn(step: Step<Float64Array>, isCut: boolean): Promise<void> {
     const field = this.#field;
     const { sliding } = field.pattern;
+    await this.#contacts.renew(step.y1);
     if (sliding.length === 0 && !isCut) return;
     const theta = this.#probe;
     theta.set(step.y1);
     const weights = isCut ? await slidingWeights(field, this.#kinks, theta) : this.#watch.weights;
     const { z } = await field.evaluate(theta);
     const { breakpoints } = this.#kinks.table;
-    const drift = sliding.reduce(
-      (worst, { entry, breakpoint }) =>
-        Math.max(worst, Math.abs((z[entry] as number) - (breakpoints[breakpoint] as number))),
-      0,
-    );
+    const drifts = sliding.some(({ entry, breakpoint }) => {
+      const off = Math.abs((z[entry] as number) - (breakpoints[breakpoint] as number));
+      return off > (this.#contacts.distances[entry] as number);
+    });
     setWeights(field, weights);
-    if (drift > this.#contact || isCut) {
+    if (drifts || isCut) {
       await field.project(theta);
       await this.#goOn(step.t1, theta, true);
     }
@@ -240,18 +255,16 @@ class ExactFlow {
     const { pattern } = field;
     const slid = new Set(pattern.sliding.map(({ entry }) => entry));
     if (t > 0 && slid.size > 0) setWeights(field, await slidingWeights(field, this.#kinks, theta));
-    await field.project(theta);
-    let touching = await this.#touching(t, theta, lead);
-    const arrived = touching.find(({ entry }) => entry === lead);
-    if (arrived !== undefined && (await this.#isOff(theta, arrived))) {
-      // The step did not hit the breakpoint to the contact distance: what it missed it by is an error of the step.
-      await field.project(theta, [...pattern.sliding, arrived]);
-      touching = await this.#touching(t, theta, lead);
-    }
+    // What the step missed the breakpoint by is an error of the step; others may have to arrive there with the one that leads.
+    const arrived = lead === null ? [] : [await this.#arrived(theta, lead)];
+    await field.project(theta, [...pattern.sliding, ...arrived]);
+    const touching = await this.#touching(t, theta, lead);
     if (touching.length > 0) {
       const snap = lead === null && t > 0 ? WEIGHT_SNAP : 0;
+      const fromAbove = t === 0 ? await decide(field, this.#kinks, theta, touching.map(turned), snap) : null;
       const decision = await decide(field, this.#kinks, theta, touching, snap);
       pattern.sliding = decision.contacts.filter(isSliding);
+      if (fromAbove !== null) this.#ledger.began(openings(this.#kinks, decision, fromAbove));
       const changes = decision.contacts.map((contact, i) => ({
         contact,
         weightBefore: touching[i]!.weight,
@@ -263,14 +276,18 @@ class ExactFlow {
     await this.#goOn(t, theta, t > 0);
   }
 
-  async #isOff(theta: Float64Array, { entry, breakpoint }: Contact): Promise<boolean> {
-    const z = await this.#field.preactivations(theta);
-    const position = this.#kinks.table.breakpoints[breakpoint] as number;
-    return Math.abs((z[entry] as number) - position) > this.#contact;
+  /** The entry on the breakpoint nearest to it. */
+  async #arrived(theta: Float64Array, entry: number): Promise<Contact> {
+    const z = (await this.#field.preactivations(theta))[entry] as number;
+    const { breakpoints } = this.#kinks.table;
+    const distances = breakpoints.map((position) => Math.abs(z - position));
+    const breakpoint = distances.indexOf(Math.min(...distances));
+    const weight = this.#field.pattern.pieces[entry] === breakpoint ? 0 : 1;
+    return { entry, breakpoint, weight, follows: null };
   }
 
   /** Everything about which the instant has to decide: what slides, and what is on a breakpoint and does not move off. */
-  async #touching(t: number, theta: Float64Array, lead: number | null): Promise<Contact[]> {
+  async #touching(t: number, theta: Float64Array, lead: number | null): Promise<readonly Contact[]> {
     const field = this.#field;
     const { pieces, sliding } = field.pattern;
     const { breakpoints } = this.#kinks.table;
@@ -286,6 +303,7 @@ class ExactFlow {
         continue;
       }
       const value = z[entry] as number;
+      const contact = this.#contacts.distances[entry] as number;
       breakpoints.forEach((position, breakpoint) => {
         if (piece !== breakpoint && piece !== breakpoint + 1) return;
         const near = Math.abs(value - position);
@@ -293,17 +311,18 @@ class ExactFlow {
         // An entry that has just crossed and moves off is near its breakpoint, but nothing is to be decided about it.
         const zDot = this.#zDot[entry] as number;
         const departing = t > 0 && (piece === breakpoint ? zDot < 0 : zDot > 0);
-        if (arrived || (near <= 2 * this.#contact && !departing))
+        if (arrived || (near <= 2 * contact && !departing))
           touching.push({ entry, breakpoint, weight: piece === breakpoint ? 0 : 1, follows: null });
       });
     }
-    return touching;
+    return movable(this.#kinks, this.#contacts.distances, touching);
   }
 
   /** Restarts the solver and the watch at (t, θ) with the pattern as it is; the gradient there serves both. */
   async #goOn(t: number, theta: Float64Array, keepStepSize: boolean): Promise<void> {
     const { velocity } = await this.#field.evaluate(theta);
     this.#stepper.restart({ t, y: theta, derivative: velocity, keepStepSize });
+    await this.#contacts.measure(theta);
     await this.#watch.begin(t, theta);
   }
 

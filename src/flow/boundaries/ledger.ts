@@ -2,6 +2,7 @@
 import type { Memory } from "../../memory.js";
 import type { Contact, Kinks, Place } from "./kinks.js";
 import type { BoundaryCost } from "./locked-field.js";
+import type { Openings } from "./openings.js";
 
 /** One change of one entry. */
 export interface BoundaryEvent extends Place {
@@ -14,7 +15,7 @@ export interface BoundaryEvent extends Place {
   readonly sliding: number;
 }
 
-export interface BoundarySummary {
+export interface BoundarySummary extends Openings {
   readonly crossings: number;
   readonly slidingEntries: number;
   readonly slidingExits: number;
@@ -23,17 +24,21 @@ export interface BoundarySummary {
   readonly timeSliding: number;
   readonly entryTimeSliding: number;
   readonly firstSliding: number | null;
-  /** Instants at which a repelling boundary was reached: the solution is not unique from there. */
+  /** Instants, t = 0 among them, on a repelling boundary: the solution is not unique from there. */
   readonly ambiguous: number;
-  /** Decisions that did not settle; zero unless something is wrong. */
+  /** Decisions that did not settle, or whose box problem was not solved; zero unless something is wrong. */
   readonly unsettled: number;
   readonly instants: number;
   readonly rowSweeps: number;
   readonly pushforwards: number;
   readonly products: number;
+  /** Times that the weights of sliding entries were taken before they had settled. */
+  readonly unsettledWeights: number;
 }
 
 export interface Ledger {
+  /** Before the decision at t = 0, where there is one. */
+  began(openings: Openings): void;
   /** Enters the decision of an instant; `sliding` entries slide after it. */
   decided(t: number, changes: readonly Change[], sliding: number, verdict: Verdict): void;
   /** The flow has gone on for `duration` with `sliding` entries held. */
@@ -64,15 +69,19 @@ export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => vo
     timeSliding: 0,
     entryTimeSliding: 0,
     firstSliding: null as number | null,
+    startOnBreakpoint: 0,
+    startAmbiguous: 0,
+    startCoupled: 0,
     ambiguous: 0,
     unsettled: 0,
     instants: 0,
   });
   return {
+    began: (openings) => Object.assign(counts, openings),
     decided(t, changes, sliding, { settled, ambiguous }) {
       counts.instants++;
       if (!settled) counts.unsettled++;
-      if (ambiguous > 0) counts.ambiguous++;
+      if (ambiguous > 0 || (t === 0 && counts.startAmbiguous > 0)) counts.ambiguous++;
       counts.maxSliding = Math.max(counts.maxSliding, sliding);
       if (sliding > 0) counts.firstSliding ??= t;
       for (const { contact, weightBefore, slidBefore } of changes) {
@@ -98,6 +107,6 @@ export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => vo
       counts.timeSliding += duration;
       counts.entryTimeSliding += sliding * duration;
     },
-    summary: ({ rowSweeps, pushforwards, products }) => ({ ...counts, rowSweeps, pushforwards, products }),
+    summary: ({ evaluations: _, ...cost }) => ({ ...counts, ...cost }),
   };
 }

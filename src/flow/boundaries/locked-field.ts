@@ -31,7 +31,7 @@ export interface Pattern {
   sliding: Contact[];
 }
 
-/** What a run has spent, each worth about one gradient save the row sweeps, which take one reverse sweep per sliding entry's sample. */
+/** What a run has spent, each worth about one gradient save the row sweeps, which take one reverse sweep per sliding entry's sample; and what it left. */
 export interface BoundaryCost {
   /** Gradients. */
   evaluations: number;
@@ -39,8 +39,10 @@ export interface BoundaryCost {
   rowSweeps: number;
   /** Products (∂z/∂θ)v of all entries at the ends of steps. */
   pushforwards: number;
-  /** Forward and reverse sweeps in place of rows, for sets too large for them. */
+  /** Sweeps in place of rows, for sets too large for them. */
   products: number;
+  /** Times that the weights of sliding entries were taken before they had settled. */
+  unsettledWeights: number;
 }
 
 export interface LockedField {
@@ -77,6 +79,7 @@ export async function createLockedField(
     rowSweeps: 0,
     pushforwards: 0,
     products: 0,
+    unsettledWeights: 0,
   });
   const normalsAt = createNormals(problem, kinks, data, cost, maxRowNumbers);
   /** The last answer: its numbers, which a checkpoint keeps, and the normals, which follow from them. */
@@ -130,9 +133,8 @@ export async function createLockedField(
     if (sliding.length === 0) numbers.multipliers = new Float64Array(0);
     else {
       const normals = await normalsAt(numbers.theta, sliding, numbers.pieces);
-      const guess = numbers.multipliers.length === normals.count ? numbers.multipliers : undefined;
       last.normals = normals;
-      numbers.multipliers = await normals.solve(await normals.along(gradient), guess);
+      numbers.multipliers = normals.solve(await normals.along(gradient));
       await normals.add(velocity, numbers.multipliers);
     }
     return { ...numbers, normals: last.normals };
@@ -163,7 +165,7 @@ export async function createLockedField(
         ({ entry, breakpoint }) =>
           (kinks.table.breakpoints[breakpoint] as number) - (values[entry] as number),
       );
-      await normals.add(theta, await normals.solve(miss));
+      await normals.add(theta, normals.solve(miss));
     },
   };
   return self;

@@ -1,39 +1,43 @@
 /**
- * The normals ∇_θ z_e of a set of contacts and their Gram matrix K = JJᵀ at one θ. Small sets: rows by one batched reverse
- * sweep, K dense, solved by Cholesky. Larger ones: nothing stored, one reverse and one forward sweep a product, solved by
- * conjugate gradients. Sees all parameters and all samples, so a gcn, where every sample moves with every other, is no special case.
+ * The normals ∇_θ z_e of a set of contacts and their Gram matrix K = JJᵀ at one θ. Small sets: rows by one batched reverse sweep.
+ * Larger ones: no rows; K from layer products, or column by column where samples couple, and J by one forward or reverse sweep a product.
+ * K is dense for both, so that whatever is asked of it (who depends on whom, who is tied, the box problem) has the same answer.
  */
 import type { Program } from "../../engine/index.js";
+import { NumericalError } from "../../errors.js";
 import { type Factor, factorise } from "../../linalg/cholesky.js";
-import { conjugateGradients } from "../../linalg/conjugate-gradients.js";
-import { squaredNorm } from "../../linalg/vectors.js";
 import { fillInputs } from "../../ntk/index.js";
 import type { Problem } from "../problem.js";
 import type { Contact, Kinks } from "./kinks.js";
-import type { Gram } from "./ties.js";
+import { createProbes } from "./probes.js";
 
 /** Numbers that the rows of one set may take (256 MiB); larger sets are treated by products. */
-export const MAX_ROW_NUMBERS = 2 ** 25;
-/** Residual of a solve by conjugate gradients, relative: near the rounding of the products. */
-const CG_TOLERANCE = 1e-13;
+const MAX_ROW_NUMBERS = 2 ** 25;
+/** Contacts of one set: K takes 512 MiB, and its factor as much. */
+const MAX_CONTACTS = 8192;
+/** Probes of the size of the terms of Jv; the mean of two squares is too small by a factor of 10⁴ once in 10⁴ entries. */
+const PROBES = 2;
+
+/** More contacts at once than K can be formed for; the flow cannot go on. */
+export class TooManyContacts extends NumericalError {}
 
 /** J is s × P, u has length s. */
 export interface Normals {
   readonly count: number;
   /** Layer of each contact. */
   readonly layers: readonly number[];
-  /** K; null where it is known by its products only. */
-  readonly gram: Gram | null;
-  /** ‖∇z_i‖² */
-  squaredLength(i: number): Promise<number> | number;
+  /** K, row-major. */
+  readonly gram: Float64Array;
   /** J·v */
   along(v: Float64Array): Promise<Float64Array>;
+  /** Size of what J·v is summed of, (Σ_i (J_si v_i)²)^½ or an estimate of it: a sum far below is rounding. */
+  terms(v: Float64Array): Promise<Float64Array>;
   /** out ← out + Jᵀu */
   add(out: Float64Array, u: Float64Array): Promise<void>;
   /** K·x */
-  product(x: Float64Array): Promise<Float64Array>;
-  /** A solution of Ku = b; zero for rows that depend on earlier ones where K is dense. `guess` starts the iteration. */
-  solve(b: Float64Array, guess?: Float64Array): Promise<Float64Array>;
+  product(x: Float64Array): Float64Array;
+  /** A solution of Ku = b; zero for rows that depend on earlier ones. */
+  solve(b: Float64Array): Float64Array;
 }
 
 export type NormalsAt = (
@@ -42,7 +46,11 @@ export type NormalsAt = (
   pieces: Float64Array,
 ) => Promise<Normals>;
 
-/** @param cost counts batched reverse sweeps, and pushforwards and pullbacks of the matrix-free products */
+/** What a set of rows, stored or not, has to offer; the rest follows from K. */
+type Rows = Pick<Normals, "gram" | "along" | "terms" | "add">;
+type RowsAt = (theta: Float64Array, contacts: readonly Contact[], pieces: Float64Array) => Promise<Rows>;
+
+/** @param cost counts batched reverse sweeps, and pushforwards and pullbacks in place of rows */
 export function createNormals(
   problem: Problem,
   kinks: Kinks,
@@ -51,43 +59,29 @@ export function createNormals(
   maxRowNumbers = MAX_ROW_NUMBERS,
 ): NormalsAt {
   const P = problem.family.layout.size;
-  const rowsAt = createRows(problem, data);
-  const products = createProducts(problem, cost);
+  const stored = createStoredRows(problem, data, cost);
+  const products = createProducts(problem, data, cost);
   return async (theta, contacts, pieces) => {
-    const layers = contacts.map(({ entry }) => kinks.place(entry).layer);
-    if (capacityFor(contacts.length) * P > maxRowNumbers) return products(theta, contacts, layers, pieces);
-    cost.rowSweeps++;
     const count = contacts.length;
-    const { rows, gram } = await rowsAt(theta, contacts, pieces);
+    if (count > MAX_CONTACTS)
+      throw new TooManyContacts(
+        `${count} entries are on their boundaries at once, more than the ${MAX_CONTACTS} that exact can decide on together.`,
+      );
+    const rowsAt = capacityFor(count) * P > maxRowNumbers ? products : stored;
+    const rows = await rowsAt(theta, contacts, pieces);
+    const { gram } = rows;
     let factor: Factor | null = null;
     return {
+      ...rows,
       count,
-      layers,
-      gram: { count, gram },
-      squaredLength: (i) => gram[i * count + i] as number,
-      async along(v) {
-        return Float64Array.from({ length: count }, (_, s) => {
-          let sum = 0;
-          for (let i = 0, at = s * P; i < P; i++, at++) sum += (rows[at] as number) * (v[i] as number);
-          return sum;
-        });
-      },
-      async add(out, u) {
-        for (let s = 0; s < count; s++) {
-          const scale = u[s] as number;
-          if (scale === 0) continue;
-          for (let i = 0, at = s * P; i < P; i++, at++)
-            out[i] = (out[i] as number) + scale * (rows[at] as number);
-        }
-      },
-      async product(x) {
-        return x.map((_, i) => {
+      layers: contacts.map(({ entry }) => kinks.place(entry).layer),
+      product: (x) =>
+        x.map((_, i) => {
           let sum = 0;
           for (let j = 0; j < count; j++) sum += (gram[i * count + j] as number) * (x[j] as number);
           return sum;
-        });
-      },
-      async solve(b) {
+        }),
+      solve(b) {
         factor ??= factorise(gram, count);
         const u = b.slice();
         factor.solve(u);
@@ -97,24 +91,66 @@ export function createNormals(
   };
 }
 
-function createProducts(problem: Problem, cost: { products: number }) {
+/** Rows and K by one batched reverse sweep; unused rows have zero seeds. The rows live until the next call. */
+function createStoredRows(
+  problem: Problem,
+  data: Readonly<Record<string, Float64Array>>,
+  cost: { rowSweeps: number },
+): RowsAt {
+  const { family } = problem;
+  const P = family.layout.size;
+  const bound = family.spec.kind === "gcn" ? pick(data, ["x", "adjacency"]) : {};
+  const compiled = createPrograms((capacity) => problem.compile(family.scalarRows(capacity, true), bound));
+  return async (theta, contacts, pieces) => {
+    cost.rowSweeps++;
+    const count = contacts.length;
+    const capacity = capacityFor(count);
+    const program = await compiled(capacity);
+    const entries = contacts.map(({ entry }) => entry);
+    const outputs = await program.run({ theta, ...fillInputs(family, data, entries, capacity, { pieces }) });
+    const rows = outputs["rows"] as Float64Array;
+    const each = (value: (at: number, i: number) => number): Float64Array =>
+      Float64Array.from({ length: count }, (_, s) => {
+        let sum = 0;
+        for (let i = 0, at = s * P; i < P; i++, at++) sum += value(at, i);
+        return sum;
+      });
+    return {
+      gram: trim(outputs["gram"] as Float64Array, capacity, count),
+      along: async (v) => each((at, i) => (rows[at] as number) * (v[i] as number)),
+      terms: async (v) => each((at, i) => ((rows[at] as number) * (v[i] as number)) ** 2).map(Math.sqrt),
+      async add(out, u) {
+        for (let s = 0; s < count; s++) {
+          const scale = u[s] as number;
+          if (scale === 0) continue;
+          for (let i = 0, at = s * P; i < P; i++, at++)
+            out[i] = (out[i] as number) + scale * (rows[at] as number);
+        }
+      },
+    };
+  };
+}
+
+function createProducts(
+  problem: Problem,
+  data: Readonly<Record<string, Float64Array>>,
+  cost: { products: number },
+): RowsAt {
   const { family } = problem;
   const P = family.layout.size;
   const seeds = new Float64Array(family.entries);
   const zDot = new Float64Array(family.entries);
   const pulled = new Float64Array(P);
-  let programs: { pullback: Program; pushforward: Program } | null = null;
-  return async (
-    theta: Float64Array,
-    contacts: readonly Contact[],
-    layers: readonly number[],
-    pieces: Float64Array,
-  ): Promise<Normals> => {
-    programs ??= {
+  const gramAt = createPrograms((capacity) => problem.compile(family.scalarGram(capacity), {}));
+  let sweeps: { pullback: Program; pushforward: Program; probes: readonly Float64Array[] } | null = null;
+  return async (theta, contacts, pieces) => {
+    const count = contacts.length;
+    sweeps ??= {
       pullback: await problem.compile(family.entryPullback()),
       pushforward: await problem.compile(family.normalVelocity()),
+      probes: createProbes("terms", PROBES, P),
     };
-    const { pullback, pushforward } = programs;
+    const { pullback, pushforward, probes } = sweeps;
     const pull = async (u: Float64Array): Promise<void> => {
       cost.products++;
       seeds.fill(0);
@@ -123,64 +159,76 @@ function createProducts(problem: Problem, cost: { products: number }) {
       });
       await pullback.run({ theta, pieces, seeds }, { product: pulled });
     };
-    const self: Normals = {
-      count: contacts.length,
-      layers,
-      gram: null,
-      async squaredLength(i) {
-        const unit = new Float64Array(contacts.length);
-        unit[i] = 1;
+    const along = async (velocity: Float64Array): Promise<Float64Array> => {
+      cost.products++;
+      await pushforward.run({ theta, pieces, velocity }, { zDot });
+      return Float64Array.from(contacts, ({ entry }) => zDot[entry] as number);
+    };
+    /** Where every sample moves with every other, K has no layer products: a reverse and a forward sweep for each column. */
+    const columns = async (): Promise<Float64Array> => {
+      const gram = new Float64Array(count * count);
+      const unit = new Float64Array(count);
+      for (let j = 0; j < count; j++) {
+        unit.fill(0);
+        unit[j] = 1;
         await pull(unit);
-        return squaredNorm(pulled);
-      },
-      async along(velocity) {
-        cost.products++;
-        await pushforward.run({ theta, pieces, velocity }, { zDot });
-        return Float64Array.from(contacts, ({ entry }) => zDot[entry] as number);
+        const column = await along(pulled);
+        for (let i = 0; i <= j; i++) gram[i * count + j] = gram[j * count + i] = column[i] as number;
+      }
+      return gram;
+    };
+    const layerProducts = async (): Promise<Float64Array> => {
+      cost.products++;
+      const capacity = capacityFor(count);
+      const program = await gramAt(capacity);
+      const entries = contacts.map(({ entry }) => entry);
+      const { gram } = await program.run({ theta, ...fillInputs(family, data, entries, capacity, { pieces }) });
+      return trim(gram as Float64Array, capacity, count);
+    };
+    return {
+      gram: family.spec.kind === "gcn" ? await columns() : await layerProducts(),
+      along,
+      async terms(v) {
+        let squares = new Float64Array(count);
+        for (const probe of probes) {
+          const sums = await along(v.map((value, i) => value * (probe[i] as number)));
+          squares = squares.map((square, s) => square + (sums[s] as number) ** 2 / PROBES);
+        }
+        return squares.map(Math.sqrt);
       },
       async add(out, u) {
         await pull(u);
         for (let i = 0; i < P; i++) out[i] = (out[i] as number) + (pulled[i] as number);
       },
-      async product(x) {
-        await pull(x);
-        return self.along(pulled);
-      },
-      async solve(b, guess) {
-        return (await conjugateGradients(self.product, b, { tolerance: CG_TOLERANCE, guess })).x;
-      },
     };
-    return self;
   };
 }
 
-/** Row programs are compiled for the next power of two of the number of contacts. */
+/** One program for each capacity, compiled when it is first asked for. */
+function createPrograms(compile: (capacity: number) => Promise<Program>) {
+  const programs = new Map<number, Promise<Program>>();
+  return (capacity: number): Promise<Program> => {
+    let program = programs.get(capacity);
+    if (program === undefined) {
+      program = compile(capacity);
+      programs.set(capacity, program);
+    }
+    return program;
+  };
+}
+
+/** Programs are compiled for the next power of two of the number of contacts. */
 function capacityFor(count: number): number {
   let capacity = 4;
   while (capacity < count) capacity *= 2;
   return capacity;
 }
 
-/** Rows and Gram matrix by one batched reverse sweep; unused rows have zero seeds. The rows live until the next call. */
-function createRows(problem: Problem, data: Readonly<Record<string, Float64Array>>) {
-  const { family } = problem;
-  const programs = new Map<number, Program>();
-  const bound = family.spec.kind === "gcn" ? pick(data, ["x", "adjacency"]) : {};
-  return async (theta: Float64Array, contacts: readonly Contact[], pieces: Float64Array) => {
-    const count = contacts.length;
-    const capacity = capacityFor(count);
-    let program = programs.get(capacity);
-    if (program === undefined) {
-      program = await problem.compile(family.scalarRows(capacity, true), bound);
-      programs.set(capacity, program);
-    }
-    const entries = contacts.map(({ entry }) => entry);
-    const outputs = await program.run({ theta, ...fillInputs(family, data, entries, capacity, { pieces }) });
-    const padded = outputs["gram"] as Float64Array;
-    const gram = new Float64Array(count * count);
-    for (let s = 0; s < count; s++) gram.set(padded.subarray(s * capacity, s * capacity + count), s * count);
-    return { rows: outputs["rows"] as Float64Array, gram };
-  };
+/** The leading count × count block of a matrix of rows of length `stride`. */
+function trim(matrix: Float64Array, stride: number, count: number): Float64Array {
+  const block = new Float64Array(count * count);
+  for (let s = 0; s < count; s++) block.set(matrix.subarray(s * stride, s * stride + count), s * count);
+  return block;
 }
 
 function pick(data: Readonly<Record<string, Float64Array>>, names: readonly string[]) {

@@ -31,7 +31,7 @@ export interface Gram {
 const own = (leader: number): Tie => ({ leader, ratio: 1, bound: false });
 
 /** Contacts of which nothing ties one to another. */
-export function independent(count: number): Tie[] {
+function independent(count: number): Tie[] {
   return Array.from({ length: count }, (_, i) => own(i));
 }
 

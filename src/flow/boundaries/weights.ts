@@ -30,7 +30,11 @@ export async function slidingWeights(
     const weights = pattern.sliding.map(({ weight }, s) => weight + (changes[s] as number));
     const moved = largestDifference(weights, before);
     const isFar = weights.every((w) => w > moved && w < 1 - moved);
-    if (!isCoupled || isFar || !(moved > SETTLED) || round === MAX_ROUNDS) return weights;
+    if (!isCoupled || isFar || !(moved > SETTLED)) return weights;
+    if (round === MAX_ROUNDS) {
+      field.cost.unsettledWeights++;
+      return weights;
+    }
     setWeights(field, weights);
     before = weights;
   }
@@ -62,10 +66,10 @@ function changesAt(
   const gains = sliding.map(
     ({ entry, breakpoint }) => kinks.jump(theta, entry, breakpoint) * (signal[entry] as number),
   );
-  const gram = normals?.gram ?? null;
-  if (gram === null || sliding.every(({ follows }) => follows === null))
+  if (normals === null || sliding.every(({ follows }) => follows === null))
     return gains.map((gain, s) => -(multipliers[s] as number) / gain);
-  const at = (i: number, j: number): number => gram.gram[i * gram.count + j] as number;
+  const { gram, count } = normals;
+  const at = (i: number, j: number): number => gram[i * count + j] as number;
   const leaders = sliding.flatMap(({ follows }, s) => (follows === null ? [s] : []));
   const n = leaders.length;
   const block = Float64Array.from({ length: n * n }, (_, c) =>
