@@ -4,7 +4,7 @@
  * A small part of that is the contact distance of the entry, never less than what rounding makes of z_e.
  */
 import type { Memory } from "../../memory.js";
-import type { Contact, Kinks } from "./kinks.js";
+import { type Contact, firstLayer, type Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
 import { createProbes } from "./probes.js";
 
@@ -84,15 +84,6 @@ export function movable(
 ): readonly Contact[] {
   const moves = ({ entry }: Contact): boolean => (distances[entry] as number) > 0;
   if (touching.every(moves)) return touching;
-  const placeOf = ({ entry }: Contact) => {
-    const { layer, sample } = kinks.place(entry);
-    return { layer, group: kinks.coupled ? 0 : sample };
-  };
-  const first = new Map<number, number>();
-  for (const { layer, group } of touching.filter(moves).map(placeOf))
-    first.set(group, Math.min(layer, first.get(group) ?? layer));
-  return touching.filter((contact) => {
-    const { layer, group } = placeOf(contact);
-    return moves(contact) || layer > (first.get(group) ?? layer);
-  });
+  const first = firstLayer(kinks, touching.filter(moves));
+  return touching.filter((contact) => moves(contact) || kinks.place(contact.entry).layer > first(contact));
 }

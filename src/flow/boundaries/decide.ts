@@ -5,7 +5,7 @@
  * again until nothing moves.
  */
 import { solveBoxQp } from "../../linalg/box-qp.js";
-import type { Contact, Kinks } from "./kinks.js";
+import { type Contact, firstLayer, type Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
 import { direction, sharedGains, type Tie, tiesOf } from "./ties.js";
 
@@ -173,9 +173,9 @@ async function tie(
     given.map(({ weight }) => weight),
   );
   let normals = await field.normals(theta, given);
-  const { gram, layers } = normals;
-  const vanishes = given.some((_, i) => gram[i * given.length + i] === 0);
-  for (let fixed = -1; vanishes && fixed !== sides.filter((side) => side !== null).length; ) {
+  const { layers } = normals;
+  const mayCutOff = isCutOffBy(kinks, given);
+  for (let fixed = -1; mayCutOff && fixed !== sides.filter((side) => side !== null).length; ) {
     fixed = sides.filter((side) => side !== null).length;
     placeWeights(
       field,
@@ -199,6 +199,15 @@ async function tie(
   }
   const ties = tiesOf(normals, held, follows);
   return { ties: ties.map((t, i) => (sides[i] === null ? t : { leader: i, ratio: 1, bound: true })), sides };
+}
+
+/** Whether one contact may cut another off: in an earlier layer of the same sample, where it is flat below. */
+function isCutOffBy(kinks: Kinks, given: readonly Contact[]): boolean {
+  const first = firstLayer(
+    kinks,
+    given.filter(({ breakpoint }) => kinks.isFlatBelow(breakpoint)),
+  );
+  return given.some((contact) => kinks.place(contact.entry).layer > first(contact));
 }
 
 /** Contacts that move with a leader take its weight, or its complement where their z move against each other. */

@@ -74,3 +74,14 @@ export function kinksOf(family: Family): Kinks | null {
     },
   };
 }
+
+/** For a contact, the first layer in which its sample (any of a gcn) has one of `contacts`; ∞ if it has none. */
+export function firstLayer(kinks: Kinks, contacts: readonly Contact[]): (contact: Contact) => number {
+  const groupOf = (entry: number): number => (kinks.coupled ? 0 : kinks.place(entry).sample);
+  const first = new Map<number, number>();
+  for (const { entry } of contacts) {
+    const group = groupOf(entry);
+    first.set(group, Math.min(kinks.place(entry).layer, first.get(group) ?? Infinity));
+  }
+  return ({ entry }) => first.get(groupOf(entry)) ?? Infinity;
+}
