@@ -1,4 +1,5 @@
 /** The reference engine: a plain float64 interpreter, one loop per operation. The oracle of every other engine. */
+
 import {
   type AnyNode,
   type Graph,
@@ -10,6 +11,7 @@ import {
   splitBound,
 } from "../graph/index.js";
 import { checkInput, type Engine, type Program, type Tensors } from "./engine.js";
+import { createIndexCache } from "./index-cache.js";
 
 /** Evaluates one node into `out`, given its operands' data. */
 type Kernel<K extends OpName> = (
@@ -243,7 +245,8 @@ function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
-const indexCache = new Map<string, Int32Array>();
+/** Offsets that are kept between calls (64 MiB). */
+const indexCache = createIndexCache(2 ** 24);
 
 /** For every entry of `to`, the entry of `from` that broadcasts to it. */
 function broadcastIndex(from: Shape, to: Shape): Int32Array {
@@ -258,8 +261,10 @@ function broadcastIndex(from: Shape, to: Shape): Int32Array {
 /** Offsets of all entries of `shape` in a buffer with the given strides. */
 function walk(shape: Shape, strides: readonly number[]): Int32Array {
   const key = `${shape}|${strides}`;
-  const known = indexCache.get(key);
-  if (known !== undefined) return known;
+  return indexCache(key, () => walked(shape, strides));
+}
+
+function walked(shape: Shape, strides: readonly number[]): Int32Array {
   const index = new Int32Array(sizeOf(shape));
   let span = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
@@ -269,7 +274,6 @@ function walk(shape: Shape, strides: readonly number[]): Int32Array {
       index[i] = (index[i % span] as number) + Math.floor(i / span) * stride;
     span *= length;
   }
-  indexCache.set(key, index);
   return index;
 }
 

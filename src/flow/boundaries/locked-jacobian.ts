@@ -49,7 +49,7 @@ export function createLockedJacobian(problem: Problem, field: LockedField, memor
       for (let j = 0; j < P; j++) {
         const column = out.subarray(j * P, (j + 1) * P);
         const normal = await normals!.along(column);
-        await normals!.add(column, await normals!.solve(normal.map((value, s) => -(value + z[s]![j]!))));
+        await normals!.add(column, normals!.solve(normal.map((value, s) => -(value + z[s]![j]!))));
       }
       for (let i = 0; i < P; i++)
         for (let j = 0; j < i; j++) {
