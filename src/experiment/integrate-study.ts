@@ -218,7 +218,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   if (outcome.hessian !== undefined) {
     const { products, gradientEquivalents } = outcome.hessian;
     notes.push(
-      `rodas4 formed its Hessians by ${products} Hessian products, the work of about ${Math.round(gradientEquivalents)} gradients, which gradientEvaluations leaves out.`,
+      `${solver.method} formed its Hessians by ${products} Hessian products, the work of about ${Math.round(gradientEquivalents)} gradients, which gradientEvaluations leaves out.`,
     );
   }
   notes.push(...boundaryNotes(events), ...(kernel?.notes() ?? []));

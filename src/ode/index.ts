@@ -1,14 +1,5 @@
 /** ODE solvers over an abstract state. */
 
-export {
-  type ChebyshevCoefficients,
-  rkc2Coefficients,
-  rkc2Reach,
-  rkc2Stages,
-  tsrkc3Coefficients,
-  tsrkc3Reach,
-  tsrkc3Stages,
-} from "./chebyshev.js";
 export type {
   Failure,
   Field,
@@ -50,9 +41,8 @@ export {
   methodNames,
   methods,
   type TableauName,
-  tableauNames,
   tableaux,
 } from "./methods/index.js";
 export { stabilityInterval } from "./stability.js";
-export { type DenseOutput, denseWeights, type ErrorEstimate, type Tableau } from "./tableau.js";
+export type { DenseOutput, ErrorEstimate, Tableau } from "./tableau.js";
 export { float64Space, type VectorSpace } from "./vector-space.js";

@@ -19,8 +19,6 @@ const TIME_SHARE = 1e-3;
 const { name, stages, estimateOrder, controller, coefficients } = methods.rodas4;
 
 export class RosenbrockStepper extends BaseStepper<Float64Array> {
-  /** Jacobians formed so far. */
-  jacobians = 0;
   readonly #jacobian: JacobianField;
   readonly #matrix: Float64Array;
   /** ∂f/∂t; null where the field does not depend on t. */
@@ -55,7 +53,6 @@ export class RosenbrockStepper extends BaseStepper<Float64Array> {
       const pending = this.#jacobian(now.t, now.y, this.#matrix);
       if (pending) await pending;
       if (this.#rate !== null) await this.#differentiate(h, this.#rate);
-      this.jacobians++;
       this.#at = now.t;
     }
     const { gamma, a, g, c, d } = coefficients;

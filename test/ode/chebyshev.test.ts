@@ -7,7 +7,7 @@ import {
   tsrkc3Coefficients,
   tsrkc3Reach,
   tsrkc3Stages,
-} from "../../src/ode/index.js";
+} from "../../src/ode/chebyshev.js";
 
 const STAGES = [3, 4, 7, 20, 100, 500];
 const RATIOS = [0.5, 1, 2, 10];

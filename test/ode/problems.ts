@@ -1,6 +1,8 @@
 /** Initial value problems shared by the solver tests; the SciPy script in `test/convergence/data` states the same ones. */
 
-import type { Field, Tableau } from "../../src/ode/index.js";
+import { type Field, type Tableau, type TableauName, tableaux } from "../../src/ode/index.js";
+
+export const tableauNames = Object.keys(tableaux) as TableauName[];
 
 export interface Problem {
   readonly field: Field<Float64Array>;

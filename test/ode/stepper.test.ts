@@ -6,10 +6,9 @@ import {
   float64Space,
   integrate,
   type Step,
-  tableauNames,
   tableaux,
 } from "../../src/ode/index.js";
-import { distance, hopf } from "./problems.js";
+import { distance, hopf, tableauNames } from "./problems.js";
 
 type Options = Parameters<typeof createStepper<Float64Array>>[0];
 

@@ -1,13 +1,8 @@
 import { describe, expect, test } from "vitest";
-import {
-  createStepper,
-  denseWeights,
-  float64Space,
-  type Tableau,
-  tableauNames,
-  tableaux,
-} from "../../src/ode/index.js";
+import { createStepper, float64Space, tableaux } from "../../src/ode/index.js";
+import { denseWeights, type Tableau } from "../../src/ode/tableau.js";
 import { conditionDefect, denseDefect, rowSumDefect, treesOfOrder } from "../support/order-conditions.js";
+import { tableauNames } from "./problems.js";
 
 /** Tableau entries carry 16 to 17 digits and reach 43 (dop853), so sums of a few hundred products are good to about 1e-14. */
 const ROUNDING = 3e-14;

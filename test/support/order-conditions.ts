@@ -3,7 +3,7 @@
  * that satisfies them has order p, so a mistyped digit cannot hide. Knows tableaux, not solvers.
  */
 
-import { denseWeights, type Tableau } from "../../src/ode/index.js";
+import { denseWeights, type Tableau } from "../../src/ode/tableau.js";
 
 /** A rooted tree, as the list of the subtrees at its root. */
 export type Tree = readonly Tree[];

@@ -34,7 +34,6 @@ export type AdaptiveMethodName = Exclude<MethodName, FixedMethodName>;
 const namesOf = <T extends object>(list: T) => Object.keys(list) as (keyof T)[];
 
 export const methodNames: readonly MethodName[] = namesOf(methods);
-export const tableauNames: readonly TableauName[] = namesOf(tableaux);
 export const fixedMethodNames: readonly FixedMethodName[] = namesOf(fixedStep);
 export const adaptiveMethodNames: readonly AdaptiveMethodName[] = namesOf({ auto, ...pairs, ...others });
 
