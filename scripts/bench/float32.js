@@ -4,7 +4,7 @@
 import { fileURLToPath } from "node:url";
 import { createEngine } from "../../dist/engine/index.js";
 import { createProblem, distance, integrateSmooth } from "../../dist/flow/index.js";
-import { createFamily, initialise } from "../../dist/model/index.js";
+import { createFamily, initialise, presetNetwork } from "../../dist/model/index.js";
 import { createTangentKernel, denseSpectrum } from "../../dist/ntk/index.js";
 import { createRandom } from "../../dist/random.js";
 import { makeProblem, normals, small } from "./study.js";
@@ -93,10 +93,10 @@ export async function benchFloat32(backend) {
     activation: { kind: "tanh" },
   };
   const samples = 60;
-  const family = createFamily({ spec, samples, factor: 1 / (2 * samples) });
+  const family = createFamily({ network: presetNetwork(spec), samples, factor: 1 / (2 * samples) });
   const data = { x: normals("kernel x", samples * 8), y: new Float64Array(samples * 2) };
   const theta = initialise(
-    spec,
+    presetNetwork(spec).layout,
     { kind: "kaiming-uniform", a: Math.sqrt(5), bias: "uniform" },
     random.split("init"),
   );

@@ -1,6 +1,6 @@
 // The problems that the benchmarks time, and how they time them.
 import { createProblem } from "../../dist/flow/index.js";
-import { createFamily, initialise } from "../../dist/model/index.js";
+import { createFamily, initialise, presetNetwork } from "../../dist/model/index.js";
 import { createRandom } from "../../dist/random.js";
 
 const random = createRandom(1);
@@ -36,13 +36,13 @@ export async function makeProblem(engine, { widths, samples, activation }) {
     bias: true,
     activation,
   };
-  const family = createFamily({ spec, samples, factor: 1 / (2 * samples) });
+  const family = createFamily({ network: presetNetwork(spec), samples, factor: 1 / (2 * samples) });
   const data = {
     x: normals("x", samples * spec.inputDimension),
     y: normals("y", samples * spec.outputDimension),
   };
   const init = { kind: "kaiming-uniform", a: Math.sqrt(5), bias: "uniform" };
-  const theta0 = initialise(spec, init, random.split("init"));
+  const theta0 = initialise(presetNetwork(spec).layout, init, random.split("init"));
   return { problem: await createProblem(engine, family, data), theta0 };
 }
 

@@ -83,7 +83,7 @@ const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
     });
   },
   gather: (b, { operands: [x], attributes: { axis, indices } }, g) => [
-    scatter(b, g, axis, indices, x!.shape[axis] as number),
+    b.scatter(g, axis, indices, x!.shape[axis] as number),
   ],
   max: none,
   pieceOf: none,
@@ -180,44 +180,4 @@ function accumulate(b: GraphBuilder, list: readonly Node[]): Node {
     }
   }
   return list.reduce((sum, part) => b.add(sum, part));
-}
-
-/**
- * The adjoint of a gather: entry k along `axis` is the sum over all places that `indices` filled from k. Every k lists its places, the
- * shorter lists filled up with −1, and the lists are gathered one after the other and summed.
- */
-function scatter(b: GraphBuilder, g: Node, axis: number, indices: Int32Array, length: number): Node {
-  const { most, places } = placesOf(indices, length);
-  const picked = b.gather(g, axis, places);
-  if (most === 1) return picked;
-  const [before, after] = [g.shape.slice(0, axis), g.shape.slice(axis + 1)];
-  const lists = b.reshape(picked, [...before, most, length, ...after]);
-  return b.reshape(b.sum(lists, [axis]), [...before, length, ...after]);
-}
-
-const knownPlaces = new WeakMap<Int32Array, { readonly most: number; readonly places: Int32Array }>();
-
-/** For every k < `length` the places p with indices[p] = k: `most` lists of `length` entries, −1 where a list is shorter. */
-function placesOf(
-  indices: Int32Array,
-  length: number,
-): { readonly most: number; readonly places: Int32Array } {
-  const known = knownPlaces.get(indices);
-  if (known !== undefined && known.places.length === known.most * length) return known;
-  const counts = new Int32Array(length);
-  for (const index of indices) if (index >= 0) counts[index]! += 1;
-  const most = Math.max(
-    1,
-    counts.reduce((p, q) => Math.max(p, q), 0),
-  );
-  const places = new Int32Array(most * length).fill(-1);
-  counts.fill(0);
-  indices.forEach((index, place) => {
-    if (index < 0) return;
-    places[(counts[index] as number) * length + index] = place;
-    counts[index]! += 1;
-  });
-  const found = { most, places };
-  knownPlaces.set(indices, found);
-  return found;
 }

@@ -52,7 +52,7 @@ function describe(report: CheckReport): string {
       "λ_min(G)",
       report.exactZero
         ? "0 exactly at the initial parameters: the exponential bound is vacuous there"
-        : "no cap forces it to be 0; P ≥ nM is necessary for λ_min > 0, not sufficient",
+        : "no known cap forces it to be 0; P ≥ nM is necessary for λ_min > 0, not sufficient",
     ],
     ...(report.adjacency === null
       ? []

@@ -2,7 +2,7 @@
 import { availableParallelism, cpus } from "node:os";
 import type { Dtype, Engine } from "../engine/engine.js";
 import type { EngineSpec } from "../engine/index.js";
-import { createFamily } from "../model/index.js";
+import { createFamily, presetNetwork } from "../model/index.js";
 
 export interface Check {
   readonly name: string;
@@ -145,7 +145,7 @@ function probeFamily() {
     bias: true,
     activation,
   } as const;
-  return createFamily({ spec, samples: 2, factor: 0.25 });
+  return createFamily({ network: presetNetwork(spec), samples: 2, factor: 0.25 });
 }
 
 async function probe(engine: Engine): Promise<Float64Array> {

@@ -9,13 +9,34 @@ export const initCommand: Command = {
   usage: "init [file]",
   summary: "Write a commented study to start from",
   positionals: { file: { type: "string", default: "study.yaml", describe: "The file to write" } },
-  options: { force: { type: "boolean", describe: "Replace a file of that name" } },
-  epilogue: "Example:\n  gradflow init widths.yaml && gradflow run widths.yaml",
+  options: {
+    model: {
+      type: "string",
+      choices: [
+        "dnn",
+        "resnet",
+        "gcn",
+        "cnn",
+        "conv-resnet",
+        "cheb-net",
+        "graph-conv-net",
+        "u-net",
+        "mobilenet",
+        "siamese",
+        "transformer",
+      ],
+      default: "dnn",
+      describe: "The kind of network in it",
+    },
+    force: { type: "boolean", describe: "Replace a file of that name" },
+  },
+  epilogue:
+    "Example:\n  gradflow init widths.yaml && gradflow run widths.yaml\n  gradflow init images.yaml --model cnn",
 
   async execute(values) {
     const file = String(values["file"]);
     try {
-      const text = studyTemplate.replaceAll("study.yaml", file);
+      const text = studyTemplate(String(values["model"])).replaceAll("study.yaml", file);
       await writeFile(file, text, { flag: values["force"] === true ? "w" : "wx" });
     } catch (error) {
       throw new ConfigError([{ path: "", message: describeFault(error as NodeJS.ErrnoException), file }]);

@@ -12,6 +12,7 @@ import { figureCommand } from "./figure.js";
 import { initCommand } from "./init.js";
 import { listCommand } from "./list.js";
 import { methodsCommand } from "./methods.js";
+import { modelCommand } from "./model.js";
 import { ntkCommand } from "./ntk.js";
 import { reportCommand } from "./report.js";
 import { resumeCommand } from "./resume.js";
@@ -26,6 +27,7 @@ const commands: readonly Command[] = [
   sweepCommand,
   resumeCommand,
   checkCommand,
+  modelCommand,
   ntkCommand,
   showCommand,
   figureCommand,

@@ -1,4 +1,6 @@
 /** Constraints between fields. Each check needs only the sections it reads. */
+
+import { presetOf } from "../model/index.js";
 import { methods } from "../ode/methods/index.js";
 import { type Finding, show } from "./messages.js";
 import type { ActivationConfig, Config } from "./schema.js";
@@ -16,6 +18,7 @@ export type Sections = Partial<Config>;
 export function checkSections(sections: Sections): Finding[] {
   return [
     ...checkModel(sections),
+    ...checkShape(sections),
     ...checkTeacher(sections),
     ...checkTimes(sections),
     ...checkBoundaries(sections),
@@ -28,33 +31,23 @@ export function checkSections(sections: Sections): Finding[] {
 function checkModel({ model, dataset }: Sections): Finding[] {
   if (model === undefined) return [];
   const findings = checkActivation(model.activation, ["model", "activation"]);
-  if (model.kind === "resnet") {
-    const { hidden } = model;
-    if (hidden.length === 0)
-      findings.push(at("model.hidden", "must have at least one width in a resnet, got an empty list."));
-    if (hidden.some((width) => width !== hidden[0])) {
-      findings.push(
-        at(
-          "model.hidden",
-          `must have equal widths in a resnet (h_l = h_{l−1} + …), got [${hidden.join(", ")}].`,
-        ),
-      );
-    }
-  }
-  if (
-    model.kind === "gcn" &&
-    dataset !== undefined &&
-    dataset.kind !== "file" &&
-    model.neighbours >= dataset.samples
-  ) {
-    findings.push(
-      at(
-        "model.neighbours",
-        `must be less than dataset.samples = ${dataset.samples}, got ${model.neighbours}.`,
-      ),
-    );
-  }
+  const faults = presetOf(model.kind)?.check(model as never) ?? [];
+  findings.push(...faults.map(({ field, message }) => at(`model.${field}`, message)));
+  const neighbours =
+    dataset?.graph?.kind === "nearest-neighbours" ? dataset.graph.neighbours : model["neighbours"];
+  const path = dataset?.graph === undefined ? "model.neighbours" : "dataset.graph.neighbours";
+  if (dataset !== undefined && dataset.kind !== "file" && Number(neighbours) >= dataset.samples)
+    findings.push(at(path, `must be less than dataset.samples = ${dataset.samples}, got ${neighbours}.`));
   return findings;
+}
+
+function checkShape({ dataset }: Sections): Finding[] {
+  if (dataset === undefined || dataset.kind === "file") return [];
+  const { inputDimension, inputShape } = dataset;
+  if (inputDimension === undefined && inputShape === undefined)
+    return [at("dataset.inputDimension", "is required: Input dimension N; or give dataset.inputShape.")];
+  if (inputDimension === undefined || inputShape === undefined) return [];
+  return [at("dataset.inputShape", "says the same as dataset.inputDimension; leave one of them out.")];
 }
 
 function checkTeacher({ dataset }: Sections): Finding[] {
@@ -159,7 +152,8 @@ function checkBoundaries({ flow }: Sections): Finding[] {
 }
 
 function checkRecord({ record, model }: Sections): Finding[] {
-  const layers = model?.hidden.length;
+  const hidden = model?.["hidden"];
+  const layers = Array.isArray(hidden) ? hidden.length : undefined;
   if (record === undefined || layers === undefined || layers === 0 || record.layer <= layers) return [];
   return [at("record.layer", `must be at most the number of hidden layers, ${layers}, got ${record.layer}.`)];
 }

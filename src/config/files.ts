@@ -18,6 +18,8 @@ export function fileReferences({ dataset, model }: Sections): FileReference[] {
     references.push({ path: ["dataset", "inputs"], file: dataset.inputs });
     references.push({ path: ["dataset", "targets"], file: dataset.targets });
   }
+  if (dataset?.graph?.kind === "file")
+    references.push({ path: ["dataset", "graph", "edges"], file: dataset.graph.edges });
   if (dataset?.kind === "teacher" && dataset.network.init.kind === "file") {
     references.push({ path: ["dataset", "network", "init", "path"], file: dataset.network.init.path });
   }

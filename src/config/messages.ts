@@ -17,7 +17,29 @@ export function describeIssue(issue: z.core.$ZodIssue, root: z.core.$ZodType, in
       message: describeUnknownKey(key, root, input, issue.path),
     }));
   }
+  if (issue.code === "invalid_union" && issue.errors.length > 0) {
+    // Of the ways to write the value, the one that fits farthest is what was meant.
+    const depth = (issues: readonly z.core.$ZodIssue[]): number =>
+      Math.max(...issues.map(({ path }) => path.length));
+    const meant = issue.errors.reduce((p, q) => (depth(q) > depth(p) ? q : p));
+    if (depth(meant) > 0)
+      return meant.flatMap((inner) =>
+        describeIssue({ ...inner, path: [...issue.path, ...inner.path] }, root, input),
+      );
+    const ways = issue.errors.flatMap((way) => way.flatMap((inner) => describeWay(inner)));
+    const got = `got ${show(valueAt(input, issue.path))}.`;
+    return [{ path: issue.path, message: `must be ${[...new Set(ways)].join(" or ")}, ${got}` }];
+  }
   return [{ path: issue.path, message: describeValue(issue, root, input) }];
+}
+
+/** One way of writing a value, from why it does not fit. */
+function describeWay(issue: z.core.$ZodIssue): string[] {
+  if (issue.code === "invalid_type") return [NOUNS[issue.expected] ?? issue.expected];
+  if (issue.code === "invalid_value") return [oneOf(issue.values.map(String))];
+  if (issue.code === "too_small" || issue.code === "too_big")
+    return [describeLimit(issue).replace(/^be /, "")];
+  return [];
 }
 
 function describeValue(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: unknown): string {

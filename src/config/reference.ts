@@ -1,4 +1,6 @@
 /** The config reference in Markdown, rendered from the schema. What the program refuses today is left out. */
+import { z } from "zod";
+import { type Layers, layerModules } from "../model/index.js";
 import { show } from "./messages.js";
 import { configSchema } from "./schema.js";
 import { alternatives, type Field, literals, type Shape, shapeOf, unwrap } from "./walk.js";
@@ -25,6 +27,7 @@ export function renderConfigReference(): string {
     PREAMBLE,
     `## Top level\n\n${renderTable(plain)}`,
     ...sections.filter(isSection).map(({ name, field }) => renderSection(name, field)),
+    renderLayers(),
   ].join("\n");
 }
 
@@ -64,11 +67,28 @@ function renderSection(path: string, field: Field): string {
   ].join("\n");
 }
 
+/** The kinds of layers, described once: `model.layers` and every list of layers within. */
+function renderLayers(): string {
+  const kinds = layerModules.map((module) => {
+    const fields = fieldList(module.fields(LAYERS));
+    const head = `### \`kind: ${module.kind}\`\n\n${module.text}\n`;
+    return fields.length === 0 ? head : `${head}\n${renderTable(fields)}`;
+  });
+  return [
+    "## Layers\n",
+    "Lists of layers, first to last, in `model.layers` and inside layers that hold some. Shapes are those of one sample. Every layer may have an `init` of its own, as [`model.init`](#modelinit) without `file`: for its parameters and those within.\n",
+    ...kinds,
+  ].join("\n");
+}
+
+const LAYERS = z.array(z.any()).describe("Layers.") as Layers;
+
 /** Activations and initialisers are the same in a teacher as in the model: described once. */
 function renderNested(path: string, { name, field }: { name: string; field: Field }): string[] {
-  if (field.def.type === "array")
+  if (field.def.type === "array" && name !== "layers")
     return renderNested(path, { name, field: { ...unwrap(field.def.element), optional: field.optional } });
   if (alternatives(field.def) === null && shapeOf(field.def) === null) return [];
+  if (path === "model" && name === "layers") return [];
   if (path === "dataset.network") return [`\`${path}.${name}\`: as [\`model.${name}\`](#model${name}).\n`];
   return [renderSection(`${path}.${name}`, field)];
 }
@@ -94,6 +114,9 @@ function describeType({ def }: Field): string {
   if (values.length > 0) return values.map(quote).join(", ");
   if (alternatives(def) !== null || shapeOf(def) !== null) return "section";
   if (def.type === "array") return `list of ${describeType(unwrap(def.element))}`;
+  if (def.type === "tuple") return `list of ${def.items.length}`;
+  if (def.type === "any") return "layers";
+  if (def.type === "union") return def.options.map((option) => describeType(unwrap(option))).join(" or ");
   if (def.type === "string") return "text";
   if (def.type === "record") return "section";
   if (def.type === "boolean") return "`true`, `false`";

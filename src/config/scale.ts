@@ -1,4 +1,5 @@
 /** `scale`: a study with every size multiplied by one factor, so that a large figure can be tried in a small version. */
+import { resizeModel } from "../model/index.js";
 import type { Sections } from "./checks.js";
 import type { Finding } from "./messages.js";
 
@@ -16,9 +17,11 @@ export function scaleSections(
   if (findings.length > 0 || dataset === undefined || dataset.kind === "file" || model === undefined)
     return { sections, findings };
   const size = (value: number) => Math.max(1, Math.round(value * scale));
+  const { inputDimension } = dataset;
+  // The axes of an image or a sequence mean something: they stay.
   const shape = {
     samples: size(dataset.samples),
-    inputDimension: size(dataset.inputDimension),
+    ...(inputDimension !== undefined && { inputDimension: size(inputDimension) }),
     outputDimension: size(dataset.outputDimension),
   };
   const scaled =
@@ -26,7 +29,7 @@ export function scaleSections(
       ? { ...dataset, ...shape, network: { ...dataset.network, hidden: dataset.network.hidden.map(size) } }
       : { ...dataset, ...shape };
   return {
-    sections: { ...sections, dataset: scaled, model: { ...model, hidden: model.hidden.map(size) } },
+    sections: { ...sections, dataset: scaled, model: resizeModel(model, size) },
     findings,
   };
 }

@@ -8,11 +8,34 @@ const path = z.string().min(1);
 
 const shape = {
   samples: count.describe("Number of samples n."),
-  inputDimension: count.describe("Input dimension N."),
+  inputDimension: count.exactOptional().describe("Input dimension N; or give inputShape."),
+  inputShape: z
+    .array(count)
+    .min(1)
+    .exactOptional()
+    .describe("Shape of one sample's input, for instance [channels, height, width]; or give inputDimension."),
   outputDimension: count.describe("Output dimension M."),
 };
 
 const labelScale = z.number().nonnegative().default(1).describe("Standard deviation of the normal labels.");
+
+const graph = z
+  .discriminatedUnion("kind", [
+    z.strictObject({
+      kind: z
+        .literal("nearest-neighbours")
+        .describe("Two samples are joined if one is among the nearest of the other (Euclidean)."),
+      neighbours: count.describe("How many neighbours; below the number of samples."),
+    }),
+    z.strictObject({
+      kind: z.literal("file").describe("A list of edges."),
+      edges: path.describe(
+        "A .csv or .npy file of two columns: samples that are joined, counted from 0, each pair once or twice.",
+      ),
+    }),
+  ])
+  .exactOptional()
+  .describe("The graph between the samples, for layers that need one.");
 
 export const datasetSchema = z
   .discriminatedUnion("kind", [
@@ -20,8 +43,13 @@ export const datasetSchema = z
       kind: z
         .literal("file")
         .describe("Inputs and targets from files: one sample per row, or one axis for a column."),
-      inputs: path.describe("An .npy or .csv file, n × N, relative to the config file."),
-      targets: path.describe("An .npy or .csv file, n × M, relative to the config file."),
+      inputs: path.describe(
+        "An .npy or .csv file, n × N, relative to the config file; an .npy may have any number of axes, the samples first.",
+      ),
+      targets: path.describe(
+        "An .npy or .csv file, n × M, relative to the config file; further axes of an .npy are flattened.",
+      ),
+      graph,
       header: z
         .boolean()
         .exactOptional()
@@ -40,12 +68,14 @@ export const datasetSchema = z
       ...shape,
       radius: positive.default(1).describe("Radius of the ball."),
       labelScale,
+      graph,
     }),
     z.strictObject({
       kind: z.literal("gaussian").describe("Normal inputs, normal labels."),
       ...shape,
       inputScale: positive.default(1).describe("Standard deviation of every input entry."),
       labelScale,
+      graph,
     }),
     z.strictObject({
       kind: z.literal("teacher").describe("Labels from a network with random parameters."),
@@ -69,6 +99,7 @@ export const datasetSchema = z
         .nonnegative()
         .default(0)
         .describe("Standard deviation of normal noise added to the labels."),
+      graph,
     }),
   ])
   .describe("The data: n samples of inputs in R^N and targets in R^M.");

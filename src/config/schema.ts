@@ -7,7 +7,7 @@ import { datasetSchema } from "./schema-dataset.js";
 import { engineSchema } from "./schema-engine.js";
 import { decaySchema, descentSchema, flowSchema, recordSchema } from "./schema-flow.js";
 import { measureSchema } from "./schema-measure.js";
-import { modelSchema } from "./schema-network.js";
+import { type InitConfig, type ModelConfig, modelSchema } from "./schema-network.js";
 import { sweepSchema } from "./schema-sweep.js";
 
 export const configSchema = z.strictObject({
@@ -62,11 +62,12 @@ type Discriminator = "kind" | "method" | "at";
 type Merged<T> = { [K in keyof T]: T[K] };
 
 /** A complete config of one run: every default filled in, sizes scaled, without the sweep it belongs to. */
-export type Config = Omit<Resolved<z.output<typeof configSchema>>, "scale" | "sweep">;
+export type Config = Omit<Resolved<z.output<typeof configSchema>>, "scale" | "sweep" | "model"> & {
+  readonly model: ModelConfig;
+};
 export type DatasetConfig = Config["dataset"];
-export type ModelConfig = Config["model"];
+export type { InitConfig, ModelConfig };
 export type ActivationConfig = ModelConfig["activation"];
-export type InitConfig = ModelConfig["init"];
 /** A teacher: `ModelConfig` of kind `dnn` without the kind. */
 export type TeacherConfig = Extract<DatasetConfig, { kind: "teacher" }>["network"];
 export type LossConfig = Config["loss"];

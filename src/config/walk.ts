@@ -24,6 +24,10 @@ export function unwrap(wrapped: Schema): Field {
   for (;;) {
     const def = (schema as z.core.$ZodTypes)._zod.def;
     description ||= (schema as z.ZodType).description ?? "";
+    if (def.type === "lazy") {
+      schema = def.getter();
+      continue;
+    }
     if (def.type === "default" || def.type === "prefault") fallback ??= def.defaultValue;
     else if (def.type !== "optional") return { schema, def, description, optional, fallback };
     optional = true;
@@ -82,12 +86,24 @@ export function descend(
   let here = value;
   for (const key of path) {
     const { def } = unwrap(schema);
-    const next = def.type === "array" ? def.element : ownField(fieldsOf(schema, here), key);
+    const next =
+      def.type === "array"
+        ? def.element
+        : typeof key === "number"
+          ? elementOf(def)
+          : ownField(fieldsOf(schema, here), key);
     if (next === undefined) return null;
     schema = next;
     here = valueAt(here, [key]);
   }
   return { schema, value: here };
+}
+
+/** What the entries are where a list is one way of writing the value. */
+function elementOf(def: Definition): Schema | undefined {
+  if (def.type !== "union") return undefined;
+  const list = def.options.map((option) => unwrap(option).def).find((option) => option.type === "array");
+  return list?.type === "array" ? list.element : undefined;
 }
 
 function ownField(shape: Shape | null, key: PropertyKey): Schema | undefined {

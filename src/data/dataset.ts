@@ -14,6 +14,10 @@ import { readNpy } from "./npy.js";
 export interface Dataset extends DatasetShape {
   readonly inputs: Float64Array;
   readonly targets: Float64Array;
+  /** Shape of one sample's input; its entries are N. */
+  readonly inputShape: readonly number[];
+  /** The graph between the samples as a file gives it: A [n, n], symmetric, zero diagonal; null where none is read. */
+  readonly edges: Float64Array | null;
   /** What was taken for a header or for row labels in files. */
   readonly notes: readonly string[];
 }
@@ -33,17 +37,34 @@ export type InputLaw =
 /** Two files; what is said of header and row labels holds for those that are CSV. */
 type FileSpec = CsvOptions & { readonly kind: "file"; readonly inputs: string; readonly targets: string };
 
+/** Sizes of what is drawn: N, or the shape whose entries it counts. */
+export interface DrawnShape {
+  readonly samples: number;
+  readonly inputDimension?: number;
+  readonly inputShape?: readonly number[];
+  readonly outputDimension: number;
+}
+
+/** The graph between the samples. One of nearest neighbours is not read but made, elsewhere. */
+export interface GraphSpec {
+  readonly graph?:
+    | { readonly kind: "nearest-neighbours"; readonly neighbours: number }
+    | { readonly kind: "file"; readonly edges: string };
+}
+
 /** What to load or draw. `Network` describes the teacher and is handed on unread. */
-export type DatasetSpec<Network> =
-  | FileSpec
-  | (DatasetShape & { readonly kind: "uniform-ball"; readonly radius: number; readonly labelScale: number })
-  | (DatasetShape & { readonly kind: "gaussian"; readonly inputScale: number; readonly labelScale: number })
-  | (DatasetShape & {
-      readonly kind: "teacher";
-      readonly inputLaw: InputLaw;
-      readonly network: Network;
-      readonly labelNoise: number;
-    });
+export type DatasetSpec<Network> = GraphSpec &
+  (
+    | FileSpec
+    | (DrawnShape & { readonly kind: "uniform-ball"; readonly radius: number; readonly labelScale: number })
+    | (DrawnShape & { readonly kind: "gaussian"; readonly inputScale: number; readonly labelScale: number })
+    | (DrawnShape & {
+        readonly kind: "teacher";
+        readonly inputLaw: InputLaw;
+        readonly network: Network;
+        readonly labelNoise: number;
+      })
+  );
 
 /** The outputs of a teacher on the given inputs (n × N row-major), as n × M row-major. */
 export type Teacher<Network> = (
@@ -71,9 +92,20 @@ export async function loadDataset<Network>(
   spec: DatasetSpec<Network>,
   context: DatasetContext<Network>,
 ): Promise<Dataset> {
-  if (spec.kind === "file") return loadFiles(spec, context);
-  const { samples, inputDimension, outputDimension } = spec;
+  const made = spec.kind === "file" ? await loadFiles(spec, context) : await drawDataset(spec, context);
+  if (spec.graph?.kind !== "file") return made;
+  return { ...made, edges: await loadEdges(resolve(context.baseDir, spec.graph.edges), made.samples) };
+}
+
+async function drawDataset<Network>(
+  spec: Exclude<DatasetSpec<Network>, { kind: "file" }>,
+  context: DatasetContext<Network>,
+): Promise<Dataset> {
+  const { samples, outputDimension } = spec;
+  const inputShape = spec.inputShape ?? [spec.inputDimension as number];
+  const inputDimension = inputShape.reduce((p, q) => p * q, 1);
   const shape = { samples, inputDimension, outputDimension };
+  const common = { ...shape, inputShape, edges: null, notes: [] };
   const { random, pause = () => undefined } = context;
   const inputs = await withPauses(
     drawInputs(lawOf(spec), samples, inputDimension, random.split("inputs")),
@@ -82,7 +114,7 @@ export async function loadDataset<Network>(
   const labels = random.split("labels");
   if (spec.kind !== "teacher") {
     const targets = await withPauses(drawNormals(samples * outputDimension, spec.labelScale, labels), pause);
-    return { ...shape, inputs, targets, notes: [] };
+    return { ...common, inputs, targets };
   }
   if (context.teacher === undefined) throw new TypeError("dataset: kind teacher needs the teacher function.");
   const targets = Float64Array.from(await context.teacher(spec.network, inputs, shape));
@@ -95,7 +127,7 @@ export async function loadDataset<Network>(
     const noise = await withPauses(drawNormals(targets.length, spec.labelNoise, labels), pause);
     for (let i = 0; i < targets.length; i++) targets[i]! += noise[i]!;
   }
-  return { ...shape, inputs, targets, notes: [] };
+  return { ...common, inputs, targets };
 }
 
 function lawOf(spec: Exclude<DatasetSpec<unknown>, { kind: "file" }>): InputLaw {
@@ -156,6 +188,8 @@ async function loadFiles(
     targets: targets.data,
     samples: inputs.rows,
     inputDimension: inputs.columns,
+    inputShape: inputs.shape,
+    edges: null,
     outputDimension: targets.columns,
     notes: [...inputs.notes, ...targets.notes],
   };
@@ -173,13 +207,9 @@ async function loadMatrix(file: string, options: CsvOptions): Promise<Matrix> {
       ? await readCsv(file, options)
       : { ...(await readNpy(file)), lines: [], numbered: null, notes: [] };
   const { shape, data, lines, numbered, notes } = table;
-  if (shape.length < 1 || shape.length > 2) {
-    return fail(
-      `expected one sample per row (a matrix) or a column (one axis), got ${shape.length} axes: shape (${shape.join(", ")}).`,
-    );
-  }
+  if (shape.length < 1) return fail("holds one number, not samples.");
   const rows = shape[0]!;
-  const columns = shape[1] ?? 1;
+  const columns = shape.slice(1).reduce((p, q) => p * q, 1);
   if (data.length === 0) return fail(`no data: the shape is (${shape.join(", ")}).`);
   const bad = data.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
@@ -189,5 +219,33 @@ async function loadMatrix(file: string, options: CsvOptions): Promise<Matrix> {
       lines[row],
     );
   }
-  return { name: basename(file), data, rows, columns, numbered, notes };
+  return {
+    name: basename(file),
+    data,
+    rows,
+    columns,
+    shape: shape.length > 1 ? shape.slice(1) : [1],
+    numbered,
+    notes,
+  };
+}
+
+/** A list of edges as the symmetric matrix A [n, n]. @throws ConfigError naming the file and the first row that is none */
+async function loadEdges(file: string, samples: number): Promise<Float64Array> {
+  const { data, rows, columns } = await loadMatrix(file, {});
+  const fail = (message: string): never => {
+    throw new ConfigError([{ path: "dataset.graph.edges", message, file }]);
+  };
+  if (columns !== 2) return fail(`takes two columns, the samples that an edge joins, got ${columns}.`);
+  const edges = new Float64Array(samples * samples);
+  for (let k = 0; k < rows; k++) {
+    const [i, j] = [data[2 * k] as number, data[2 * k + 1] as number];
+    const isSample = (v: number) => Number.isInteger(v) && v >= 0 && v < samples;
+    if (!isSample(i) || !isSample(j))
+      return fail(`edge ${k + 1} joins ${i} and ${j}; samples are counted from 0 to ${samples - 1}.`);
+    if (i === j) return fail(`edge ${k + 1} joins sample ${i} with itself; leave loops out.`);
+    edges[i * samples + j] = 1;
+    edges[j * samples + i] = 1;
+  }
+  return edges;
 }

@@ -11,6 +11,8 @@ export interface Matrix {
   readonly data: Float64Array;
   readonly rows: number;
   readonly columns: number;
+  /** Of one row. */
+  readonly shape: readonly number[];
   readonly numbered: NumberedRow | null;
   readonly notes: readonly string[];
 }

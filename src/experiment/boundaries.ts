@@ -1,9 +1,8 @@
 /** Which treatment of the piece boundaries a run gets, and why. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
-import type { Config } from "../config/schema.js";
 import { ConfigError } from "../errors.js";
 import { chooseKinkTreatment, type KinkTreatment, kinksOf } from "../flow/index.js";
-import { type ActivationSpec, type Family, smoothActivation } from "../model/index.js";
+import type { Family } from "../model/index.js";
 import { fixedStepLimit } from "../ode/index.js";
 import type { EventsResult } from "../record/result.js";
 
@@ -39,21 +38,6 @@ export function whyNotFlow(loaded: LoadedConfig, treatment: Treatment, family: F
   if ((treatment === "detect" || treatment === "off") && kinksOf(family) !== null)
     return `under boundaries: ${treatment} the tolerance promises nothing where the flow meets a kink`;
   return null;
-}
-
-/** The activation the run computes: the one asked for, or its blend under `smooth`. @throws ConfigError where it cannot be blended. */
-export function activationOf(loaded: LoadedConfig): ActivationSpec {
-  const { flow, model }: Config = loaded.config;
-  if (flow.boundaries !== "smooth") return model.activation;
-  const smoothed = smoothActivation(model.activation, flow.smoothing as number);
-  if (smoothed !== null) return smoothed;
-  throw problemAt(
-    loaded,
-    "flow.smoothing",
-    model.activation.kind === "prelu"
-      ? "smooth cannot blend prelu, whose slope is trained; use flow.boundaries: exact, detect or off."
-      : `must be below half the distance between breakpoints, got ${flow.smoothing}; lower it.`,
-  );
 }
 
 /** What happened at the boundaries that a reader must not miss. */

@@ -3,6 +3,7 @@ import type { LoadedConfig } from "../config/load.js";
 import { ntkDefaults } from "../config/schema-measure.js";
 import { lanczos } from "../linalg/krylov.js";
 import { singularValues } from "../linalg/svd.js";
+import { describeNetwork, piecesOf } from "../model/index.js";
 import { createTangentKernel, type RankCap, rankCaps } from "../ntk/index.js";
 import { methods, stabilityInterval, tableaux } from "../ode/index.js";
 import { createRandom } from "../random.js";
@@ -76,7 +77,7 @@ export async function checkStudy(
     const prepared = await prepare(loaded, engine);
     const { problem, data, theta0 } = prepared;
     const { family } = problem;
-    const { spec, samples, factor } = family;
+    const { network, samples, factor } = family;
     const treatment = chooseTreatment(loaded, family);
     const ntk = config.measure.ntk ?? ntkDefaults();
     const choice = chooseMethod(loaded, ntk, family);
@@ -142,13 +143,13 @@ export async function checkStudy(
           (choice.method === "svd" ? (6 * n * n * theta0.length) / 2e10 : 0);
     return {
       name: config.name,
-      network: `${spec.kind} ${[spec.inputDimension, ...spec.hidden, spec.outputDimension].join("-")}, ${spec.activation.kind}${spec.bias ? "" : ", no biases"}, n = ${samples}`,
+      network: `${describeNetwork(network)}, n = ${samples}`,
       parameters: theta0.length,
       scalars: n,
       ratio: theta0.length / n,
       caps,
       exactZero,
-      adjacency: spec.kind === "gcn" ? await adjacencyBound(prepared, operator.apply) : null,
+      adjacency: network.preset?.kind === "gcn" ? await adjacencyBound(prepared, operator.apply) : null,
       boundaries: treatment.treatment,
       kernel: {
         asked: config.measure.ntk !== undefined,
@@ -187,10 +188,9 @@ export async function checkStudy(
 
 async function piecesAt({ problem, theta0 }: Prepared): Promise<Float64Array | null> {
   const { family } = problem;
-  if (family.table === null) return null;
-  const { breakpoints } = family.table;
+  if (family.entries === 0) return null;
   const { z } = await (await problem.compile(family.preactivations("free"))).run({ theta: theta0 });
-  return (z as Float64Array).map((value) => breakpoints.filter((breakpoint) => value > breakpoint).length);
+  return piecesOf(family, z as Float64Array);
 }
 
 /**
@@ -201,8 +201,8 @@ async function adjacencyBound(
   { problem, data }: Prepared,
   quadratic: (v: Float64Array, out: Float64Array) => Promise<number>,
 ): Promise<{ sigmaMin: number; bound: number }> {
-  const { samples: n, spec } = problem.family;
-  const M = spec.outputDimension;
+  const { samples: n, network } = problem.family;
+  const M = network.outputs;
   const { values, vectors } = singularValues((data["adjacency"] as Float64Array).slice(), n, {
     vectors: true,
   });

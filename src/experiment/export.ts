@@ -3,7 +3,7 @@ import { access, appendFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { readNpy } from "../data/npy.js";
 import { ConfigError } from "../errors.js";
-import { type ActivationSpec, layoutOf, type NetworkSpec } from "../model/index.js";
+import { buildNetwork, type ModelFields } from "../model/index.js";
 import { formatNpz, formatSafetensors, type NamedArray } from "../record/export-npz.js";
 import { formatScalar, type Scalar, startEvents } from "../record/export-tensorboard.js";
 import { writeWhole } from "../record/files.js";
@@ -88,33 +88,18 @@ async function arraysOf(record: RunRecord): Promise<NamedArray[]> {
   return arrays;
 }
 
-/** `layers.0.weight` [in, out], `layers.0.bias` [out], `layers.0.slope` [1]. */
+/** Every parameter by its name: `layers.0.weight` [in, out], `layers.0.bias` [out], of PReLU `layers.1.slope` [1]. */
 function layersOf({ config, manifest: { problem } }: RunRecord, theta: Float64Array): NamedArray[] {
-  const model = config["model"] as
-    | { kind: NetworkSpec["kind"]; hidden: number[]; bias: boolean; activation: ActivationSpec }
-    | undefined;
+  const model = config["model"] as ModelFields | undefined;
   if (model === undefined || problem === undefined) return [];
-  const { kind, hidden, bias, activation } = model;
-  const { inputs: inputDimension, outputs: outputDimension } = problem;
-  const { layers, size } = layoutOf({ kind, hidden, bias, activation, inputDimension, outputDimension });
-  if (size !== theta.length) return [];
-  return layers.flatMap((layer, l) => {
-    const part = (name: string, start: number | null, shape: number[]): NamedArray[] =>
-      start === null
-        ? []
-        : [
-            {
-              name: `layers.${l}.${name}`,
-              shape,
-              data: theta.slice(start, start + shape.reduce((a, b) => a * b)),
-            },
-          ];
-    return [
-      ...part("weight", layer.weights, [layer.fanIn, layer.fanOut]),
-      ...part("bias", layer.bias, [layer.fanOut]),
-      ...part("slope", layer.slope, [1]),
-    ];
-  });
+  const inputShape = problem.inputShape ?? [problem.inputs];
+  const { layout } = buildNetwork(model, { inputShape, outputs: problem.outputs });
+  if (layout.size !== theta.length) return [];
+  return layout.parameters.map(({ name, shape, offset, size }) => ({
+    name,
+    shape: [...shape],
+    data: theta.slice(offset, offset + size),
+  }));
 }
 
 /** Flow and descents as one table: `trajectory` is flow or descent; cells that a trajectory does not have are empty. */

@@ -7,13 +7,14 @@ import { freemem, totalmem } from "node:os";
 import { resolve } from "node:path";
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Config, NtkConfig, TeacherConfig } from "../config/schema.js";
-import type { DatasetShape } from "../data/dataset.js";
+import type { DrawnShape } from "../data/dataset.js";
 import { ConfigError } from "../errors.js";
 import { MAX_ROW_NUMBERS } from "../flow/index.js";
-import { type Graph, spaceOf, splitBound } from "../graph/index.js";
+import { type Graph, sizeOf, spaceOf, splitBound } from "../graph/index.js";
 import { createFamily, type Family } from "../model/index.js";
 import { methods } from "../ode/index.js";
 import { chooseTreatment } from "./boundaries.js";
+import { networkOf } from "./network.js";
 import { AUTO_DENSE, formatBytes, memoryOf } from "./ntk-method.js";
 import type { Watch } from "./pause.js";
 
@@ -53,12 +54,11 @@ const LONGEST_ARRAY = 2 ** 32 - 1;
 const LARGEST_MESSAGE = 2 ** 31;
 
 /** @param shape of the data, known from the config or read from their files */
-export function estimateMemory(loaded: LoadedConfig, shape: DatasetShape): MemoryEstimate {
+export function estimateMemory(loaded: LoadedConfig, shape: DrawnShape): MemoryEstimate {
   const { config } = loaded;
-  const { samples, inputDimension, outputDimension } = shape;
-  const { kind, hidden, bias, activation } = config.model;
-  const spec = { kind, inputDimension, hidden, outputDimension, bias, activation };
-  const family = createFamily({ spec, samples, factor: 1 });
+  const { samples, outputDimension } = shape;
+  const inputDimension = inputsOf(shape);
+  const family = familyOf(loaded, shape);
   const P = family.layout.size;
   const resident = config.engine.kind === "tfjs" && config.engine.state === "resident";
   const vector = P * (resident ? 4 : 8);
@@ -84,7 +84,7 @@ export function estimateMemory(loaded: LoadedConfig, shape: DatasetShape): Memor
           },
         ]
       : []),
-    ...(kind === "gcn"
+    ...(family.relations.length > 0
       ? [
           {
             name: "graph of neighbours",
@@ -102,10 +102,7 @@ export function estimateMemory(loaded: LoadedConfig, shape: DatasetShape): Memor
     {
       name: "gradients",
       bytes: gradientBytes(config, family, exact, watches),
-      field:
-        samples * Math.max(...hidden, outputDimension) > P
-          ? sampleField(loaded)
-          : parameterField(loaded, shape),
+      field: largestNode(family) > P ? sampleField(loaded) : parameterField(loaded, shape),
     },
     ...(record.checkpoint > 0
       ? [
@@ -164,24 +161,21 @@ function gradientBytes(config: Config, family: Family, exact: boolean, watches: 
   // In float32 θ and the outputs are converted as well.
   const item = engine.dtype === "float32" ? 6 : 8;
   return graphs.reduce((sum, graph) => {
-    const { rest } = splitBound(graph, ["x", "y", "adjacency"]);
+    const { rest } = splitBound(graph, ["x", "y", ...family.relations]);
     const space = spaceOf(rest);
     return sum + item * (engine.kind === "reference" ? space.sum : ARENA * space.peak);
   }, 0);
 }
 
 /** Its parameters, and its two widest layers side by side. */
-function teacherBytes(network: TeacherConfig, shape: DatasetShape): number {
+function teacherBytes(network: TeacherConfig, shape: DrawnShape): number {
   const { widths, numbers } = layersOf(network.hidden, shape);
   return 8 * (2 * numbers + 2 * shape.samples * Math.max(...widths));
 }
 
 /** Widths from the inputs to the outputs, and the numbers in all weights and biases. */
-function layersOf(
-  hidden: readonly number[],
-  { inputDimension, outputDimension }: DatasetShape,
-): { widths: number[]; numbers: number } {
-  const widths = [inputDimension, ...hidden, outputDimension];
+function layersOf(hidden: readonly number[], shape: DrawnShape): { widths: number[]; numbers: number } {
+  const widths = [inputsOf(shape), ...hidden, shape.outputDimension];
   const numbers = widths.slice(1).reduce((sum, width, l) => sum + width * (widths[l]! + 1), 0);
   return { widths, numbers };
 }
@@ -192,7 +186,7 @@ function widestOf(hidden: readonly number[]): number {
 
 /** Of the method that is asked for, or likely; more than the study allows is refused elsewhere. */
 function kernelBytes(ntk: NtkConfig, family: Family): number {
-  const scalars = family.samples * family.spec.outputDimension;
+  const scalars = family.samples * family.network.outputs;
   const likely = scalars <= AUTO_DENSE ? "svd" : "lanczos";
   return Math.min(memoryOf(ntk.method === "auto" ? likely : ntk.method, family, ntk), 1e9 * ntk.memory);
 }
@@ -200,7 +194,7 @@ function kernelBytes(ntk: NtkConfig, family: Family): number {
 /** @throws ConfigError where the study needs more than the machine has, or an array that cannot be */
 export function requireMemory(
   loaded: LoadedConfig,
-  shape: DatasetShape,
+  shape: DrawnShape,
   available = availableMemory(),
 ): MemoryEstimate {
   const longest = longestArray(loaded, shape);
@@ -213,8 +207,8 @@ export function requireMemory(
   const estimate = { ...estimateMemory(loaded, shape), available };
   if (estimate.bytes > available) throw tooMuch(loaded, estimate);
   if ("device" in loaded.config.engine && loaded.config.engine.device === "cuda") {
-    const { samples, inputDimension, outputDimension } = shape;
-    const bytes = 8 * samples * (inputDimension + outputDimension);
+    const { samples, outputDimension } = shape;
+    const bytes = 8 * samples * (inputsOf(shape) + outputDimension);
     if (bytes > LARGEST_MESSAGE)
       throw problemAt(
         loaded,
@@ -270,34 +264,32 @@ export async function requireRoomForFiles(
 /** The largest array that the study makes. */
 function longestArray(
   loaded: LoadedConfig,
-  shape: DatasetShape,
+  shape: DrawnShape,
 ): { name: string; numbers: number; field: string } {
-  const { model, dataset } = loaded.config;
-  const { samples, inputDimension, outputDimension } = shape;
-  const networks = [
-    { field: "model.hidden", whose: "", hidden: model.hidden },
-    ...(dataset.kind === "teacher"
-      ? [{ field: "dataset.network.hidden", whose: "the teacher's ", hidden: dataset.network.hidden }]
-      : []),
-  ];
+  const { dataset } = loaded.config;
+  const { samples, outputDimension } = shape;
+  const family = familyOf(loaded, shape);
   const arrays = [
     {
       name: "data",
-      numbers: samples * Math.max(inputDimension, outputDimension),
+      numbers: samples * Math.max(inputsOf(shape), outputDimension),
       field: dataField(loaded, shape),
     },
-    ...networks.flatMap(({ field, whose, hidden }) => {
-      const widest = widestOf(hidden);
-      const place = hidden.length === 0 ? dataField(loaded, shape) : `${field}.${widest}`;
-      return [
-        { name: `${whose}parameters`, numbers: layersOf(hidden, shape).numbers, field: place },
-        { name: `a layer of ${whose}units`, numbers: samples * (hidden[widest] ?? 0), field: place },
-      ];
-    }),
-    ...(model.kind === "gcn"
+    { name: "parameters", numbers: family.layout.size, field: parameterField(loaded, shape) },
+    { name: "a layer of units", numbers: largestNode(family), field: parameterField(loaded, shape) },
+    ...(family.relations.length > 0
       ? [{ name: "a graph of neighbours", numbers: samples ** 2, field: sampleField(loaded) }]
       : []),
   ];
+  if (dataset.kind === "teacher") {
+    const { hidden } = dataset.network;
+    const widest = widestOf(hidden);
+    const field = hidden.length === 0 ? dataField(loaded, shape) : `dataset.network.hidden.${widest}`;
+    arrays.push(
+      { name: "the teacher's parameters", numbers: layersOf(hidden, shape).numbers, field },
+      { name: "a layer of the teacher's units", numbers: samples * (hidden[widest] ?? 0), field },
+    );
+  }
   return arrays.reduce((p, q) => (q.numbers > p.numbers ? q : p));
 }
 
@@ -305,18 +297,43 @@ function sampleField({ config }: LoadedConfig): string {
   return config.dataset.kind === "file" ? "dataset.inputs" : "dataset.samples";
 }
 
-function dataField(loaded: LoadedConfig, { samples, inputDimension, outputDimension }: DatasetShape): string {
-  if (loaded.config.dataset.kind === "file") return "dataset.inputs";
+function dataField(loaded: LoadedConfig, shape: DrawnShape): string {
+  const { dataset } = loaded.config;
+  if (dataset.kind === "file") return "dataset.inputs";
+  const { samples, outputDimension } = shape;
+  const inputDimension = inputsOf(shape);
   const dimension = Math.max(inputDimension, outputDimension);
   if (samples >= dimension) return "dataset.samples";
-  return inputDimension >= outputDimension ? "dataset.inputDimension" : "dataset.outputDimension";
+  return inputDimension >= outputDimension ? inputField(dataset) : "dataset.outputDimension";
 }
 
 /** The largest extent that the number of parameters grows with. */
-function parameterField(loaded: LoadedConfig, { inputDimension, outputDimension }: DatasetShape): string {
-  const { hidden } = loaded.config.model;
+function parameterField(loaded: LoadedConfig, shape: DrawnShape): string {
+  const { model, dataset } = loaded.config;
+  const [inputDimension, { outputDimension }] = [inputsOf(shape), shape];
+  if (!Array.isArray(model["hidden"])) return "model";
+  const hidden = model["hidden"] as readonly number[];
   const widest = Math.max(0, ...hidden);
   if (widest >= Math.max(inputDimension, outputDimension)) return `model.hidden.${hidden.indexOf(widest)}`;
-  if (loaded.config.dataset.kind === "file") return "dataset.inputs";
-  return inputDimension >= outputDimension ? "dataset.inputDimension" : "dataset.outputDimension";
+  if (dataset.kind === "file") return "dataset.inputs";
+  return inputDimension >= outputDimension ? inputField(dataset) : "dataset.outputDimension";
 }
+
+const inputField = (dataset: object): string =>
+  "inputShape" in dataset ? "dataset.inputShape" : "dataset.inputDimension";
+
+/** N */
+const inputsOf = ({ inputDimension, inputShape }: DrawnShape): number =>
+  inputShape?.reduce((p, q) => p * q, 1) ?? (inputDimension as number);
+
+function familyOf(loaded: LoadedConfig, shape: DrawnShape): Family {
+  const { samples, outputDimension } = shape;
+  const inputShape = shape.inputShape ?? [shape.inputDimension as number];
+  return createFamily({ network: networkOf(loaded, { inputShape, outputDimension }), samples, factor: 1 });
+}
+
+/** Numbers of the largest array that a prediction makes. */
+const largestNode = (family: Family): number =>
+  family
+    .predict()
+    .nodes.reduce((most, { op, shape }) => (op === "input" ? most : Math.max(most, sizeOf(shape))), 0);

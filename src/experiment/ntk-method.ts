@@ -17,8 +17,8 @@ export interface MethodChoice {
 
 /** Peak memory of a method, the engine's working space included. */
 export function memoryOf(method: SpectrumMethod, family: Family, ntk: NtkConfig): number {
-  const { layout, samples, spec } = family;
-  const n = samples * spec.outputDimension;
+  const { layout, samples, network } = family;
+  const n = samples * network.outputs;
   const square = 8 * n * n;
   const rows = 8 * n * layout.size;
   const chunk = 64e6;
@@ -38,11 +38,13 @@ export function memoryOf(method: SpectrumMethod, family: Family, ntk: NtkConfig)
 
 /** @throws ConfigError where the method asked for is too small for nM, or takes more memory than allowed */
 export function chooseMethod(loaded: LoadedConfig, ntk: NtkConfig, family: Family): MethodChoice {
-  const n = family.samples * family.spec.outputDimension;
+  const n = family.samples * family.network.outputs;
   const limit = ntk.memory * 1e9;
   const bytes = (method: SpectrumMethod): number => memoryOf(method, family, ntk);
   if (ntk.method === "auto") {
-    const dense: SpectrumMethod[] = family.spec.kind === "gcn" ? ["svd", "eig"] : ["svd", "layer-product"];
+    const dense: SpectrumMethod[] = family.network.hasLayerProducts
+      ? ["svd", "layer-product"]
+      : ["svd", "eig"];
     const method =
       n <= AUTO_DENSE ? (dense.find((candidate) => bytes(candidate) <= limit) ?? "lanczos") : "lanczos";
     if (bytes(method) <= limit) return { method, bytes: bytes(method) };

@@ -1,7 +1,7 @@
 /** The pattern of pieces that the exact flow is on, followed through its events: what the kernel has to be taken with. */
 import type { BoundaryEvent } from "../flow/index.js";
 import type { Memory } from "../memory.js";
-import type { Family } from "../model/index.js";
+import { entryAt, type Family } from "../model/index.js";
 
 export interface PatternFollower {
   /** Pieces at t = 0, decisions at that instant included; fractional where an entry slides. */
@@ -13,7 +13,7 @@ export interface PatternFollower {
   current(): { readonly pieces: Float64Array; readonly held: readonly number[] } | null;
 }
 
-export function followPattern({ blocks }: Family, memory: Memory): PatternFollower {
+export function followPattern(family: Family, memory: Memory): PatternFollower {
   const state = memory.keep("pattern", {
     pieces: null as Float64Array | null,
     held: new Set<number>(),
@@ -32,8 +32,7 @@ export function followPattern({ blocks }: Family, memory: Memory): PatternFollow
     follow({ kind, layer, sample, unit, breakpoint, side }) {
       const { pieces } = state;
       if (pieces === null) return; // decisions at t = 0 are in the pieces of the start already
-      const { offset, width } = blocks[layer - 1]!;
-      const entry = offset + sample * width + unit;
+      const entry = entryAt(family, { site: layer - 1, sample, unit });
       if (kind === "entersSliding") {
         held.add(entry);
         state.most = Math.max(state.most, held.size);

@@ -4,6 +4,7 @@ import type { NtkConfig } from "../config/schema.js";
 import { NumericalError } from "../errors.js";
 import type { BoundaryEvent, FlowCounts, Segment } from "../flow/index.js";
 import { Memory } from "../memory.js";
+import { piecesOf } from "../model/index.js";
 import {
   type BoundAt,
   type BoundSample,
@@ -79,7 +80,7 @@ export async function createNtkObserver(
   const { factor } = family;
   const choice = chooseMethod(loaded, ntk, family);
   options.onMessage?.(
-    `tangent kernel by ${choice.method}: nM = ${family.samples * family.spec.outputDimension}, P = ${theta0.length}, takes about ${formatBytes(choice.bytes)}`,
+    `tangent kernel by ${choice.method}: nM = ${family.samples * family.network.outputs}, P = ${theta0.length}, takes about ${formatBytes(choice.bytes)}`,
   );
   const kernel = createTangentKernel({
     family,
@@ -226,11 +227,9 @@ export async function createNtkObserver(
 
   /** Pieces that the caps are counted on. */
   const piecesAt = async ({ theta: at, pieces }: KernelState): Promise<Float64Array | null> => {
-    if (family.table === null || pieces !== null) return pieces;
+    if (family.entries === 0 || pieces !== null) return pieces;
     const { z } = await (await freeEntries()).run({ theta: at });
-    return (z as Float64Array).map(
-      (value) => family.table!.breakpoints.filter((breakpoint) => value > breakpoint).length,
-    );
+    return piecesOf(family, z as Float64Array);
   };
   let entries: ReturnType<typeof problem.compile> | null = null;
   const freeEntries = () => {

@@ -8,17 +8,20 @@ import { createEngine, type Engine } from "../engine/index.js";
 import { ConfigError, EngineError } from "../errors.js";
 import { createProblem, type Problem } from "../flow/index.js";
 import {
-  adjacencySteps,
   createFamily,
+  describeNetwork,
+  findingNeighbours,
   initialising,
-  layoutOf,
+  type LayerConfig,
   lossFactor,
-  type NetworkSpec,
+  type Network,
+  presetNetwork,
+  relationMatrix,
 } from "../model/index.js";
 import { withPauses } from "../pace.js";
 import { createRandom, type Random } from "../random.js";
-import { activationOf } from "./boundaries.js";
 import { announceMemory, requireMemory, requireRoomForFiles } from "./memory.js";
+import { networkOf } from "./network.js";
 import { createPause, type Watch } from "./pause.js";
 
 export interface Prepared {
@@ -47,41 +50,75 @@ export async function prepare(loaded: LoadedConfig, engine: Engine, watch: Watch
     }),
   );
   if (config.dataset.kind === "file") announceMemory(requireMemory(loaded, dataset), watch);
-  const spec: NetworkSpec = {
-    kind: config.model.kind,
-    inputDimension: dataset.inputDimension,
-    hidden: config.model.hidden,
-    outputDimension: dataset.outputDimension,
-    bias: config.model.bias,
-    activation: activationOf(loaded),
-  };
+  const { model } = config;
+  const network = networkOf(loaded, dataset);
   const data: Record<string, Float64Array> = { x: dataset.inputs, y: dataset.targets };
-  if (config.model.kind === "gcn") {
-    const { neighbours } = config.model;
-    if (neighbours >= dataset.samples) {
-      throw problemAt(
-        loaded,
-        "model.neighbours",
-        `must be below the number of samples, ${dataset.samples}, got ${neighbours}; lower it.`,
-      );
-    }
-    data["adjacency"] = await withPauses(
-      adjacencySteps(dataset.inputs, dataset.samples, neighbours),
-      createPause(watch, "looking for neighbours"),
-    );
+  if (network.relations.length > 0) {
+    const edges = await edgesOf(loaded, dataset, watch);
+    for (const relation of network.relations)
+      data[relation] = relationMatrix(relation, edges, dataset.samples);
   }
+  checkTokens(loaded, dataset);
   const theta0 = await initialParameters(
-    spec,
-    config.model.init,
+    network,
+    model.init,
     random.split("init"),
     loaded,
     "model.init.path",
     watch,
   );
   const factor = lossFactor(config.loss.reduction, dataset.samples, dataset.outputDimension);
-  const family = createFamily({ spec, samples: dataset.samples, factor });
+  const family = createFamily({ network, samples: dataset.samples, factor });
   const notes = [...loaded.notes, ...dataset.notes];
   return { problem: await createProblem(engine, family, data), dataset, theta0, data, notes };
+}
+
+/** A [n, n] of the data's graph. @throws ConfigError where there is none */
+async function edgesOf(
+  loaded: LoadedConfig,
+  { edges, inputs, samples }: Dataset,
+  watch: Watch,
+): Promise<Float64Array> {
+  if (edges !== null) return edges;
+  const { dataset, model } = loaded.config;
+  const own = dataset.graph?.kind === "nearest-neighbours" ? dataset.graph.neighbours : null;
+  const neighbours = own ?? (model["neighbours"] as number | undefined);
+  if (neighbours === undefined)
+    throw problemAt(
+      loaded,
+      "dataset",
+      "the model has layers over a graph between the samples, and there is none; add dataset.graph: { kind: nearest-neighbours, neighbours: 4 } or { kind: file, edges: edges.csv }.",
+    );
+  if (neighbours >= samples) {
+    const path = own === null ? "model.neighbours" : "dataset.graph.neighbours";
+    const message = `must be below the number of samples, ${samples}, got ${neighbours}; lower it.`;
+    throw problemAt(loaded, path, message);
+  }
+  return withPauses(
+    findingNeighbours(inputs, samples, neighbours),
+    createPause(watch, "looking for neighbours"),
+  );
+}
+
+/** An embedding takes whole numbers from 0 to tokens − 1. */
+function checkTokens(loaded: LoadedConfig, { inputs }: Dataset): void {
+  const { model } = loaded.config;
+  const first = (model["layers"] as readonly LayerConfig[] | undefined)?.[0];
+  const tokens =
+    model.kind === "transformer"
+      ? model["tokens"]
+      : first?.kind === "embedding"
+        ? first["tokens"]
+        : undefined;
+  if (typeof tokens !== "number") return;
+  const bad = inputs.findIndex((value) => !Number.isInteger(value) || value < 0 || value >= tokens);
+  if (bad < 0) return;
+  const path = model.kind === "transformer" ? "model.tokens" : "model.layers.0.tokens";
+  throw problemAt(
+    loaded,
+    path,
+    `the data must hold whole numbers from 0 to ${tokens - 1}, got ${inputs[bad]} at entry ${bad} of the inputs; change the data or tokens.`,
+  );
 }
 
 /** Faults of files get the field that names them; those between fields get its line. */
@@ -102,7 +139,7 @@ async function citing<T>(loaded: LoadedConfig, field: string, work: () => Promis
 }
 
 async function initialParameters(
-  spec: NetworkSpec,
+  network: Network,
   init: Config["model"]["init"],
   random: Random,
   loaded: LoadedConfig,
@@ -110,18 +147,21 @@ async function initialParameters(
   watch: Watch,
 ): Promise<Float64Array> {
   if (init.kind !== "file")
-    return withPauses(initialising(spec, init, random), createPause(watch, "drawing the parameters"));
+    return withPauses(
+      initialising(network.layout, init, random),
+      createPause(watch, "drawing the parameters"),
+    );
   const file = resolve(loaded.baseDir, init.path);
   const { data } = await citing(loaded, path, () => readNpy(file));
-  const { layers, size } = layoutOf(spec);
+  const { parameters, size } = network.layout;
   const shown = relative(process.cwd(), file);
   if (data.length !== size) {
-    const widths = [spec.inputDimension, ...layers.map((layer) => layer.fanOut)].join("-");
+    const starts = parameters.map(({ name, shape, offset }) => `${name} [${shape}] from ${offset}`);
     throw problemAt(
       loaded,
       path,
-      `${shown} holds ${data.length} numbers, but the network ${widths} ${spec.bias ? "with" : "without"} biases has ${size} parameters; ` +
-        "check the data's dimensions, model.hidden and model.bias.",
+      `${shown} holds ${data.length} numbers, but the network (${describeNetwork(network)}) has ${size} parameters: ${starts.join(", ")}; ` +
+        "check the data's dimensions and the model.",
     );
   }
   const bad = data.findIndex((value) => !Number.isFinite(value));
@@ -139,17 +179,19 @@ async function teach(
   loaded: LoadedConfig,
   watch: Watch,
 ): Promise<Float64Array> {
-  const spec: NetworkSpec = {
+  const taught = presetNetwork({
     kind: "dnn",
     inputDimension: shape.inputDimension,
     hidden: network.hidden,
     outputDimension: shape.outputDimension,
     bias: network.bias,
     activation: network.activation,
-  };
+  });
   const path = "dataset.network.init.path";
-  const theta = await initialParameters(spec, network.init, random, loaded, path, watch);
-  const program = await engine.compile(createFamily({ spec, samples: shape.samples, factor: 1 }).predict());
+  const theta = await initialParameters(taught, network.init, random, loaded, path, watch);
+  const program = await engine.compile(
+    createFamily({ network: taught, samples: shape.samples, factor: 1 }).predict(),
+  );
   const { output } = await program.run({ theta, x: inputs });
   return (output as Float64Array).slice();
 }

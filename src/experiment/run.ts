@@ -27,7 +27,7 @@ async function timeGradient(problem: Problem, theta0: Float64Array): Promise<num
 export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promise<RunResult> {
   const { config } = loaded;
   return recordStudy(loaded, options, "", ({ problem, theta0 }) => {
-    checkSmoothing(loaded);
+    checkSmoothing(loaded, problem.family.network);
     const { name, maxDimension = Number.POSITIVE_INFINITY } = methods[config.flow.method];
     if (theta0.length > maxDimension) {
       throw problemAt(

@@ -2,20 +2,19 @@
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Engine } from "../engine/index.js";
 import { createProblem, distance, type FlowOptions, integrateSmooth } from "../flow/index.js";
-import { createFamily, smoothActivation } from "../model/index.js";
+import { createFamily, LayerError, type Network } from "../model/index.js";
 import type { SmoothingResult } from "../record/result.js";
 import type { Prepared } from "./prepare.js";
 
-/** @throws ConfigError if the activation cannot be blended to a half-width asked for. */
-export function checkSmoothing(loaded: LoadedConfig): void {
-  const { flow, model } = loaded.config;
-  flow.compareSmoothing.forEach((halfWidth, i) => {
-    if (smoothActivation(model.activation, halfWidth) !== null) return;
-    throw problemAt(
-      loaded,
-      `flow.compareSmoothing.${i}`,
-      `${model.activation.kind} cannot be blended with half-width ${halfWidth}: the blends overlap or the slope is trained; lower it or leave it out.`,
-    );
+/** @throws ConfigError if a kink of the network cannot be blended to a half-width asked for. */
+export function checkSmoothing(loaded: LoadedConfig, network: Network): void {
+  loaded.config.flow.compareSmoothing.forEach((halfWidth, i) => {
+    try {
+      network.smoothed(halfWidth);
+    } catch (error) {
+      if (!(error instanceof LayerError)) throw error;
+      throw problemAt(loaded, `flow.compareSmoothing.${i}`, `${error.message}.`);
+    }
   });
 }
 
@@ -29,14 +28,9 @@ export async function compareSmoothing(
 ): Promise<SmoothingResult[]> {
   const results: SmoothingResult[] = [];
   for (const halfWidth of halfWidths) {
-    const { spec, samples, factor } = problem.family;
-    const activation = smoothActivation(spec.activation, halfWidth);
-    if (activation === null) continue; // refused by checkSmoothing before the run
-    const smoothed = await createProblem(
-      engine,
-      createFamily({ spec: { ...spec, activation }, samples, factor }),
-      data,
-    );
+    const { network, samples, factor } = problem.family;
+    const family = createFamily({ network: network.smoothed(halfWidth), samples, factor });
+    const smoothed = await createProblem(engine, family, data);
     const outcome = await integrateSmooth({
       ...options,
       problem: smoothed,

@@ -230,7 +230,7 @@ async function undrawnResult(directory: string, { drawn }: Manifest): Promise<Ru
 /** What the manifest says of a run when it starts. */
 async function runFacts(
   { config, file }: LoadedConfig,
-  { dataset, theta0 }: Prepared,
+  { dataset, theta0, problem: { family } }: Prepared,
   engine: Engine,
   command: readonly string[],
 ): Promise<Omit<RunFacts, "hash" | "folder">> {
@@ -248,7 +248,9 @@ async function runFacts(
       parameters: theta0.length,
       samples: dataset.samples,
       inputs: dataset.inputDimension,
+      inputShape: dataset.inputShape,
       outputs: dataset.outputDimension,
+      sites: family.sites.map(({ path, shape }) => ({ path, shape })),
     },
   };
 }

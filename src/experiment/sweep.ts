@@ -4,7 +4,8 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import type { LoadedSweep, SweepJob } from "../config/load-sweep.js";
-import { layoutOf } from "../model/index.js";
+import type { Config } from "../config/schema.js";
+import { buildNetwork, LayerError } from "../model/index.js";
 import type { Lock } from "../record/lock.js";
 import { isDone } from "../record/manifest.js";
 import {
@@ -235,14 +236,22 @@ export function longestFirst(jobs: readonly SweepJob[]): SweepJob[] {
 /** Parameters times samples times time span: what a run costs beside others of its sweep, as far as the config knows. */
 function workOf({ loaded }: SweepJob): number {
   const { dataset, model, flow } = loaded.config;
-  const unknown = { samples: 1, inputDimension: 1, outputDimension: 1 };
-  const { samples, inputDimension, outputDimension } = { ...unknown, ...dataset };
-  const { kind, hidden, bias } = model;
-  const { size } = layoutOf({
-    ...{ kind, inputDimension, hidden, outputDimension, bias },
-    activation: { kind: "identity" },
-  });
-  return size * samples * flow.tEnd;
+  const { samples, inputDimension, inputShape, outputDimension } =
+    dataset.kind === "file" ? UNKNOWN_SIZES : { ...UNKNOWN_SIZES, ...dataset };
+  const shape = inputShape ?? [inputDimension];
+  return parametersOf(model, shape, outputDimension) * samples * flow.tEnd;
+}
+
+const UNKNOWN_SIZES = { samples: 1, inputDimension: 1, outputDimension: 1, inputShape: undefined };
+
+/** P; 1 where it depends on data that are not read yet. */
+function parametersOf(model: Config["model"], inputShape: readonly number[], outputs: number): number {
+  try {
+    return buildNetwork(model, { inputShape, outputs }).layout.size;
+  } catch (error) {
+    if (error instanceof LayerError) return 1;
+    throw error;
+  }
 }
 
 /** Runs times threads never exceed the cores, unless more runs are asked for than there are cores. */

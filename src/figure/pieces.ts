@@ -17,7 +17,7 @@ export interface Entry {
 }
 
 export interface Layer {
-  /** From 1, over the activated layers. */
+  /** From 1, over the sites of kinks. */
   readonly layer: number;
   readonly width: number;
   /** In the order sample, unit. */
@@ -28,9 +28,8 @@ export interface Layer {
 export function layerPieces(record: RunRecord): Layer | null {
   const { pieces0, events } = record;
   const layer = part(record.config["record"])["layer"] ?? 1;
-  const hidden = part(record.config["model"])["hidden"];
-  if (pieces0 === null || events === null || !Array.isArray(hidden) || typeof layer !== "number") return null;
-  const widths = hidden.map(Number);
+  if (pieces0 === null || events === null || typeof layer !== "number") return null;
+  const widths = siteWidths(record);
   const width = widths[layer - 1];
   const samples = pieces0.length / sum(widths);
   if (width === undefined || !Number.isInteger(samples)) return null;
@@ -48,6 +47,14 @@ export function layerPieces(record: RunRecord): Layer | null {
   }
   const entries = states.map((own, k) => ({ sample: Math.floor(k / width), unit: k % width, states: own }));
   return { layer, width, entries };
+}
+
+/** Entries of one sample at each site; of records before there were sites the hidden widths. */
+function siteWidths(record: RunRecord): number[] {
+  const { sites } = record.manifest.problem ?? {};
+  if (sites !== undefined) return sites.map(({ shape }) => shape.reduce((p, q) => p * q, 1));
+  const hidden = part(record.config["model"])["hidden"];
+  return Array.isArray(hidden) ? hidden.map(Number) : [];
 }
 
 /** Entries that slide from the start. */

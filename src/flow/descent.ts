@@ -84,7 +84,7 @@ export function createDescent(options: {
   });
   const { flowTheta } = state;
   const iterate = createIterate(problem, state, memory);
-  const outputs = problem.family.samples * problem.family.spec.outputDimension;
+  const outputs = problem.family.samples * problem.family.network.outputs;
   const prediction = new Float64Array(outputs);
   const flowPrediction = new Float64Array(outputs);
   const counter = options.countFlips ? createFlipCounter(problem, iterate, memory) : null;
@@ -161,7 +161,7 @@ function createFlipCounter(problem: Problem, iterate: Iterate, memory: Memory): 
   const state = memory.keep("flips", { pieces: null as Float64Array | null, flips: 0 });
   const look =
     iterate.vector === null
-      ? countInArrays(problem, kinks.pieceOf, () => iterate.read(), state)
+      ? countInArrays(problem, kinks.piecesOf, () => iterate.read(), state)
       : countWhereItIs(problem, iterate.vector, memory);
   return {
     get flips() {
@@ -175,14 +175,14 @@ function createFlipCounter(problem: Problem, iterate: Iterate, memory: Memory): 
 
 function countInArrays(
   problem: Problem,
-  pieceOf: (z: number) => number,
+  piecesOf: (z: Float64Array) => Float64Array,
   theta: () => Float64Array,
   state: { pieces: Float64Array | null },
 ): () => Promise<number> {
   const program = problem.compile(problem.family.preactivations("free"));
   return async () => {
     const { z } = await (await program).run({ theta: theta() });
-    const now = (z as Float64Array).map(pieceOf);
+    const now = piecesOf(z as Float64Array);
     let flips = 0;
     state.pieces?.forEach((piece, e) => {
       if (piece !== now[e]) flips++;

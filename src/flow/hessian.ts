@@ -1,5 +1,5 @@
 /** −∇²L as a dense matrix, the Jacobian of the flow, from exact Hessian products, many columns at once; for networks small enough to factor it. */
-import type { Graph } from "../graph/index.js";
+import { type Graph, sizeOf } from "../graph/index.js";
 import { Memory } from "../memory.js";
 import type { JacobianField } from "../ode/index.js";
 import type { Problem } from "./problem.js";
@@ -19,9 +19,8 @@ export interface Hessian {
 const BATCH_NUMBERS = 150_000;
 
 function batchWidth({ family }: Problem): number {
-  const { layout, samples, spec } = family;
-  const largest = Math.max(layout.size, samples * Math.max(...spec.hidden, spec.outputDimension));
-  return Math.max(1, Math.min(layout.size, Math.floor(BATCH_NUMBERS / largest)));
+  const largest = Math.max(...family.hessianProduct("free").nodes.map(({ shape }) => sizeOf(shape)));
+  return Math.max(1, Math.min(family.layout.size, Math.floor(BATCH_NUMBERS / largest)));
 }
 
 /** Symmetric matrices [P, P] known by their products, as graphs that take `velocities` and give `products`. */

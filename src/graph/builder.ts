@@ -115,6 +115,19 @@ export class GraphBuilder {
     return isIdentity ? a : this.#derive("gather", [a], { axis, indices: this.#tables.intern(indices) });
   }
 
+  /**
+   * The adjoint of a gather: entry k of `length` along `axis` is the sum of all entries whose index is k. Every k lists its places,
+   * shorter lists filled up with −1; the lists are gathered one after the other and summed.
+   */
+  scatter(a: Node, axis: number, indices: Int32Array, length: number): Node {
+    const { most, places } = placesOf(this.#tables.intern(indices), length);
+    const picked = this.gather(a, axis, places);
+    if (most === 1) return picked;
+    const [before, after] = [a.shape.slice(0, axis), a.shape.slice(axis + 1)];
+    const lists = this.reshape(picked, [...before, most, length, ...after]);
+    return this.reshape(this.sum(lists, [axis]), [...before, length, ...after]);
+  }
+
   /** The largest entry over `axes`, which stay as dimensions of length 1; to derivatives a constant. */
   max = (a: Node, axes: readonly number[]): Node => this.#derive("max", [a], { axes });
 
@@ -162,6 +175,33 @@ export class GraphBuilder {
     this.#byKey.set(key, node as Node);
     return node;
   }
+}
+
+const knownPlaces = new WeakMap<Int32Array, Places>();
+
+interface Places {
+  readonly length: number;
+  readonly most: number;
+  readonly places: Int32Array;
+}
+
+/** For every k < `length` the places p with indices[p] = k: `most` lists of `length` entries, −1 where a list is shorter. */
+function placesOf(indices: Int32Array, length: number): Places {
+  const known = knownPlaces.get(indices);
+  if (known?.length === length) return known;
+  const counts = new Int32Array(length);
+  for (const index of indices) if (index >= 0) counts[index]! += 1;
+  const most = counts.reduce((p, q) => Math.max(p, q), 1);
+  const places = new Int32Array(most * length).fill(-1);
+  counts.fill(0);
+  indices.forEach((index, place) => {
+    if (index < 0) return;
+    places[(counts[index] as number) * length + index] = place;
+    counts[index]! += 1;
+  });
+  const found = { length, most, places };
+  knownPlaces.set(indices, found);
+  return found;
 }
 
 /** Equal index lists become one, so that equal gathers become one node. */

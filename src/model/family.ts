@@ -2,14 +2,14 @@
  * One network and one data set, as a family of graphs from the same source: prediction, loss and gradient, Jacobian
  * and Hessian products, with the pieces of the activations free (read off z) or locked (given).
  *
- * Entries: the pre-activations of all activated layers, flat: layer by layer, in each [sample, unit] row-major.
- * E is their number.
+ * Entries: the pre-activations at all sites, flat: site by site, in each [sample, unit] row-major. E is their number.
  */
 import { batch, gradient, hessianProduct, pullback, pushforward, roundingErrors } from "../autodiff/index.js";
 import { createGraph, type Graph, GraphBuilder, type Node, sizeOf } from "../graph/index.js";
-import { type PieceTable, pieceTable } from "./activation.js";
 import { squaredLoss } from "./loss.js";
-import { type Forward, forward, type Layout, layoutOf, type NetworkSpec } from "./network.js";
+import type { Forward, Network } from "./network.js";
+import type { Layout } from "./parameters.js";
+import type { Relation, Site } from "./scope.js";
 import {
   kernelProduct,
   pullbackError,
@@ -22,30 +22,24 @@ import {
 export type Pieces = "free" | "locked";
 
 export interface FamilyOptions {
-  readonly spec: NetworkSpec;
+  readonly network: Network;
   /** n */
   readonly samples: number;
   /** c of L = c‖r‖² */
   readonly factor: number;
 }
 
-/** Where the entries of one activated layer stand. */
-export interface EntryBlock {
-  readonly offset: number;
-  readonly width: number;
-}
-
 /**
- * Graphs take `theta` [P] and, bound once per data set, `x` [n, N], `y` [n, M] and for a gcn `adjacency` [n, n];
- * locked ones take `pieces` [E] as well.
+ * Graphs take `theta` [P] and, bound once per data set, `x` [n, ...], `y` [n, M] and the matrices [n, n] of `relations`; locked ones take
+ * `pieces` [E] as well.
  */
 export interface Family extends FamilyOptions {
   readonly layout: Layout;
-  /** The pieces of the activation; null where it is smooth. */
-  readonly table: PieceTable | null;
-  readonly blocks: readonly EntryBlock[];
-  /** E, zero for smooth activations. */
+  /** Where the kinks are; none for smooth activations. */
+  readonly sites: readonly Site[];
+  /** E */
   readonly entries: number;
+  readonly relations: readonly Relation[];
   /** `output` [n, M] */
   predict(): Graph;
   /** `loss` [], `gradient` [P] */
@@ -88,39 +82,33 @@ export interface Family extends FamilyOptions {
   scalarErrors(capacity: number): Graph;
   /** `rows` [s, P]: the gradients of s scalars, and `gram` [s, s] if asked; see tangent.ts for `x`, `pieces` and `seeds`. */
   scalarRows(capacity: number, withGram?: boolean): Graph;
-  /** `gram` [s, s] of s scalars in layer-product form; not for a gcn. */
+  /** `gram` [s, s] of s scalars in layer-product form, where the network has one. */
   scalarGram(capacity: number): Graph;
-  /** `squares` [s]: its diagonal; not for a gcn. */
+  /** `squares` [s]: its diagonal, likewise. */
   scalarSquares(capacity: number): Graph;
 }
 
 export function createFamily(options: FamilyOptions): Family {
-  const { spec, samples, factor } = options;
+  const { network, samples, factor } = options;
+  const { layout, sites, units, relations } = network;
   const b = new GraphBuilder();
-  const layout = layoutOf(spec);
-  const table = pieceTable(spec.activation);
-  const blocks: EntryBlock[] = [];
-  let entries = 0;
-  if (table !== null) {
-    for (const width of spec.hidden) {
-      blocks.push({ offset: entries, width });
-      entries += samples * width;
-    }
-  }
+  const entries = samples * units;
   const theta = b.input("theta", [layout.size]);
   const velocity = b.input("velocity", [layout.size]);
-  const x = b.input("x", [samples, spec.inputDimension]);
-  const y = b.input("y", [samples, spec.outputDimension]);
-  const adjacency = spec.kind === "gcn" ? b.input("adjacency", [samples, samples]) : null;
-
+  const x = b.input("x", [samples, ...network.inputShape]);
+  const y = b.input("y", [samples, network.outputs]);
+  /** The part of a vector over all entries that belongs to one site. */
+  const cut = (node: Node, { offset, units: own, shape }: Site): Node =>
+    b.reshape(b.slice(node, 0, samples * offset, samples * (offset + own)), [samples, ...shape]);
   const pass = (pieces: Pieces): Forward => {
-    if (pieces === "free" || table === null) return forward(b, spec, theta, x, null, adjacency);
+    if (pieces === "free" || entries === 0) return rows(network.forward(b, { theta, x, pieces: null }));
     const given = b.input("pieces", [entries]);
-    const parts = blocks.map(({ offset, width }) =>
-      b.reshape(b.slice(given, 0, offset, offset + samples * width), [samples, width]),
-    );
-    return forward(b, spec, theta, x, parts, adjacency);
+    return rows(network.forward(b, { theta, x, pieces: (site) => cut(given, site) }));
   };
+  const rows = (run: Forward): Forward => ({
+    ...run,
+    output: b.reshape(run.output, [samples, network.outputs]),
+  });
   const flat = (nodes: readonly Node[]): Node =>
     b.concat(
       nodes.map((node) => b.reshape(node, [sizeOf(node.shape)])),
@@ -133,9 +121,7 @@ export function createFamily(options: FamilyOptions): Family {
   const pulledEntries = (): Node => {
     const { preactivations } = pass("locked");
     const seeds = b.input("seeds", [entries]);
-    const cotangents = blocks.map(({ offset, width }) =>
-      b.reshape(b.slice(seeds, 0, offset, offset + samples * width), [samples, width]),
-    );
+    const cotangents = sites.map((site) => cut(seeds, site));
     const [product] = pullback(b, preactivations, cotangents, [theta]);
     return orZero(product, theta.shape);
   };
@@ -150,9 +136,9 @@ export function createFamily(options: FamilyOptions): Family {
   return {
     ...options,
     layout,
-    table,
-    blocks,
+    sites,
     entries,
+    relations,
     predict: () => createGraph("predict", { output: pass("free").output }),
     lossGradient: (pieces) => {
       const loss = lossOf(pass(pieces));
@@ -171,7 +157,7 @@ export function createFamily(options: FamilyOptions): Family {
       createGraph(`preactivations-${pieces}`, { z: flat(pass(pieces).preactivations) }),
     pieceChanges: () => {
       const z = flat(pass("free").preactivations);
-      const pieces = b.pieceOf(z, table?.breakpoints ?? []);
+      const pieces = flat(sites.map((site) => b.pieceOf(cut(z, site), site.table.breakpoints)));
       const moved = b.sub(pieces, b.input("before", [entries]));
       // Pieces are whole numbers: their squared difference is 0 or at least 1.
       const changed = b.total(b.pieceOf(b.mul(moved, moved), [0.5]));
@@ -229,13 +215,14 @@ export function createFamily(options: FamilyOptions): Family {
       });
     },
     pieceErrors: () => {
-      const pieces = b.pieceOf(flat(pass("free").preactivations), table?.breakpoints ?? []);
+      const z = flat(pass("free").preactivations);
+      const pieces = flat(sites.map((site) => b.pieceOf(cut(z, site), site.table.breakpoints)));
       const [errors] = roundingErrors(b, [pieces]);
       return createGraph("piece-errors", { pieces, errors: orZero(errors, pieces.shape) });
     },
-    scalarErrors: (capacity) => scalarErrors(spec, samples, capacity),
-    scalarRows: (capacity, withGram = false) => scalarRows(spec, samples, capacity, withGram),
-    scalarGram: (capacity) => scalarGram(spec, capacity),
-    scalarSquares: (capacity) => scalarSquares(spec, capacity),
+    scalarErrors: (capacity) => scalarErrors(network, samples, capacity),
+    scalarRows: (capacity, withGram = false) => scalarRows(network, samples, capacity, withGram),
+    scalarGram: (capacity) => scalarGram(network, capacity),
+    scalarSquares: (capacity) => scalarSquares(network, capacity),
   };
 }

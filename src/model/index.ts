@@ -1,7 +1,28 @@
-export { type ActivationSpec, type PieceTable, pieceTable } from "./activation.js";
-export { createFamily, type EntryBlock, type Family, type FamilyOptions, type Pieces } from "./family.js";
-export { type InitSpec, initialise, initialising } from "./initialise.js";
+export {
+  type ActivationKind,
+  type ActivationSpec,
+  activationKinds,
+  type PieceTable,
+  pieceTable,
+} from "./activation.js";
+export { defineNetwork, type FromFunction, type FromLayers } from "./define-network.js";
+export { type EntryPlace, entryAt, pieceAt, piecesOf, placeOf } from "./entries.js";
+export { createFamily, type Family, type FamilyOptions, type Pieces } from "./family.js";
+export { initialise, initialising } from "./initialise.js";
+export type { Layers } from "./layers/define.js";
+export { layerListSchema, layerModules } from "./layers/registry.js";
 export { lossFactor, type Reduction } from "./loss.js";
-export { adjacencySteps, normalisedAdjacency } from "./neighbours.js";
-export { type Layer, type Layout, layoutOf, type NetworkSpec } from "./network.js";
-export { smoothActivation } from "./smoothing.js";
+export { findingNeighbours, nearestNeighbours, normalisedAdjacency, relationMatrix } from "./neighbours.js";
+export { type Build, describeNetwork, layeredNetwork, type Network } from "./network.js";
+export type { InitSpec, Law, Layout, Parameter } from "./parameters.js";
+export type { Preset } from "./presets/define.js";
+export {
+  buildNetwork,
+  type ModelFields,
+  presetNetwork,
+  presetOf,
+  presets,
+  resizeModel,
+} from "./presets/registry.js";
+export type { NetworkSpec } from "./presets/spec.js";
+export { type LayerConfig, LayerError, type Relation, type Scope, type Site } from "./scope.js";

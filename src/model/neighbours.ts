@@ -1,16 +1,14 @@
-/** The graph of a graph convolutional network, built from the inputs. */
+/** The graph between the samples: from a list of edges or from the inputs, and the matrices that layers multiply by. */
 import { atOnce, type Steps } from "../pace.js";
+import type { Relation } from "./scope.js";
 
-/**
- * Â = D^{−1/2}(A + I)D^{−1/2}, n × n row-major, where A_ij = 1 if i is among the k nearest neighbours of j (Euclidean,
- * ties to the smaller index) or j among those of i, and D is the degree with the self-loop (Kipf & Welling 2017).
- */
-export function normalisedAdjacency(inputs: Float64Array, samples: number, neighbours: number): Float64Array {
-  return atOnce(adjacencySteps(inputs, samples, neighbours));
+/** A [n, n], row-major: A_ij = 1 if i is among the k nearest neighbours of j (Euclidean, ties to the smaller index) or j among those of i. */
+export function nearestNeighbours(inputs: Float64Array, samples: number, neighbours: number): Float64Array {
+  return atOnce(findingNeighbours(inputs, samples, neighbours));
 }
 
 /** The same with a pause after each sample. */
-export function* adjacencySteps(
+export function* findingNeighbours(
   inputs: Float64Array,
   samples: number,
   neighbours: number,
@@ -30,20 +28,33 @@ export function* adjacencySteps(
       adjacency[i * samples + j] = 1;
       adjacency[j * samples + i] = 1;
     }
-    adjacency[i * samples + i] = 1;
-    yield;
-  }
-  const scale = Float64Array.from({ length: samples }, (_, i) => {
-    let degree = 0;
-    for (let j = 0; j < samples; j++) degree += adjacency[i * samples + j] as number;
-    return 1 / Math.sqrt(degree);
-  });
-  for (let i = 0; i < samples; i++) {
-    for (let j = 0; j < samples; j++) {
-      const e = i * samples + j;
-      adjacency[e] = (adjacency[e] as number) * (scale[i] as number) * (scale[j] as number);
-    }
     yield;
   }
   return adjacency;
+}
+
+/**
+ * The matrix [n, n] of a relation, from A with a zero diagonal: `adjacency` Â = D^{−1/2}(A + I)D^{−1/2}, D the degree with the self-loop
+ * (Kipf & Welling 2017); `neighbours` A itself; `laplacian` I − D^{−1/2}AD^{−1/2}, a node without neighbours having 1 on the diagonal.
+ */
+export function relationMatrix(relation: Relation, edges: Float64Array, samples: number): Float64Array {
+  if (relation === "neighbours") return edges;
+  const loops = relation === "adjacency" ? 1 : 0;
+  const own = edges.slice();
+  for (let i = 0; i < samples; i++) own[i * samples + i] = loops;
+  const scale = Float64Array.from({ length: samples }, (_, i) => {
+    let degree = 0;
+    for (let j = 0; j < samples; j++) degree += own[i * samples + j] as number;
+    return degree === 0 ? 0 : 1 / Math.sqrt(degree);
+  });
+  const normalised = own.map(
+    (a, e) => a * (scale[Math.floor(e / samples)] as number) * (scale[e % samples] as number),
+  );
+  if (relation === "adjacency") return normalised;
+  return normalised.map((a, e) => (e % (samples + 1) === 0 ? 1 : 0) - a);
+}
+
+/** Â of the k-nearest-neighbour graph of the inputs, n × n row-major. */
+export function normalisedAdjacency(inputs: Float64Array, samples: number, neighbours: number): Float64Array {
+  return relationMatrix("adjacency", nearestNeighbours(inputs, samples, neighbours), samples);
 }

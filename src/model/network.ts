@@ -1,136 +1,203 @@
 /**
- * Networks as graphs of one flat parameter vector θ.
- *
- * Order of θ: per layer the weights [in, out] row-major, then the bias [out], then (PReLU) the layer's slope.
- * With θ of shape [s, P] and inputs [s, n, N] the same source builds s networks side by side, which is how one
- * reverse sweep gives s rows of a Jacobian.
+ * Networks as graphs of one flat parameter vector θ: a list of layers, or a function of one's own that builds the graph. Its parameters
+ * have names, its kinks stand at sites, and whether it couples the samples is read off its graph.
  */
-import type { GraphBuilder, Node } from "../graph/index.js";
-import { type ActivationSpec, applyActivation } from "./activation.js";
+import { GraphBuilder, type Node, type Shape, sizeOf } from "../graph/index.js";
+import type { ActivationSpec } from "./activation.js";
+import { couplesSamples } from "./coupling.js";
+import { buildLayer, takesWidth } from "./layers/registry.js";
+import { type Layout, LayoutBuilder } from "./parameters.js";
+import type { NetworkSpec } from "./presets/spec.js";
+import {
+  type BuiltLayer,
+  type LayerConfig,
+  type Pass,
+  type Relation,
+  Scope,
+  type Site,
+  type Trace,
+} from "./scope.js";
 
-export interface NetworkSpec {
-  /**
-   * dnn: h_l = σ(W_l h_{l−1} + b_l). resnet: h_l = h_{l−1} + σ(W_l h_{l−1} + b_l), after an affine layer where the width
-   * differs from the input dimension. gcn: H_l = σ(Â H_{l−1} W_l + b_l). The output layer is affine (gcn: Â H W + b).
-   */
-  readonly kind: "dnn" | "resnet" | "gcn";
-  readonly inputDimension: number;
-  readonly hidden: readonly number[];
-  readonly outputDimension: number;
-  readonly bias: boolean;
-  readonly activation: ActivationSpec;
+/** Builds the outputs [n, ...] from the inputs [n, ...]. Called once for every graph. */
+export type Build = (scope: Scope, x: Node) => Node;
+
+export interface NetworkOptions {
+  /** What kind of network it is, for records: `dnn`, `layers`, … */
+  readonly kind: string;
+  readonly preset?: NetworkSpec;
+  /** Shape of one sample's input. */
+  readonly inputShape: Shape;
+  readonly build: Build;
+  /** What `{ kind: activation }` means. */
+  readonly activation?: ActivationSpec;
+  /** Half-width of polynomial blends that replace the kinks; null or absent leaves them. */
+  readonly smoothing?: number | null;
 }
 
-export interface Layer {
-  readonly fanIn: number;
-  readonly fanOut: number;
-  readonly activated: boolean;
-  /** Offsets into θ. */
-  readonly weights: number;
-  readonly bias: number | null;
-  readonly slope: number | null;
+/** The inputs of one forward pass. */
+export interface ForwardInputs {
+  /** [P] */
+  readonly theta: Node;
+  /** [n, ...inputShape] */
+  readonly x: Node;
+  /** Pieces of a site, of the shape of its pre-activations; null reads them off. */
+  readonly pieces: ((site: Site) => Node) | null;
 }
 
-export interface Layout {
-  readonly layers: readonly Layer[];
-  /** Length P of θ. */
-  readonly size: number;
-}
-
-/** Where each layer's parameters stand in θ. */
-export function layoutOf(spec: NetworkSpec): Layout {
-  const widths = [spec.inputDimension, ...spec.hidden];
-  const activated = spec.hidden.map(() => true);
-  if (spec.kind === "resnet" && spec.hidden.length > 0 && spec.hidden[0] !== spec.inputDimension) {
-    widths.splice(1, 0, spec.hidden[0] as number);
-    activated.unshift(false);
-  }
-  widths.push(spec.outputDimension);
-  activated.push(false);
-  let size = 0;
-  const take = (count: number): number => {
-    size += count;
-    return size - count;
-  };
-  const layers = activated.map((isActivated, l): Layer => {
-    const fanIn = widths[l] as number;
-    const fanOut = widths[l + 1] as number;
-    return {
-      fanIn,
-      fanOut,
-      activated: isActivated,
-      weights: take(fanIn * fanOut),
-      bias: spec.bias ? take(fanOut) : null,
-      slope: isActivated && spec.activation.kind === "prelu" ? take(1) : null,
-    };
-  });
-  return { layers, size };
-}
-
-/** The nodes of one forward pass. Lists run over the activated layers, first to last. */
-export interface Forward {
-  /** [n, M] */
+/** The nodes of one forward pass. */
+export interface Forward extends Omit<Trace, "layers" | "sites" | "relations" | "direct"> {
+  /** [n, ...outputShape] */
   readonly output: Node;
-  /** Pre-activations z_l, each [n, width]. */
-  readonly preactivations: readonly Node[];
-  /** Activations σ(z_l). */
-  readonly activations: readonly Node[];
-  /** Every layer, affine ones and the output layer too. */
-  readonly layers: readonly LayerNodes[];
 }
 
-/** What one layer is made of: z = input·W + bias, in a gcn Â·input·W + bias. */
-export interface LayerNodes {
-  readonly layer: Layer;
-  /** [n, fanIn] */
-  readonly input: Node;
-  /** z [n, fanOut] */
-  readonly z: Node;
-  /** PReLU's slope, once per sample [n, 1]. */
-  readonly slope: Node | null;
+export interface Network {
+  readonly kind: string;
+  /** What it was expanded from, where more is known of it than its graph says; null for others. */
+  readonly preset: NetworkSpec | null;
+  readonly inputShape: Shape;
+  readonly outputShape: Shape;
+  /** M */
+  readonly outputs: number;
+  readonly activation: ActivationSpec;
+  readonly layout: Layout;
+  /** The layers as they were built, each before those within it; none of a network that is a function of its own. */
+  readonly layers: readonly BuiltLayer[];
+  readonly sites: readonly Site[];
+  /** Entries of one sample: all pre-activations of all sites. */
+  readonly units: number;
+  /** Matrices between the samples that the graphs take as inputs of these names. */
+  readonly relations: readonly Relation[];
+  /** Whether a result of one sample depends on another sample. */
+  readonly coupled: boolean;
+  /** Whether every parameter belongs to one affine map of one row per sample: kernels then have a form without rows of J. */
+  readonly hasLayerProducts: boolean;
+  forward(b: GraphBuilder, inputs: ForwardInputs): Forward;
+  /** The same network with its kinks blended. @throws LayerError where they cannot be */
+  smoothed(halfWidth: number): Network;
 }
 
-/**
- * Builds the forward pass.
- * @param theta [P] or [s, P]
- * @param x [n, N] or [s, n, N]
- * @param pieces one node per activated layer, of its pre-activations' shape, or null to read them off z
- * @param adjacency Â [n, n], for gcn
- */
-export function forward(
-  b: GraphBuilder,
-  spec: NetworkSpec,
-  theta: Node,
-  x: Node,
-  pieces: readonly Node[] | null,
-  adjacency: Node | null,
-): Forward {
-  const axis = theta.shape.length - 1;
-  const batch = theta.shape.slice(0, axis);
-  const parameter = (start: number, shape: readonly [number, number]): Node =>
-    b.reshape(b.slice(theta, axis, start, start + shape[0] * shape[1]), [...batch, ...shape]);
-  const preactivations: Node[] = [];
-  const activations: Node[] = [];
-  const layers: LayerNodes[] = [];
-  let h = x;
-  for (const layer of layoutOf(spec).layers) {
-    const weights = parameter(layer.weights, [layer.fanIn, layer.fanOut]);
-    const mix = (node: Node): Node => (spec.kind === "gcn" ? b.matmul(adjacency as Node, node) : node);
-    // (ÂH)W = Â(HW): the narrower product is the cheaper one, but ÂX is a constant.
-    const mixFirst = h === x || layer.fanIn <= layer.fanOut;
-    let z = mixFirst ? b.matmul(mix(h), weights) : mix(b.matmul(h, weights));
-    if (layer.bias !== null) z = b.add(z, parameter(layer.bias, [1, layer.fanOut]));
-    const slope =
-      layer.slope === null ? null : b.broadcast(parameter(layer.slope, [1, 1]), [...z.shape.slice(0, -1), 1]);
-    layers.push({ layer, input: h, z, slope });
-    if (!layer.activated) {
-      h = z;
-      continue;
-    }
-    const a = applyActivation(b, spec.activation, z, pieces?.[preactivations.length] ?? null, slope);
-    preactivations.push(z);
-    activations.push(a);
-    h = spec.kind === "resnet" ? b.add(h, a) : a;
-  }
-  return { output: h, preactivations, activations, layers };
+const IDENTITY: ActivationSpec = { kind: "identity" };
+/** Samples of the pass that declares parameters and sites: more than one, so that coupling shows. */
+const DECLARED_SAMPLES = 3;
+
+/** @throws LayerError where a layer does not fit what comes in */
+export function createNetwork(options: NetworkOptions): Network {
+  const { kind, preset = null, inputShape, build, activation = IDENTITY, smoothing = null } = options;
+  const layout = new LayoutBuilder();
+  const run = (
+    b: GraphBuilder,
+    x: Node,
+    own: Pick<Pass, "parameter" | "pieces">,
+  ): { output: Node; trace: Trace } => {
+    const trace: Trace = {
+      layers: [],
+      preactivations: [],
+      activations: [],
+      sites: [],
+      affine: [],
+      spreads: [],
+      direct: [],
+      relations: new Set(),
+    };
+    const samples = x.shape[0] as number;
+    const scope = new Scope({
+      b,
+      samples,
+      layout,
+      trace,
+      activation,
+      smoothing,
+      relation: (name) => b.input(name, [samples, samples]),
+      layer: buildLayer,
+      ...own,
+    });
+    const output = build(scope, x);
+    if (output.shape[0] !== samples)
+      scope.fail(`the network makes [${output.shape}] of ${samples} samples; their axis must stay first`);
+    return { output, trace };
+  };
+  const b = new GraphBuilder();
+  const x = b.input("x", [DECLARED_SAMPLES, ...inputShape]);
+  const { output, trace } = run(b, x, {
+    parameter: ({ name, shape }) => b.input(`parameter ${name}`, shape),
+    pieces: () => null,
+  });
+  const { sites } = trace;
+  const last = sites[sites.length - 1];
+  const outputShape = output.shape.slice(1);
+  const coupled = couplesSamples([output, ...trace.preactivations], x);
+  return {
+    kind,
+    preset,
+    inputShape,
+    outputShape,
+    outputs: sizeOf(outputShape),
+    activation,
+    layout: layout.layout,
+    layers: trace.layers,
+    sites,
+    units: last === undefined ? 0 : last.offset + last.units,
+    relations: [...trace.relations],
+    coupled,
+    hasLayerProducts: !coupled && isMadeOfAffineMaps(trace, layout.layout),
+    forward(builder, { theta, x: inputs, pieces }) {
+      const pass = run(builder, inputs, {
+        parameter: ({ offset, size, shape }) =>
+          builder.reshape(builder.slice(theta, 0, offset, offset + size), shape),
+        pieces: (site) => pieces?.(site) ?? null,
+      });
+      return { output: pass.output, ...pass.trace };
+    },
+    smoothed: (halfWidth) => createNetwork({ ...options, smoothing: halfWidth }),
+  };
+}
+
+function isMadeOfAffineMaps({ affine, spreads, direct }: Trace, { parameters }: Layout): boolean {
+  const used = [
+    ...affine.flatMap(({ weight, bias }) => (bias === null ? [weight] : [weight, bias])),
+    ...spreads.map(({ parameter }) => parameter),
+  ];
+  return (
+    direct.length === 0 &&
+    used.length === parameters.length &&
+    new Set(used).size === used.length &&
+    affine.every(({ input }) => input.shape[0] === DECLARED_SAMPLES)
+  );
+}
+
+export interface LayeredOptions extends Omit<NetworkOptions, "build" | "kind"> {
+  readonly kind?: string;
+  /** Complete, as the schema returns them. */
+  readonly layers: readonly LayerConfig[];
+  /** M, which the last layer may leave out; null where nothing says it. */
+  readonly outputs: number | null;
+}
+
+/** A network from a list of layers. @throws LayerError naming the layer that does not fit */
+export function layeredNetwork({ layers, outputs, kind = "layers", ...options }: LayeredOptions): Network {
+  const complete = withLastWidth(layers, outputs);
+  return createNetwork({ ...options, kind, build: (scope, x) => scope.run(complete, x) });
+}
+
+/** The layers with M as the width of the last, where it leaves that out. */
+function withLastWidth(layers: readonly LayerConfig[], outputs: number | null): readonly LayerConfig[] {
+  const last = layers[layers.length - 1];
+  if (last === undefined || outputs === null || !takesWidth(last.kind) || last["width"] !== undefined)
+    return layers;
+  return [...layers.slice(0, -1), { ...last, width: outputs }];
+}
+
+/** The network in a line, for reports: `dnn 10-20-20-2, leaky-relu, no biases`. */
+export function describeNetwork({
+  kind,
+  preset,
+  inputShape,
+  outputShape,
+  activation,
+  layout,
+}: Network): string {
+  const size = (shape: Shape): string => shape.join("×");
+  if (preset === null) return `${kind} ${size(inputShape)} → ${size(outputShape)}, P = ${layout.size}`;
+  const widths = [preset.inputDimension, ...preset.hidden, preset.outputDimension].join("-");
+  return `${kind} ${widths}, ${activation.kind}${preset.bias ? "" : ", no biases"}`;
 }

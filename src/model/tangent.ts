@@ -1,99 +1,110 @@
 /**
  * Graphs of the tangent kernel: rows of Jacobians, Gram matrices and products for *chosen scalars* of a network.
  *
- * Scalars: all hidden pre-activations, flat as the entries of a family (layer by layer, in each [sample, unit]), then all
- * outputs [sample, output]. In a row of `seeds` the scalars of one sample stand in the same order, layer by layer, outputs last.
+ * Scalars: all pre-activations, flat as the entries of a family (site by site, in each [sample, unit]), then all outputs
+ * [sample, output]. In a row of `seeds` the scalars of one sample stand in the same order, site by site, outputs last; of a network that
+ * couples its samples a row has all scalars of all samples.
  */
-import { pullback, pushforward, roundingErrors } from "../autodiff/index.js";
+import { batch, pullback, pushforward, roundingErrors } from "../autodiff/index.js";
 import { createGraph, type Graph, GraphBuilder, type Node, sizeOf } from "../graph/index.js";
-import { pieceTable } from "./activation.js";
-import { type Forward, forward, layoutOf, type NetworkSpec } from "./network.js";
+import type { Forward, Network } from "./network.js";
+import type { Site } from "./scope.js";
 
-/** Scalars per sample: units of all hidden layers and outputs. */
-export function scalarsPerSample(spec: NetworkSpec): number {
-  return spec.hidden.reduce((sum, width) => sum + width, spec.outputDimension);
+/** Scalars per sample: entries of all sites and outputs. */
+export function scalarsPerSample({ units, outputs }: Network): number {
+  return units + outputs;
 }
 
-/** One layer of s scalars: ∂scalar/∂W is the outer product of a row of `input` and one of `signal`. */
+/** One affine map of s scalars: ∂scalar/∂W is the outer product of a row of `input` and one of `signal`. */
 interface Factor {
-  /** [s, fanIn] */
-  readonly input: Node;
-  /** ∂scalar/∂z [s, fanOut] */
+  /** Where the weight, or the one number, stands in θ. */
+  readonly offset: number;
+  /** [s, fanIn]; null for a number of θ that every sample has to itself. */
+  readonly input: Node | null;
+  /** ∂scalar/∂z [s, fanOut], or ∂scalar/∂number [s, 1]. */
   readonly signal: Node;
-  /** ∂scalar/∂slope [s, 1], for PReLU. */
-  readonly slope: Node | null;
-  readonly bias: boolean;
+  /** Where the bias stands in θ; null without one. */
+  readonly bias: number | null;
 }
+
+const orZero = (b: GraphBuilder, node: Node | null | undefined, shape: readonly number[]): Node =>
+  node ?? b.constant(0, shape);
 
 /**
- * s scalars of networks that act sample by sample: row k belongs to the sample in row k of `x` [s, N], is locked to row k of
- * `pieces` [s, Σ hidden] and is the combination of its sample's scalars that row k of `seeds` says.
+ * s scalars of a network that has layer products: row k belongs to the sample in row k of `x` [s, ...], is locked to row k of
+ * `pieces` [s, units] and is the combination of its sample's scalars that row k of `seeds` says.
  */
-function scalarFactors(b: GraphBuilder, spec: NetworkSpec, s: number): Factor[] {
-  const theta = b.input("theta", [layoutOf(spec).size]);
-  const x = b.input("x", [s, spec.inputDimension]);
-  const seeds = b.input("seeds", [s, scalarsPerSample(spec)]);
-  const hidden = spec.hidden.reduce((sum, width) => sum + width, 0);
-  const cut = (node: Node): Node[] => {
-    let start = 0;
-    return spec.hidden.map((width) => {
-      start += width;
-      return b.slice(node, 1, start - width, start);
-    });
-  };
-  const pieces = pieceTable(spec.activation) === null ? null : cut(b.input("pieces", [s, hidden]));
-  const run = forward(b, spec, theta, x, pieces, null);
-  const outputs = b.slice(seeds, 1, hidden, seeds.shape[1] as number);
-  const slopes = run.layers.flatMap(({ slope }) => (slope === null ? [] : [slope]));
+function scalarFactors(b: GraphBuilder, network: Network, s: number): Factor[] {
+  if (!network.hasLayerProducts)
+    throw new Error("tangent kernel: this network has no layer products; use the rows.");
+  const { units, sites } = network;
+  const theta = b.input("theta", [network.layout.size]);
+  const x = b.input("x", [s, ...network.inputShape]);
+  const seeds = b.input("seeds", [s, scalarsPerSample(network)]);
+  const cut = (node: Node, { offset, units: own, shape }: Site): Node =>
+    b.reshape(b.slice(node, 1, offset, offset + own), [s, ...shape]);
+  const given = units === 0 ? null : b.input("pieces", [s, units]);
+  const run = network.forward(b, {
+    theta,
+    x,
+    pieces: given === null ? null : (site) => cut(given, site),
+  });
+  const outputs = b.reshape(b.slice(seeds, 1, units, seeds.shape[1] as number), run.output.shape);
   const pulled = pullback(
     b,
     [...run.preactivations, run.output],
-    [...cut(seeds), outputs],
-    [...run.layers.map(({ z }) => z), ...slopes],
+    [...sites.map((site) => cut(seeds, site)), outputs],
+    [...run.affine.map(({ z }) => z), ...run.spreads.map(({ node }) => node)],
   );
-  const orZero = (node: Node | null | undefined, shape: readonly number[]): Node =>
-    node ?? b.constant(0, shape);
-  return run.layers.map(({ layer, input, z, slope }, l) => ({
-    input,
-    signal: orZero(pulled[l], z.shape),
-    slope: slope === null ? null : orZero(pulled[run.layers.length + slopes.indexOf(slope)], [s, 1]),
-    bias: layer.bias !== null,
-  }));
+  const maps = run.affine.map(
+    ({ input, z, weight, bias }, l): Factor => ({
+      offset: weight.offset,
+      input,
+      signal: orZero(b, pulled[l], z.shape),
+      bias: bias?.offset ?? null,
+    }),
+  );
+  const numbers = run.spreads.map(
+    ({ parameter, node }, l): Factor => ({
+      offset: parameter.offset,
+      input: null,
+      signal: b.reshape(orZero(b, pulled[run.affine.length + l], node.shape), [s, 1]),
+      bias: null,
+    }),
+  );
+  return [...maps, ...numbers].sort((p, q) => p.offset - q.offset);
 }
 
-/**
- * `rows` [s, P]: the gradients of s scalars, and with `withGram` their Gram matrix `gram` [s, s] too. For a gcn by s reverse sweeps
- * over the whole data set, `seeds` [s, n·scalars].
- */
-export function scalarRows(spec: NetworkSpec, samples: number, s: number, withGram: boolean): Graph {
+/** `rows` [s, P]: the gradients of s scalars, and with `withGram` their Gram matrix `gram` [s, s] too. */
+export function scalarRows(network: Network, samples: number, s: number, withGram: boolean): Graph {
   const b = new GraphBuilder();
   const name = `scalar-rows-${s}`;
-  if (spec.kind === "gcn") {
-    const rows = coupledRows(b, spec, samples, s);
+  if (!network.hasLayerProducts) {
+    const rows = batchedRows(b, network, network.coupled ? samples : 1, s);
     return createGraph(name, withGram ? { rows, gram: productWithItself(b, rows) } : { rows });
   }
-  const factors = scalarFactors(b, spec, s);
-  const parts = factors.flatMap(({ input, signal, slope, bias }) => {
-    const [fanIn, fanOut] = [input.shape[1] as number, signal.shape[1] as number];
-    const outer = b.matmul(b.reshape(input, [s, fanIn, 1]), b.reshape(signal, [s, 1, fanOut]));
-    return [
-      b.reshape(outer, [s, fanIn * fanOut]),
-      ...(bias ? [signal] : []),
-      ...(slope === null ? [] : [slope]),
-    ];
-  });
+  const factors = scalarFactors(b, network, s);
+  const parts = factors
+    .flatMap(({ offset, input, signal, bias }) => {
+      if (input === null) return [{ offset, part: signal }];
+      const [fanIn, fanOut] = [input.shape[1] as number, signal.shape[1] as number];
+      const outer = b.matmul(b.reshape(input, [s, fanIn, 1]), b.reshape(signal, [s, 1, fanOut]));
+      const weight = { offset, part: b.reshape(outer, [s, fanIn * fanOut]) };
+      return bias === null ? [weight] : [weight, { offset: bias, part: signal }];
+    })
+    .sort((p, q) => p.offset - q.offset)
+    .map(({ part }) => part);
   const rows = b.concat(parts, 1);
   return createGraph(name, withGram ? { rows, gram: layerProducts(b, factors) } : { rows });
 }
 
 /**
  * `gram` [s, s] of s scalars without their rows.
- * @throws Error for a gcn, whose samples couple
+ * @throws Error for a network without layer products
  */
-export function scalarGram(spec: NetworkSpec, s: number): Graph {
-  if (spec.kind === "gcn") throw new Error("scalarGram: the samples of a gcn couple; use scalarRows.");
+export function scalarGram(network: Network, s: number): Graph {
   const b = new GraphBuilder();
-  return createGraph(`scalar-gram-${s}`, { gram: layerProducts(b, scalarFactors(b, spec, s)) });
+  return createGraph(`scalar-gram-${s}`, { gram: layerProducts(b, scalarFactors(b, network, s)) });
 }
 
 const productWithItself = (b: GraphBuilder, node: Node): Node => b.matmul(node, node, { transposeB: true });
@@ -101,28 +112,25 @@ const productWithItself = (b: GraphBuilder, node: Node): Node => b.matmul(node, 
 /** Σ_l (⟨h_{l−1}, h_{l−1}⟩ + 1_bias)⟨δ_l, δ_l⟩ (layer-product form). */
 function layerProducts(b: GraphBuilder, factors: readonly Factor[]): Node {
   return factors
-    .flatMap(({ input, signal, slope, bias }) => {
+    .map(({ input, signal, bias }) => {
+      if (input === null) return productWithItself(b, signal);
       const own = productWithItself(b, input);
-      const inputs = bias ? b.add(own, b.constant(1)) : own;
-      return [
-        b.mul(inputs, productWithItself(b, signal)),
-        ...(slope === null ? [] : [productWithItself(b, slope)]),
-      ];
+      return b.mul(bias === null ? own : b.add(own, b.constant(1)), productWithItself(b, signal));
     })
     .reduce((sum, term) => b.add(sum, term));
 }
 
 /**
  * `squares` [s]: ‖∂scalar/∂θ‖², the diagonal of the kernel, in the same terms.
- * @throws Error for a gcn
+ * @throws Error for a network without layer products
  */
-export function scalarSquares(spec: NetworkSpec, s: number): Graph {
-  if (spec.kind === "gcn") throw new Error("scalarSquares: the samples of a gcn couple; use scalarRows.");
+export function scalarSquares(network: Network, s: number): Graph {
   const b = new GraphBuilder();
   const square = (node: Node): Node => b.sum(b.mul(node, node), [1]);
-  const terms = scalarFactors(b, spec, s).flatMap(({ input, signal, slope, bias }) => {
-    const inputs = bias ? b.add(square(input), b.constant(1)) : square(input);
-    return [b.mul(inputs, square(signal)), ...(slope === null ? [] : [square(slope)])];
+  const terms = scalarFactors(b, network, s).map(({ input, signal, bias }) => {
+    if (input === null) return square(signal);
+    const inputs = bias === null ? square(input) : b.add(square(input), b.constant(1));
+    return b.mul(inputs, square(signal));
   });
   const sum = terms.reduce((p, q) => b.add(p, q));
   return createGraph(`scalar-squares-${s}`, { squares: b.reshape(sum, [s]) });
@@ -132,72 +140,83 @@ export function scalarSquares(spec: NetworkSpec, s: number): Graph {
  * `errors` [s]: bounds of ‖computed − exact‖ of s rows as `scalarRows` has them, from factors alone where it can. Takes beside its inputs
  * `pieceErrors`, of the shape of `pieces`: not zero where a piece is not known.
  */
-export function scalarErrors(spec: NetworkSpec, samples: number, s: number): Graph {
+export function scalarErrors(network: Network, samples: number, s: number): Graph {
   const b = new GraphBuilder();
-  const isPiecewise = pieceTable(spec.activation) !== null;
-  const total = spec.hidden.reduce((sum, width) => sum + width, 0);
-  const shape = spec.kind === "gcn" ? [samples * total] : [s, total];
+  const shape = network.coupled ? [samples * network.units] : [s, network.units];
   const given = new Map<Node, Node>(
-    isPiecewise && total > 0 ? [[b.input("pieces", shape), b.input("pieceErrors", shape)]] : [],
+    network.units > 0 ? [[b.input("pieces", shape), b.input("pieceErrors", shape)]] : [],
   );
   const norm = (node: Node): Node => b.sqrt(b.sum(b.mul(node, node), [1]));
   const combined = (lengths: readonly Node[]): Graph => {
     const squares = lengths.map((length) => b.mul(length, length)).reduce((p, q) => b.add(p, q));
     return createGraph(`scalar-errors-${s}`, { errors: b.reshape(b.sqrt(squares), [s]) });
   };
-  if (spec.kind === "gcn") {
-    const rows = coupledRows(b, spec, samples, s);
+  if (!network.hasLayerProducts) {
+    const rows = batchedRows(b, network, network.coupled ? samples : 1, s);
     const [error] = roundingErrors(b, [rows], given);
     return combined([norm(error ?? b.constant(0, rows.shape))]);
   }
-  const factors = scalarFactors(b, spec, s);
-  const wanted = factors.flatMap(({ input, signal, slope }) => [input, signal, slope ?? signal]);
+  const factors = scalarFactors(b, network, s);
+  const wanted = factors.flatMap(({ input, signal }) => [input ?? signal, signal]);
   const errors = roundingErrors(b, wanted, given);
   return combined(
-    factors.flatMap(({ input, signal, slope, bias }, l) => {
-      const [dInput, dSignal, dSlope] = errors
-        .slice(3 * l, 3 * l + 3)
+    factors.flatMap(({ input, signal, bias }, l) => {
+      const [dInput, dSignal] = errors
+        .slice(2 * l, 2 * l + 2)
         .map((error) => (error === null ? null : norm(error)));
+      if (input === null) return dSignal ? [dSignal] : [];
       // Of the outer product: ‖h‖‖δ̄‖ + ‖h̄‖(‖δ‖ + ‖δ̄‖), and one rounding.
       const product = [
         b.scale(b.mul(norm(input), norm(signal)), Number.EPSILON),
         ...(dSignal ? [b.mul(norm(input), dSignal)] : []),
         ...(dInput ? [b.mul(dInput, dSignal ? b.add(norm(signal), dSignal) : norm(signal))] : []),
       ].reduce((p, q) => b.add(p, q));
-      return [product, ...(bias && dSignal ? [dSignal] : []), ...(slope !== null && dSlope ? [dSlope] : [])];
+      return [product, ...(bias !== null && dSignal ? [dSignal] : [])];
     }),
   );
 }
 
-function coupledRows(b: GraphBuilder, spec: NetworkSpec, n: number, s: number): Node {
-  const { size } = layoutOf(spec);
-  const tiled = b.broadcast(b.reshape(b.input("theta", [size]), [1, size]), [s, size]);
-  const hidden = n * spec.hidden.reduce((sum, width) => sum + width, 0);
-  const widths = [...spec.hidden, spec.outputDimension];
-  const seeds = b.input("seeds", [s, n * scalarsPerSample(spec)]);
-  const given = pieceTable(spec.activation) === null ? null : b.input("pieces", [hidden]);
-  let start = 0;
-  const pieces: Node[] = [];
-  const cotangents = widths.map((width, l) => {
-    const [from, to] = [start, start + n * width];
-    start = to;
-    if (given !== null && l < spec.hidden.length)
-      pieces.push(b.reshape(b.slice(given, 0, from, to), [n, width]));
-    return b.reshape(b.slice(seeds, 1, from, to), [s, n, width]);
+/**
+ * Rows of any network, one reverse sweep batched over s seeds. Each row sees `samples` samples: one of its own where they do not couple
+ * (`x` [s, ...], `pieces` [s, units], `seeds` [s, scalars]), else all of them.
+ */
+function batchedRows(b: GraphBuilder, network: Network, samples: number, s: number): Node {
+  const { units, outputs, sites, inputShape } = network;
+  const { size } = network.layout;
+  const theta = b.input("theta", [size]);
+  const entries = samples * units;
+  const one = {
+    x: b.input("x of one", [samples, ...inputShape]),
+    seeds: b.input("seeds of one", [samples * scalarsPerSample(network)]),
+    pieces: units === 0 ? null : b.input("pieces of one", [entries]),
+  };
+  const cut = (node: Node, { offset, units: own, shape }: Site): Node =>
+    b.reshape(b.slice(node, 0, samples * offset, samples * (offset + own)), [samples, ...shape]);
+  const own = network.coupled
+    ? { x: b.input("x", [samples, ...inputShape]), pieces: units === 0 ? null : b.input("pieces", [entries]) }
+    : one;
+  const given = own.pieces;
+  const run = network.forward(b, {
+    theta,
+    x: own.x,
+    pieces: given === null ? null : (site) => cut(given, site),
   });
-  const run = forward(
+  const last = b.slice(one.seeds, 0, entries, entries + samples * outputs);
+  const [row] = pullback(
     b,
-    spec,
-    tiled,
-    b.input("x", [n, spec.inputDimension]),
-    given === null ? null : pieces,
-    b.input("adjacency", [n, n]),
+    [...run.preactivations, run.output],
+    [...sites.map((site) => cut(one.seeds, site)), b.reshape(last, run.output.shape)],
+    [theta],
   );
-  const [rows] = pullback(b, [...run.preactivations, run.output], cotangents, [tiled]);
-  return rows ?? b.constant(0, [s, size]);
+  const many = new Map<Node, Node>([[one.seeds, b.input("seeds", [s, samples * scalarsPerSample(network)])]]);
+  if (!network.coupled) {
+    many.set(one.x, b.reshape(b.input("x", [s, ...inputShape]), [s, 1, ...inputShape]));
+    if (one.pieces !== null) many.set(one.pieces, b.input("pieces", [s, units]));
+  }
+  return batch(b, [orZero(b, row, theta.shape)], many, s)[0] as Node;
 }
 
-/** Jᵀ·cotangents [P] of all outputs or all hidden pre-activations, `cotangents` [m] flat in their order. */
+/** Jᵀ·cotangents [P] of all outputs or all pre-activations, `cotangents` [m] flat in their order. */
 function pulledBack(b: GraphBuilder, theta: Node, nodes: readonly Node[]): Node {
   const total = nodes.reduce((sum, node) => sum + sizeOf(node.shape), 0);
   const cotangent = b.input("cotangents", [total]);
@@ -215,7 +234,7 @@ const scalarNodes = (run: Forward, of: Scalars): readonly Node[] =>
   of === "outputs" ? [run.output] : run.preactivations;
 
 /**
- * The kernel's product for all outputs or all hidden pre-activations: from `cotangents` [m], flat, `product` [m] =
+ * The kernel's product for all outputs or all pre-activations: from `cotangents` [m], flat, `product` [m] =
  * J(Jᵀ·cotangents) and `energy` [] = ‖Jᵀ·cotangents‖², which has no cancellation.
  */
 export function kernelProduct(b: GraphBuilder, theta: Node, run: Forward, of: Scalars): Graph {

@@ -3,7 +3,7 @@
  * computed. A cap below nM means λ_min(G) = 0 exactly, in exact arithmetic, at every θ with these pieces.
  */
 import type { Tensors } from "../engine/index.js";
-import type { Family } from "../model/index.js";
+import type { Family, PieceTable } from "../model/index.js";
 import type { KernelState } from "./scalars.js";
 
 export interface RankCap {
@@ -18,9 +18,9 @@ export interface RankCap {
  * be independent.
  */
 export function rankCaps(family: Family, data: Tensors, state: KernelState): RankCap[] {
-  const { spec, samples, layout } = family;
+  const { network, samples, layout } = family;
   const { pieces } = state;
-  const M = spec.outputDimension;
+  const M = network.outputs;
   const P = layout.size;
   const scales = freeScales(family, state);
   const held = state.held.length;
@@ -36,18 +36,16 @@ export function rankCaps(family: Family, data: Tensors, state: KernelState): Ran
       reason: `of the P = ${P} directions, ${without}`,
     });
   }
-  const distinct = distinctRows(
-    spec.kind === "gcn" ? (data["adjacency"] as Float64Array) : (data["x"] as Float64Array),
-    samples,
-  );
+  const isGcn = network.preset?.kind === "gcn";
+  if (network.coupled && !isGcn) return caps.sort((p, q) => p.rank - q.rank);
+  const distinct = distinctRows(data[isGcn ? "adjacency" : "x"] as Float64Array, samples);
   if (distinct < samples) {
     caps.push({
       kind: "duplicate-inputs",
       rank: distinct * M,
-      reason:
-        spec.kind === "gcn"
-          ? `only ${distinct} of the ${samples} rows of Â are distinct, and equal rows have equal outputs`
-          : `only ${distinct} of the ${samples} inputs are distinct, and equal inputs have equal outputs`,
+      reason: isGcn
+        ? `only ${distinct} of the ${samples} rows of Â are distinct, and equal rows have equal outputs`
+        : `only ${distinct} of the ${samples} inputs are distinct, and equal inputs have equal outputs`,
     });
   }
   const kinks = kinkCap(family, pieces, distinct);
@@ -62,7 +60,10 @@ export function rankCaps(family: Family, data: Tensors, state: KernelState): Ran
  * pass on to the next layer.
  */
 function kinkCap(family: Family, pieces: Float64Array | null, distinct: number): RankCap | null {
-  const { spec, samples, table } = family;
+  const { samples } = family;
+  const spec = family.network.preset;
+  if (spec === null) return null;
+  const table = tableOf(family);
   const M = spec.outputDimension;
   const identity = spec.activation.kind === "identity";
   if (!identity && (table === null || pieces === null)) return null;
@@ -108,29 +109,38 @@ function kinkCap(family: Family, pieces: Float64Array | null, distinct: number):
  * where every piece is linear, none in a resnet. A sliding entry stays on its boundary under such a scaling, so this adds to
  * what sliding takes. Zero unless every unit has a weight to scale, which makes these directions independent.
  */
-function freeScales({ spec, table, layout }: Family, { theta }: KernelState): number {
+function freeScales(family: Family, { theta }: KernelState): number {
+  const spec = family.network.preset;
+  if (spec === null) return 0;
+  const table = tableOf(family);
   const linear =
     spec.activation.kind === "identity" ||
     table?.coefficients.every((piece) => piece.every((c, k) => k === 1 || c === 0)) === true;
   if (!linear || spec.kind === "resnet") return 0;
-  const hidden = layout.layers.filter(({ activated }) => activated);
-  const all = hidden.every(({ fanIn, fanOut, weights, bias }) =>
-    Array.from({ length: fanOut }, (_, unit) => unit).every(
+  const { parameters } = family.layout;
+  const weights = parameters.filter(({ law }) => law.kind === "weight").slice(0, spec.hidden.length);
+  const all = weights.every(({ shape, offset, name }) => {
+    const [fanIn, fanOut] = shape as readonly [number, number];
+    const bias = parameters.find((other) => other.name === name.replace(/weight$/, "bias"));
+    return Array.from({ length: fanOut }, (_, unit) => unit).every(
       (unit) =>
-        (bias !== null && theta[bias + unit] !== 0) ||
-        Array.from({ length: fanIn }, (_, i) => theta[weights + i * fanOut + unit]).some((w) => w !== 0),
-    ),
-  );
-  return all ? hidden.reduce((sum, { fanOut }) => sum + fanOut, 0) : 0;
+        (bias !== undefined && theta[bias.offset + unit] !== 0) ||
+        Array.from({ length: fanIn }, (_, i) => theta[offset + i * fanOut + unit]).some((w) => w !== 0),
+    );
+  });
+  return all ? weights.reduce((sum, { shape }) => sum + (shape[1] as number), 0) : 0;
 }
 
+/** The one table of a preset's activation; null where it is smooth. */
+const tableOf = ({ sites }: Family): PieceTable | null => sites[0]?.table ?? null;
+
 /** Per hidden layer and unit: on how many samples it is not on the piece where it mostly is. */
-function minoritiesOf({ blocks, samples }: Family, pieces: Float64Array): number[][] {
-  return blocks.map(({ offset, width }) =>
-    Array.from({ length: width }, (_, unit) => {
+function minoritiesOf({ sites, samples }: Family, pieces: Float64Array): number[][] {
+  return sites.map(({ offset, units }) =>
+    Array.from({ length: units }, (_, unit) => {
       const counts = new Map<number, number>();
       for (let i = 0; i < samples; i++) {
-        const piece = pieces[offset + i * width + unit] as number;
+        const piece = pieces[samples * offset + i * units + unit] as number;
         counts.set(piece, (counts.get(piece) ?? 0) + 1);
       }
       return samples - Math.max(...counts.values());

@@ -35,7 +35,7 @@ const roundingOf = (size: number, width: number): number => ROUNDING * (Math.sqr
 
 /**
  * @param residual r, of the kernel's size
- * @throws RangeError for a layer product of a gcn; NumericalError where the kernel is not finite
+ * @throws RangeError for a layer product of a network without one; NumericalError where the kernel is not finite
  */
 export async function denseSpectrum(
   kernel: TangentKernel,
@@ -65,7 +65,7 @@ export async function denseSpectrum(
     };
   }
   const gram = options.gram
-    ? await kernel.gram(state, kernel.family.spec.kind === "gcn" ? "rows" : "layer-product")
+    ? await kernel.gram(state, kernel.family.network.hasLayerProducts ? "layer-product" : "rows")
     : null;
   const { rows, held } = await kernel.rows(state);
   const norm = Math.sqrt(squaredNorm(rows.subarray(held * P)));

@@ -7,7 +7,7 @@ import { dot, squaredNorm } from "../linalg/vectors.js";
 import type { Family } from "../model/index.js";
 import { capacityOf } from "./chunks.js";
 import type { Compile } from "./products.js";
-import { fillInputs, hiddenUnits, type KernelState } from "./scalars.js";
+import { fillInputs, type KernelState } from "./scalars.js";
 
 /** Errors of the entries of J, as norms, and what the held entries make of them. */
 export interface EntryErrors {
@@ -43,7 +43,7 @@ const CAPACITY = 4096;
 export function createKernelErrors(kernel: {
   readonly family: Family;
   readonly data: Tensors;
-  /** Of these the graphs of a gcn's rows need `x` and `adjacency`. */
+  /** What the graphs of rows need where samples couple: `x` and the matrices of relations. */
   readonly coupledData: Tensors;
   /** Compiles once a key. */
   readonly compile: (key: string, build: () => Promise<Program>) => Promise<Program>;
@@ -57,14 +57,14 @@ export function createKernelErrors(kernel: {
   onWork(count: number): void;
 }): KernelErrors {
   const { family, data, scalars, kind } = kernel;
-  const { spec, samples, layout } = family;
+  const { network, layout } = family;
   const P = layout.size;
   const program = (key: string, graph: () => Graph, bound: Tensors): Promise<Program> =>
     kernel.compile(key, () => kernel.graph(graph(), bound));
 
   /** Pieces of all entries, and where rounding leaves them open: nowhere where the state gives them. */
   const piecesOf = async ({ theta, pieces }: KernelState): Promise<Record<string, Float64Array>> => {
-    if (family.table === null) return {};
+    if (family.entries === 0) return {};
     if (pieces !== null) return { pieces, pieceErrors: new Float64Array(pieces.length) };
     const found = await (await program("piece-errors", () => family.pieceErrors(), data)).run({ theta });
     return { pieces: found["pieces"]!.slice(), pieceErrors: found["errors"]!.slice() };
@@ -73,9 +73,10 @@ export function createKernelErrors(kernel: {
   /** ‖computed − exact‖ of the rows of `which`, in the Frobenius norm. */
   const errorsOf = async (state: KernelState, which: readonly number[]): Promise<number> => {
     const entries = await piecesOf(state);
-    const perRow = 4 * (P + 4 * samples * hiddenUnits(spec.hidden));
-    const capacity =
-      spec.kind === "gcn" ? capacityOf(perRow, which.length) : Math.min(which.length, CAPACITY);
+    const perRow = 4 * (P + 4 * family.entries);
+    const capacity = network.hasLayerProducts
+      ? Math.min(which.length, CAPACITY)
+      : capacityOf(perRow, which.length);
     const bounds = await program(
       `errors:${capacity}`,
       () => family.scalarErrors(capacity),
@@ -113,7 +114,7 @@ export function createKernelErrors(kernel: {
       };
     },
     async lengthError(state, v) {
-      const isLocked = family.table !== null && state.pieces !== null;
+      const isLocked = family.entries > 0 && state.pieces !== null;
       const mode = isLocked ? "locked" : "free";
       const pull = await program(`pullback-error:${mode}`, () => family.pullbackError(mode, kind), data);
       const { direction, error } = await pull.run({

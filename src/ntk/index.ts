@@ -13,7 +13,7 @@ export { type DenseMethod, type DenseSpectrum, denseSpectrum } from "./dense.js"
 export { type SpectralDensity, spectralDensity } from "./density.js";
 export { createTangentKernel, type TangentKernel } from "./kernel.js";
 export type { Compile } from "./products.js";
-export { fillInputs, hiddenUnits, type KernelState, outputScalars } from "./scalars.js";
+export { fillInputs, type KernelState, outputScalars } from "./scalars.js";
 export {
   COLD,
   type KernelSpectrum,

@@ -8,12 +8,13 @@
 import type { Program, Tensors } from "../engine/index.js";
 import { factorise } from "../linalg/cholesky.js";
 import type { Operator } from "../linalg/operator.js";
+
 import { addScaled, dot, squaredNorm } from "../linalg/vectors.js";
-import type { Family } from "../model/index.js";
+import { type Family, piecesOf } from "../model/index.js";
 import { capacityOf } from "./chunks.js";
 import { createKernelErrors, type HeldRows, type KernelErrors } from "./errors.js";
 import { type Compile, createProducts, type Products } from "./products.js";
-import { fillInputs, hiddenUnits, type KernelState, outputScalars } from "./scalars.js";
+import { fillInputs, type KernelState, outputScalars } from "./scalars.js";
 
 export interface TangentKernel extends KernelErrors {
   readonly family: Family;
@@ -30,17 +31,17 @@ export interface TangentKernel extends KernelErrors {
   rows(state: KernelState): Promise<{ readonly rows: Float64Array; readonly held: number }>;
   /**
    * G [size, size], of held entries' motions. `layer-product` never forms J.
-   * @throws RangeError for a layer product of a gcn
+   * @throws RangeError for a layer product of a network without one
    */
   gram(state: KernelState, form: "rows" | "layer-product"): Promise<Float64Array>;
   /** v ↦ Gv without forming G or J: one reverse and one forward sweep. The operator is good while θ is not changed. */
   operator(state: KernelState): Promise<Operator>;
-  /** The diagonal of JJᵀ [size]; held entries are not taken into account. Null for a gcn. */
+  /** The diagonal of JJᵀ [size]; held entries are not taken into account. Null for networks without layer products. */
   squares(state: KernelState): Promise<Float64Array | null>;
 }
 
 /**
- * @param data the tensors `x`, and for a gcn `adjacency`
+ * @param data the tensors `x` and the matrices of the family's relations
  * @param scalars default: all outputs. Either outputs or pre-activations.
  */
 export function createTangentKernel(options: {
@@ -50,16 +51,15 @@ export function createTangentKernel(options: {
   readonly scalars?: readonly number[];
 }): TangentKernel {
   const { family, compile, data } = options;
-  const { samples, spec, layout } = family;
+  const { samples, network, layout, entries } = family;
   const P = layout.size;
   const outputs = outputScalars(family);
   const scalars = options.scalars ?? outputs;
-  const firstOutput = samples * hiddenUnits(spec.hidden);
-  const kind = scalars.some((scalar) => scalar >= firstOutput) ? "outputs" : "preactivations";
-  if (kind === "outputs" && scalars.some((scalar) => scalar < firstOutput))
+  const kind = scalars.some((scalar) => scalar >= entries) ? "outputs" : "preactivations";
+  if (kind === "outputs" && scalars.some((scalar) => scalar < entries))
     throw new RangeError("tangent kernel: the scalars must be either outputs or pre-activations, not both.");
-  const all = kind === "outputs" ? outputs.length : firstOutput;
-  const shift = kind === "outputs" ? firstOutput : 0;
+  const all = kind === "outputs" ? outputs.length : entries;
+  const shift = kind === "outputs" ? entries : 0;
   const products = createProducts(compile);
   const cost = { products: 0 };
   const programs = new Map<string, Promise<Program>>();
@@ -82,24 +82,26 @@ export function createTangentKernel(options: {
     });
     return wide;
   };
-  const coupledData: Tensors =
-    spec.kind === "gcn" ? { x: data["x"] as Float64Array, adjacency: data["adjacency"] as Float64Array } : {};
+  const bound = ["x", ...family.relations];
+  const coupledData: Tensors = network.coupled
+    ? Object.fromEntries(bound.map((name) => [name, data[name] as Float64Array]))
+    : {};
 
   /** The pieces that lock the graphs; null for smooth activations. */
-  const piecesOf = async ({ theta, pieces }: KernelState): Promise<Float64Array | null> => {
-    if (family.table === null) return null;
+  const piecesAt = async ({ theta, pieces }: KernelState): Promise<Float64Array | null> => {
+    if (entries === 0) return null;
     if (pieces !== null) return pieces;
     const program = await cached("z", () => compile(family.preactivations("free"), data));
     const { z } = await program.run({ theta });
-    return pieceOfEach(z as Float64Array, family.table.breakpoints);
+    return piecesOf(family, z as Float64Array);
   };
 
   const entriesOf = (pieces: Float64Array | null): Record<string, Float64Array> =>
     pieces === null ? {} : { pieces };
 
   const rowsOf = async (state: KernelState, which: readonly number[], into: Float64Array): Promise<void> => {
-    const pieces = await piecesOf(state);
-    const perRow = P + (spec.kind === "gcn" ? 4 * firstOutput : 0);
+    const pieces = await piecesAt(state);
+    const perRow = P + (network.coupled ? 4 * entries : 0);
     const capacity = capacityOf(perRow, which.length);
     const program = await cached(`rows:${capacity}`, () => compile(family.scalarRows(capacity), coupledData));
     for (let from = 0; from < which.length; from += capacity) {
@@ -159,14 +161,12 @@ export function createTangentKernel(options: {
     },
     async gram(state, form) {
       if (form === "layer-product") {
-        if (spec.kind === "gcn")
-          throw new RangeError(
-            "tangent kernel: the samples of a gcn couple, so it has no layer-product form.",
-          );
+        if (!network.hasLayerProducts)
+          throw new RangeError("tangent kernel: this network has no layer-product form; use the rows.");
         const which = [...state.held, ...scalars];
         const capacity = 32 * Math.ceil(which.length / 32);
         const program = await cached(`gram:${capacity}`, () => compile(family.scalarGram(capacity), {}));
-        const inputs = fillInputs(family, data, which, capacity, entriesOf(await piecesOf(state)));
+        const inputs = fillInputs(family, data, which, capacity, entriesOf(await piecesAt(state)));
         const { gram } = await program.run({ ...inputs, theta: state.theta });
         cost.products += which.length / samples;
         return schurComplement(gram as Float64Array, capacity, state.held.length, scalars.length);
@@ -176,7 +176,7 @@ export function createTangentKernel(options: {
       return schurComplement(gram, held + scalars.length, held, scalars.length);
     },
     async operator(state) {
-      const locked = family.table !== null && state.pieces !== null;
+      const locked = entries > 0 && state.pieces !== null;
       const inputs: Record<string, Float64Array> = { theta: state.theta };
       if (locked) inputs["pieces"] = state.pieces as Float64Array;
       const mode = locked ? "locked" : "free";
@@ -222,8 +222,8 @@ export function createTangentKernel(options: {
       };
     },
     async squares(state) {
-      if (spec.kind === "gcn") return null;
-      const pieces = await piecesOf(state);
+      if (!network.hasLayerProducts) return null;
+      const pieces = await piecesAt(state);
       const capacity = Math.min(scalars.length, 4096);
       const program = await cached(`squares:${capacity}`, () => compile(family.scalarSquares(capacity), {}));
       const out = new Float64Array(scalars.length);
@@ -256,12 +256,4 @@ function schurComplement(matrix: Float64Array, stride: number, held: number, siz
       out[i * size + j] = (out[i * size + j] as number) - dot(row, matrix, 0, (held + j) * stride, held);
   }
   return out;
-}
-
-function pieceOfEach(z: Float64Array, breakpoints: readonly number[]): Float64Array {
-  return z.map((value) => {
-    let piece = 0;
-    for (const breakpoint of breakpoints) if (value > breakpoint) piece++;
-    return piece;
-  });
 }

@@ -1,6 +1,7 @@
 /** Which scalars of a network a kernel is taken of, and the inputs by which the graphs of model/tangent.ts name them. */
 import type { Tensors } from "../engine/index.js";
-import type { Family } from "../model/index.js";
+import { sizeOf } from "../graph/index.js";
+import { type Family, placeOf } from "../model/index.js";
 
 /** The state at which a kernel is taken. */
 export interface KernelState {
@@ -11,30 +12,23 @@ export interface KernelState {
   readonly held: readonly number[];
 }
 
-/** Scalars are counted over all hidden pre-activations, as entries of a family are, then over all outputs. */
-export function outputScalars({ samples, spec }: Family): number[] {
-  const first = samples * hiddenUnits(spec.hidden);
-  return Array.from({ length: samples * spec.outputDimension }, (_, k) => first + k);
-}
-
-export function hiddenUnits(hidden: readonly number[]): number {
-  return hidden.reduce((sum, width) => sum + width, 0);
+/** Scalars are counted over all pre-activations, as entries of a family are, then over all outputs. */
+export function outputScalars({ samples, network, entries }: Family): number[] {
+  return Array.from({ length: samples * network.outputs }, (_, k) => entries + k);
 }
 
 /** Where a scalar stands: its sample, and its place in a row of `seeds` of that sample. */
 function place(family: Family, scalar: number): { sample: number; column: number } {
-  const { samples, spec } = family;
-  let start = 0;
-  let column = 0;
-  for (const width of [...spec.hidden, spec.outputDimension]) {
-    if (scalar < start + samples * width) {
-      const within = scalar - start;
-      return { sample: Math.floor(within / width), column: column + (within % width) };
-    }
-    start += samples * width;
-    column += width;
+  const { samples, network, entries, sites } = family;
+  if (scalar < entries) {
+    const { site, sample, unit } = placeOf(family, scalar);
+    return { sample, column: sites[site]!.offset + unit };
   }
-  throw new RangeError(`tangent kernel: scalar ${scalar} is not among the ${start} of this network.`);
+  const within = scalar - entries;
+  const sample = Math.floor(within / network.outputs);
+  if (sample >= samples)
+    throw new RangeError(`tangent kernel: scalar ${scalar} is not among those of this network.`);
+  return { sample, column: network.units + (within % network.outputs) };
 }
 
 /**
@@ -48,10 +42,10 @@ export function fillInputs(
   capacity: number,
   entries: Readonly<Record<string, Float64Array>>,
 ): Record<string, Float64Array> {
-  const { samples, spec } = family;
-  const units = hiddenUnits(spec.hidden);
-  const perSample = units + spec.outputDimension;
-  if (spec.kind === "gcn") {
+  const { samples, network, sites } = family;
+  const { units } = network;
+  const perSample = units + network.outputs;
+  if (network.coupled) {
     const width = samples * perSample;
     const seeds = new Float64Array(capacity * width);
     scalars.forEach((scalar, k) => {
@@ -59,7 +53,7 @@ export function fillInputs(
     });
     return { seeds, ...entries };
   }
-  const N = spec.inputDimension;
+  const N = sizeOf(network.inputShape);
   const x = new Float64Array(capacity * N);
   const seeds = new Float64Array(capacity * perSample);
   const own = Object.entries(entries).map(
@@ -70,13 +64,9 @@ export function fillInputs(
     const { sample, column } = place(family, scalar);
     x.set(inputs.subarray(sample * N, (sample + 1) * N), k * N);
     seeds[k * perSample + column] = 1;
-    let start = 0;
-    let to = k * units;
-    for (const width of spec.hidden) {
-      const from = start + sample * width;
-      for (const [, all, part] of own) part.set(all.subarray(from, from + width), to);
-      start += samples * width;
-      to += width;
+    for (const { offset, units: width } of sites) {
+      const from = samples * offset + sample * width;
+      for (const [, all, part] of own) part.set(all.subarray(from, from + width), k * units + offset);
     }
   });
   return { x, seeds, ...Object.fromEntries(own.map(([name, , part]) => [name, part])) };

@@ -33,7 +33,7 @@ export const DESCENT_COLUMNS = [
 
 /**
  * `events.csv`, one row per change of one pre-activation entry: kind crossing, entersSliding or leavesSliding; layer from 1 over the
- * activated layers; sample, unit and breakpoint from 0; side where a crossing or leaving entry goes to, or an entering one comes
+ * sites of kinks (manifest.problem.sites); sample, unit (row-major within the site) and breakpoint from 0; side where a crossing or leaving entry goes to, or an entering one comes
  * from; sliding, the number of entries that slide after this instant.
  */
 export const EVENT_COLUMNS = [

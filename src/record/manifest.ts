@@ -17,8 +17,12 @@ interface ProblemSize {
   readonly samples: number;
   /** N */
   readonly inputs: number;
+  /** Shape of one sample's input; absent in records before there were shapes: [N]. */
+  readonly inputShape?: readonly number[];
   /** M */
   readonly outputs: number;
+  /** Where the kinks are, in the order that events count them: path of the layer, entries of one sample. */
+  readonly sites?: readonly { readonly path: string; readonly shape: readonly number[] }[];
 }
 
 /** The state of a git repository. */

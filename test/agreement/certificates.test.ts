@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { pushforward } from "../../src/autodiff/index.js";
 import { createEngine } from "../../src/engine/index.js";
 import { createGraph, GraphBuilder, type Node } from "../../src/graph/index.js";
-import { createFamily } from "../../src/model/index.js";
+import { createFamily, presetNetwork } from "../../src/model/index.js";
 import { COLD, createTangentKernel, type LambdaMin, measureSpectrum } from "../../src/ntk/index.js";
 import { createRandom } from "../../src/random.js";
 import { engines } from "./stored.js";
@@ -43,7 +43,7 @@ describe.each(engines)("by the $kind engine", (engineSpec) => {
           ...({ kind: "dnn", inputDimension, hidden, outputDimension: rest.at(-1)!, bias: true } as const),
           activation: { kind: activation },
         };
-        const family = createFamily({ spec, samples, factor: 0.5 });
+        const family = createFamily({ network: presetNetwork(spec), samples, factor: 0.5 });
         const kernel = createTangentKernel({
           family,
           compile: (graph, bound = {}) => engine.compile(graph, bound),

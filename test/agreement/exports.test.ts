@@ -64,24 +64,22 @@ async function expectEqualBits(directory: string, found: Readonly<Record<string,
     const { data } = await readNpy(join(directory, `${name}.npy`));
     expect(found[name]).toMatchObject({ shape: [data.length], dtype: "float64", hex: hex(data) });
   }
-  // 4-8-4-2 with biases and one slope per activated layer: the layers are θ, cut in its order.
+  // 4-8-4-2 with biases and one slope per activation: the parameters are θ, cut in its order.
   const shapes = {
-    weight: [
-      [4, 8],
-      [8, 4],
-      [4, 2],
-    ],
-    bias: [[8], [4], [2]],
-    slope: [[1], [1]],
+    "0.weight": [4, 8],
+    "0.bias": [8],
+    "1.slope": [1],
+    "2.weight": [8, 4],
+    "2.bias": [4],
+    "3.slope": [1],
+    "4.weight": [4, 2],
+    "4.bias": [2],
   };
   let layers = "";
-  for (let l = 0; l < 3; l++)
-    for (const part of ["weight", "bias", "slope"] as const) {
-      const shape = shapes[part][l];
-      if (shape === undefined) continue;
-      expect(found[`layers.${l}.${part}`]!.shape).toEqual(shape);
-      layers += found[`layers.${l}.${part}`]!.hex;
-    }
+  for (const [name, shape] of Object.entries(shapes)) {
+    expect(found[`layers.${name}`]!.shape).toEqual(shape);
+    layers += found[`layers.${name}`]!.hex;
+  }
   expect(layers).toBe(found["theta"]!.hex);
 }
 

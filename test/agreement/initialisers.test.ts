@@ -1,7 +1,7 @@
 /** Initialisers against PyTorch's: the range and the spread of a large layer, stored with the script that drew them. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { type InitSpec, initialise } from "../../src/model/index.js";
+import { type InitSpec, initialise, presetNetwork } from "../../src/model/index.js";
 import { createRandom } from "../../src/random.js";
 
 interface Row {
@@ -28,18 +28,15 @@ const largestOf = (v: Float64Array) => v.reduce((most, x) => Math.max(most, Math
 
 test.each(rows)("$kind($argument) of a $fanIn → $fanOut layer", (row) => {
   const { fanIn, fanOut, largest, std } = row;
-  const theta = initialise(
-    {
-      kind: "dnn",
-      inputDimension: fanIn,
-      hidden: [],
-      outputDimension: fanOut,
-      bias: true,
-      activation: { kind: "identity" },
-    },
-    initOf(row),
-    createRandom(1),
-  );
+  const { layout } = presetNetwork({
+    kind: "dnn",
+    inputDimension: fanIn,
+    hidden: [],
+    outputDimension: fanOut,
+    bias: true,
+    activation: { kind: "identity" },
+  });
+  const theta = initialise(layout, initOf(row), createRandom(1));
   const weights = theta.subarray(0, fanIn * fanOut);
   const biases = theta.subarray(fanIn * fanOut);
   // 10⁶ draws on each side: a sample's standard deviation has a relative error of 7e-4 (normal) or less, so their ratio of 1e-3.
@@ -63,7 +60,11 @@ test("normal draws with the standard deviation given", () => {
     bias: false,
     activation: { kind: "identity" },
   } as const;
-  const theta = initialise(spec, { kind: "normal", std: 0.3, bias: "zeros" }, createRandom(2));
+  const theta = initialise(
+    presetNetwork(spec).layout,
+    { kind: "normal", std: 0.3, bias: "zeros" },
+    createRandom(2),
+  );
   const spread = Math.sqrt(theta.reduce((sum, w) => sum + w * w, 0) / theta.length);
   // Relative error of the standard deviation of 2·10⁵ normal draws: 1.6e-3; three of them.
   expect(Math.abs(spread / 0.3 - 1)).toBeLessThan(5e-3);

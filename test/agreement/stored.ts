@@ -1,7 +1,7 @@
 /** Networks stored with what another program found of them; `data/` has the scripts that wrote them. */
 import { readFileSync } from "node:fs";
 import type { EngineSpec, Tensors } from "../../src/engine/index.js";
-import { createFamily, type Family, type NetworkSpec } from "../../src/model/index.js";
+import { createFamily, type Family, type NetworkSpec, presetNetwork } from "../../src/model/index.js";
 
 export interface Stored {
   readonly kind: NetworkSpec["kind"];
@@ -46,7 +46,7 @@ export function build(stored: Stored, y: Float64Array): { family: Family; data: 
     y,
     ...(adjacency && { adjacency: Float64Array.from(adjacency) }),
   };
-  return { family: createFamily({ spec, samples, factor }), data };
+  return { family: createFamily({ network: presetNetwork(spec), samples, factor }), data };
 }
 
 /** ‖a − b‖/‖b‖ */

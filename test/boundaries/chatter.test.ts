@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { entryAt } from "../../src/model/index.js";
 import { makeCase } from "../support/networks.js";
 import { descend } from "./descent.js";
 import { follow } from "./runs.js";
@@ -18,15 +19,14 @@ test.each([1, 2, 3, 4, 5])(
       factor: 0.25,
       seed,
     });
-    const { blocks, entries } = given.family;
+    const { entries } = given.family;
     const { events } = await follow(given, { method: "dopri5", rtol: 1e-7, tEnd });
     // Time in the window that each entry slides.
     const slid = new Float64Array(entries);
     const since = new Map<number, number>();
     const clip = (from: number, to: number): number => Math.max(0, to - Math.max(from, window[0]));
     for (const { t, kind, layer, sample, unit } of events) {
-      const { offset, width } = blocks[layer - 1]!;
-      const entry = offset + sample * width + unit;
+      const entry = entryAt(given.family, { site: layer - 1, sample, unit });
       if (kind === "entersSliding") since.set(entry, t);
       if (kind === "leavesSliding") {
         slid[entry]! += clip(since.get(entry)!, t);

@@ -2,7 +2,9 @@
  * Gradient descent with a tiny step, written out by hand: the truth that the flow through kinks has to meet, since GD tends to
  * it as its step shrinks. Shares no code with the graphs, the engines or the solver; only the order of θ is theirs.
  */
+
 import { type Family, type PieceTable, pieceTable } from "../../src/model/index.js";
+import { affineLayers } from "../support/networks.js";
 
 export interface Tiny {
   /** θ at each of the times asked for. */
@@ -37,16 +39,17 @@ export function descend(
   times: readonly number[],
   window: readonly [number, number] = [0, 0],
 ): Tiny {
-  const { spec, samples: n, factor, layout, blocks } = family;
+  const { sites, samples: n, factor } = family;
+  const spec = family.network.preset!;
   const table = pieceTable(spec.activation) as PieceTable;
   const theta = theta0.slice();
   const gradient = new Float64Array(theta.length);
   const flips = new Uint32Array(family.entries);
   const pieces = new Int32Array(family.entries).fill(-1);
   let hidden = 0;
-  const stages = layout.layers.map((layer): Stage => {
+  const stages = affineLayers(family).map((layer): Stage => {
     const { fanIn, fanOut, activated } = layer;
-    const offset = activated ? blocks[hidden++]!.offset : 0;
+    const offset = activated ? n * sites[hidden++]!.offset : 0;
     const sized = (width: number) => new Float64Array(n * width);
     return {
       ...layer,

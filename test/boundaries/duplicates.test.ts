@@ -19,7 +19,8 @@ function withDuplicates(spec: Partial<NetworkSpec>, seed: number): Case {
   });
   const x = given.bound["x"]!.slice();
   for (let i = 0; i < samples; i += 2) x.copyWithin(3 * (i + 1), 3 * i, 3 * (i + 1));
-  const adjacency = given.family.spec.kind === "gcn" ? { adjacency: normalisedAdjacency(x, samples, 3) } : {};
+  const adjacency =
+    given.family.network.kind === "gcn" ? { adjacency: normalisedAdjacency(x, samples, 3) } : {};
   return { ...given, bound: { ...given.bound, x, ...adjacency } };
 }
 

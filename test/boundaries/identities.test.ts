@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createReferenceEngine } from "../../src/engine/index.js";
 import { createProblem, integrateSmooth } from "../../src/flow/index.js";
-import { makeCase } from "../support/networks.js";
+import { affineLayers, makeCase } from "../support/networks.js";
 import { distance, follow } from "./runs.js";
 
 const small = { samples: 8, inputDimension: 3, outputDimension: 2, factor: 0.25 } as const;
@@ -31,7 +31,7 @@ describe("identities through events and slides", () => {
     const { outcome } = await follow(given, { method: "dop853", rtol: 1e-10, tEnd: 4 });
     expect(outcome.status).toBe("reachedEnd");
     expect(outcome.events.slidingEntries).toBeGreaterThan(0);
-    const { layers } = given.family.layout;
+    const layers = affineLayers(given.family);
     const balance = (theta: Float64Array): number[] =>
       layers.slice(0, -1).flatMap((layer, l) => {
         const next = layers[l + 1]!;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createFamily } from "../../src/model/index.js";
+import { createFamily, presetNetwork } from "../../src/model/index.js";
 import { distance, follow } from "./runs.js";
 
 // f = a·φ(w·x) on two samples, slope 0.1, L = ½Σr²: w₁ reaches 0 (sample 0 on its kink), stays, and leaves when a·w₂ = 1.4.
@@ -12,7 +12,7 @@ const spec = {
   activation: { kind: "leaky-relu", slope: 0.1 },
 } as const;
 const neuron = {
-  family: createFamily({ spec, samples: 2, factor: 1 / 2 }),
+  family: createFamily({ network: presetNetwork(spec), samples: 2, factor: 1 / 2 }),
   bound: { x: Float64Array.of(1, 0, 1, 1), y: Float64Array.of(-1, 1.5) },
   theta: Float64Array.of(0.05, 1, 1),
 };

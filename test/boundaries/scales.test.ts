@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { NetworkSpec } from "../../src/model/index.js";
 import { createRandom } from "../../src/random.js";
-import { type Case, makeCase } from "../support/networks.js";
+import { affineLayers, type Case, makeCase } from "../support/networks.js";
 import { descend } from "./descent.js";
 import { distance, follow } from "./runs.js";
 
@@ -100,7 +100,7 @@ describe("the flow through kinks has no scale of its own", () => {
       const plain = makeCase({ samples: 12, outputDimension: 2, activation: { kind: "relu" }, seed });
       const random = createRandom(seed);
       const theta = plain.theta.map(() => 1e-9 * random.normal());
-      for (const { bias, fanOut } of plain.family.layout.layers) theta.fill(0, bias!, bias! + fanOut);
+      for (const { bias, fanOut } of affineLayers(plain.family)) theta.fill(0, bias!, bias! + fanOut);
       const given = { ...plain, theta };
       const { outcome } = await follow(given, { method: "dopri5", rtol: 1e-9, atol: 1e-15, tEnd: 10 });
       expect(outcome.status).toBe("reachedEnd");

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { createReferenceEngine } from "../../src/engine/index.js";
 import { boundaryNotes } from "../../src/experiment/boundaries.js";
 import { createDetector, createProblem } from "../../src/flow/index.js";
-import { createFamily } from "../../src/model/index.js";
-import { type Case, makeCase } from "../support/networks.js";
+import { createFamily, presetNetwork } from "../../src/model/index.js";
+import { affineLayers, type Case, makeCase } from "../support/networks.js";
 import { distance, follow } from "./runs.js";
 
 /** Two of eight samples are zero; with biases, so are those. */
@@ -20,7 +20,7 @@ function padded(bias: boolean, seed: number): Case {
   });
   given.bound["x"]!.fill(0, 0, 6);
   if (bias)
-    for (const layer of given.family.layout.layers)
+    for (const layer of affineLayers(given.family))
       given.theta.fill(0, layer.bias!, layer.bias! + layer.fanOut);
   return given;
 }
@@ -28,14 +28,14 @@ function padded(bias: boolean, seed: number): Case {
 // One unit, one sample x = 0 and one x = 1: z₀ = b starts at 0, and a·σ(b) + d is to be 1.
 const repelling = {
   family: createFamily({
-    spec: {
+    network: presetNetwork({
       kind: "dnn",
       inputDimension: 1,
       hidden: [1],
       outputDimension: 1,
       bias: true,
       activation: { kind: "leaky-relu", slope: 0.1 },
-    },
+    }),
     samples: 2,
     factor: 1 / 2,
   }),
@@ -90,7 +90,7 @@ describe("a start on breakpoints", () => {
       // The same as without those samples, whose outputs are zero for every θ: they add nothing to the gradient.
       const { family, bound, theta } = given;
       const less = {
-        family: createFamily({ spec: family.spec, samples: 6, factor: family.factor }),
+        family: createFamily({ network: family.network, samples: 6, factor: family.factor }),
         bound: { x: bound["x"]!.slice(6), y: bound["y"]!.slice(4) },
         theta,
       };
@@ -116,7 +116,7 @@ describe("a start on breakpoints", () => {
   test("with more entries than can be decided together ends the run with a status", async () => {
     const samples = 8193;
     const given = {
-      family: createFamily({ spec: repelling.family.spec, samples, factor: 1 }),
+      family: createFamily({ network: repelling.family.network, samples, factor: 1 }),
       bound: { x: new Float64Array(samples), y: new Float64Array(samples).fill(1) },
       theta: repelling.theta,
     };

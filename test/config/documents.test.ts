@@ -12,6 +12,8 @@ import { studyTemplate } from "../../src/config/template.js";
 import { parseConfig } from "../../src/config/validate.js";
 import { type DatasetSpec, loadDataset } from "../../src/data/dataset.js";
 import { writeNpy } from "../../src/data/npy.js";
+import { describeModel } from "../../src/experiment/describe-model.js";
+import { presets } from "../../src/model/index.js";
 import { createRandom } from "../../src/random.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -21,12 +23,18 @@ beforeAll(async () => {
 });
 
 describe("configs in the repository", () => {
-  it("the study of `gradflow init` loads without other files", async () => {
-    const file = join(folder, "study.yaml");
-    await writeFile(file, studyTemplate);
-    const { config } = await loadConfig(file);
-    expect(config.name).toBe("study");
-  });
+  it.each(presets.map(({ kind }) => kind))(
+    "the study of `gradflow init --model %s` loads without other files, and its network fits its data",
+    async (kind) => {
+      const file = join(folder, `${kind}.yaml`);
+      await writeFile(file, studyTemplate(kind));
+      const loaded = await loadConfig(file);
+      expect(loaded.config).toMatchObject({ name: "study", model: { kind } });
+      const report = await describeModel(loaded);
+      expect(report.scalars).toBe(report.samples * report.outputs);
+      expect(report.ratio).toBeGreaterThan(1);
+    },
+  );
 
   it.each(["configs/quickstart.yaml", "configs/paper/dnn-width.yaml"])("%s loads", async (name) => {
     await loadConfig(join(root, name));

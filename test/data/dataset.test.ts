@@ -69,7 +69,9 @@ describe("file datasets", () => {
         targets: Float64Array.of(5, 6),
         samples: 2,
         inputDimension: 2,
+        inputShape: [2],
         outputDimension: 1,
+        edges: null,
         notes: targets === "y.csv" ? ["y.csv: row 1 (label) is taken for a header."] : [],
       });
     }
@@ -93,14 +95,18 @@ describe("file datasets", () => {
     await expect(load(spec(name, "one.csv"))).rejects.toThrow(message);
   });
 
-  it("names row and column of a NaN in an .npy, and refuses three axes and no rows", async () => {
+  it("names row and column of a NaN in an .npy, keeps further axes, and refuses no rows", async () => {
     await writeFile(join(baseDir, "one.csv"), "1\n");
     await writeNpy(join(baseDir, "bad.npy"), Float64Array.of(1, 2, 3, Number.NaN), [2, 2]);
     await expect(load(spec("bad.npy", "one.csv"))).rejects.toThrow(
       "bad.npy: dataset.inputs: row 2, column 2 is NaN",
     );
-    await writeNpy(join(baseDir, "bad.npy"), new Float64Array(8), [2, 2, 2]);
-    await expect(load(spec("bad.npy", "one.csv"))).rejects.toThrow("got 3 axes: shape (2, 2, 2)");
+    await writeNpy(join(baseDir, "cube.npy"), Float64Array.of(1, 2, 3, 4, 5, 6), [1, 2, 3]);
+    expect(await load(spec("cube.npy", "one.csv"))).toMatchObject({
+      inputShape: [2, 3],
+      inputDimension: 6,
+      samples: 1,
+    });
     await writeNpy(join(baseDir, "bad.npy"), new Float64Array(0), [0, 4]);
     await expect(load(spec("bad.npy", "one.csv"))).rejects.toThrow("no data: the shape is (0, 4)");
   });

@@ -2,9 +2,17 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { createEngine, type Engine } from "../../src/engine/index.js";
 import { compileReference } from "../../src/engine/reference.js";
-import { createGraph, type Graph, GraphBuilder, type Node, sizeOf } from "../../src/graph/index.js";
+import {
+  createGraph,
+  type Graph,
+  GraphBuilder,
+  type Node,
+  type OpName,
+  sizeOf,
+  topologicalOrder,
+} from "../../src/graph/index.js";
 import { presentEngines } from "../support/engines.js";
-import { allCases, randomVector } from "../support/networks.js";
+import { allCases, breakpointsOf, randomVector } from "../support/networks.js";
 
 /**
  * Relative to the largest entry. float64 engines differ by the order of summation alone. float32: one rounding is 6e-8; sums of some
@@ -22,8 +30,8 @@ const stack = b.input("stack", [2, 4, 5]);
 const pieces = b.input("pieces", [3, 4]);
 const positive = b.exp(x);
 
-/** One output per operation and, where it matters, per shape or flag. */
-const operations: Readonly<Record<string, Node>> = {
+/** An output for every operation by its name and, where it matters, more per shape or flag, named after it. */
+const operations: { readonly [K in Exclude<OpName, "input">]: Node } & Readonly<Record<string, Node>> = {
   add: b.add(x, row),
   sub: b.sub(row, y),
   mul: b.mul(cube, x),
@@ -55,13 +63,13 @@ const operations: Readonly<Record<string, Node>> = {
   slice: b.slice(cube, 1, 1, 3),
   pad: b.pad(x, 0, 2, 1),
   concat: b.concat([x, y, x], 1),
-  "gather, with a repetition": b.gather(cube, 1, Int32Array.of(2, 0, 2, 1)),
+  gather: b.gather(cube, 1, Int32Array.of(2, 0, 2, 1)),
   "gather, with zeros": b.gather(cube, 2, Int32Array.of(-1, 3, 0, -1)),
   max: b.max(cube, [0, 2]),
-  "pieceOf, one breakpoint": b.pieceOf(x, [0]),
+  pieceOf: b.pieceOf(x, [0]),
   "pieceOf, three breakpoints": b.pieceOf(x, [-1, 0, 0.5]),
   "lookup of a computed piece": b.mul(y, b.lookup(b.pieceOf(x, [0]), [0.1, 1])),
-  "lookup of two, fractional": b.lookup(pieces, [0.01, 1]),
+  lookup: b.lookup(pieces, [0.01, 1]),
   "lookup of four, fractional": b.lookup(pieces, [0, 1, -2, 0.25]),
 };
 
@@ -76,9 +84,20 @@ inputs["pieces"] = Float64Array.of(0, 1, 0.5, 0.25, 1, 0, 0.875, 0.125, 1, 1, 0,
 
 function distance(found: Float64Array, expected: Float64Array): number {
   expect(found.length).toBe(expected.length);
-  const scale = Math.max(...expected.map(Math.abs)) || 1;
+  const scale = Math.max(...expected.map(Math.abs));
+  expect(scale).toBeGreaterThan(0);
   return Math.max(...found.map((value, i) => Math.abs(value - expected[i]!))) / scale;
 }
+
+test("every output is made by the operation it is named after", () => {
+  for (const [name, output] of Object.entries(operations)) {
+    const op = name.split(/[ ,]/)[0];
+    expect(
+      topologicalOrder([output]).map((node) => node.op),
+      name,
+    ).toContain(op);
+  }
+});
 
 const engines = await presentEngines();
 
@@ -121,8 +140,8 @@ describe.each(engines)("the engine $label", ({ spec, dtype }) => {
       [family.flowField(), { theta }],
       [family.hessianProduct("free"), { theta, velocity }],
     ];
-    if (family.table !== null) {
-      const most = family.table.breakpoints.length;
+    if (family.entries > 0) {
+      const most = breakpointsOf(family).length;
       const mixed = randomVector(3, family.entries).map((value) => Math.min(Math.abs(value), most));
       graphs.push([family.lockedField(), { theta, pieces: mixed }]);
     }

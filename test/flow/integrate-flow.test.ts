@@ -93,7 +93,7 @@ describe("a network with kinks", () => {
     expect(found.notes.join()).toContain("exact needs float64, the engine computes in float32");
     await expect(integrateFlow({ ...options, boundaries: "exact" })).rejects.toThrow(ConfigError);
     await engine.dispose();
-    const wide = (samples: number) => createFamily({ spec: relu.family.spec, samples, factor: 1 });
+    const wide = (samples: number) => createFamily({ network: relu.family.network, samples, factor: 1 });
     // 10 hidden units: 5 000 entries, and 10 more.
     expect(chooseKinkTreatment(wide(500), "float64", "auto")).toEqual({ treatment: "exact", notes: [] });
     expect(chooseKinkTreatment(wide(501), "float64", "auto").treatment).toBe("detect");

@@ -11,7 +11,7 @@ import {
   type Problem,
   type Segment,
 } from "../../src/flow/index.js";
-import { createFamily, type NetworkSpec } from "../../src/model/index.js";
+import { createFamily, type NetworkSpec, presetNetwork } from "../../src/model/index.js";
 import type { Case } from "../support/networks.js";
 
 export const problemOf = ({ family, bound }: Pick<Case, "family" | "bound">): Promise<Problem> =>
@@ -32,7 +32,10 @@ export function linearCase(
     bias: false,
     activation: { kind: "identity" },
   };
-  return { family: createFamily({ spec, samples: data.x.length / inputDimension, factor }), bound: data };
+  return {
+    family: createFamily({ network: presetNetwork(spec), samples: data.x.length / inputDimension, factor }),
+    bound: data,
+  };
 }
 
 /** L = ½(ab − 1)² as a network 1-1-1 on one sample. */

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { readNpy } from "../../src/data/npy.js";
-import { createFamily } from "../../src/model/index.js";
+import { createFamily, presetNetwork } from "../../src/model/index.js";
 import type { Case } from "../support/networks.js";
 
 const path = (name: string): string => fileURLToPath(new URL(`leaky2/${name}`, import.meta.url));
@@ -31,7 +31,7 @@ export async function loadGolden(): Promise<{ given: Case; references: Float64Ar
   } as const;
   const given = {
     label: "leaky2",
-    family: createFamily({ spec, samples, factor: 0.5 / samples }),
+    family: createFamily({ network: presetNetwork(spec), samples, factor: 0.5 / samples }),
     theta: await load("theta0"),
     bound: { x, y: await load("targets") },
   };

@@ -8,7 +8,7 @@ import {
   topologicalOrder,
   verifyGraph,
 } from "../../src/graph/index.js";
-import { createFamily } from "../../src/model/index.js";
+import { createFamily, presetNetwork } from "../../src/model/index.js";
 
 /** y = tanh(x·w), one node a line. */
 function sample(): { graph: Graph; x: Node; w: Node; z: Node; y: Node } {
@@ -116,14 +116,14 @@ describe("the printer", () => {
 
   test("shows the loss and gradient of a network", () => {
     const family = createFamily({
-      spec: {
+      network: presetNetwork({
         kind: "dnn",
         inputDimension: 3,
         hidden: [2],
         outputDimension: 1,
         bias: true,
         activation: { kind: "leaky-relu", slope: 0.1 },
-      },
+      }),
       samples: 4,
       factor: 0.5,
     });
@@ -131,16 +131,16 @@ describe("the printer", () => {
       "graph loss-gradient-locked {
         %2 = input x : [4, 3]
         %0 = input theta : [11]
-        %6 = slice(%0, axis=0, start=0, end=6) : [6]
-        %7 = reshape(%6) : [3, 2]
-        %8 = matmul(%2, %7) : [4, 2]
-        %9 = slice(%0, axis=0, start=6, end=8) : [2]
-        %10 = reshape(%9) : [1, 2]
-        %11 = add(%8, %10) : [4, 2]
+        %5 = slice(%0, axis=0, start=0, end=6) : [6]
+        %6 = reshape(%5) : [3, 2]
+        %7 = matmul(%2, %6) : [4, 2]
+        %8 = slice(%0, axis=0, start=6, end=8) : [2]
+        %9 = reshape(%8) : [1, 2]
+        %10 = add(%7, %9) : [4, 2]
         %4 = input pieces : [8]
-        %5 = reshape(%4) : [4, 2]
-        %12 = lookup(%5, values=[0.1,1]) : [4, 2]
-        %13 = mul(%11, %12) : [4, 2]
+        %11 = reshape(%4) : [4, 2]
+        %12 = lookup(%11, values=[0.1,1]) : [4, 2]
+        %13 = mul(%10, %12) : [4, 2]
         %14 = slice(%0, axis=0, start=8, end=10) : [2]
         %15 = reshape(%14) : [2, 1]
         %16 = matmul(%13, %15) : [4, 1]

@@ -1,7 +1,7 @@
 /** Kernels whose λ_min is known: by counting parameters, by structure, in closed form, or by construction over twenty decades. */
 import { describe, expect, test } from "vitest";
 import { createReferenceEngine } from "../../src/engine/index.js";
-import { createFamily, type NetworkSpec } from "../../src/model/index.js";
+import { createFamily, type NetworkSpec, piecesOf, presetNetwork } from "../../src/model/index.js";
 import {
   COLD,
   createTangentKernel,
@@ -13,7 +13,7 @@ import {
 } from "../../src/ntk/index.js";
 import { createRandom } from "../../src/random.js";
 import { matrixWith } from "../support/matrices.js";
-import { allCases, type Case, makeCase, randomVector } from "../support/networks.js";
+import { affineLayers, allCases, type Case, makeCase, randomVector } from "../support/networks.js";
 
 const engine = createReferenceEngine();
 
@@ -21,10 +21,9 @@ async function look({ family, bound, theta }: Pick<Case, "family" | "bound" | "t
   const compile = (graph: Parameters<typeof engine.compile>[0], given = {}) => engine.compile(graph, given);
   const kernel = createTangentKernel({ family, compile, data: bound });
   let pieces: Float64Array | null = null;
-  if (family.table !== null) {
-    const { breakpoints } = family.table;
+  if (family.entries > 0) {
     const { z } = await (await engine.compile(family.preactivations("free"), bound)).run({ theta });
-    pieces = z!.map((value) => breakpoints.filter((breakpoint) => value > breakpoint).length);
+    pieces = piecesOf(family, z!);
   }
   const state = { theta, pieces, held: [] };
   const caps = rankCaps(family, bound, state);
@@ -65,7 +64,7 @@ describe("λ_min is zero exactly, and it is said why", () => {
   test("where no unit changes its sign: rank (N + 1)M, however many parameters", async () => {
     // Biases far from zero put every unit on one side for all samples.
     const item = makeCase({ samples: 12, hidden: [9, 9] });
-    const { layers } = item.family.layout;
+    const layers = affineLayers(item.family);
     for (const layer of layers.slice(0, 2))
       for (let k = 0; k < layer.fanOut; k++) item.theta[layer.bias! + k] = k % 2 === 0 ? 100 : -100;
     const { caps, spectrum, dense } = await look(item);
@@ -129,7 +128,7 @@ describe("closed forms", () => {
       activation: { kind: "identity" },
     };
     const samples = x.length / N;
-    const family = createFamily({ spec, samples, factor: 0.5 });
+    const family = createFamily({ network: presetNetwork(spec), samples, factor: 0.5 });
     return { family, bound: { x, y: randomVector(2, samples * M) }, theta: randomVector(3, N * M) };
   };
 

@@ -5,6 +5,7 @@ import {
   initialise,
   type NetworkSpec,
   normalisedAdjacency,
+  presetNetwork,
 } from "../../src/model/index.js";
 import { createRandom } from "../../src/random.js";
 
@@ -43,10 +44,15 @@ export function makeCase(
   const x = normals("x", samples * spec.inputDimension);
   const bound: Record<string, Float64Array> = { x, y: normals("y", samples * spec.outputDimension) };
   if (spec.kind === "gcn") bound["adjacency"] = normalisedAdjacency(x, samples, 3);
-  const theta = initialise(spec, { kind: "kaiming-normal", a: 0.1, bias: "uniform" }, random.split("init"));
+  const network = presetNetwork(spec);
+  const theta = initialise(
+    network.layout,
+    { kind: "kaiming-normal", a: 0.1, bias: "uniform" },
+    random.split("init"),
+  );
   return {
     label: `${spec.kind} ${spec.inputDimension}-${spec.hidden.join("-")}-${spec.outputDimension} ${spec.activation.kind}${spec.bias ? "" : " without biases"}`,
-    family: createFamily({ spec, samples, factor }),
+    family: createFamily({ network, samples, factor }),
     theta,
     bound,
   };
@@ -88,3 +94,39 @@ export const allCases: readonly Case[] = (["dnn", "resnet", "gcn"] as const).fla
     }),
   ]),
 );
+
+/** One affine layer of a preset: where its parameters stand in θ. */
+export interface AffineLayer {
+  readonly fanIn: number;
+  readonly fanOut: number;
+  readonly activated: boolean;
+  readonly weights: number;
+  readonly bias: number | null;
+  readonly slope: number | null;
+}
+
+/** The affine layers of a dnn, resnet or gcn, first to last. */
+export function affineLayers({ network: { layout, preset, sites } }: Family): AffineLayer[] {
+  const layers: AffineLayer[] = [];
+  const last = (change: Partial<AffineLayer>) => layers.push({ ...(layers.pop() as AffineLayer), ...change });
+  for (const { name, shape, offset } of layout.parameters) {
+    if (name.endsWith("weight"))
+      layers.push({
+        fanIn: shape[0]!,
+        fanOut: shape[1]!,
+        activated: true,
+        weights: offset,
+        bias: null,
+        slope: null,
+      });
+    else last(name.endsWith("bias") ? { bias: offset } : { slope: offset });
+  }
+  last({ activated: false });
+  // An affine entry layer, where a resnet has one, is not activated either.
+  const hidden = preset?.hidden.length ?? sites.length;
+  if (layers.length > hidden + 1) layers[0] = { ...layers[0]!, activated: false };
+  return layers;
+}
+
+/** The breakpoints of the activation; none where it is smooth. */
+export const breakpointsOf = ({ sites }: Family): readonly number[] => sites[0]?.table.breakpoints ?? [];

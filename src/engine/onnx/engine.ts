@@ -8,6 +8,20 @@ import { loadRuntime, runtimeVersion } from "./runtime.js";
 
 export type OnnxDevice = "cpu" | "cuda";
 
+const FLOAT32_FUSIONS = [
+  "QuickGeluFusion",
+  "GeluFusion",
+  "FastGeluFusion",
+  "BiasGeluFusion",
+  "LayerNormFusion",
+  "SimplifiedLayerNormFusion",
+  "SkipLayerNormFusion",
+  "EmbedLayerNormFusion",
+  "BiasSoftmaxFusion",
+  "AttentionFusion",
+  "MatMulScaleFusion",
+].join(";");
+
 /**
  * @param threads workers of one operation (intra-op).
  * @throws EngineError where the CUDA provider is asked for and its libraries are not there.
@@ -27,6 +41,8 @@ export function createOnnxEngine(options: { device?: OnnxDevice; dtype: Dtype; t
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
       extra: {
+        // Fusions that hold for float32 only: their kernels lack float64, or round a factor or an epsilon to float32.
+        ...(dtype === "float64" && { optimization: { disable_specified_optimizers: FLOAT32_FUSIONS } }),
         session: {
           // Idle workers of one program would otherwise spin on the cores that the next one needs.
           intra_op: { allow_spinning: "0" },

@@ -93,7 +93,7 @@ async function shiftToBreakpoint(
   await field.normalVelocities(y1, velocity, rates);
   const piece = field.pattern.pieces[lead] as number;
   const zDot = rates[lead] as number;
-  const breakpoint = kinks.table.breakpoints[zDot > 0 ? piece : piece - 1] ?? Number.NaN;
+  const breakpoint = kinks.breakpoints(lead)[zDot > 0 ? piece : piece - 1] ?? Number.NaN;
   return (breakpoint - (z[lead] as number)) / zDot;
 }
 

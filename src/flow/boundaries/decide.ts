@@ -190,7 +190,9 @@ async function tie(
     );
     // One layer at a time: the next one sees the sides of this one.
     const next = ties.flatMap(({ leader }, i) =>
-      sides[i] === null && layers[leader]! < layers[i]! && kinks.isFlatBelow(given[leader]!.breakpoint)
+      sides[i] === null &&
+      layers[leader]! < layers[i]! &&
+      kinks.isFlatBelow(given[leader]!.entry, given[leader]!.breakpoint)
         ? [i]
         : [],
     );
@@ -205,7 +207,7 @@ async function tie(
 function isCutOffBy(kinks: Kinks, given: readonly Contact[]): boolean {
   const first = firstLayer(
     kinks,
-    given.filter(({ breakpoint }) => kinks.isFlatBelow(breakpoint)),
+    given.filter(({ entry, breakpoint }) => kinks.isFlatBelow(entry, breakpoint)),
   );
   return given.some((contact) => kinks.place(contact.entry).layer > first(contact));
 }

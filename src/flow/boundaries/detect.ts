@@ -46,11 +46,11 @@ export async function createDetector(
   const state = memory.keep("detector", {
     /** Pre-activations at the end of the last step, and the pieces they are in. */
     z0: first,
-    pieces: first.map(kinks.pieceOf),
+    pieces: kinks.piecesOf(first),
     /** Steps in which an entry changed side lately. */
     flips: new Map<number, number[]>(),
     chattered: new Set<number>(),
-    startOnBreakpoint: first.filter((z) => kinks.table.breakpoints.includes(z)).length,
+    startOnBreakpoint: first.filter((z, entry) => kinks.breakpoints(entry).includes(z)).length,
     crossings: 0,
     maxChattering: 0,
     firstChatter: null as number | null,
@@ -71,11 +71,11 @@ export async function createDetector(
       const found: { t: number; entry: number; breakpoint: number; side: BoundaryEvent["side"] }[] = [];
       for (let entry = 0; entry < kinks.entries; entry++) {
         for (const z of [zMiddle, z1]) {
-          const target = kinks.pieceOf(z[entry] as number);
+          const target = kinks.pieceOf(entry, z[entry] as number);
           while (pieces[entry] !== target) {
             const up = target > (pieces[entry] as number);
             const breakpoint = up ? (pieces[entry] as number) : (pieces[entry] as number) - 1;
-            const level = kinks.table.breakpoints[breakpoint] as number;
+            const level = kinks.breakpoints(entry)[breakpoint] as number;
             const s = crossingOf(
               z0[entry]! - level,
               zMiddle[entry]! - level,

@@ -44,7 +44,7 @@ export function createEventWatch(
     zTolerance: (component) => (component < E ? (contacts[component] as number) : WEIGHT_SLACK),
     events: {
       components: 2 * E,
-      breakpoints: (component) => (component < E ? kinks.table.breakpoints : span),
+      breakpoints: (component) => (component < E ? kinks.breakpoints(component) : span),
       evaluate: async (t, theta, out) => {
         out.set(await field.preactivations(theta));
         const isEnd = t === stepper.t;

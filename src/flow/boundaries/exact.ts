@@ -219,9 +219,7 @@ class ExactFlow {
     const { theta0, problem, onStart } = this.#options;
     const program = await problem.compile(problem.family.preactivations("free"));
     const { z } = await program.run({ theta: theta0 });
-    (z as Float64Array).forEach((value, e) => {
-      this.#field.pattern.pieces[e] = this.#kinks.pieceOf(value);
-    });
+    this.#field.pattern.pieces.set(this.#kinks.piecesOf(z as Float64Array));
     await this.#contacts.measure(theta0);
     await this.#settle(0, theta0.slice(), null);
     await onStart?.(this.#field.pattern.pieces.slice());
@@ -237,9 +235,8 @@ class ExactFlow {
     theta.set(step.y1);
     const weights = isCut ? await slidingWeights(field, this.#kinks, theta) : this.#watch.weights;
     const { z } = await field.evaluate(theta);
-    const { breakpoints } = this.#kinks.table;
     const drifts = sliding.some(({ entry, breakpoint }) => {
-      const off = Math.abs((z[entry] as number) - (breakpoints[breakpoint] as number));
+      const off = Math.abs((z[entry] as number) - (this.#kinks.breakpoints(entry)[breakpoint] as number));
       return off > (this.#contacts.distances[entry] as number);
     });
     setWeights(field, weights);
@@ -279,7 +276,7 @@ class ExactFlow {
   /** The entry on the breakpoint nearest to it. */
   async #arrived(theta: Float64Array, entry: number): Promise<Contact> {
     const z = (await this.#field.preactivations(theta))[entry] as number;
-    const { breakpoints } = this.#kinks.table;
+    const breakpoints = this.#kinks.breakpoints(entry);
     const distances = breakpoints.map((position) => Math.abs(z - position));
     const breakpoint = distances.indexOf(Math.min(...distances));
     const weight = this.#field.pattern.pieces[entry] === breakpoint ? 0 : 1;
@@ -290,7 +287,6 @@ class ExactFlow {
   async #touching(t: number, theta: Float64Array, lead: number | null): Promise<readonly Contact[]> {
     const field = this.#field;
     const { pieces, sliding } = field.pattern;
-    const { breakpoints } = this.#kinks.table;
     const held = new Map(sliding.map((contact) => [contact.entry, contact]));
     const { z, velocity } = await field.evaluate(theta);
     await field.normalVelocities(theta, velocity, this.#zDot);
@@ -304,6 +300,7 @@ class ExactFlow {
       }
       const value = z[entry] as number;
       const contact = this.#contacts.distances[entry] as number;
+      const breakpoints = this.#kinks.breakpoints(entry);
       breakpoints.forEach((position, breakpoint) => {
         if (piece !== breakpoint && piece !== breakpoint + 1) return;
         const near = Math.abs(value - position);

@@ -1,5 +1,5 @@
 /** Where the kinks of a network are: entries, breakpoints, and the jump of σ' at each. */
-import type { Family, PieceTable } from "../../model/index.js";
+import { type Family, type PieceTable, pieceAt, piecesOf, placeOf, type Site } from "../../model/index.js";
 
 /** An entry on one of its breakpoints. `weight` w ∈ [0, 1] is the share of the piece above. */
 export interface Contact {
@@ -10,7 +10,7 @@ export interface Contact {
   readonly follows: number | null;
 }
 
-/** The place of an entry: layer counted from 1 over the activated layers, sample and unit from 0. */
+/** The place of an entry: site counted from 1 in the order of the layers, sample and unit from 0. */
 export interface Place {
   readonly layer: number;
   readonly sample: number;
@@ -18,60 +18,66 @@ export interface Place {
 }
 
 export interface Kinks {
-  readonly table: PieceTable;
   /** E */
   readonly entries: number;
   place(entry: number): Place;
-  /** σ'(b+) − σ'(b−) for the entry's layer; depends on θ for PReLU only. */
+  /** Of the entry's activation, ascending. */
+  breakpoints(entry: number): readonly number[];
+  /** σ'(b+) − σ'(b−) for the entry's site; depends on θ for PReLU only. */
   jump(theta: Float64Array, entry: number, breakpoint: number): number;
   /** Whether σ' vanishes below the breakpoint: what is behind an entry there is cut off. */
-  isFlatBelow(breakpoint: number): boolean;
+  isFlatBelow(entry: number, breakpoint: number): boolean;
   /** Whether one sample's entries depend on another's. */
   readonly coupled: boolean;
-  /** Piece of the value z, a breakpoint belonging to the piece below it. */
-  pieceOf(z: number): number;
+  /** Pieces of all entries, a breakpoint belonging to the piece below it. */
+  piecesOf(z: Float64Array): Float64Array;
+  /** Piece of one. */
+  pieceOf(entry: number, z: number): number;
 }
 
-/** Null where σ' has no jump: there is nothing to watch (squared ReLU, smooth activations). */
-export function kinksOf(family: Family): Kinks | null {
-  const { table, blocks, samples, layout, spec } = family;
-  if (table === null) return null;
+/** What is known of the kinks of one activation. */
+interface SiteKinks {
+  readonly breakpoints: readonly number[];
+  readonly jumps: readonly number[];
+  readonly isFlatBelow: readonly boolean[];
+}
+
+function kinksOfTable({ breakpoints, coefficients }: PieceTable): SiteKinks {
   const derivative = (piece: number, z: number): number =>
-    (table.coefficients[piece] as readonly number[]).reduce(
+    (coefficients[piece] as readonly number[]).reduce(
       (sum, c, k) => (k === 0 ? 0 : sum + k * c * z ** (k - 1)),
       0,
     );
-  const jumps = table.breakpoints.map((z, k) => derivative(k + 1, z) - derivative(k, z));
-  if (jumps.every((jump) => jump === 0)) return null;
-  const slopes = layout.layers.filter((layer) => layer.activated).map((layer) => layer.slope);
-  const layerOf = (entry: number): number => {
-    let l = blocks.length - 1;
-    while (entry < blocks[l]!.offset) l--;
-    return l;
-  };
   return {
-    table,
+    breakpoints,
+    jumps: breakpoints.map((z, k) => derivative(k + 1, z) - derivative(k, z)),
+    isFlatBelow: breakpoints.map((z, k) => derivative(k, z) === 0),
+  };
+}
+
+/** Null where no σ' has a jump: there is nothing to watch (squared ReLU, smooth activations). */
+export function kinksOf(family: Family): Kinks | null {
+  const { sites, network } = family;
+  const known = sites.map(({ table }) => kinksOfTable(table));
+  if (known.every(({ jumps }) => jumps.every((jump) => jump === 0))) return null;
+  const siteOf = Uint32Array.from({ length: family.entries }, (_, entry) => placeOf(family, entry).site);
+  const at = (entry: number): SiteKinks => known[siteOf[entry] as number] as SiteKinks;
+  return {
     entries: family.entries,
-    isFlatBelow: (breakpoint) => derivative(breakpoint, table.breakpoints[breakpoint] as number) === 0,
-    coupled: spec.kind === "gcn",
+    coupled: network.coupled,
     place(entry) {
-      const l = layerOf(entry);
-      const { offset, width } = blocks[l]!;
-      return {
-        layer: l + 1,
-        sample: Math.floor((entry - offset) / width) % samples,
-        unit: (entry - offset) % width,
-      };
+      const { site, sample, unit } = placeOf(family, entry);
+      return { layer: site + 1, sample, unit };
     },
+    breakpoints: (entry) => at(entry).breakpoints,
+    isFlatBelow: (entry, breakpoint) => at(entry).isFlatBelow[breakpoint] as boolean,
     jump(theta, entry, breakpoint) {
-      if (spec.activation.kind !== "prelu") return jumps[breakpoint] as number;
-      return 1 - (theta[slopes[layerOf(entry)] as number] as number);
+      const site = siteOf[entry] as number;
+      const { slope } = sites[site] as Site;
+      return slope === null ? (known[site]!.jumps[breakpoint] as number) : 1 - (theta[slope] as number);
     },
-    pieceOf: (z) => {
-      let piece = 0;
-      for (const breakpoint of table.breakpoints) if (z > breakpoint) piece++;
-      return piece;
-    },
+    piecesOf: (z) => piecesOf(family, z),
+    pieceOf: (entry, z) => pieceAt(at(entry).breakpoints, z),
   };
 }
 

@@ -163,7 +163,7 @@ export async function createLockedField(
       const miss = Float64Array.from(
         contacts,
         ({ entry, breakpoint }) =>
-          (kinks.table.breakpoints[breakpoint] as number) - (values[entry] as number),
+          (kinks.breakpoints(entry)[breakpoint] as number) - (values[entry] as number),
       );
       await normals.add(theta, normals.solve(miss));
     },

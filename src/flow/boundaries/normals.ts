@@ -1,6 +1,6 @@
 /**
  * The normals ∇_θ z_e of a set of contacts and their Gram matrix K = JJᵀ at one θ. Small sets: rows by one batched reverse sweep.
- * Larger ones: no rows; K from layer products, or column by column where samples couple, and J by one forward or reverse sweep a product.
+ * Larger ones: no rows; K from layer products, or column by column where there are none, and J by one forward or reverse sweep a product.
  * K is dense for both, so that whatever is asked of it (who depends on whom, who is tied, the box problem) has the same answer.
  */
 import type { Program } from "../../engine/index.js";
@@ -12,7 +12,7 @@ import type { Contact, Kinks } from "./kinks.js";
 import { createProbes } from "./probes.js";
 
 /** Numbers that the rows of one set may take (256 MiB); larger sets are treated by products. */
-const MAX_ROW_NUMBERS = 2 ** 25;
+export const MAX_ROW_NUMBERS = 2 ** 25;
 /** Contacts of one set: K takes 512 MiB, and its factor as much. */
 const MAX_CONTACTS = 8192;
 /** Probes of the size of the terms of Jv; the mean of two squares is too small by a factor of 10⁴ once in 10⁴ entries. */
@@ -99,7 +99,7 @@ function createStoredRows(
 ): RowsAt {
   const { family } = problem;
   const P = family.layout.size;
-  const bound = family.spec.kind === "gcn" ? pick(data, ["x", "adjacency"]) : {};
+  const bound = family.network.coupled ? pick(data, ["x", ...family.relations]) : {};
   const compiled = createPrograms((capacity) => problem.compile(family.scalarRows(capacity, true), bound));
   return async (theta, contacts, pieces) => {
     cost.rowSweeps++;
@@ -164,7 +164,7 @@ function createProducts(
       await pushforward.run({ theta, pieces, velocity }, { zDot });
       return Float64Array.from(contacts, ({ entry }) => zDot[entry] as number);
     };
-    /** Where every sample moves with every other, K has no layer products: a reverse and a forward sweep for each column. */
+    /** Without layer products K takes a reverse and a forward sweep for each column. */
     const columns = async (): Promise<Float64Array> => {
       const gram = new Float64Array(count * count);
       const unit = new Float64Array(count);
@@ -182,11 +182,14 @@ function createProducts(
       const capacity = capacityFor(count);
       const program = await gramAt(capacity);
       const entries = contacts.map(({ entry }) => entry);
-      const { gram } = await program.run({ theta, ...fillInputs(family, data, entries, capacity, { pieces }) });
+      const { gram } = await program.run({
+        theta,
+        ...fillInputs(family, data, entries, capacity, { pieces }),
+      });
       return trim(gram as Float64Array, capacity, count);
     };
     return {
-      gram: family.spec.kind === "gcn" ? await columns() : await layerProducts(),
+      gram: family.network.hasLayerProducts ? await layerProducts() : await columns(),
       along,
       async terms(v) {
         let squares = new Float64Array(count);

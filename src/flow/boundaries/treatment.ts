@@ -32,7 +32,9 @@ export function chooseKinkTreatment(
   asked: "auto" | KinkTreatment,
 ): KinkChoice {
   if (kinksOf(family) === null) {
-    const note = `The activation ${family.spec.activation.kind} has no kinks: there are no boundaries to treat.`;
+    const { preset } = family.network;
+    const what = preset === null ? "network" : `activation ${preset.activation.kind}`;
+    const note = `The ${what} has no kinks: there are no boundaries to treat.`;
     return { treatment: "off", notes: asked === "exact" || asked === "detect" ? [note] : [] };
   }
   if (asked === "off") return { treatment: "off", notes: [UNWATCHED] };

@@ -108,7 +108,7 @@ function changesAt(
   });
 }
 
-/** Whether the weight of one sliding entry enters the signal of another: one of an earlier layer, of its sample or any of a gcn. */
+/** Whether the weight of one sliding entry enters the signal of another: one of an earlier layer, of its sample, or of any where samples couple. */
 function entersEachOther({ pattern }: LockedField, kinks: Kinks): boolean {
   const layerOf = new Map<number, number>();
   return pattern.sliding.some(({ entry }) => {

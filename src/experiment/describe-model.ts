@@ -1,0 +1,88 @@
+/** What a study's model is, layer by layer, before anything is drawn or compiled. */
+import type { LoadedConfig } from "../config/load.js";
+import { type Dataset, loadDataset } from "../data/dataset.js";
+import { createRandom } from "../random.js";
+import { networkOf } from "./network.js";
+
+export interface ModelReport {
+  readonly name: string;
+  readonly kind: string;
+  readonly inputShape: readonly number[];
+  readonly outputShape: readonly number[];
+  /** Each layer before those within it. */
+  readonly layers: readonly {
+    readonly path: string;
+    readonly kind: string;
+    readonly shape: readonly number[];
+    /** Of the layer itself and those within it. */
+    readonly parameters: number;
+    /** Entries of one sample that stand at kinks, likewise. */
+    readonly kinks: number;
+  }[];
+  /** In the order of θ. */
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly offset: number;
+  }[];
+  readonly sites: readonly {
+    readonly path: string;
+    readonly shape: readonly number[];
+    readonly breakpoints: readonly number[];
+  }[];
+  readonly relations: readonly string[];
+  /** Whether samples couple. */
+  readonly coupled: boolean;
+  readonly samples: number;
+  /** M, P, nM and P/nM */
+  readonly outputs: number;
+  readonly size: number;
+  readonly scalars: number;
+  readonly ratio: number;
+  /** E, all entries at kinks of all samples. */
+  readonly entries: number;
+}
+
+/** @throws ConfigError where a layer does not fit, citing it */
+export async function describeModel(loaded: LoadedConfig): Promise<ModelReport> {
+  const shape = await shapeOfData(loaded);
+  const network = networkOf(loaded, shape);
+  const { layout, sites, outputs } = network;
+  const { samples } = shape;
+  const isWithin = (path: string, layer: string): boolean => path === layer || path.startsWith(`${layer}.`);
+  return {
+    name: loaded.config.name,
+    kind: network.kind,
+    inputShape: network.inputShape,
+    outputShape: network.outputShape,
+    layers: network.layers.map((layer) => ({
+      ...layer,
+      parameters: layout.parameters
+        .filter(({ name }) => isWithin(name, layer.path))
+        .reduce((sum, { size }) => sum + size, 0),
+      kinks: sites
+        .filter(({ path }) => isWithin(path, layer.path))
+        .reduce((sum, { units }) => sum + units, 0),
+    })),
+    parameters: layout.parameters.map(({ name, shape: own, offset }) => ({ name, shape: own, offset })),
+    sites: sites.map(({ path, shape: own, table }) => ({ path, shape: own, breakpoints: table.breakpoints })),
+    relations: network.relations,
+    coupled: network.coupled,
+    samples,
+    outputs,
+    size: layout.size,
+    scalars: samples * outputs,
+    ratio: layout.size / (samples * outputs),
+    entries: samples * network.units,
+  };
+}
+
+async function shapeOfData(
+  loaded: LoadedConfig,
+): Promise<Pick<Dataset, "inputShape" | "outputDimension" | "samples">> {
+  const { dataset, seed } = loaded.config;
+  if (dataset.kind === "file")
+    return loadDataset(dataset, { baseDir: loaded.baseDir, random: createRandom(seed) });
+  const { inputShape = [dataset.inputDimension as number], outputDimension, samples } = dataset;
+  return { inputShape, outputDimension, samples };
+}

@@ -1,0 +1,38 @@
+/** The network that a study's model is on its data. */
+import { type LoadedConfig, problemAt } from "../config/load.js";
+import type { Dataset } from "../data/dataset.js";
+import { buildNetwork, LayerError, type Network } from "../model/index.js";
+
+/**
+ * The network of a study on its data.
+ * @throws ConfigError where a layer does not fit what comes in, citing it
+ */
+export function networkOf(
+  loaded: LoadedConfig,
+  { inputShape, outputDimension }: Pick<Dataset, "inputShape" | "outputDimension">,
+): Network {
+  const { model, flow } = loaded.config;
+  const smoothing = flow.boundaries === "smooth" ? (flow.smoothing as number) : null;
+  let network: Network;
+  try {
+    network = buildNetwork(model, { inputShape, outputs: outputDimension, smoothing });
+  } catch (error) {
+    if (!(error instanceof LayerError)) throw error;
+    if (error.of === "smoothing") throw problemAt(loaded, "flow.smoothing", `${error.message}.`);
+    const isOwn = model.kind === "layers";
+    const place = !isOwn && error.path !== "" ? `${error.path} of the ${model.kind}: ` : "";
+    throw problemAt(
+      loaded,
+      isOwn && error.path !== "" ? `model.${error.path}` : "model",
+      `${place}${error.message}.`,
+    );
+  }
+  if (network.outputs === outputDimension) return network;
+  const last =
+    model.kind === "layers" ? `model.layers.${(model["layers"] as unknown[]).length - 1}` : "model";
+  throw problemAt(
+    loaded,
+    last,
+    `the network makes [${network.outputShape}] of a sample, ${network.outputs} numbers; the targets have ${outputDimension}. Leave the width of the last layer out, or change the targets.`,
+  );
+}

@@ -1,0 +1,142 @@
+/** Whether a result of one sample depends on another, read off the graph: the axis of the samples is followed through every operation. */
+import {
+  type AnyNode,
+  type Node,
+  narrow,
+  type OpName,
+  type Shape,
+  sizeOf,
+  topologicalOrder,
+} from "../graph/index.js";
+
+/**
+ * Where the samples are: along an axis, n long, or within one, which then runs over [outer, n, inner]. `mixed`: entries depend on several
+ * samples. Null: on none.
+ */
+type Place = { readonly axis: number; readonly outer: number; readonly inner: number } | "mixed" | null;
+
+type Rule<K extends OpName> = (
+  node: Extract<AnyNode, { op: K }>,
+  places: readonly Place[],
+  samples: number,
+) => Place;
+
+const first = (_: unknown, [place]: readonly Place[]): Place => place as Place;
+
+/** Operands broadcast against one another: axes are counted from the last. */
+const broadcast = (
+  node: { readonly operands: readonly Node[]; readonly shape: Shape },
+  places: readonly Place[],
+): Place =>
+  common(
+    places.map((place, i) => shifted(place, node.shape.length - (node.operands[i] as Node).shape.length)),
+  );
+
+const shifted = (place: Place, by: number): Place =>
+  place === null || place === "mixed" ? place : { ...place, axis: place.axis + by };
+
+function common(places: readonly Place[]): Place {
+  const known = places.filter((place) => place !== null);
+  const [one] = known;
+  if (one === undefined) return null;
+  return known.every((place) => JSON.stringify(place) === JSON.stringify(one)) ? one : "mixed";
+}
+
+/** What a reduction over, or a cut along, `axes` leaves: nothing is mixed unless the samples are among them. */
+const apart =
+  <K extends OpName>(axesOf: (node: Extract<AnyNode, { op: K }>) => readonly number[]): Rule<K> =>
+  (node, [place]) =>
+    place === null || place === "mixed" || place === undefined || !axesOf(node).includes(place.axis)
+      ? (place as Place)
+      : "mixed";
+
+const rules: { readonly [K in OpName]: Rule<K> } = {
+  input: () => null,
+  constant: () => null,
+  add: broadcast,
+  sub: broadcast,
+  mul: broadcast,
+  div: broadcast,
+  neg: first,
+  exp: first,
+  log: first,
+  log1p: first,
+  sqrt: first,
+  sin: first,
+  cos: first,
+  tanh: first,
+  sigmoid: first,
+  sech2: first,
+  matmul: (node, [x, y]) => {
+    const rank = node.shape.length;
+    const { transposeA, transposeB } = node.attributes;
+    const side = (place: Place, operand: Node, transposed: boolean, summed: 1 | 2): Place => {
+      if (place === null || place === "mixed") return place;
+      const own = operand.shape.length;
+      const fromEnd = own - place.axis;
+      if (fromEnd > 2) return shifted(place, rank - own);
+      const effective = transposed ? 3 - fromEnd : fromEnd;
+      if (effective === summed) return "mixed";
+      return { ...place, axis: rank - effective };
+    };
+    const [a, b] = node.operands as [Node, Node];
+    return common([side(x as Place, a, transposeA, 1), side(y as Place, b, transposeB, 2)]);
+  },
+  transpose: (node, [place]) =>
+    place === null || place === "mixed"
+      ? place
+      : {
+          ...(place as { axis: number; outer: number; inner: number }),
+          axis: node.attributes.permutation.indexOf(place!.axis),
+        },
+  reshape: (node, [place], samples) => {
+    if (place === null || place === "mixed" || place === undefined) return place as Place;
+    const from = node.operands[0]!.shape;
+    // In the flat order the samples are the middle of [outer, n, inner]; find an axis that holds that middle whole.
+    const outer = sizeOf(from.slice(0, place.axis)) * place.outer;
+    const inner = sizeOf(from.slice(place.axis + 1)) * place.inner;
+    let before = 1;
+    for (const [axis, length] of node.shape.entries()) {
+      const after = sizeOf(node.shape.slice(axis + 1));
+      if (
+        outer % before === 0 &&
+        inner % after === 0 &&
+        (outer / before) * samples * (inner / after) === length
+      )
+        return { axis, outer: outer / before, inner: inner / after };
+      before *= length;
+    }
+    return "mixed";
+  },
+  broadcast,
+  sum: apart(({ attributes }) => attributes.axes),
+  max: apart(({ attributes }) => attributes.axes),
+  slice: apart(({ attributes }) => [attributes.axis]),
+  pad: apart(({ attributes }) => [attributes.axis]),
+  gather: apart(({ attributes }) => [attributes.axis]),
+  concat: (node, places) => {
+    const place = common(places);
+    return place !== null && place !== "mixed" && place.axis === node.attributes.axis ? "mixed" : place;
+  },
+  pieceOf: first,
+  lookup: first,
+};
+
+/**
+ * Whether an entry of `nodes` may depend on several samples of `x` [n, ...]. Where the graph is too intricate to tell, it is taken to.
+ */
+export function couplesSamples(nodes: readonly Node[], x: Node): boolean {
+  const samples = x.shape[0] as number;
+  const places = new Map<Node, Place>([[x, { axis: 0, outer: 1, inner: 1 }]]);
+  for (const node of topologicalOrder(nodes)) {
+    if (places.has(node)) continue;
+    const own = node.operands.map((operand) => places.get(operand) ?? null);
+    const place = own.includes("mixed")
+      ? "mixed"
+      : own.every((p) => p === null)
+        ? null
+        : (rules[node.op] as Rule<OpName>)(narrow(node), own, samples);
+    places.set(node, place);
+  }
+  return nodes.some((node) => places.get(node) === "mixed");
+}

@@ -1,0 +1,40 @@
+/** Networks from code: a list of layers, or a function that builds the graph. */
+import { z } from "zod";
+import type { Shape } from "../graph/index.js";
+import type { ActivationSpec } from "./activation.js";
+import { layerListSchema } from "./layers/registry.js";
+import { type Build, createNetwork, layeredNetwork, type Network } from "./network.js";
+
+interface Common {
+  /** Shape of one sample's input. */
+  readonly inputShape: Shape;
+  /** What `{ kind: "activation" }` and `scope.activate(z)` mean; default identity. */
+  readonly activation?: ActivationSpec;
+}
+
+/** Layers as a study lists them; fields that have defaults may be left out. */
+export interface FromLayers extends Common {
+  readonly layers: readonly { readonly kind: string; readonly [field: string]: unknown }[];
+  /** M, for a last layer that leaves its width out. */
+  readonly outputs?: number;
+}
+
+/** The graph by hand: `scope.parameter` declares parameters by name, `scope.activate` makes kinks known. */
+export interface FromFunction extends Common {
+  readonly build: Build;
+}
+
+const schema = layerListSchema({ init: z.any().optional() });
+
+/**
+ * @throws LayerError where a layer does not fit what comes in; TypeError where a layer's fields are wrong
+ */
+export function defineNetwork(options: FromLayers | FromFunction): Network {
+  if ("build" in options) return createNetwork({ kind: "function", ...options });
+  const parsed = schema.safeParse(options.layers);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(({ path, message }) => `layers.${path.join(".")}: ${message}`);
+    throw new TypeError(`defineNetwork: ${faults.join("; ")}`);
+  }
+  return layeredNetwork({ ...options, layers: parsed.data, outputs: options.outputs ?? null });
+}

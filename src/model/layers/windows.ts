@@ -1,0 +1,80 @@
+/** Sliding windows over one or two axes: where each window stands and which entries it sees. Zeros lie outside. */
+import { z } from "zod";
+import type { Scope } from "../scope.js";
+import { count } from "./define.js";
+
+/** Per axis. */
+export interface WindowSpec {
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+}
+
+export interface Windows {
+  /** Windows per axis. */
+  readonly places: readonly number[];
+  /** Index into the flattened axes for [kernel position, place], −1 outside. */
+  readonly indices: Int32Array;
+}
+
+/** @throws LayerError where no window fits */
+export function windowsOver(scope: Scope, sizes: readonly number[], spec: WindowSpec): Windows {
+  const places = sizes.map((size, axis) => {
+    const padded = size + spec.before[axis]! + spec.after[axis]!;
+    const room = padded - spec.kernel[axis]!;
+    if (room < 0)
+      scope.fail(
+        `a window of ${spec.kernel.join(" × ")} does not fit into ${sizes.join(" × ")}${padded > size ? " with its padding" : ""}; make it smaller or pad more`,
+      );
+    return Math.floor(room / spec.stride[axis]!) + 1;
+  });
+  const kernel = product(spec.kernel);
+  const windows = product(places);
+  const indices = new Int32Array(kernel * windows);
+  for (let k = 0, at = 0; k < kernel; k++) {
+    const inside = unravel(k, spec.kernel);
+    for (let w = 0; w < windows; w++, at++) {
+      const corner = unravel(w, places);
+      let index = 0;
+      for (let axis = 0; axis < sizes.length; axis++) {
+        const i = corner[axis]! * spec.stride[axis]! + inside[axis]! - spec.before[axis]!;
+        if (i < 0 || i >= sizes[axis]!) {
+          index = -1;
+          break;
+        }
+        index = index * sizes[axis]! + i;
+      }
+      indices[at] = index;
+    }
+  }
+  return { places, indices };
+}
+
+/** Two axes, or one length for both. */
+export const size2d = z.union([count, z.tuple([count, count])]);
+export const pair = (value: number | readonly [number, number]): readonly [number, number] =>
+  typeof value === "number" ? [value, value] : value;
+
+export const padding = z
+  .union([z.int().nonnegative(), z.literal("same")])
+  .default(0)
+  .describe("Zeros on each side, or `same`: as many as keep the size at stride 1 (the odd one after).");
+
+/** Zeros before and after on one axis. `same` follows PyTorch: the smaller half before. */
+export function paddingOf(given: number | "same", kernel: number): readonly [number, number] {
+  if (given !== "same") return [given, given];
+  const before = Math.floor((kernel - 1) / 2);
+  return [before, kernel - 1 - before];
+}
+
+export const product = (values: readonly number[]): number => values.reduce((p, q) => p * q, 1);
+
+function unravel(index: number, shape: readonly number[]): number[] {
+  const out = new Array<number>(shape.length);
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    out[axis] = index % shape[axis]!;
+    index = Math.floor(index / shape[axis]!);
+  }
+  return out;
+}

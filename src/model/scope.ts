@@ -1,0 +1,232 @@
+/**
+ * What a layer sees while a network is built: its parameters, by name; the activation's pieces; relations between samples. One pass
+ * over the layers declares the parameters and sites, later ones build the graphs.
+ */
+import { type GraphBuilder, type Node, type Shape, sizeOf } from "../graph/index.js";
+import { type ActivationSpec, applyActivation, type PieceTable, pieceTable } from "./activation.js";
+import type { InitSpec, Law, LayoutBuilder, Parameter } from "./parameters.js";
+import { smoothActivation } from "./smoothing.js";
+
+/** A layer as a config says it; each kind has fields of its own. */
+export interface LayerConfig {
+  readonly kind: string;
+  readonly init?: InitSpec;
+  readonly [field: string]: unknown;
+}
+
+/** Matrices [n, n] between the samples that graph layers multiply by; see model/neighbours.ts. */
+export type Relation = "adjacency" | "neighbours" | "laplacian";
+
+/** Where a network has kinks: the pre-activations of one call of a piecewise activation. */
+export interface Site {
+  /** Path of the layer. */
+  readonly path: string;
+  /** Of one sample. */
+  readonly shape: Shape;
+  /** Entries of one sample. */
+  readonly units: number;
+  /** Entries of one sample at all sites before. */
+  readonly offset: number;
+  /** The pieces; of a trained slope those at its start. */
+  readonly table: PieceTable;
+  /** Where the slope below zero stands in θ, for PReLU. */
+  readonly slope: number | null;
+}
+
+/** z = input·W + bias on a matrix of rows: what the layer products of a kernel are made of. */
+export interface Affine {
+  /** [rows, fanIn] */
+  readonly input: Node;
+  /** [rows, fanOut] */
+  readonly z: Node;
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+}
+
+/** One number of θ, repeated once per sample [n, 1, …]. */
+export interface Spread {
+  readonly parameter: Parameter;
+  readonly node: Node;
+}
+
+/** A layer as it was built. */
+export interface BuiltLayer {
+  readonly path: string;
+  readonly kind: string;
+  /** What it makes of one sample. */
+  readonly shape: Shape;
+}
+
+/** What one pass over the layers leaves behind. Lists run in the order of the layers. */
+export interface Trace {
+  /** Each before those within it. */
+  readonly layers: BuiltLayer[];
+  /** Pre-activations of the sites, each [n, ...shape]. */
+  readonly preactivations: Node[];
+  /** σ of them. */
+  readonly activations: Node[];
+  readonly sites: Site[];
+  readonly affine: Affine[];
+  readonly spreads: Spread[];
+  /** Parameters that a layer took as they are, beyond affine maps and spreads. */
+  readonly direct: Parameter[];
+  readonly relations: Set<Relation>;
+}
+
+/** A layer that cannot be built: which, and why. */
+export class LayerError extends Error {
+  constructor(
+    /** `layers.2`; empty for the whole network. */
+    readonly path: string,
+    message: string,
+    /** Whether it is the blending of its kinks that fails. */
+    readonly of: "layer" | "smoothing" = "layer",
+  ) {
+    super(message);
+    this.name = "LayerError";
+  }
+}
+
+/** What all scopes of one pass share. */
+export interface Pass {
+  readonly b: GraphBuilder;
+  readonly samples: number;
+  readonly layout: LayoutBuilder;
+  readonly trace: Trace;
+  /** What `{ kind: activation }` means. */
+  readonly activation: ActivationSpec;
+  /** Half-width of the blends that replace kinks; null leaves them. */
+  readonly smoothing: number | null;
+  /** θ's part that holds the parameter, of the parameter's shape. */
+  parameter(parameter: Parameter): Node;
+  /** Given pieces of the site, of the shape of its pre-activations; null reads them off. */
+  pieces(site: Site): Node | null;
+  relation(relation: Relation): Node;
+  /** Builds a layer by its kind. */
+  layer(scope: Scope, config: LayerConfig, x: Node): Node;
+}
+
+export class Scope {
+  readonly #pass: Pass;
+  readonly #init: InitSpec | null;
+
+  constructor(
+    pass: Pass,
+    readonly path = "",
+    /** Path of the parameters, where layers share them. */
+    readonly owner = path,
+    init: InitSpec | null = null,
+  ) {
+    this.#pass = pass;
+    this.#init = init;
+  }
+
+  get b(): GraphBuilder {
+    return this.#pass.b;
+  }
+
+  /** n */
+  get samples(): number {
+    return this.#pass.samples;
+  }
+
+  get activation(): ActivationSpec {
+    return this.#pass.activation;
+  }
+
+  /** The parameter of that name of this layer. */
+  parameter(name: string, shape: Shape, law: Law): Node {
+    const parameter = this.#declare(name, shape, law);
+    this.#pass.trace.direct.push(parameter);
+    return this.#pass.parameter(parameter);
+  }
+
+  relation(relation: Relation): Node {
+    this.#pass.trace.relations.add(relation);
+    return this.#pass.relation(relation);
+  }
+
+  /** x·W + b on the rows of `x` [rows, fanIn], with the parameters `weight` and, where asked, `bias` of this layer. */
+  affine(x: Node, fanOut: number, withBias: boolean): Node {
+    const { b } = this;
+    const fanIn = x.shape[1] as number;
+    const weight = this.#declare("weight", [fanIn, fanOut], { kind: "weight", fanIn, fanOut });
+    const bias = withBias ? this.#declare("bias", [fanOut], { kind: "bias", fanIn }) : null;
+    let z = b.matmul(x, this.#pass.parameter(weight));
+    if (bias !== null) z = b.add(z, b.reshape(this.#pass.parameter(bias), [1, fanOut]));
+    this.#pass.trace.affine.push({ input: x, z, weight, bias });
+    return z;
+  }
+
+  /** σ(z), z [n, ...]. A piecewise polynomial makes a site of it. */
+  activate(z: Node, given: ActivationSpec = this.activation): Node {
+    const { trace, smoothing } = this.#pass;
+    const spec = smoothing === null ? given : smoothActivation(given, smoothing);
+    if (spec === null)
+      throw new LayerError(
+        this.path,
+        given.kind === "prelu"
+          ? "smooth cannot blend prelu, whose slope is trained; use flow.boundaries: exact, detect or off"
+          : `must be below half the distance between the breakpoints of ${given.kind}, got ${smoothing}; lower it`,
+        "smoothing",
+      );
+    const table = pieceTable(spec);
+    if (table === null) return applyActivation(this.b, spec, z, null, null);
+    const slope =
+      spec.kind === "prelu" ? this.#declare("slope", [1], { kind: "constant", value: spec.slope }) : null;
+    const shape = z.shape.slice(1);
+    const last = trace.sites[trace.sites.length - 1];
+    const site: Site = {
+      path: this.path,
+      shape,
+      units: sizeOf(shape),
+      offset: last === undefined ? 0 : last.offset + last.units,
+      table,
+      slope: slope?.offset ?? null,
+    };
+    const a = applyActivation(this.b, spec, z, this.#pass.pieces(site), slope && this.#spread(slope, z));
+    trace.sites.push(site);
+    trace.preactivations.push(z);
+    trace.activations.push(a);
+    return a;
+  }
+
+  /** The layers of a list, one after the other: layer k is `name.k`. */
+  run(layers: readonly LayerConfig[], x: Node, name = "layers"): Node {
+    const { trace, layer: build } = this.#pass;
+    return layers.reduce((h, layer, k) => {
+      const scope = this.within(`${name}.${k}`, layer.init);
+      const place = trace.layers.push({ path: scope.path, kind: layer.kind, shape: [] }) - 1;
+      const made = build(scope, layer, h);
+      trace.layers[place] = { path: scope.path, kind: layer.kind, shape: made.shape.slice(1) };
+      return made;
+    }, x);
+  }
+
+  /** A part of this layer. With `owner` its parameters are those of that part. */
+  within(name: string, init: InitSpec | undefined = undefined, owner = name): Scope {
+    const join = (path: string, part: string): string => (path === "" ? part : `${path}.${part}`);
+    return new Scope(this.#pass, join(this.path, name), join(this.owner, owner), init ?? this.#init);
+  }
+
+  /** @throws LayerError of this layer */
+  fail(message: string): never {
+    throw new LayerError(this.path, message);
+  }
+
+  #declare(name: string, shape: Shape, law: Law): Parameter {
+    const path = this.owner === "" ? name : `${this.owner}.${name}`;
+    return this.#pass.layout.declare(path, shape, law, this.#init);
+  }
+
+  #spread(parameter: Parameter, z: Node): Node {
+    const { b } = this;
+    const ones = new Array<number>(z.shape.length).fill(1);
+    const node = b.broadcast(b.reshape(this.#pass.parameter(parameter), ones), [
+      z.shape[0] as number,
+      ...ones.slice(1),
+    ]);
+    this.#pass.trace.spreads.push({ parameter, node });
+    return node;
+  }
+}

@@ -1,0 +1,234 @@
+/** What a network knows of itself: parameters by name, sites, coupling; and networks given as functions. */
+import { describe, expect, test } from "vitest";
+import { compileReference } from "../../src/engine/reference.js";
+import { sizeOf } from "../../src/graph/index.js";
+import { createFamily, defineNetwork, type LayerError, presetNetwork } from "../../src/model/index.js";
+import { randomVector } from "../support/networks.js";
+
+const layers = (
+  list: Parameters<typeof defineNetwork>[0] extends infer O
+    ? O extends { layers: infer L }
+      ? L
+      : never
+    : never,
+  inputShape: number[],
+) => defineNetwork({ inputShape, layers: list });
+
+describe("a list of layers", () => {
+  test("names its parameters by their path, in the order of the layers", () => {
+    const network = layers(
+      [
+        { kind: "dense", width: 3 },
+        {
+          kind: "residual",
+          shortcut: [{ kind: "dense", width: 2 }],
+          layers: [{ kind: "dense", width: 2 }, { kind: "prelu" }],
+        },
+      ],
+      [4],
+    );
+    expect(network.layout.parameters.map(({ name, offset }) => [name, offset])).toEqual([
+      ["layers.0.weight", 0],
+      ["layers.0.bias", 12],
+      ["layers.1.shortcut.0.weight", 15],
+      ["layers.1.shortcut.0.bias", 21],
+      ["layers.1.layers.0.weight", 23],
+      ["layers.1.layers.0.bias", 29],
+      ["layers.1.layers.1.slope", 31],
+    ]);
+  });
+
+  test("shares what is the same: both halves of a siamese layer, rounds of a shared repeat", () => {
+    const siamese = layers(
+      [{ kind: "siamese", join: "difference", layers: [{ kind: "dense", width: 3 }] }],
+      [2, 4],
+    );
+    expect(siamese.layout.size).toBe(15);
+    const round = [{ kind: "dense", width: 4 }];
+    expect(layers([{ kind: "repeat", times: 5, shared: true, layers: round }], [4]).layout.size).toBe(20);
+    expect(layers([{ kind: "repeat", times: 5, layers: round }], [4]).layout.size).toBe(100);
+  });
+
+  test("has sites where its kinks are, ties of max-pool among them, each with its own table", () => {
+    const network = layers(
+      [
+        { kind: "conv2d", channels: 2, kernel: 3 },
+        { kind: "hard-tanh" },
+        { kind: "max-pool", size: 2 },
+        { kind: "flatten" },
+        { kind: "dense", width: 3 },
+        { kind: "tanh" },
+        { kind: "dense", width: 1 },
+      ],
+      [1, 6, 6],
+    );
+    expect(network.sites.map(({ path, shape, table }) => [path, shape, table.breakpoints])).toEqual([
+      ["layers.1", [2, 4, 4], [-1, 1]],
+      ...Array.from({ length: 3 }, () => ["layers.2", [2, 2, 2], [0]]),
+    ]);
+    expect(network.units).toBe(32 + 3 * 8);
+  });
+
+  test.each([
+    ["dense", [{ kind: "dense", width: 2 }], [3], false],
+    ["layer-norm", [{ kind: "layer-norm" }], [3], false],
+    ["attention", [{ kind: "attention", heads: 1 }], [3, 4], false],
+    [
+      "a convolution, pooling and mean",
+      [
+        { kind: "conv2d", channels: 2, kernel: 2 },
+        { kind: "average-pool", size: 2 },
+        { kind: "mean", axis: 0 },
+      ],
+      [1, 5, 5],
+      false,
+    ],
+    ["dense on tokens", [{ kind: "dense", width: 2 }, { kind: "mean" }], [3, 4], false],
+    ["transposed convolution", [{ kind: "transposed-conv2d", channels: 1, kernel: 2 }], [1, 2, 2], false],
+    ["batch-norm", [{ kind: "dense", width: 2 }, { kind: "batch-norm" }], [3], true],
+    ["gcn-conv", [{ kind: "gcn-conv", width: 2 }], [3], true],
+    ["cheb-conv", [{ kind: "cheb-conv", width: 2, order: 2 }], [3], true],
+    [
+      "cheb-conv of order 1, which sees no neighbour",
+      [{ kind: "cheb-conv", width: 2, order: 1 }],
+      [3],
+      false,
+    ],
+    ["graph-conv", [{ kind: "graph-conv", width: 2 }], [3], true],
+  ] as const)("knows whether samples couple: %s", (_, list, inputShape, coupled) => {
+    const network = layers([...list], [...inputShape]);
+    expect(network.coupled).toBe(coupled);
+    if (network.relations.length > 0) return;
+    // The truth: change sample 0 and look at the others.
+    const family = createFamily({ network, samples: 4, factor: 1 });
+    const theta = randomVector(1, network.layout.size).map((value) => value + 0.1);
+    const x = randomVector(2, 4 * sizeOf([...inputShape]));
+    const run = (input: Float64Array) => {
+      const { output } = compileReference(family.predict()).runSync({ theta, x: input });
+      return output!.slice();
+    };
+    const moved = x.slice();
+    moved[0]! += 0.5;
+    const [before, after] = [run(x), run(moved)];
+    const others = before.slice(network.outputs);
+    expect(others.some((value, k) => value !== after[network.outputs + k])).toBe(coupled);
+  });
+
+  test.each([
+    [
+      "a kernel larger than its input",
+      [{ kind: "conv2d", channels: 1, kernel: 7 }],
+      [1, 5, 5],
+      "layers.0",
+      /7 × 7 does not fit into 5 × 5/,
+    ],
+    [
+      "groups that do not divide",
+      [{ kind: "conv2d", channels: 4, kernel: 1, groups: 3 }],
+      [4, 5, 5],
+      "layers.0",
+      /groups 3 must divide/,
+    ],
+    [
+      "heads that do not divide",
+      [{ kind: "attention", heads: 3 }],
+      [2, 4],
+      "layers.0",
+      /heads 3 must divide the width 4/,
+    ],
+    [
+      "branches that cannot join",
+      [{ kind: "parallel", branches: [[], [{ kind: "dense", width: 2 }]] }],
+      [3],
+      "layers.0",
+      /\[3\], \[2\] cannot be joined by sum/,
+    ],
+    [
+      "a shortcut of another shape",
+      [{ kind: "residual", layers: [{ kind: "dense", width: 2 }] }],
+      [3],
+      "layers.0",
+      /the shortcut gives \[3\], the layers \[2\]/,
+    ],
+    [
+      "an image where there is none",
+      [{ kind: "flatten" }, { kind: "max-pool", size: 2 }],
+      [1, 4, 4],
+      "layers.1",
+      /takes samples of shape \[C, H, W\], got \[16\]/,
+    ],
+    ["a shape of another size", [{ kind: "reshape", shape: [2, 2] }], [3], "layers.0", /\[3\] has 3 entries/],
+    [
+      "a width that is missing within",
+      [{ kind: "residual", layers: [{ kind: "dense" }] }],
+      [3],
+      "layers.0.layers.0",
+      /needs a width/,
+    ],
+    [
+      "halves that are not two",
+      [{ kind: "siamese", layers: [] }],
+      [3, 4],
+      "layers.0",
+      /takes samples of shape \[2, \.\.\.\]/,
+    ],
+  ] as const)("says which layer does not fit: %s", (_, list, inputShape, path, message) => {
+    const attempt = () => layers([...list] as never, [...inputShape]);
+    expect(attempt).toThrow(message);
+    try {
+      attempt();
+    } catch (error) {
+      expect((error as LayerError).path).toBe(path);
+    }
+  });
+
+  test("says which field is wrong", () => {
+    expect(() => layers([{ kind: "dense", width: 0 }], [3])).toThrow(/defineNetwork: layers\.0\.width/);
+    expect(() => layers([{ kind: "densa" }], [3])).toThrow(/defineNetwork: layers\.0/);
+  });
+});
+
+describe("a function", () => {
+  test("is the network of the layers it writes out, with kinks and layer products", () => {
+    const activation = { kind: "leaky-relu", slope: 0.1 } as const;
+    const byHand = defineNetwork({
+      inputShape: [4],
+      activation,
+      build(scope, x) {
+        const hidden = scope.within("first").affine(x, 5, true);
+        return scope.within("second").affine(scope.within("kink").activate(hidden), 3, true);
+      },
+    });
+    const preset = presetNetwork({
+      ...{ kind: "dnn", inputDimension: 4, hidden: [5], outputDimension: 3, bias: true, activation },
+    });
+    expect(byHand.layout.parameters.map(({ name }) => name)).toEqual([
+      "first.weight",
+      "first.bias",
+      "second.weight",
+      "second.bias",
+    ]);
+    expect(byHand.hasLayerProducts).toBe(true);
+    const [theta, x, y] = [randomVector(1, preset.layout.size), randomVector(2, 24), randomVector(3, 18)];
+    const run = (network: typeof preset) =>
+      compileReference(createFamily({ network, samples: 6, factor: 0.5 }).lossGradient("free")).runSync({
+        theta,
+        x,
+        y,
+      });
+    expect(run(byHand)).toEqual(run(preset));
+  });
+
+  test("may use any operation of the builder", () => {
+    const network = defineNetwork({
+      inputShape: [3],
+      build(scope, x) {
+        const { b } = scope;
+        const scale = scope.parameter("scale", [3], { kind: "constant", value: 1 });
+        return b.sin(b.mul(x, b.reshape(scale, [1, 3])));
+      },
+    });
+    expect(network).toMatchObject({ kind: "function", outputs: 3, coupled: false, hasLayerProducts: false });
+    expect(network.layout.parameters.map(({ name }) => name)).toEqual(["scale"]);
+  });
+});
