@@ -12,7 +12,7 @@ export { initialise, initialising } from "./initialise.js";
 export type { Layers } from "./layers/define.js";
 export { layerListSchema, layerModules } from "./layers/registry.js";
 export { lossFactor, type Reduction } from "./loss.js";
-export { findingNeighbours, nearestNeighbours, normalisedAdjacency, relationMatrix } from "./neighbours.js";
+export { findingNeighbours, normalisedAdjacency, relationMatrix } from "./neighbours.js";
 export { type Build, describeNetwork, layeredNetwork, type Network } from "./network.js";
 export type { InitSpec, Law, Layout, Parameter } from "./parameters.js";
 export type { Preset } from "./presets/define.js";
