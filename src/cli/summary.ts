@@ -75,8 +75,10 @@ function describeFlow(result: RunResult): string[] {
 }
 
 function describeFall({ initialLoss, loss }: RunResult): string {
+  if (initialLoss === null || loss === null) return "";
   const factor = initialLoss / loss;
-  return factor > 1 && Number.isFinite(factor) ? `, fallen by a factor of ${formatNumber(factor, 3)}` : "";
+  if (factor > 1) return Number.isFinite(factor) ? `, fallen by a factor of ${formatNumber(factor, 3)}` : "";
+  return loss > initialLoss ? `, RISEN by a factor of ${formatNumber(1 / factor, 3)}` : "";
 }
 
 function describeDecay(fit: DecayFit | null): string {

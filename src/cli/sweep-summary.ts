@@ -1,7 +1,7 @@
 /** The outcome of a sweep as text for a person, and as JSON. */
 import { join } from "node:path";
 import type { SweepResult } from "../experiment/sweep.js";
-import { type JobState, unresolvedDefects } from "../record/sweep.js";
+import { type JobState, lossRises, unresolvedDefects } from "../record/sweep.js";
 import { formatColumns, formatFact, formatNumber, formatPath } from "./format.js";
 
 /** What a summary takes of a sweep, just ended or read back. */
@@ -57,6 +57,7 @@ export function summariseSweep(sweep: SummarisedSweep, headline: string): string
         ]),
     ...failures.map((text) => `note: ${text}`),
     ...energyNote(states),
+    ...riseNote(states),
     ...notes.map((note) => `note: ${note}`),
     `sweep: ${formatPath(directory)}`,
     `results: ${formatPath(join(directory, "results.csv"))}`,
@@ -72,6 +73,16 @@ function energyNote(states: readonly JobState[]): string[] {
     ? []
     : [
         `note: ${off.length} of ${states.length} runs do not resolve the gradient flow: ∫‖∇L‖² ds is off by up to ${formatNumber(Math.max(...off), 2)} times what the loss fell by. The notes in their result.json say why.`,
+      ];
+}
+
+/** How many runs have a loss that rises. */
+function riseNote(states: readonly JobState[]): string[] {
+  const factors = lossRises(states);
+  return factors.length === 0
+    ? []
+    : [
+        `note: along ${factors.length} of ${states.length} runs the loss rises, by a factor of up to ${formatNumber(Math.max(...factors), 3)}, which it never does along a gradient flow. The notes in their result.json say when, and what to do.`,
       ];
 }
 

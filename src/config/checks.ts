@@ -21,6 +21,7 @@ export function checkSections(sections: Sections): Finding[] {
     ...checkShape(sections),
     ...checkTeacher(sections),
     ...checkTimes(sections),
+    ...checkStop(sections),
     ...checkBoundaries(sections),
     ...checkRecord(sections),
     ...checkEngine(sections),
@@ -129,6 +130,16 @@ function checkTimes({ flow, record, decay, descent }: Sections): Finding[] {
       findings.push(at(`descent.learningRates.${i}`, `${rate} stands in the list already.`));
   });
   return findings;
+}
+
+function checkStop({ flow }: Sections): Finding[] {
+  if (flow?.stopWhen === undefined) return [];
+  if (flow.lossFactor !== undefined)
+    return [
+      at("flow.lossFactor", "stands beside flow.stopWhen; write flow.stopWhen.lossFactor and leave it out."),
+    ];
+  if (Object.keys(flow.stopWhen).length > 0) return [];
+  return [at("flow.stopWhen", "must have lossFactor, gradientNorm or gradientFactor; or leave it out.")];
 }
 
 function checkBoundaries({ flow }: Sections): Finding[] {

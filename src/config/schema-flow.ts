@@ -22,11 +22,37 @@ const shared = {
     .number()
     .gt(1)
     .exactOptional()
-    .describe("Stop when the loss has fallen by this factor, L(t) ≤ L(0)/lossFactor. Absent: never."),
+    .describe("The same as stopWhen.lossFactor, from before there was a section."),
+  stopWhen: z
+    .strictObject({
+      lossFactor: z
+        .number()
+        .gt(1)
+        .exactOptional()
+        .describe(
+          "Stop when the loss has fallen by this factor, L(t) = L(0)/lossFactor: status lossReached.",
+        ),
+      gradientNorm: positive
+        .exactOptional()
+        .describe(
+          "Stop when ‖∇L‖ (while entries slide, the speed ‖θ'‖) has fallen to this: status stationary.",
+        ),
+      gradientFactor: z
+        .number()
+        .gt(1)
+        .exactOptional()
+        .describe("The same relative to the start: stop when ‖∇L‖ has fallen by this factor."),
+    })
+    .exactOptional()
+    .describe(
+      "Ends the run before tEnd at the first instant at which one of these holds, located inside the step. Absent: never.",
+    ),
   maxGradientEvaluations: count
     .exactOptional()
-    .describe("Stop after this many gradients of the flow. Absent: no limit."),
-  maxSteps: count.default(1_000_000).describe("Stop after this many steps, accepted and rejected."),
+    .describe(
+      "Stop before more gradients of the flow are spent than this, those at the start included. Absent: no limit.",
+    ),
+  maxSteps: count.default(1_000_000).describe("Stop after this many accepted steps."),
   boundaries: z
     .enum(["auto", "exact", "smooth", "detect", "off"])
     .default("auto")

@@ -6,8 +6,8 @@ import type { Memory } from "../memory.js";
 const COST_SHARE = 1 / 60;
 
 export interface CheckpointSchedule {
-  /** Everything that follows the flow has come to time t. */
-  passed(t: number): void;
+  /** Everything that follows the flow has come to time t; `isWhole` unless an interruption has cut what cannot be made up for. */
+  passed(t: number, isWhole: boolean): void;
   /** All state is at rest: saves it where that is due. */
   rest(): Promise<void>;
 }
@@ -24,10 +24,9 @@ export function scheduleCheckpoints(
   let cost = 0;
   let isWhole = true;
   return {
-    passed(t) {
+    passed(t, whole) {
       place.t = t;
-      // Descents stop where they are at an interruption; then they are behind the flow, and what they missed of it is gone.
-      isWhole = signal?.aborted !== true;
+      isWhole = whole;
     },
     async rest() {
       if (interval === 0 || !isWhole) return;

@@ -1,5 +1,6 @@
 /** What a run's outcome says beyond its numbers: phases, sharpness, and the notes that a reader must not miss. */
-import type { Descent, FlowOutcome } from "../flow/index.js";
+import type { Config } from "../config/schema.js";
+import type { Descent, FlowOutcome, Observation, Rise } from "../flow/index.js";
 import { fixedStepLimit, type MethodName } from "../ode/index.js";
 import {
   type ErrorCheckResult,
@@ -29,8 +30,7 @@ export function sharpnessOf({ sharpness, evaluations }: FlowOutcome): SharpnessR
 }
 
 /**
- * Part of the stability limit from which a fixed step counts as unstable: measured sharpness is a lower bound, good to a few per cent,
- * and curves have been seen to leave the flow from 0.85 on (docs/studies.md).
+ * Part of the stability limit from which a fixed step counts as unstable: measured sharpness is a lower bound, and curves have been seen to leave the flow from 0.85 on (docs/studies.md).
  */
 const AT_EDGE = 0.9;
 
@@ -56,15 +56,51 @@ export function sharpnessNotes(
     );
 }
 
-const formatFactor = (x: number) => (x < 10 ? x.toPrecision(2) : x.toFixed(0));
+const formatFactor = (x: number) => (x < 10 ? x.toPrecision(2) : x < 1e6 ? x.toFixed(0) : x.toExponential(1));
 
 /** Whether the curve obeys L(0) − L(t) = ∫‖∇L‖² ds, as a gradient flow does. */
-export function energyNotes(energyDefect: number | null): string[] {
-  return energyDefect === null || energyDefect <= MOST_ENERGY_DEFECT
-    ? []
+export function energyNotes(observations: readonly Observation[]): string[] {
+  const [first, last] = [observations[0], observations[observations.length - 1]];
+  if (!first || !last || last.energyDefect === null || last.energyDefect <= MOST_ENERGY_DEFECT) return [];
+  const why =
+    "so fast modes are not resolved (unstable steps, chatter at kinks, or a loose tolerance): what is read off the gradient is not the flow's.";
+  return last.loss < first.loss
+    ? [
+        `Along a gradient flow ∫‖∇L‖² ds is what the loss falls by; here it is off by ${formatFactor(last.energyDefect)} times that, ${why}`,
+      ]
     : [
-        `Along a gradient flow ∫‖∇L‖² ds is what the loss falls by; here it is off by ${formatFactor(energyDefect)} times that, so fast modes are not resolved (unstable steps, chatter at kinks, or a loose tolerance): what is read off the gradient is not the flow's.`,
+        `Along a gradient flow the loss falls by ∫‖∇L‖² ds; here it has not fallen, ${show(first.loss)} at t = 0 and ${show(last.loss)} at t = ${show(last.t)}, ${why}`,
       ];
+}
+
+const show = (x: number) => {
+  const rounded = Number(x.toPrecision(4));
+  return x !== 0 && Math.abs(x) < 1e-3 ? rounded.toExponential() : String(rounded);
+};
+
+/** Part of the initial loss below which a run has come to rest, as far as its tolerance lets it. */
+const AT_REST = 1e-3;
+
+/** A loss that rises, and what to do about it. */
+export function riseNotes(rise: Rise | null, initialLoss: number, flow: Config["flow"]): string[] {
+  if (rise === null) return [];
+  const { from, to, first } = rise;
+  const fact = `The loss rises along the curve, from ${show(from.loss)} at t = ${show(from.t)} to ${show(to.loss)} at t = ${show(to.t)}; along a gradient flow it never does.`;
+  if ("stepSize" in flow)
+    return [
+      `${fact} Steps of ${flow.stepSize} are too long there: lower flow.stepSize or take flow.method: auto.`,
+    ];
+  const lower = `lower flow.rtol and flow.atol (${show(flow.rtol)} and ${show(flow.atol)})`;
+  if (to.loss > AT_REST * initialLoss)
+    return [`${fact} The errors that the tolerances admit are larger than what the flow moves: ${lower}.`];
+  return [
+    `${fact} It has come to rest as far as the tolerances let it, and what it does after t = ${show(first.t)} is their error: end it by flow.stopWhen: { gradientNorm: ${roundUp(first.speed)} }, or ${lower}.`,
+  ];
+}
+
+/** The next power of ten from twice the value on, for a limit that is met before the value is. */
+function roundUp(value: number): number {
+  return value > 0 ? Number(`1e${Math.ceil(Math.log10(2 * value))}`) : 1e-8;
 }
 
 /** Gaps that the solver's error could explain by itself. */

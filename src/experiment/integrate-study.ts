@@ -1,20 +1,21 @@
-/** The integration of a study: the flow by its treatment of kinks, what watches it, descents in lockstep, and the checks after it. */
+/** The integration of a study: the flow, what follows it in lockstep, and the checks after it. */
 import {
-  type BoundaryEvent,
   createDescent,
-  createDetector,
   createObserver,
+  createStopRule,
+  cutSegment,
   type Descent,
   type FlowCounts,
-  type FlowOptions,
+  type FlowEnd,
   type FlowOutcome,
   integrateExactly,
   integrateSmooth,
   measureGradient,
   type Observation,
+  type Rise,
   type Segment,
 } from "../flow/index.js";
-import { EVENT_COLUMNS, METHOD_COLUMNS } from "../record/columns.js";
+import { METHOD_COLUMNS } from "../record/columns.js";
 import type {
   ErrorCheckResult,
   EventsResult,
@@ -25,7 +26,8 @@ import type {
 import { boundaryNotes, type Treatment, whyNotFlow } from "./boundaries.js";
 import { scheduleCheckpoints } from "./checkpoints.js";
 import { checkError } from "./error-check.js";
-import { energyNotes, errorNotes, phasesOf, sharpnessNotes } from "./findings.js";
+import { energyNotes, errorNotes, phasesOf, riseNotes, sharpnessNotes } from "./findings.js";
+import { type EndedFlow, integrateBy, solverOf } from "./integrate-by.js";
 import { createNtkObserver, type NtkObserver } from "./ntk.js";
 import { measureRounding, roundingNotes } from "./rounding.js";
 import { compareSmoothing } from "./smoothing.js";
@@ -34,7 +36,9 @@ import { recordTimes } from "./times.js";
 
 export interface Integrated {
   readonly outcome: FlowOutcome;
+  /** None where loss or gradient are not finite at the start. */
   readonly observations: readonly Observation[];
+  readonly rise: Rise | null;
   readonly descents: readonly Descent[];
   readonly events: EventsResult | null;
   readonly smoothing: readonly SmoothingResult[];
@@ -49,18 +53,12 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   const { loaded, prepared, record, memory } = study;
   const { signal, onProgress, onMessage } = study.options;
   const { config } = loaded;
-  const {
-    tEnd,
-    lossFactor,
-    maxGradientEvaluations,
-    maxSteps,
-    boundaries: _,
-    smoothing: __,
-    compareSmoothing: halfWidths,
-    ...given
-  } = config.flow;
-  const { errorCheck: wantsCheck, ...solver } = { errorCheck: false, ...given };
+  const { tEnd, lossFactor, maxGradientEvaluations, maxSteps, compareSmoothing: halfWidths } = config.flow;
+  const { stopWhen = lossFactor === undefined ? {} : { lossFactor } } = config.flow;
+  const wantsCheck = "errorCheck" in config.flow && config.flow.errorCheck;
+  const solver = solverOf(config.flow);
   const { problem, theta0 } = prepared;
+  const rtol = "rtol" in solver ? solver.rtol : 0;
   const times = recordTimes(config.record, tEnd);
   const compareNear = times ?? (recordTimes({ at: "log", points: 200 }, tEnd) as number[]);
   const descents = config.descent.learningRates.map((learningRate, index) =>
@@ -78,28 +76,36 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     problem,
     theta0,
     times,
+    tolerance: rtol,
     measure: measureGradient(problem),
     onObservation: (observation) => record.series.append({ ...observation }),
     memory: memory.within("observer"),
   });
+  const { observations } = observer;
   if (!memory.isResumed) await observer.start();
-  const first = observer.observations[0] as Observation;
-  if (!Number.isFinite(first.loss)) {
-    const message = `The loss at the initial parameters is ${first.loss}; scale the data or the initial parameters down.`;
-    const counts = { accepted: 0, rejected: 0, evaluations: 0 };
-    return {
-      outcome: { status: "nonFinite", t: 0, h: null, message, ...counts, theta: theta0 },
-      observations: observer.observations,
-      descents,
-      events: null,
-      smoothing: [],
-      errorCheck: null,
-      rounding: null,
-      ntk: null,
-      notes: [],
-    };
-  }
-  let lossReached = false;
+  const first = observations[0];
+  const atStart = (end: FlowEnd): Integrated => ({
+    outcome: { ...NOTHING_DONE, ...end, theta: theta0 },
+    observations,
+    rise: null,
+    descents,
+    events: null,
+    smoothing: [],
+    errorCheck: null,
+    rounding: null,
+    ntk: null,
+    notes: [],
+  });
+  if (first === undefined)
+    return atStart({
+      t: 0,
+      status: "nonFinite",
+      message:
+        "loss or ‖∇L‖² is not a finite number at the initial parameters; scale the data or the initial parameters down.",
+    });
+  const rule = createStopRule(problem, stopWhen, { loss: first.loss, speed: first.gradientNorm });
+  const immediate = rule.atStart();
+  if (immediate !== null) return atStart(immediate);
   let progress: Progress = { fraction: 0, t: 0, tEnd, loss: first.loss, gradientEvaluations: 0, stepSize: 0 };
   const { ntk } = config.measure;
   const kernel: NtkObserver | null =
@@ -117,86 +123,71 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
         });
   if (!memory.isResumed && (treatment === "off" || treatment === "smooth")) await kernel?.start(null);
   const checkpoints = scheduleCheckpoints(config.record.checkpoint, study.save, memory, signal);
-  const onSegment = async (segment: Segment, counts: FlowCounts): Promise<"stop" | undefined> => {
-    await observer.follow(segment, counts);
+  const isInterrupted = (): boolean => signal?.aborted === true;
+  /** A kernel taken under an interruption is another than it would have been. */
+  const isWhole = (): boolean =>
+    descents.every((descent) => descent.isWhole) && !(kernel !== null && isInterrupted());
+  const compare = (row: object) => record.descent.append({ ...row });
+  const follow = async (
+    whole: Segment,
+    counts: FlowCounts,
+    detect: (segment: Segment) => Promise<void>,
+  ): Promise<FlowEnd | null> => {
+    const end = await rule.find(whole);
+    let segment = end === null ? whole : await cutSegment(problem, whole, end.t);
+    const failure = await observer.follow(segment, counts);
+    if (failure !== null) {
+      if (!(failure.t > segment.t0)) return failure;
+      segment = await cutSegment(problem, whole, failure.t);
+    }
+    await detect(segment);
     await kernel?.follow(segment, counts);
-    for (const descent of descents)
-      await descent.follow(segment, (row) => record.descent.append({ ...row }), signal);
-    checkpoints.passed(segment.t1);
+    for (const descent of descents) await descent.follow(segment, compare, signal);
+    checkpoints.passed(segment.t1, isWhole());
     progress = {
       fraction: segment.t1 / tEnd,
       t: segment.t1,
       tEnd,
-      loss: observer.observations[observer.observations.length - 1]!.loss,
+      loss: observations[observations.length - 1]!.loss,
       gradientEvaluations: counts.gradients,
       stepSize: segment.h,
     };
     onProgress?.(progress);
-    if (lossFactor !== undefined && (await problem.loss(segment.theta1)) <= first.loss / lossFactor) {
-      lossReached = true;
-      return "stop";
-    }
-    return undefined;
+    return failure ?? end;
   };
-  const shared = {
-    problem,
-    theta0,
-    tEnd,
+  /** How the flow ended, for a run that is interrupted after that. */
+  const ending = memory.keep("ending", { flow: null as EndedFlow | null });
+  const wasEnded = ending.flow !== null;
+  for (const descent of descents) await descent.catchUp(compare, signal);
+  const limits = {
     maxSteps,
     ...(signal && { signal }),
     ...(maxGradientEvaluations && { maxEvaluations: maxGradientEvaluations }),
   };
-  const notes: string[] = [];
-  let outcome: FlowOutcome;
-  let events: EventsResult | null = null;
-  const options: FlowOptions = {
-    ...shared,
-    ...solver,
-    onSegment,
-    memory: memory.within("flow"),
+  ending.flow ??= await integrateBy(treatment, study, {
+    ...limits,
+    follow,
+    kernel,
+    watchSharpness: descents.length > 0,
     onResume: observer.resume,
     onRest: checkpoints.rest,
-  };
-  if (treatment === "exact" || treatment === "detect") {
-    const table = await record.table("events", EVENT_COLUMNS);
-    const watch = {
-      onEvent: (event: BoundaryEvent) => {
-        table.append({ ...event });
-        kernel?.onEvent(event);
-      },
-      onStart: async (pieces: Float64Array) => {
-        await record.array("pieces0", pieces);
-        await kernel?.start(treatment === "exact" ? pieces : null);
-      },
-    };
-    if (treatment === "exact") {
-      const exact = await integrateExactly({ ...options, ...watch });
-      outcome = exact;
-      events = exact.events;
-    } else {
-      const detector = await createDetector({ ...options, ...watch });
-      outcome = await integrateSmooth({
-        ...options,
-        onSegment: async (segment, counts) => {
-          await detector.follow(segment, counts);
-          return onSegment(segment, counts);
-        },
-      });
-      events = detector.summary();
-    }
-  } else outcome = await integrateSmooth(options);
+  });
+  const { outcome, events } = ending.flow;
+  // Between steps the flow has saved itself, and goes on from there.
+  if (outcome.status === "interrupted") ending.flow = null;
   await observer.finish();
-  if (outcome.phases !== undefined) {
+  if (outcome.phases !== undefined && !wasEnded) {
     const table = await record.table("methods", METHOD_COLUMNS);
     for (const phase of phasesOf(outcome)) table.append({ ...phase });
   }
+  const notes: string[] = [];
   let errorCheck: ErrorCheckResult | null = null;
-  if (wantsCheck && outcome.t > 0) {
+  if (wantsCheck && outcome.t > 0 && !isInterrupted()) {
     errorCheck = await checkError(
       treatment === "exact"
         ? (options) => integrateExactly({ ...options, onEvent: () => undefined })
         : integrateSmooth,
-      { ...shared, ...solver, maxSteps: 10 * maxSteps },
+      { problem, theta0, ...limits, ...solver, maxSteps: 10 * maxSteps },
       outcome,
       descents,
     );
@@ -204,15 +195,17 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   }
   const measured = kernel === null ? null : await kernel.finish();
   const smoothing =
-    outcome.status === "reachedEnd"
+    GOOD_ENDS.includes(outcome.status) && !isInterrupted()
       ? await compareSmoothing(
           halfWidths,
           problem.engine,
           prepared,
-          { ...solver, tEnd, maxSteps, ...(signal && { signal }) },
+          { ...solver, tEnd: outcome.t, maxSteps, ...(signal && { signal }) },
           outcome.theta,
         )
       : [];
+  const isCut = isInterrupted() && outcome.status !== "interrupted" && isUnfinished();
+  if (isCut) await checkpoints.rest();
   const rounding = problem.engine.dtype === "float32" ? await measureRounding(prepared, outcome.theta) : null;
   if (rounding !== null) notes.push(...roundingNotes(rounding, problem.engine.resident !== null));
   if (outcome.hessian !== undefined) {
@@ -227,14 +220,9 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
       notes.push(`Gradient descent with learning rate ${learningRate} diverged at step ${divergedAtStep}.`);
   }
   return {
-    outcome: lossReached
-      ? {
-          ...outcome,
-          status: "lossReached" as FlowOutcome["status"],
-          message: `The loss fell by the factor ${lossFactor} at t = ${outcome.t}.`,
-        }
-      : outcome,
-    observations: observer.observations,
+    outcome: isCut ? { ...outcome, ...afterEnd(outcome) } : outcome,
+    observations,
+    rise: observer.rise,
     descents,
     events,
     smoothing,
@@ -242,9 +230,33 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     rounding,
     ntk: measured,
     notes: [
+      ...riseNotes(observer.rise, first.loss, config.flow),
+      ...energyNotes(observations),
       ...notes,
-      ...energyNotes(observer.observations.at(-1)?.energyDefect ?? null),
       ...sharpnessNotes(outcome, descents, config.flow),
     ],
+  };
+
+  /** Whether an interruption came before the end of what follows the flow or comes after it. */
+  function isUnfinished(): boolean {
+    return (
+      kernel !== null ||
+      descents.some((descent) => descent.isBehind) ||
+      (wantsCheck && (errorCheck === null || errorCheck.status === "interrupted")) ||
+      smoothing.length < halfWidths.length ||
+      smoothing.some(({ status }) => status === "interrupted")
+    );
+  }
+}
+
+const NOTHING_DONE = { h: null, accepted: 0, rejected: 0, evaluations: 0 };
+
+/** Ends at which the flow is as it was asked for. */
+const GOOD_ENDS: readonly FlowOutcome["status"][] = ["reachedEnd", "lossReached", "stationary"];
+
+function afterEnd({ t, message }: FlowOutcome): Pick<FlowOutcome, "status" | "message"> {
+  return {
+    status: "interrupted",
+    message: `interrupted at t = ${t}, where the flow had ended (${message}), before descents and checks were done.`,
   };
 }

@@ -47,6 +47,7 @@ export function runKernelStudy(loaded: LoadedConfig, options: RunOptions): Promi
         canonicalTime: 0,
         initialLoss: loss,
         loss,
+        lossRise: null,
         gradientEvaluations: problem.cost.gradients,
         steps: { accepted: 0, rejected: 0 },
         energyDefect: null,

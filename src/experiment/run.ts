@@ -1,8 +1,8 @@
 /** One run, end to end: a config in; flow and descent in lockstep; a record and its figures out. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
-import { fitDecay, type Observation, type Problem } from "../flow/index.js";
+import { type Descent, fitDecay, type Problem } from "../flow/index.js";
 import { methods } from "../ode/index.js";
-import type { RunResult } from "../record/result.js";
+import type { DescentResult, RunResult } from "../record/result.js";
 import { chooseTreatment } from "./boundaries.js";
 import { announceEffort } from "./effort.js";
 import { phasesOf, sharpnessOf } from "./findings.js";
@@ -42,34 +42,27 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
       const effort = await announceEffort(config, () => timeGradient(problem, theta0));
       for (const note of effort) options.onMessage?.(`note: ${note}`);
       const run = await integrateStudy(study, choice.treatment);
-      const { outcome, observations, descents } = run;
+      const { outcome, observations, descents, rise } = run;
       await study.record.array("theta", outcome.theta);
-      const last = observations[observations.length - 1] as Observation;
+      const last = observations[observations.length - 1];
+      const time = last?.t ?? 0;
       const { factor } = problem.family;
       return {
         status: outcome.status,
         message: outcome.message,
-        time: last.t,
-        canonicalTime: last.canonicalTime,
-        initialLoss: observations[0]!.loss,
-        loss: last.loss,
+        time,
+        canonicalTime: last?.canonicalTime ?? 0,
+        initialLoss: observations[0]?.loss ?? null,
+        loss: last?.loss ?? null,
+        lossRise:
+          rise === null
+            ? null
+            : { from: rise.from.loss, fromTime: rise.from.t, to: rise.to.loss, time: rise.to.t },
         gradientEvaluations: outcome.evaluations,
         steps: { accepted: outcome.accepted, rejected: outcome.rejected },
-        energyDefect: last.energyDefect,
-        decay: fitDecay(observations, factor, [config.decay.from ?? last.t / 2, config.decay.to ?? last.t]),
-        descent: descents.map((descent) => ({
-          learningRate: descent.learningRate,
-          steps: descent.last?.step ?? 0,
-          time: descent.last?.t ?? 0,
-          loss: descent.last?.loss ?? null,
-          parameterGap: descent.last?.parameterGap ?? null,
-          functionGap: descent.last?.functionGap ?? null,
-          lossGap: descent.last?.lossGap ?? null,
-          diverged: descent.divergedAtStep !== null,
-          divergedAtStep: descent.divergedAtStep,
-          flips: descent.flips,
-          sharpnessLimit: 2 / descent.learningRate,
-        })),
+        energyDefect: last?.energyDefect ?? null,
+        decay: fitDecay(observations, factor, [config.decay.from ?? time / 2, config.decay.to ?? time]),
+        descent: descents.map(describeDescent),
         method: config.flow.method,
         phases: phasesOf(outcome),
         sharpness: sharpnessOf(outcome),
@@ -83,4 +76,20 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
       };
     };
   });
+}
+
+function describeDescent({ learningRate, divergedAtStep, last, flips }: Descent): DescentResult {
+  return {
+    learningRate,
+    steps: last?.step ?? 0,
+    time: last?.t ?? 0,
+    loss: last?.loss ?? null,
+    parameterGap: last?.parameterGap ?? null,
+    functionGap: last?.functionGap ?? null,
+    lossGap: last?.lossGap ?? null,
+    diverged: divergedAtStep !== null,
+    divergedAtStep,
+    flips,
+    sharpnessLimit: 2 / learningRate,
+  };
 }

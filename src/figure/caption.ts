@@ -1,5 +1,6 @@
 /** The words on a figure that do not depend on its curves: title, subtitle, time axis. Every part is left out where the record lacks it. */
 import type { RunRecord } from "../record/reader.js";
+import { MOST_ENERGY_DEFECT } from "../record/result.js";
 import { formatNumber } from "./axis.js";
 import { measureText } from "./render.js";
 import { PLOT_WIDTH, SUBTITLE_SIZE } from "./theme.js";
@@ -56,6 +57,14 @@ function clockFacts(record: RunRecord): string[] {
   const { status } = record.manifest;
   if (status === "running") facts.push("unfinished run");
   else if (status !== "reachedEnd") facts.push(`run ended: ${status}`);
+  const rise = record.result?.lossRise;
+  if (rise)
+    facts.push(
+      `the loss rises, ${formatNumber(rise.from)} to ${formatNumber(rise.to)} by t = ${formatNumber(rise.time)}: there it is not the flow's`,
+    );
+  const defect = record.result?.energyDefect;
+  if (defect && defect > MOST_ENERGY_DEFECT)
+    facts.push(`flow not resolved: ∫‖∇L‖² ds and the fall of L differ by ${formatNumber(defect, 2)} of it`);
   return facts;
 }
 

@@ -12,10 +12,15 @@ export function show(value: unknown): string {
 
 /** The section of a run's report; every line says what was compared with what. */
 export function describeChecks(result: RunResult): string {
-  const { energyDefect, decay, descent, errorCheck, sharpness, events, ntk } = result;
+  const { energyDefect, lossRise, decay, descent, errorCheck, sharpness, events, ntk } = result;
   const rows: [string, string][] = [
     ["energy balance", `|L(0) − L(t) − ∫‖∇L‖² ds| / (L(0) − L(t)) = ${show(energyDefect)}`],
   ];
+  if (lossRise)
+    rows.push([
+      "the loss rises",
+      `${show(lossRise.from)} at t = ${show(lossRise.fromTime)} to ${show(lossRise.to)} at t = ${show(lossRise.time)}; along a gradient flow it never does`,
+    ]);
   if (decay === null) rows.push(["decay of ‖r‖²", "not fitted"]);
   else
     rows.push(
@@ -39,7 +44,7 @@ export function describeChecks(result: RunResult): string {
   if (sharpness !== null)
     rows.push([
       "sharpness",
-      `λ_max(∇²L) at most ${show(sharpness.largest)}, at the end ${show(sharpness.value)}`,
+      `λ_max(∇²L) at most ${show(sharpness.largest)}, ${show(sharpness.value)} at t = ${show(sharpness.time)}`,
     ]);
   rows.push(["boundaries", result.boundaries]);
   for (const [name, value] of Object.entries(events ?? {})) rows.push([`  ${name}`, show(value)]);

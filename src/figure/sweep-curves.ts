@@ -140,7 +140,8 @@ async function readLines(state: JobState, figure: CurvesFigureSpec): Promise<Lin
 
 /** A table with learning rates has a line for each, `diverged` ones without a row among them; any other is one line. */
 function linesOf(table: Table, figure: CurvesFigureSpec, diverged: readonly Fact[]): Line[] {
-  const { t, [figure.y]: values, learningRate, lambdaMinUpper } = table.values;
+  const { [figure.y]: values, learningRate, lambdaMinUpper } = table.values;
+  const t = figure.y === "sharpness" ? table.values["sharpnessTime"] : table.values["t"];
   if (t === undefined || values === undefined) return [];
   const from = figure.from ?? 0;
   const bounded = (row: number): boolean =>

@@ -21,7 +21,11 @@ export function fitDecay(
 ): DecayFit | null {
   const points = observations
     .filter(({ t, loss }) => t >= window[0] && t <= window[1] && loss > 0)
-    .map(({ t, loss, lambdaEff }) => ({ t, y: Math.log(loss / factor), rate: 4 * factor * lambdaEff }));
+    .map(({ t, loss, lambdaEff }) => ({
+      t,
+      y: Math.log(loss) - Math.log(factor),
+      rate: 4 * factor * (lambdaEff as number),
+    }));
   if (points.length < 3) return null;
   const weights = points.map(({ t }, i) => ((points[i + 1]?.t ?? t) - (points[i - 1]?.t ?? t)) / 2);
   const mean = (value: (point: (typeof points)[number]) => number): number =>

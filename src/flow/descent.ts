@@ -7,13 +7,16 @@ import type { ResidentVector } from "../engine/index.js";
 import { Memory } from "../memory.js";
 import { kinksOf } from "./boundaries/kinks.js";
 import { createIterate, type Iterate } from "./iterate.js";
+import { distance } from "./norm.js";
 import type { Problem } from "./problem.js";
-import { distance, type Segment } from "./smooth.js";
+import type { Segment } from "./segment.js";
 
 /** Descent counts as diverged once its loss is not finite or exceeds the initial loss by this factor. */
 const DIVERGENCE_FACTOR = 1e6;
-/** Slack on t/η, so that 0.3/0.1 counts as three steps. */
-const ROUNDING = 1e-9;
+/** Slack on t/η, so that 0.3/0.1 counts as three steps: the rounding of two decimals and their quotient. */
+const ROUNDING = 4 * Number.EPSILON;
+/** Numbers that states of the flow owed to an interrupted descent may take: 128 MB. */
+const MAX_OWED = 2 ** 24;
 
 /** GD against GF at t = kη. Gaps are Euclidean norms of θ and of the predictions F, and |L_GF − L_k|. */
 export interface Comparison {
@@ -36,15 +39,19 @@ export interface Descent {
   readonly flips: number | null;
   /** Times kη at which this descent is compared. */
   readonly times: readonly number[];
-  /** Runs descent to the segment's end, comparing on the way. */
-  follow(
-    segment: Segment,
-    onComparison: (comparison: Comparison) => void,
-    signal?: AbortSignal,
-  ): Promise<void>;
+  /** Whether it was interrupted short of the flow. */
+  readonly isBehind: boolean;
+  /** False where it is behind and the states of the flow that it missed were too many to be kept: they are gone. */
+  readonly isWhole: boolean;
+  /** Runs descent to the segment's end, comparing on the way; after an interruption `catchUp` comes first. */
+  follow(segment: Segment, onComparison: OnComparison, signal?: AbortSignal): Promise<void>;
+  /** Makes up for what an interruption left undone. */
+  catchUp(onComparison: OnComparison, signal?: AbortSignal): Promise<void>;
 }
 
-/** k with kη ≤ t, forgiving rounding. */
+type OnComparison = (comparison: Comparison) => void;
+
+/** The largest k with kη ≤ t, up to rounding. */
 export function stepsUntil(t: number, learningRate: number): number {
   return Math.floor((t / learningRate) * (1 + ROUNDING));
 }
@@ -81,6 +88,8 @@ export function createDescent(options: {
     /** θ(t_k) of `last`. */
     flowTheta: new Float64Array(theta0.length),
     divergedAtStep: null as number | null,
+    /** States of the flow at the next times, where an interruption came before them; null where they were too many. */
+    owed: [] as { t: number; theta: Float64Array }[] | null,
   });
   const { flowTheta } = state;
   const iterate = createIterate(problem, state, memory);
@@ -98,6 +107,63 @@ export function createDescent(options: {
     return state.divergedAtStep === null;
   };
 
+  /** kη, which rounding may put beyond the end. */
+  const timeOf = (k: number): number => Math.min(k * learningRate, tEnd);
+  /** The next time of comparison; infinite where there is none. */
+  const nextTime = (): number => {
+    const target = state.divergedAtStep === null ? steps[state.next] : undefined;
+    return target === undefined ? Number.POSITIVE_INFINITY : timeOf(target);
+  };
+
+  /** Descends to the next compared step; false where descent diverges before it or is interrupted. */
+  const reach = async (signal: AbortSignal | undefined): Promise<boolean> => {
+    const target = steps[state.next] as number;
+    if (state.loss === null && !(await evaluate())) return false;
+    while (state.step < target) {
+      if (signal?.aborted) return false;
+      iterate.descend(learningRate);
+      state.step++;
+      if (!(await evaluate())) return false;
+    }
+    return true;
+  };
+
+  /** At the step reached, with the flow there in `flowTheta`. */
+  const compare = async (onComparison: OnComparison): Promise<void> => {
+    const theta = iterate.read();
+    await problem.predict(theta, prediction);
+    await problem.predict(flowTheta, flowPrediction);
+    const flowLoss = await problem.loss(flowTheta);
+    const loss = state.loss as number;
+    const last: Comparison = {
+      learningRate,
+      step: state.step,
+      t: nextTime(),
+      loss,
+      parameterGap: distance(flowTheta, theta),
+      functionGap: distance(flowPrediction, prediction),
+      lossGap: Math.abs(flowLoss - loss),
+    };
+    state.last = last;
+    onComparison(last);
+    state.next++;
+  };
+
+  /** Keeps the states of the flow with which it is still to be compared up to the end of the segment. */
+  const owe = async (segment: Segment): Promise<void> => {
+    const due = steps
+      .slice(state.next)
+      .map(timeOf)
+      .filter((t) => t <= segment.t1);
+    if (due.length * theta0.length > MAX_OWED) state.owed = null;
+    for (const t of due) {
+      if (state.owed === null) return;
+      const theta = new Float64Array(theta0.length);
+      await segment.interpolate(t, theta);
+      state.owed.push({ t, theta });
+    }
+  };
+
   return {
     learningRate,
     get last() {
@@ -112,37 +178,31 @@ export function createDescent(options: {
     get flips() {
       return counter?.flips ?? null;
     },
-    times: steps.map((k) => Math.min(k * learningRate, tEnd)),
+    times: steps.map(timeOf),
+    get isBehind() {
+      return state.owed?.length !== 0;
+    },
+    get isWhole() {
+      return state.owed !== null;
+    },
     async follow(segment, onComparison, signal) {
-      while (state.next < steps.length && state.divergedAtStep === null) {
-        const target = steps[state.next] as number;
-        const t = Math.min(target * learningRate, tEnd);
-        if (t > segment.t1) return;
-        if (state.loss === null && !(await evaluate())) return;
-        while (state.step < target) {
-          if (signal?.aborted) return;
-          iterate.descend(learningRate);
-          state.step++;
-          if (!(await evaluate())) return;
+      for (let t = nextTime(); t <= segment.t1; t = nextTime()) {
+        if (!(await reach(signal))) {
+          if (state.divergedAtStep === null) await owe(segment);
+          return;
         }
         await segment.interpolate(t, flowTheta);
-        const theta = iterate.read();
-        await problem.predict(theta, prediction);
-        await problem.predict(flowTheta, flowPrediction);
-        const flowLoss = await problem.loss(flowTheta);
-        const loss = state.loss as number;
-        const last: Comparison = {
-          learningRate,
-          step: state.step,
-          t,
-          loss,
-          parameterGap: distance(flowTheta, theta),
-          functionGap: distance(flowPrediction, prediction),
-          lossGap: Math.abs(flowLoss - loss),
-        };
-        state.last = last;
-        onComparison(last);
-        state.next++;
+        await compare(onComparison);
+      }
+    },
+    async catchUp(onComparison, signal) {
+      while (state.owed !== null && state.owed.length > 0) {
+        if (!(await reach(signal))) {
+          if (state.divergedAtStep !== null) state.owed = [];
+          return;
+        }
+        flowTheta.set(state.owed.shift()!.theta);
+        await compare(onComparison);
       }
     },
   };

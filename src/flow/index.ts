@@ -6,8 +6,18 @@ export { MAX_ROW_NUMBERS } from "./boundaries/normals.js";
 export { chooseKinkTreatment, type KinkChoice, type KinkTreatment } from "./boundaries/treatment.js";
 export { type DecayFit, fitDecay } from "./decay.js";
 export { type Comparison, createDescent, type Descent, stepsUntil } from "./descent.js";
+export { distance } from "./norm.js";
 export { createObserver, type Observation, type Observer } from "./observer.js";
 export { type Cost, createProblem, type Problem } from "./problem.js";
+export type { Rise } from "./rise.js";
+export {
+  cutSegment,
+  type FlowCounts,
+  type FlowEnd,
+  type FlowStatus,
+  type Measured,
+  type Segment,
+} from "./segment.js";
 export {
   createSharpness,
   measureSharpness,
@@ -16,11 +26,9 @@ export {
   type SharpnessOptions,
 } from "./sharpness.js";
 export {
-  distance,
-  type FlowCounts,
   type FlowOptions,
   type FlowOutcome,
   integrateSmooth,
   measureGradient,
-  type Segment,
 } from "./smooth.js";
+export { createStopRule, type StopRule, type StopWhen } from "./stop.js";

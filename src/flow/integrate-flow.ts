@@ -3,6 +3,7 @@ import { createDetector, type DetectSummary } from "./boundaries/detect.js";
 import { integrateExactly } from "./boundaries/exact.js";
 import type { BoundaryEvent, BoundarySummary } from "./boundaries/ledger.js";
 import { chooseKinkTreatment, type KinkTreatment } from "./boundaries/treatment.js";
+import { cutSegment } from "./segment.js";
 import { type FlowOptions, type FlowOutcome, integrateSmooth } from "./smooth.js";
 
 export interface KinkedFlowOptions extends Omit<FlowOptions, "onSegment"> {
@@ -45,8 +46,9 @@ export async function integrateFlow({
   const outcome = await integrateSmooth({
     ...options,
     onSegment: async (segment, counts) => {
-      await detector.follow(segment, counts);
-      return options.onSegment(segment, counts);
+      const end = await options.onSegment(segment, counts);
+      await detector.follow(end ? await cutSegment(given.problem, segment, end.t) : segment);
+      return end;
     },
   });
   return { ...outcome, treatment, events: detector.summary(), notes };

@@ -1,7 +1,9 @@
 /** Rows of the flow's series at chosen times, with the free identities: energy balance and effective rate. */
 import { Memory } from "../memory.js";
+import { distance } from "./norm.js";
 import type { Problem } from "./problem.js";
-import { distance, type FlowCounts, type Segment } from "./smooth.js";
+import { type Rise, type RiseState, seeLoss } from "./rise.js";
+import type { FlowCounts, FlowEnd, Measured, Segment } from "./segment.js";
 
 /** The state of the flow at one recorded time. */
 export interface Observation {
@@ -13,29 +15,38 @@ export interface Observation {
   readonly residualNorm: number;
   /** ‖θ'‖, which is ‖∇L‖ where the flow does not slide. */
   readonly gradientNorm: number;
-  /** λ_eff = ‖θ'‖²/(4cL) */
-  readonly lambdaEff: number;
-  /** |L(0) − L(t) − ∫‖θ'‖²| / (L(0) − L(t)); null where the loss has not fallen. */
+  /** λ_eff = ‖θ'‖²/(4cL); null where the loss is zero. */
+  readonly lambdaEff: number | null;
+  /**
+   * |L(0) − L(t) − ∫‖θ'‖²| relative to what the loss fell by; where it did not fall, to the larger of its rise and ∫‖θ'‖², and so at
+   * least 1. Null where all of these are within the rounding of the loss.
+   */
   readonly energyDefect: number | null;
   readonly stepSize: number | null;
   readonly gradientEvaluations: number;
   readonly acceptedSteps: number;
   /** ‖θ(t) − θ(0)‖ */
   readonly parameterDistance: number;
-  /** λ_max(∇²L) as last measured for the solver, within a few per cent; null where it measures none. */
+  /** λ_max(∇²L) as measured at sharpnessTime ≤ t, the last since the row before; null where nobody measured. Never above λ_max. */
   readonly sharpness: number | null;
+  readonly sharpnessTime: number | null;
 }
 
 export interface Observer {
   readonly observations: readonly Observation[];
-  /** Records t = 0. */
-  start(): Promise<Observation>;
+  /** The largest rise of the loss, by more than rounding and the tolerance. */
+  readonly rise: Rise | null;
+  /** Records t = 0; null, and no row, where loss or ‖∇L‖² is not finite. */
+  start(): Promise<Observation | null>;
   /** Goes on from its memory, with what the flow measures by where it is. */
   resume(measure: Segment["measure"]): void;
-  follow(segment: Segment, counts: FlowCounts): Promise<void>;
+  /** The last good time, as the end of the run, where loss, ‖θ'‖² or its integral stop being finite; else null. */
+  follow(segment: Segment, counts: FlowCounts): Promise<FlowEnd | null>;
   /** Records the end of the run where it fell short of a planned time. */
-  finish(): Promise<Observation>;
+  finish(): Promise<Observation | null>;
 }
+
+const NO_COUNTS: FlowCounts = { gradients: 0, accepted: 0, rejected: 0 };
 
 /** Gradients spent on looking: one per recorded time inside a step. Kept apart from the solver's. */
 export function createObserver(options: {
@@ -44,10 +55,12 @@ export function createObserver(options: {
   /** Times to record, increasing; null records the end of every step. */
   readonly times: readonly number[] | null;
   readonly measure: Segment["measure"];
+  /** Relative tolerance of the flow: rises of the loss within it are no finding. Default 0. */
+  readonly tolerance?: number;
   readonly onObservation: (observation: Observation) => void;
   readonly memory?: Memory;
 }): Observer {
-  const { problem, theta0, times, onObservation } = options;
+  const { problem, theta0, times, onObservation, tolerance = 0 } = options;
   const { factor } = problem.family;
   const theta = theta0.slice();
   const state = (options.memory ?? new Memory()).keep("observer", {
@@ -57,72 +70,125 @@ export function createObserver(options: {
     /** Times observed. */
     next: 0,
     initialLoss: 0,
+    /** Of the last measurement of the sharpness that a row holds. */
+    sharpnessTime: Number.NEGATIVE_INFINITY,
+    rise: { least: null, largest: null } as RiseState,
     /** The end of the last segment. */
     reached: null as { t: number; theta: Float64Array; h: number; counts: FlowCounts } | null,
   });
   const { observations } = state;
   let { measure } = options;
 
+  const see = (t: number, measured: Measured): void =>
+    seeLoss(state.rise, t, measured, { rounding: problem.lossRounding, tolerance });
+
+  const balance = (loss: number, spent: number): number | null => {
+    const drop = state.initialLoss - loss;
+    const rounding = problem.lossRounding(Math.max(state.initialLoss, loss));
+    if (Math.max(Math.abs(drop), spent) <= rounding) return null;
+    const defect = Math.abs(drop - spent) / (drop > 0 ? drop : Math.max(spent, -drop));
+    return Math.min(defect, Number.MAX_VALUE);
+  };
+
+  const takeSharpness = (t: number, { sharpness }: FlowCounts) => {
+    if (!sharpness || sharpness.t > t || sharpness.t <= state.sharpnessTime) return NO_SHARPNESS;
+    state.sharpnessTime = sharpness.t;
+    return { sharpness: sharpness.value, sharpnessTime: sharpness.t };
+  };
+
+  /** Null, and no row, where the numbers have failed. */
   const observe = async (
     t: number,
     point: Float64Array,
     spent: number,
     h: number | null,
     counts: FlowCounts,
-  ): Promise<Observation> => {
-    const { loss, speed } = await measure(point);
+  ): Promise<Observation | null> => {
+    const measured = await measure(point);
+    if (!(isSound(measured) && Number.isFinite(spent))) return null;
+    const { loss, speed } = measured;
     if (t === 0) state.initialLoss = loss;
-    const drop = state.initialLoss - loss;
+    see(t, measured);
     const observation: Observation = {
       t,
       canonicalTime: 2 * factor * t,
       loss,
-      residualNorm: Math.sqrt(loss / factor),
+      residualNorm: Math.sqrt(loss) / Math.sqrt(factor),
       gradientNorm: speed,
-      lambdaEff: speed ** 2 / (4 * factor * loss),
-      energyDefect: drop > 0 ? Math.abs(drop - spent) / drop : null,
+      lambdaEff: loss > 0 ? (speed / (2 * Math.sqrt(factor) * Math.sqrt(loss))) ** 2 : null,
+      energyDefect: balance(loss, spent),
       stepSize: h,
       gradientEvaluations: counts.gradients,
       acceptedSteps: counts.accepted,
       parameterDistance: distance(point, theta0),
-      sharpness: counts.sharpness ?? null,
+      ...takeSharpness(t, counts),
     };
     observations.push(observation);
     onObservation(observation);
     return observation;
   };
 
+  const failure = (t: number, beyond: number): FlowEnd => ({
+    t,
+    status: "nonFinite",
+    message: `loss or ‖∇L‖² is no longer a finite number at t = ${beyond}; the last good state is that at t = ${t}.`,
+  });
+
   return {
     observations,
-    start: () => observe(0, theta0, 0, null, { gradients: 0, accepted: 0, rejected: 0 }),
+    get rise() {
+      return state.rise.largest;
+    },
+    start: () => observe(0, theta0, 0, null, NO_COUNTS),
     resume(measureThere) {
       measure = measureThere;
     },
     async follow(segment, counts) {
+      const { t0, t1, h, known } = segment;
+      if (known !== null && !isSound(known)) return failure(t0, t1);
       measure = segment.measure;
-      const due = times === null ? [segment.t1] : times;
+      const due = times === null ? [t1] : times;
       if (times === null) state.next = 0;
-      for (; state.next < due.length && (due[state.next] as number) <= segment.t1; state.next++) {
+      let good = t0;
+      for (; state.next < due.length && (due[state.next] as number) <= t1; state.next++) {
         const t = due[state.next] as number;
         await segment.interpolate(t, theta);
-        await observe(t, theta, state.energy + segment.energy(t), segment.h, counts);
+        const energy = state.energy + segment.energy(t);
+        if ((await observe(t, theta, energy, h, counts)) === null) {
+          if (good > t0) {
+            await segment.interpolate(good, theta);
+            state.reached = { t: good, theta, h, counts };
+          }
+          return failure(good, t);
+        }
+        good = t;
       }
-      state.energy += segment.energy(segment.t1);
+      if (known !== null) see(t1, known);
+      state.energy += segment.energy(t1);
+      if (!Number.isFinite(state.energy)) return failure(good, t1);
       state.reached = {
-        t: segment.t1,
+        t: t1,
         // Of a resident flow it travels only if it is looked at.
         get theta() {
           return segment.theta1;
         },
-        h: segment.h,
+        h,
         counts,
       };
+      return null;
     },
     async finish() {
-      const latest = observations[observations.length - 1] as Observation;
+      const latest = observations[observations.length - 1] ?? null;
       const { reached, energy } = state;
-      if (reached === null || latest.t === reached.t) return latest;
-      return observe(reached.t, reached.theta, energy, reached.h, reached.counts);
+      if (reached === null || latest?.t === reached.t) return latest;
+      return (await observe(reached.t, reached.theta, energy, reached.h, reached.counts)) ?? latest;
     },
   };
+}
+
+const NO_SHARPNESS = { sharpness: null, sharpnessTime: null };
+
+/** ‖θ'‖² is the rate of the loss: where it overflows the numbers have failed as much as where the loss does. */
+function isSound({ loss, speed }: Measured): boolean {
+  return Number.isFinite(loss) && Number.isFinite(speed ** 2);
 }

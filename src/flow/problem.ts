@@ -5,6 +5,7 @@
 import type { Engine, Program, ResidentProgram, Tensors } from "../engine/index.js";
 import { type Graph, splitBound, workOf } from "../graph/index.js";
 import type { Family } from "../model/index.js";
+import { length } from "./norm.js";
 
 /** What evaluations have cost so far. */
 export interface Cost {
@@ -22,8 +23,8 @@ export interface Problem {
   readonly cost: Cost;
   /** L(θ); ∇L(θ) goes to `gradient` [P]. */
   lossGradient(theta: Float64Array, gradient: Float64Array): Promise<number>;
-  /** −∇L(θ) into `velocity` [P]. */
-  field(theta: Float64Array, velocity: Float64Array): Promise<void>;
+  /** L(θ); −∇L(θ) goes to `velocity` [P]. */
+  field(theta: Float64Array, velocity: Float64Array): Promise<number>;
   /** L(θ) alone. */
   loss(theta: Float64Array): Promise<number>;
   /** F(θ), n × M row-major, into `output`. */
@@ -32,9 +33,14 @@ export interface Problem {
   compile(graph: Graph, bound?: Tensors): Promise<Program>;
   /** The same over vectors that stay with the engine; only where the engine has such. */
   compileResident(graph: Graph): Promise<ResidentProgram>;
+  /** By how much rounding may move a loss of this size. */
+  lossRounding(loss: number): number;
   /** Arithmetic of one evaluation of a graph of the family, without what the data alone decide. */
   workOf(graph: Graph): number;
 }
+
+/** Part of ‖y‖ + ‖r‖ ≥ ‖F‖ by which rounding moves the residual: some fifty roundings of an output of a few layers. */
+const ROUNDING = { float64: 2 ** -46, float32: 2 ** -17 } as const;
 
 /** @param data the tensors `x`, `y` and, for a gcn, `adjacency`. */
 export async function createProblem(engine: Engine, family: Family, data: Tensors): Promise<Problem> {
@@ -51,6 +57,7 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
   };
   const gradientProgram = await compile(family.lossGradient("free"));
   const predictProgram = await compile(family.predict());
+  const targets = length(data["y"] as Float64Array);
   let lossProgram: Program | null = null;
   let fieldProgram: Program | null = null;
   return {
@@ -64,6 +71,12 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
       const program = await engine.resident.compile(graph, data);
       return { run: (inputs, into) => timed(() => program.run(inputs, into)) };
     },
+    lossRounding(loss) {
+      const { factor } = family;
+      const residual = Math.sqrt(loss / factor);
+      const error = ROUNDING[engine.dtype] * (targets + residual);
+      return factor * error * (2 * residual + error);
+    },
     workOf: (graph) => workOf(splitBound(graph, Object.keys(data)).rest),
     async lossGradient(theta, gradient) {
       cost.gradients++;
@@ -72,8 +85,9 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
     },
     async field(theta, velocity) {
       cost.gradients++;
-      fieldProgram ??= await compile(family.flowField());
-      await fieldProgram.run({ theta }, { velocity });
+      fieldProgram ??= await compile(family.flowField(true));
+      const { loss } = await fieldProgram.run({ theta }, { velocity });
+      return loss?.[0] as number;
     },
     async loss(theta) {
       cost.predictions++;

@@ -40,7 +40,7 @@ export interface SharpnessOptions {
   readonly pieces?: () => Float64Array;
   /** Gradients that the solver has spent so far: the budget is a share of them. */
   readonly gradients: () => number;
-  /** Fixed steps may be unstable from the start: then the first measurement is made after the first step, whatever it costs. */
+  /** Fixed steps, those of descent too, may be unstable from the start: the first measurement is made after the first step, whatever it costs. */
   readonly fromStart?: boolean;
   readonly memory?: Memory;
 }

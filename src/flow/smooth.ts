@@ -1,6 +1,4 @@
 /** Gradient flow with nothing watched: θ' = −∇L(θ) handed to a solver as it stands. */
-import type { ResidentVector } from "../engine/index.js";
-import { squaredNorm } from "../linalg/vectors.js";
 import type { Memory } from "../memory.js";
 import {
   createStepper,
@@ -14,41 +12,11 @@ import {
   type Stepper,
 } from "../ode/index.js";
 import { createHessian, type HessianCost } from "./hessian.js";
+import { length } from "./norm.js";
 import type { Problem } from "./problem.js";
+import type { FlowCounts, FlowEnd, FlowStatus, ResidentSegment, Segment } from "./segment.js";
 import { createSharpness, type Sharpness } from "./sharpness.js";
 import { arrayState, type FlowState, residentState } from "./state.js";
-
-/** A stretch of the flow, handed to observers in order; valid during the call. */
-export interface Segment {
-  readonly t0: number;
-  readonly t1: number;
-  /** The solver's step. */
-  readonly h: number;
-  /** θ(t1); of a resident flow it is fetched when it is looked at. */
-  readonly theta1: Float64Array;
-  /** θ(t) for t in [t0, t1] */
-  interpolate(t: number, out: Float64Array): Promise<void> | void;
-  /** ∫ ‖θ'‖² from t0 to `until`, by the solver's own quadrature; call `interpolate` at `until` first. */
-  energy(until: number): number;
-  /** Loss and ‖θ'‖ at a state inside the segment. */
-  measure(theta: Float64Array): Promise<{ loss: number; speed: number }>;
-  /** The same states where they are, of a flow that is integrated in vectors of the engine. */
-  readonly resident?: ResidentSegment;
-}
-
-export interface ResidentSegment {
-  readonly theta1: ResidentVector;
-  interpolate(t: number, out: ResidentVector): Promise<void> | void;
-}
-
-/** Running totals of the solver. */
-export interface FlowCounts {
-  readonly gradients: number;
-  readonly accepted: number;
-  readonly rejected: number;
-  /** λ_max(∇²L) as last measured; null or absent where it is not. */
-  readonly sharpness?: number | null;
-}
 
 /** What makes a flow resumable: a memory for its state, and a call whenever all of that is at rest. */
 export interface Continuation {
@@ -68,13 +36,14 @@ export interface FlowOptions extends IntegrationLimits, Continuation {
   readonly stepSize?: number;
   readonly firstStep?: number;
   readonly maxStep?: number;
-  /** Returning `stop` ends the run with status `stopped`. */
-  readonly onSegment: (segment: Segment, counts: FlowCounts) => Promise<"stop" | undefined>;
+  /** An end that is returned, at a time inside the segment, is the end of the run. */
+  readonly onSegment: (segment: Segment, counts: FlowCounts) => Promise<FlowEnd | null | undefined>;
+  /** Measure the sharpness although the method does without it, for descents beside the flow. */
+  readonly watchSharpness?: boolean;
 }
 
 export interface FlowOutcome extends Omit<Outcome, "status"> {
-  /** `tooManyContacts`: more entries on their boundaries at once than the exact flow can decide on. */
-  readonly status: Outcome["status"] | "tooManyContacts";
+  readonly status: FlowStatus;
   readonly theta: Float64Array;
   /** Which method ran from when on, where the solver chooses. */
   readonly phases?: readonly Phase[];
@@ -89,7 +58,7 @@ export function measureGradient(problem: Problem): Segment["measure"] {
   const gradient = new Float64Array(problem.family.layout.size);
   return async (theta) => ({
     loss: await problem.lossGradient(theta, gradient),
-    speed: Math.sqrt(squaredNorm(gradient)),
+    speed: length(gradient),
   });
 }
 
@@ -107,21 +76,14 @@ async function integrateOver<V>(
   options: FlowOptions,
   resident: ((theta1: V, interpolate: (t: number, out: V) => Promise<void> | void) => ResidentSegment) | null,
 ): Promise<FlowOutcome> {
-  const { problem, theta0, onSegment, onRest, signal, maxSteps, maxEvaluations, ...solver } = options;
+  const { problem, theta0, onSegment, onRest, signal, maxSteps, maxEvaluations, watchSharpness, ...solver } =
+    options;
   const { memory, onResume } = options;
   const { space } = state;
   const scratch = resident === null ? null : space.create();
   const measure = measureGradient(problem);
-  const { needs } = methods[options.method];
-  const sharpness = needs.includes("sharpness")
-    ? createSharpness({
-        problem,
-        gradients: () => stepper.evaluations,
-        fromStart: fixedStepLimit(options.method) !== null,
-        ...(memory && { memory }),
-      })
-    : null;
-  const hessian = needs.includes("jacobian") ? createHessian(problem, memory) : null;
+  const sharpness = sharpnessOf(options, () => stepper.evaluations);
+  const hessian = methods[options.method].needs.includes("jacobian") ? createHessian(problem, memory) : null;
   const stepper: Stepper<V> = createStepper({
     ...solver,
     space,
@@ -141,6 +103,7 @@ async function integrateOver<V>(
     }),
   });
   if (memory?.isResumed) onResume?.(measure);
+  let end: (FlowEnd & { readonly theta: Float64Array }) | null = null;
   const outcome = await integrate({
     stepper,
     tEnd: solver.tEnd,
@@ -158,10 +121,13 @@ async function integrateOver<V>(
       const interpolate = (t: number, out: V) =>
         t === step.t1 ? space.copy(step.y1, out) : step.interpolate(t, out);
       await sharpness?.follow(step.t1, theta1);
+      const loss = state.lossAt(step.y1);
       const segment: Segment = {
         t0: step.t0,
         t1: step.t1,
         h: step.h,
+        known:
+          loss === null ? null : { loss, speed: Math.sqrt(space.dot(step.derivative1, step.derivative1)) },
         get theta1() {
           return theta1();
         },
@@ -175,25 +141,47 @@ async function integrateOver<V>(
         energy: (until) => step.quadrature((k) => space.dot(k, k), until === step.t1 ? undefined : until),
         measure,
       };
-      return onSegment(segment, {
+      const found = await onSegment(segment, {
         gradients: stepper.evaluations,
         accepted: stepper.accepted,
         rejected: stepper.rejected,
-        sharpness: sharpness?.last?.value ?? null,
+        sharpness: sharpness?.last ?? null,
       });
+      if (!found) return undefined;
+      const theta = new Float64Array(theta0.length);
+      await segment.interpolate(found.t, theta);
+      end = { ...found, message: `${stepper.name}: ${found.message}`, theta };
+      return "stop";
     },
   });
   return {
     ...outcome,
     theta: state.read(stepper.y).slice(),
+    ...(end as FlowEnd | null),
     ...(stepper.phases && { phases: stepper.phases }),
     ...(sharpness && { sharpness }),
     ...(hessian && { hessian: hessian.cost }),
   };
 }
 
-export function distance(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += ((a[i] as number) - (b[i] as number)) ** 2;
-  return Math.sqrt(sum);
+/**
+ * What measures the sharpness: for methods that need it for their stages, and for fixed steps, those of descents beside the flow too,
+ * whose stability nothing else watches. Null where nobody asks.
+ */
+export function sharpnessOf(
+  { problem, method, watchSharpness = false, memory }: FlowOptions,
+  gradients: () => number,
+  pieces?: () => Float64Array,
+): Sharpness | null {
+  const isFixed = fixedStepLimit(method) !== null;
+  const isNeeded = methods[method].needs.includes("sharpness");
+  if (!(isNeeded || watchSharpness)) return null;
+  return createSharpness({
+    problem,
+    gradients,
+    // What a stabilised method measures for itself must not depend on who runs beside it.
+    fromStart: isFixed || !isNeeded,
+    ...(pieces && { pieces }),
+    ...(memory && { memory }),
+  });
 }

@@ -15,15 +15,21 @@ export interface FlowState<V> {
   load(values: Float64Array): V;
   /** out ← −∇L(θ) */
   field(theta: V, out: V): Promise<void>;
+  /** L at this vector, as it is now, if the field was last evaluated there and loss came with it; else null. */
+  lossAt(theta: V): number | null;
   /** The values of a vector: itself where it is an array, else a new one. */
   read(v: V): Float64Array;
 }
 
 export function arrayState(problem: Problem): FlowState<Float64Array> {
+  let last: { readonly theta: Float64Array; readonly loss: number } | null = null;
   return {
     space: float64Space(problem.family.layout.size),
     load: (values) => values,
-    field: (theta, out) => problem.field(theta, out),
+    async field(theta, out) {
+      last = { theta, loss: await problem.field(theta, out) };
+    },
+    lossAt: (theta) => (last?.theta === theta ? last.loss : null),
     read: (v) => v,
   };
 }
@@ -45,6 +51,8 @@ export async function residentState(
       problem.cost.gradients++;
       await program.run({ theta }, { velocity });
     },
+    // The loss would have to travel with every gradient.
+    lossAt: () => null,
     read: (v) => v.read(),
   };
 }

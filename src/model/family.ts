@@ -44,8 +44,8 @@ export interface Family extends FamilyOptions {
   predict(): Graph;
   /** `loss` [], `gradient` [P] */
   lossGradient(pieces: Pieces): Graph;
-  /** `velocity` = −∇L [P]: the field of the flow, its sign taken where it costs nothing. */
-  flowField(): Graph;
+  /** `velocity` = −∇L [P]: the field of the flow, its sign taken where it costs nothing; `loss` [] too if asked. */
+  flowField(withLoss?: boolean): Graph;
   /** `loss` [] */
   loss(): Graph;
   /** `z` [E] */
@@ -147,10 +147,11 @@ export function createFamily(options: FamilyOptions): Family {
         gradient: gradient(b, loss, [theta])[0] as Node,
       });
     },
-    flowField: () => {
+    flowField: (withLoss = false) => {
       const loss = lossOf(pass("free"));
-      const [velocity] = pullback(b, [loss], [b.constant(-1)], [theta]);
-      return createGraph("flow-field", { velocity: orZero(velocity, theta.shape) });
+      const [pulled] = pullback(b, [loss], [b.constant(-1)], [theta]);
+      const velocity = orZero(pulled, theta.shape);
+      return createGraph("flow-field", withLoss ? { velocity, loss } : { velocity });
     },
     loss: () => createGraph("loss", { loss: lossOf(pass("free")) }),
     preactivations: (pieces) =>

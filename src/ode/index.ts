@@ -43,6 +43,7 @@ export {
   type TableauName,
   tableaux,
 } from "./methods/index.js";
+export { nextTrial } from "./root.js";
 export { stabilityInterval } from "./stability.js";
 export type { DenseOutput, ErrorEstimate, Tableau } from "./tableau.js";
 export { float64Space, type VectorSpace } from "./vector-space.js";

@@ -3,7 +3,7 @@
 /**
  * `series.csv`, one row per recorded time of the flow: t, canonicalTime τ = 2ct, loss L = c‖r‖², residualNorm ‖r‖, gradientNorm ‖∇L‖,
  * lambdaEff ‖∇L‖²/(4cL), energyDefect (relative), stepSize h, the two running counts, parameterDistance ‖θ − θ0‖,
- * sharpness λ_max(∇²L) as last measured.
+ * sharpness λ_max(∇²L) as measured at sharpnessTime, the last time since the row before; empty where none was.
  */
 export const SERIES_COLUMNS = [
   "t",
@@ -18,6 +18,7 @@ export const SERIES_COLUMNS = [
   "acceptedSteps",
   "parameterDistance",
   "sharpness",
+  "sharpnessTime",
 ] as const;
 
 /** `descent.csv`, one row per learning rate η and compared step k: t = kη, GD's own loss, ‖θ(t) − θ_k‖, ‖F(t) − F_k‖, |L(t) − L_k|. */

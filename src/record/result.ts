@@ -13,12 +13,20 @@ export interface DecayFit {
   readonly meanRateFromLambdaEff: number;
 }
 
+/** The largest rise of the loss above the least before it, which no gradient flow has. */
+export interface LossRise {
+  readonly from: number;
+  readonly fromTime: number;
+  readonly to: number;
+  readonly time: number;
+}
+
 /** One gradient-descent trajectory beside the flow at the last step that was compared; one that diverged went on to `divergedAtStep`. */
 export interface DescentResult {
   readonly learningRate: number;
   /** The step to which the numbers below belong; 0 where none was compared. */
   readonly steps: number;
-  /** steps · learningRate, on the clock of the flow. */
+  /** steps · learningRate, on the clock of the flow, and not beyond tEnd for rounding. */
   readonly time: number;
   readonly loss: number | null;
   readonly parameterGap: number | null;
@@ -196,16 +204,26 @@ export interface RoundingResult {
 
 /** Absent numbers are `null`: JSON has neither NaN nor ∞, and both are written as `null`. */
 export interface RunResult {
-  /** A solver's outcome: `reachedEnd`, `maxSteps`, `stepTooSmall`, `nonFinite`, `interrupted`, … */
+  /**
+   * How the run ended: `reachedEnd`, `lossReached`, `stationary`, `maxEvaluations`, `interrupted`, or a failure: `maxSteps`,
+   * `stepTooSmall`, `nonFinite`.
+   */
   readonly status: string;
   readonly message: string;
   readonly time: number;
   readonly canonicalTime: number;
-  readonly initialLoss: number;
-  readonly loss: number;
+  /** Null where it is not finite; then nothing was integrated. */
+  readonly initialLoss: number | null;
+  /** At θ of `theta.npy`. */
+  readonly loss: number | null;
+  /** Null unless the loss rose by more than rounding and flow.rtol. */
+  readonly lossRise: LossRise | null;
   readonly gradientEvaluations: number;
   readonly steps: { readonly accepted: number; readonly rejected: number };
-  /** |L(0) − L(t) − ∫‖∇L‖² ds| over what the loss fell by; null where it did not fall. */
+  /**
+   * |L(0) − L(t) − ∫‖∇L‖² ds| over what the loss fell by, or, where it did not fall, over the larger of its rise and the integral, and so at
+   * least 1; null where all are rounding.
+   */
   readonly energyDefect: number | null;
   readonly decay: DecayFit | null;
   readonly descent: readonly DescentResult[];
@@ -224,7 +242,7 @@ export interface RunResult {
   readonly method: string;
   /** Empty unless the method is auto. */
   readonly phases: readonly PhaseResult[];
-  /** Null where the method neither needs it nor has fixed steps. */
+  /** Null where nothing is beside an adaptive method that does without it. */
   readonly sharpness: SharpnessResult | null;
   /** Null unless flow.errorCheck asked for it. */
   readonly errorCheck: ErrorCheckResult | null;

@@ -248,6 +248,13 @@ export function unresolvedDefects(states: readonly JobState[]): number[] {
     .filter((defect) => defect > MOST_ENERGY_DEFECT);
 }
 
+/** Factors by which the loss of runs rises that, along a gradient flow, never does. */
+export function lossRises(states: readonly JobState[]): number[] {
+  return states
+    .map(({ results }) => Number(results.get("lossRise.to") ?? 0) / Number(results.get("lossRise.from") ?? 1))
+    .filter((factor) => factor > 0);
+}
+
 /** Ends a sweep, or a part of it: status, `results.csv`. */
 export async function closeSweep(directory: string, lock: Lock, status: string): Promise<JobState[]> {
   await lock.check();

@@ -134,11 +134,11 @@ describe("init", () => {
     expect(code, stderr).toBe(0);
     const { initialLoss, loss, decay, descent, notes } = JSON.parse(stdout) as RunResult;
     // What the comment at the head of the study says.
-    expect(initialLoss / loss).toBeGreaterThan(1e5);
+    expect(initialLoss! / loss!).toBeGreaterThan(1e5);
     expect(decay!.rSquared).toBeGreaterThan(0.99);
     const [off, on] = descent;
-    expect(off!.loss!).toBeGreaterThan(100 * loss);
-    expect(on!.lossGap!).toBeLessThan(0.1 * loss);
+    expect(off!.loss!).toBeGreaterThan(100 * loss!);
+    expect(on!.lossGap!).toBeLessThan(0.1 * loss!);
     expect(notes.join(" ")).toContain("descent with η = 0.5 cannot follow it");
   });
 

@@ -75,9 +75,9 @@ describe("a run stops", () => {
     expect(result.status).toBe("lossReached");
     expect(result.message).toContain("factor 1.5");
     expect(result.time).toBeLessThan(50);
-    expect(result.loss).toBeLessThanOrEqual(result.initialLoss / 1.5);
+    expect(result.loss).toBeLessThanOrEqual(result.initialLoss! / 1.5);
     const { loss } = record.series;
-    expect(loss[loss.length - 2]).toBeGreaterThan(result.initialLoss / 1.5);
+    expect(loss[loss.length - 2]).toBeGreaterThan(result.initialLoss! / 1.5);
   });
 
   test("when maxGradientEvaluations are spent, to within a step", async () => {
@@ -185,7 +185,7 @@ test("odex ends where dopri5 ends", async () => {
     }),
   );
   expect(distance(ends[0]!.theta, ends[1]!.theta)).toBeLessThan(1e-9);
-  expect(Math.abs(ends[0]!.loss / ends[1]!.loss - 1)).toBeLessThan(1e-9);
+  expect(Math.abs(ends[0]!.loss! / ends[1]!.loss! - 1)).toBeLessThan(1e-9);
 });
 
 test("fixed steps: the energy defect falls with the order of the method", async () => {

@@ -86,7 +86,7 @@ async function runCase(
     const outcome = await integrateSmooth({
       ...options,
       onSegment: async (segment, counts) => {
-        await detector.follow(segment, counts);
+        await detector.follow(segment);
         return options.onSegment(segment, counts);
       },
     });

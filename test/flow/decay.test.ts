@@ -24,6 +24,7 @@ function observe(
     acceptedSteps: 0,
     parameterDistance: 0,
     sharpness: null,
+    sharpnessTime: null,
   }));
 }
 

@@ -149,4 +149,7 @@ test("rounding of t/η costs no step", () => {
   expect(stepsUntil(8, 0.01)).toBe(800);
   expect(stepsUntil(0.29999, 0.1)).toBe(2);
   expect(stepsUntil(0.05, 0.1)).toBe(0);
+  // A slack of rounding, not more: kη = 1.0000000002 lies beyond 1, and of 10¹⁰ steps none is invented.
+  expect(stepsUntil(1, 0.3333333334)).toBe(2);
+  expect(stepsUntil(1000, 1e-7)).toBe(1e10);
 });

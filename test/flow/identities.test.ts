@@ -45,10 +45,11 @@ describe.each(kinds)("%s with tanh", (kind) => {
     const wrong = {
       ...problem,
       async field(theta: Float64Array, velocity: Float64Array) {
-        await problem.field(theta, velocity);
+        const loss = await problem.field(theta, velocity);
         velocity.forEach((v, i) => {
           velocity[i] = v * 1.001;
         });
+        return loss;
       },
     };
     const { observations } = await observeFlow({
@@ -81,13 +82,13 @@ describe.each(kinds)("%s with tanh", (kind) => {
       const slope = (Math.log(after!.residualNorm ** 2) - Math.log(before!.residualNorm ** 2)) / (2 * h);
       expect(at!.t).toBe(t);
       // Truncation of the central difference: h²/6 times the third derivative, of the order of the rates' cube.
-      expect(Math.abs(slope / (-4 * factor * at!.lambdaEff) - 1)).toBeLessThan(1e-5);
+      expect(Math.abs(slope / (-4 * factor * at!.lambdaEff!) - 1)).toBeLessThan(1e-5);
     }
     const initial = observations[0]!.loss;
     for (const { t, loss, parameterDistance, gradientNorm, lambdaEff, residualNorm } of observations) {
       expect(parameterDistance).toBeLessThanOrEqual(Math.sqrt(t * (initial - loss)));
       expect(Math.abs(residualNorm ** 2 * factor - loss)).toBeLessThan(1e-14 * initial);
-      expect(Math.abs((lambdaEff * 4 * factor * loss) / gradientNorm ** 2 - 1)).toBeLessThan(1e-14);
+      expect(Math.abs((lambdaEff! * 4 * factor * loss) / gradientNorm ** 2 - 1)).toBeLessThan(1e-14);
     }
   });
 });

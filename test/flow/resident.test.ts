@@ -126,7 +126,7 @@ describe.each(engines)("$label", ({ spec }) => {
       method: "euler",
       stepSize: 0.004,
       onSegment: async (segment, { accepted }) => {
-        await detector.follow(segment, { gradients: 0, accepted, rejected: 0 });
+        await detector.follow(segment);
         await descent.follow(segment, () => undefined);
         if (accepted === 10 || accepted === 1000) counts.push(problem.engine.resident!.count());
         return undefined;
@@ -165,8 +165,8 @@ describe.each(engines)("$label", ({ spec }) => {
         method: "rk4",
         stepSize: 0.05,
         tEnd: 3,
-        onSegment: async (segment, counts) => {
-          await detector.follow(segment, counts);
+        onSegment: async (segment) => {
+          await detector.follow(segment);
           await descent.follow(segment, () => undefined);
           return undefined;
         },

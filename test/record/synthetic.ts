@@ -124,6 +124,7 @@ export function syntheticResult(record: string): RunResult {
     canonicalTime: 2 * REDUCTION * END,
     initialLoss: syntheticLoss(0),
     loss: syntheticLoss(END),
+    lossRise: null,
     gradientEvaluations: 1400,
     steps: { accepted: 200, rejected: 3 },
     energyDefect: 1e-9,

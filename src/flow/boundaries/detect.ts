@@ -3,6 +3,7 @@
  * that sliding leaves in a method that does not know of it. Changes nothing in the flow.
  */
 import { Memory } from "../../memory.js";
+import type { Segment } from "../segment.js";
 import type { FlowOptions } from "../smooth.js";
 import { kinksOf } from "./kinks.js";
 import type { BoundaryEvent } from "./ledger.js";
@@ -24,7 +25,7 @@ export interface DetectSummary {
 
 export interface Detector {
   readonly summary: () => DetectSummary;
-  readonly follow: FlowOptions["onSegment"];
+  follow(segment: Segment): Promise<void>;
 }
 
 /**
@@ -107,7 +108,6 @@ export async function createDetector(
       }
       state.maxChattering = Math.max(state.maxChattering, now);
       state.z0 = z1;
-      return undefined;
     },
   };
 }

@@ -9,7 +9,6 @@ import {
   createStepper,
   DEFAULT_TOLERANCES,
   type Ending,
-  fixedStepLimit,
   float64Space,
   integrate,
   methods,
@@ -18,8 +17,10 @@ import {
   type Stepper,
 } from "../../ode/index.js";
 import type { Hessian } from "../hessian.js";
-import { createSharpness, type Sharpness } from "../sharpness.js";
-import type { FlowOptions, FlowOutcome, Segment } from "../smooth.js";
+import { length } from "../norm.js";
+import type { FlowEnd, Segment } from "../segment.js";
+import type { Sharpness } from "../sharpness.js";
+import { type FlowOptions, type FlowOutcome, sharpnessOf } from "../smooth.js";
 import { type Approach, ending, type Stretch, stepToEvent } from "./approach.js";
 import { type Contacts, createContacts, movable } from "./contact.js";
 import { decide } from "./decide.js";
@@ -77,6 +78,9 @@ class ExactFlow {
   readonly #zDot: Float64Array;
   readonly #memory: Memory;
   readonly #isResumed: boolean;
+  /** The state observed last: what is projected after it is the next segment's start. */
+  #seen: { readonly t: number; readonly theta: Float64Array } | null = null;
+  #end: FlowEnd | null = null;
   readonly #state = {
     /** Of the last decision, and how many there have been at that instant. */
     lastInstant: Number.NEGATIVE_INFINITY,
@@ -93,6 +97,7 @@ class ExactFlow {
       signal: ____,
       maxSteps: _____,
       maxEvaluations: ______,
+      watchSharpness: ________,
       ...solver
     } = options;
     const { rtol, atol } = { ...DEFAULT_TOLERANCES, ...options };
@@ -110,15 +115,11 @@ class ExactFlow {
     this.#zDot = new Float64Array(E);
     this.#ledger = createLedger(kinks, onEvent, memory);
     // Along a slide the Jacobian is this Hessian between two projections: its spectral radius bounds that one's.
-    this.#sharpness = needs.includes("sharpness")
-      ? createSharpness({
-          problem: options.problem,
-          pieces: () => field.pattern.pieces,
-          gradients: () => field.cost.evaluations,
-          fromStart: fixedStepLimit(options.method) !== null,
-          memory,
-        })
-      : null;
+    this.#sharpness = sharpnessOf(
+      { ...options, memory },
+      () => field.cost.evaluations,
+      () => field.pattern.pieces,
+    );
     this.#hessian = needs.includes("jacobian") ? createLockedJacobian(options.problem, field, memory) : null;
     this.#stepper = createStepper({
       ...solver,
@@ -154,9 +155,14 @@ class ExactFlow {
       const { evaluations } = field.cost;
       return { status: "tooManyContacts" as const, t, h, message, accepted, rejected, evaluations };
     });
+    const { t, theta } = this.#seen ?? { t: outcome.t, theta: stepper.y };
+    const { status, message } = this.#end ?? outcome;
     return {
       ...outcome,
-      theta: stepper.y.slice(),
+      status,
+      t,
+      message: this.#end === null ? message : `${stepper.name}: ${message}`,
+      theta: theta.slice(),
       pieces: field.pattern.pieces.slice(),
       events: this.#ledger.summary(field.cost),
       ...(stepper.phases && { phases: stepper.phases }),
@@ -191,8 +197,7 @@ class ExactFlow {
       const why = reached.message.replace(`${this.#stepper.name}: `, "");
       return { status: reached.status, message: `on the way to the event at t = ${found?.t}: ${why}` };
     }
-    if (reached.t1 > step.t0 && (await this.#report(reached)) === "stop")
-      return { status: "stopped", message: `stopped at t = ${reached.t1}.` };
+    if (reached.t1 > step.t0 && (await this.#report(this.#segmentOf(reached)))) return "stop";
     const { t1, event } = reached;
     await this.#sharpness?.follow(t1, () => reached.theta1);
     if (event === null) {
@@ -211,7 +216,7 @@ class ExactFlow {
 
   readonly #measure: Segment["measure"] = async (theta) => {
     const { loss, velocity } = await this.#field.observe(theta);
-    return { loss, speed: Math.sqrt(squaredNorm(velocity)) };
+    return { loss, speed: length(velocity) };
   };
 
   /** The pattern at t = 0, entries that start on a breakpoint decided. */
@@ -323,11 +328,11 @@ class ExactFlow {
     await this.#watch.begin(t, theta);
   }
 
-  async #report({ step, t1, theta1 }: Stretch): Promise<"stop" | undefined> {
-    this.#ledger.passed(t1 - step.t0, this.#field.pattern.sliding.length);
+  #segmentOf({ step, t1, theta1 }: Stretch): Segment {
     const atEnd = theta1.slice();
     const { derivative1 } = step;
-    const segment: Segment = {
+    const loss = this.#field.lossAt(atEnd);
+    return {
       t0: step.t0,
       t1,
       h: t1 - step.t0,
@@ -338,12 +343,25 @@ class ExactFlow {
           ? step.quadrature((k) => squaredNorm(k)) + (t1 - step.t1) * squaredNorm(derivative1)
           : step.quadrature((k) => squaredNorm(k), until),
       measure: this.#measure,
+      known: loss === null ? null : { loss, speed: length(derivative1) },
     };
-    return this.#options.onSegment(segment, {
+  }
+
+  /** Whether whoever follows the flow ends it. */
+  async #report(segment: Segment): Promise<boolean> {
+    const end = await this.#options.onSegment(segment, {
       gradients: this.#field.cost.evaluations,
       accepted: this.#stepper.accepted,
       rejected: this.#stepper.rejected,
-      sharpness: this.#sharpness?.last?.value ?? null,
+      sharpness: this.#sharpness?.last ?? null,
     });
+    this.#seen = { t: segment.t1, theta: segment.theta1 };
+    if (end) {
+      this.#end = end;
+      this.#seen = { t: end.t, theta: this.#probe };
+      await segment.interpolate(end.t, this.#probe);
+    }
+    this.#ledger.passed(this.#seen.t - segment.t0, this.#field.pattern.sliding.length);
+    return this.#end !== null;
   }
 }

@@ -52,6 +52,8 @@ export interface LockedField {
   evaluate(theta: Float64Array): Promise<Evaluation>;
   /** The same without being remembered or counted: for looking at the flow, not for integrating it. */
   observe(theta: Float64Array): Promise<Evaluation>;
+  /** L(θ) where the last evaluation found it under the pattern as it is; else null. */
+  lossAt(theta: Float64Array): number | null;
   normals(theta: Float64Array, contacts: readonly Contact[]): Promise<Normals>;
   /** ż of all entries along `velocity`, into `out` [E]. */
   normalVelocities(theta: Float64Array, velocity: Float64Array, out: Float64Array): Promise<void>;
@@ -145,6 +147,10 @@ export async function createLockedField(
     cost,
     evaluate: (theta) => answer(theta, evaluated),
     observe: (theta) => uncounted(() => answer(theta, observed)),
+    lossAt(theta) {
+      const { numbers } = evaluated;
+      return same(theta, numbers.theta) && same(pattern.pieces, numbers.pieces) ? numbers.loss : null;
+    },
     normals: (theta, contacts) => normalsAt(theta, contacts, pattern.pieces),
     async normalVelocities(theta, velocity, out) {
       cost.pushforwards++;

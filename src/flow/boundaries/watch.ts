@@ -5,7 +5,7 @@
 import type { Resident, ResidentVector } from "../../engine/index.js";
 import type { Memory } from "../../memory.js";
 import type { Problem } from "../problem.js";
-import type { Segment } from "../smooth.js";
+import type { Segment } from "../segment.js";
 
 export interface Looked {
   readonly z0: Float64Array;
