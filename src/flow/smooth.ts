@@ -2,6 +2,7 @@
 import type { Memory } from "../memory.js";
 import {
   createStepper,
+  EvaluationsSpent,
   fixedStepLimit,
   type IntegrationLimits,
   integrate,
@@ -76,9 +77,13 @@ async function integrateOver<V>(
   options: FlowOptions,
   resident: ((theta1: V, interpolate: (t: number, out: V) => Promise<void> | void) => ResidentSegment) | null,
 ): Promise<FlowOutcome> {
-  const { problem, theta0, onSegment, onRest, signal, maxSteps, maxEvaluations, watchSharpness, ...solver } =
-    options;
+  const { problem, theta0, onSegment, onRest, signal, maxSteps, watchSharpness, ...rest } = options;
+  const { maxEvaluations = Number.POSITIVE_INFINITY, ...solver } = rest;
   const { memory, onResume } = options;
+  /** Looking at a step may cost evaluations too, and is not cut short. */
+  let isStepping = true;
+  /** The stepper counts an evaluation that it was refused. */
+  let refused = 0;
   const { space } = state;
   const scratch = resident === null ? null : space.create();
   const measure = measureGradient(problem);
@@ -89,7 +94,13 @@ async function integrateOver<V>(
     space,
     t0: 0,
     y0: state.load(theta0),
-    field: (_, theta, out) => state.field(theta, out),
+    field: (_, theta, out) => {
+      if (isStepping && stepper.evaluations > maxEvaluations) {
+        refused = 1;
+        throw new EvaluationsSpent();
+      }
+      return state.field(theta, out);
+    },
     isAutonomous: true,
     ...(hessian && { jacobian: hessian.jacobian }),
     ...(sharpness && {
@@ -109,10 +120,12 @@ async function integrateOver<V>(
     tEnd: solver.tEnd,
     ...(signal && { signal }),
     ...(maxSteps && { maxSteps }),
-    ...(maxEvaluations && { maxEvaluations }),
+    maxEvaluations,
+    spent: () => stepper.evaluations - refused,
     ...(memory && { memory }),
     ...(onRest && { onRest }),
     onStep: async (step) => {
+      isStepping = false;
       let fetched: Float64Array | null = null;
       const theta1 = (): Float64Array => {
         fetched ??= state.read(step.y1);
@@ -147,6 +160,7 @@ async function integrateOver<V>(
         rejected: stepper.rejected,
         sharpness: sharpness?.last ?? null,
       });
+      isStepping = true;
       if (!found) return undefined;
       const theta = new Float64Array(theta0.length);
       await segment.interpolate(found.t, theta);

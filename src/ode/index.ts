@@ -22,6 +22,7 @@ export {
 } from "./events.js";
 export {
   type Ending,
+  EvaluationsSpent,
   type IntegrateOptions,
   type IntegrationLimits,
   integrate,

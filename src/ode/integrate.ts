@@ -36,7 +36,7 @@ export interface IntegrationLimits {
   readonly tEnd: number;
   /** Accepted steps; default no limit. */
   readonly maxSteps?: number;
-  /** Field evaluations, checked between steps; default no limit. */
+  /** Field evaluations, checked between steps; inside one by a field that throws `EvaluationsSpent`. Default no limit. */
   readonly maxEvaluations?: number;
   /** Checked between steps. */
   readonly signal?: AbortSignal;
@@ -53,6 +53,9 @@ export interface IntegrateOptions<V> extends IntegrationLimits {
   /** That of the stepper, where the integration is to be continued from a checkpoint. */
   readonly memory?: Memory;
 }
+
+/** Thrown by a field that is to be evaluated no more: the integration ends where the step began. */
+export class EvaluationsSpent extends Error {}
 
 /** `stop`, or how the integration ended and why. */
 export type Ending = "stop" | Pick<Outcome, "status" | "message">;
@@ -84,6 +87,11 @@ export async function integrate<V>(options: IntegrateOptions<V>): Promise<Outcom
     evaluations: spent() - start.evaluations,
   });
   const at = () => `t = ${stepper.t}`;
+  const finishSpent = (): Outcome =>
+    finish(
+      "maxEvaluations",
+      `${stepper.name}: of at most ${maxEvaluations} evaluations ${spent() - start.evaluations} were spent at ${at()}, too few for a step more.`,
+    );
   while (stepper.t < tEnd) {
     if (signal?.aborted) {
       await onRest?.();
@@ -93,18 +101,20 @@ export async function integrate<V>(options: IntegrateOptions<V>): Promise<Outcom
       return finish("maxSteps", `${stepper.name}: ${maxSteps} steps were not enough to pass ${at()}.`);
     }
     if (spent() - start.evaluations >= maxEvaluations) {
-      return finish(
-        "maxEvaluations",
-        `${stepper.name}: ${maxEvaluations} evaluations were spent at ${at()}.`,
-      );
+      return finishSpent();
     }
     await onRest?.();
-    const result = await stepper.advance(tEnd);
-    state.h = result.h;
-    if (result.status !== "accepted") return finish(result.status, result.message);
-    const ending = await onStep?.(result);
-    if (ending === "stop") return finish("stopped", `${stepper.name}: stopped at ${at()}.`);
-    if (ending !== undefined) return finish(ending.status, `${stepper.name}: ${ending.message}`);
+    try {
+      const result = await stepper.advance(tEnd);
+      state.h = result.h;
+      if (result.status !== "accepted") return finish(result.status, result.message);
+      const ending = await onStep?.(result);
+      if (ending === "stop") return finish("stopped", `${stepper.name}: stopped at ${at()}.`);
+      if (ending !== undefined) return finish(ending.status, `${stepper.name}: ${ending.message}`);
+    } catch (error) {
+      if (error instanceof EvaluationsSpent) return finishSpent();
+      throw error;
+    }
   }
   return finish("reachedEnd", `${stepper.name}: reached t = ${tEnd}.`);
 }

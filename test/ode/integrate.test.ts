@@ -34,6 +34,7 @@ test("maxSteps, maxEvaluations, stop", async () => {
   expect(spent.status).toBe("maxEvaluations");
   // Checked between steps, so the last step may pass it: by at most a step with one rejection here.
   expect(spent.evaluations).toBeLessThan(30 + 12);
+  expect(spent.message).toContain(`of at most 30 evaluations ${spent.evaluations} were spent`);
   const stopped = await integrate({
     stepper: make(),
     tEnd: 3,

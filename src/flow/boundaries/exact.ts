@@ -9,6 +9,7 @@ import {
   createStepper,
   DEFAULT_TOLERANCES,
   type Ending,
+  EvaluationsSpent,
   float64Space,
   integrate,
   methods,
@@ -79,7 +80,9 @@ class ExactFlow {
   readonly #memory: Memory;
   readonly #isResumed: boolean;
   /** The state observed last: what is projected after it is the next segment's start. */
-  #seen: { readonly t: number; readonly theta: Float64Array } | null = null;
+  #seen: { readonly t: number; readonly theta: Float64Array };
+  /** Looking at a step may cost evaluations too, and is not cut short. */
+  #isObserved = false;
   #end: FlowEnd | null = null;
   readonly #state = {
     /** Of the last decision, and how many there have been at that instant. */
@@ -96,7 +99,7 @@ class ExactFlow {
       onEvent,
       signal: ____,
       maxSteps: _____,
-      maxEvaluations: ______,
+      maxEvaluations = Number.POSITIVE_INFINITY,
       watchSharpness: ________,
       ...solver
     } = options;
@@ -106,6 +109,7 @@ class ExactFlow {
     this.#memory = memory;
     this.#isResumed = memory.isResumed;
     memory.keep("exact", this.#state);
+    this.#seen = { t: 0, theta: theta0 };
     this.#options = options;
     this.#kinks = kinks;
     this.#field = field;
@@ -131,6 +135,7 @@ class ExactFlow {
       t0: 0,
       y0: theta0,
       field: async (_t, theta, out) => {
+        if (!this.#isObserved && field.cost.evaluations >= maxEvaluations) throw new EvaluationsSpent();
         out.set((await field.evaluate(theta)).velocity);
       },
     });
@@ -155,7 +160,7 @@ class ExactFlow {
       const { evaluations } = field.cost;
       return { status: "tooManyContacts" as const, t, h, message, accepted, rejected, evaluations };
     });
-    const { t, theta } = this.#seen ?? { t: outcome.t, theta: stepper.y };
+    const { t, theta } = this.#seen;
     const { status, message } = this.#end ?? outcome;
     return {
       ...outcome,
@@ -173,8 +178,10 @@ class ExactFlow {
 
   async #integrate(): Promise<Outcome> {
     const { tEnd, signal, maxSteps, maxEvaluations, onRest } = this.#options;
-    if (this.#isResumed) this.#options.onResume?.(this.#measure);
-    else await this.#begin();
+    if (this.#isResumed) {
+      this.#options.onResume?.(this.#measure);
+      this.#seen = { t: this.#stepper.t, theta: this.#stepper.y.slice() };
+    } else await this.#begin();
     return integrate({
       stepper: this.#stepper,
       tEnd,
@@ -191,7 +198,9 @@ class ExactFlow {
   /** What follows an accepted step: its first event, if it has one, is gone to and decided. */
   async #pass(step: Step<Float64Array>): Promise<Ending | undefined> {
     const state = this.#state;
+    this.#isObserved = true;
     const found = await this.#watch.find(step);
+    this.#isObserved = false;
     const reached = found === null ? ending(step) : await stepToEvent(this.#approach, found, step);
     if ("status" in reached) {
       const why = reached.message.replace(`${this.#stepper.name}: `, "");
@@ -349,12 +358,14 @@ class ExactFlow {
 
   /** Whether whoever follows the flow ends it. */
   async #report(segment: Segment): Promise<boolean> {
+    this.#isObserved = true;
     const end = await this.#options.onSegment(segment, {
       gradients: this.#field.cost.evaluations,
       accepted: this.#stepper.accepted,
       rejected: this.#stepper.rejected,
       sharpness: this.#sharpness?.last ?? null,
     });
+    this.#isObserved = false;
     this.#seen = { t: segment.t1, theta: segment.theta1 };
     if (end) {
       this.#end = end;

@@ -1,0 +1,88 @@
+/** A run interrupted anywhere, in what comes after its flow too, is interrupted, and goes on to the same bytes. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { loadConfig } from "../../src/config/load.js";
+import { runExperiment } from "../../src/experiment/run.js";
+
+const folder = await mkdtemp(join(tmpdir(), "gradflow-interrupted-"));
+afterAll(() => rm(folder, { recursive: true }));
+
+const base = `name: s
+seed: 1
+dataset: { kind: gaussian, samples: 4, inputDimension: 2, outputDimension: 1 }
+model: { kind: dnn, hidden: [3], activation: { kind: tanh } }
+flow: { method: dopri5, rtol: 1e-6, atol: 1e-9, tEnd: 0.3 }
+descent: { learningRates: [1e-3, 2e-3] }
+record: { at: linear, points: 1, checkpoint: 30 }
+engine: { kind: reference }
+`;
+
+/** Aborted from the n-th look on: deterministic, wherever the program looks. */
+function abortAtLook(n: number): { signal: AbortSignal; looks: () => number } {
+  let looks = 0;
+  const signal = {
+    get aborted() {
+      return ++looks > n;
+    },
+  } as AbortSignal;
+  return { signal, looks: () => looks };
+}
+
+async function contents(directory: string, extra: readonly string[] = []): Promise<Record<string, string>> {
+  const files = ["series.csv", "descent.csv", "theta.npy", ...extra];
+  return Object.fromEntries(
+    await Promise.all(files.map(async (file) => [file, await readFile(join(directory, file), "latin1")])),
+  );
+}
+
+let count = 0;
+async function check(set: readonly string[], parts: number, extra: readonly string[] = []) {
+  const file = join(folder, "study.yaml");
+  await writeFile(file, base);
+  const loaded = await loadConfig(file, { set });
+  const directory = () => join(folder, `record-${count++}`);
+  const command = ["test"];
+  const watch = abortAtLook(Number.POSITIVE_INFINITY);
+  const whole = directory();
+  const result = await runExperiment(loaded, { directory: whole, command, signal: watch.signal });
+  const told: string[] = [];
+  for (let part = 1; part < parts; part++) {
+    const place = directory();
+    const { signal } = abortAtLook(Math.floor((part * watch.looks()) / parts));
+    const cut = await runExperiment(loaded, { directory: place, command, signal });
+    expect([part, cut.status]).toEqual([part, "interrupted"]);
+    const again = await runExperiment(loaded, {
+      directory: place,
+      command,
+      resume: true,
+      onMessage: (line) => told.push(line),
+    });
+    expect(await contents(place, extra)).toEqual(await contents(whole, extra));
+    const { wallSeconds: _, gradientSeconds: __, record: ___, ...numbers } = again;
+    expect(numbers).toMatchObject({
+      ...Object.fromEntries(Object.entries(result).filter(([key]) => key in numbers)),
+    });
+  }
+  return told;
+}
+
+test("while descents catch up with the last step of the flow", async () => {
+  const told = await check([], 8);
+  expect(told.every((line) => /going on from t = (0.3|[\d.e-]+), saved/.test(line))).toBe(true);
+  expect(told.filter((line) => line.includes("t = 0.3,")).length).toBeGreaterThan(3);
+});
+
+test("without checkpoints it starts again", async () => {
+  const told = await check(["record.checkpoint=0"], 4);
+  expect(told).toEqual(Array(3).fill("no checkpoint to go on from: starting at t = 0."));
+});
+
+test("in the check of the error, in flows of smoothed networks, after an end by stopWhen", async () => {
+  const set = ["flow.errorCheck=true", "model.activation.kind=relu", "flow.compareSmoothing=[0.1, 0.01]"];
+  await check([...set, "flow.stopWhen={lossFactor: 1.1}", "flow.method=auto"], 6, [
+    "events.csv",
+    "methods.csv",
+  ]);
+});
