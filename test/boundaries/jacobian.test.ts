@@ -40,7 +40,7 @@ describe("the Jacobian of the locked field against its central differences", () 
       const problem = await createProblem(createReferenceEngine(), family, bound);
       const field = await createLockedField(problem, kinks, bound, new Memory(), maxRowNumbers);
       const { z } = await (await problem.compile(family.preactivations("free"))).run({ theta });
-      field.pattern.pieces.set((z as Float64Array).map(kinks.pieceOf));
+      field.pattern.pieces.set(kinks.piecesOf(z as Float64Array));
       field.pattern.sliding = entries.map((entry) => ({ entry, breakpoint: 0, weight: 0.4, follows: null }));
       for (const entry of entries) field.pattern.pieces[entry] = 0.4;
       const matrix = new Float64Array(P * P);
