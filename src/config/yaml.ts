@@ -37,11 +37,9 @@ export function readYaml(text: string): ParsedYaml {
   let document: Document;
   try {
     document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  } catch (error) {
+  } catch {
     // Brackets nest deeper than the parser's stack.
-    return refuse(parseDocument(""), [
-      { message: `cannot be parsed (${(error as Error).message}).`, offset: 0 },
-    ]);
+    return refuse(parseDocument(""), [{ message: TOO_DEEP, offset: 0 }]);
   }
   const errors = [...document.errors, ...document.warnings];
   const faults = errors.length > 0 ? errors.map((error) => describeError(error, text)) : faultsOf(document);
@@ -53,11 +51,14 @@ export function readYaml(text: string): ParsedYaml {
   }
 }
 
+const TOO_DEEP = "lists or sections nest too deeply to be read; flatten them.";
+
 /** Errors that a name glued to its value causes. */
 const OF_GLUED_NAMES = ["MISSING_CHAR", "MULTILINE_IMPLICIT_KEY", "BLOCK_IN_FLOW"];
 
 function describeError({ code, message, pos }: YAMLError, text: string): Fault {
   const [offset] = pos;
+  if (code === "RESOURCE_EXHAUSTION") return { message: TOO_DEEP, offset };
   if (code === "DUPLICATE_KEY")
     return { message: "this key stands in its section already; remove one of the two.", offset };
   if (code === "TAB_AS_INDENT") return { message: "indent with spaces, not tabs.", offset };
