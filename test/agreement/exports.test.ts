@@ -250,7 +250,7 @@ describe("exports read by others", () => {
               (bytes) => bytes.length,
               () => 0,
             ),
-          { timeout: 5000 },
+          { timeout: 120_000 },
         )
         .toBeGreaterThan(100);
       expect(steps()).toBe(3);

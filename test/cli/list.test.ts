@@ -22,7 +22,7 @@ beforeAll(async () => {
   await gradflow(folder, "run", study, "--set", "flow.rtol=1e-10", "--out", "runs/tight", "--quiet");
   await mkdir(join(folder, "runs/broken"));
   await writeFile(join(folder, "runs/broken/manifest.json"), "{");
-}, 60_000);
+});
 
 describe("gradflow list", () => {
   const names = (stdout: string) =>

@@ -247,7 +247,7 @@ engine: { kind: onnx, threads: 1 }
   for (const mark of marks.filter(({ kind }) => kind === "atMost"))
     expect(mark.value).toBe(floors.get(mark.t));
   expect(await drawFigures(directory)).toContain("figures/ntk-spectrum.png");
-}, 60_000);
+});
 
 test("a λ_min that is only bounded is an open triangle at the most that it may be", async () => {
   const directory = join(folder, "bounded");

@@ -62,7 +62,7 @@ test.skipIf(missing !== null)(
     await writeFile(join(figures, "look.py"), LOOK);
     const { status, stdout, stderr } = spawnSync(PYTHON, [join(figures, "plot.py")], {
       encoding: "utf8",
-      timeout: 60_000,
+      timeout: 600_000,
     });
     expect(status, stderr).toBe(0);
     expect(stdout.trim().split("\n").length).toBe(4);

@@ -170,7 +170,7 @@ describe.skipIf(chromium === null)(`in ${chromium ?? "Chromium (skipped: none fo
         await page.point(x - 1, y);
         await page.point(x, y);
         await expect
-          .poll(() => page.evaluate("document.getElementById('tooltip').textContent"), { timeout: 5000 })
+          .poll(() => page.evaluate("document.getElementById('tooltip').textContent"), { timeout: 120_000 })
           .toMatch(/t: [\d.e-]+\nvalue: [\d.e-]+/);
         expect(await page.evaluate("document.getElementById('tooltip').hidden")).toBe(false);
         expect(page.complaints).toEqual([]);
@@ -185,7 +185,7 @@ describe.skipIf(chromium === null)(`in ${chromium ?? "Chromium (skipped: none fo
     const file = join(folder, "faulty.html");
     await writeFile(file, "<script>console.error('heard')</script><img src='absent.png'>");
     const page = await openPage(chromium!, pathToFileURL(file).href);
-    await expect.poll(() => page.complaints.length, { timeout: 5000 }).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => page.complaints.length, { timeout: 120_000 }).toBeGreaterThanOrEqual(2);
     expect(page.requests.length).toBe(2);
     await page.close();
   });

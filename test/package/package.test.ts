@@ -18,7 +18,7 @@ const env = Object.fromEntries(
 /** npm is a script of some shell on Windows. */
 const shell = process.platform === "win32";
 /** Compiling takes five seconds alone, installing twenty; no limit that a busy machine meets. */
-const PATIENCE = { timeout: 600_000 };
+const PATIENCE = { timeout: 900_000 };
 const QUIET = ["--prefer-offline", "--no-audit", "--no-fund"];
 
 async function command(cwd: string, program: string, ...words: readonly string[]) {

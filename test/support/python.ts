@@ -18,7 +18,7 @@ export function runPython(script: string, ...words: string[]): unknown {
   const { status, stdout, stderr } = spawnSync(PYTHON, [script, ...words], {
     encoding: "utf8",
     maxBuffer: 1 << 26,
-    timeout: 120_000,
+    timeout: 600_000,
   });
   if (status !== 0) throw new Error(`${PYTHON} ${script} ended with ${status}: ${stderr}`);
   return JSON.parse(stdout);
