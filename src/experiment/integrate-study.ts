@@ -233,7 +233,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
       ...riseNotes(observer.rise, first.loss, config.flow),
       ...energyNotes(observations),
       ...notes,
-      ...sharpnessNotes(outcome, descents, config.flow),
+      ...sharpnessNotes(outcome, descents, config.flow, observations),
     ],
   };
 

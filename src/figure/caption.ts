@@ -64,7 +64,7 @@ function clockFacts(record: RunRecord): string[] {
     );
   const defect = record.result?.energyDefect;
   if (defect && defect > MOST_ENERGY_DEFECT)
-    facts.push(`flow not resolved: ∫‖∇L‖² ds and the fall of L differ by ${formatNumber(defect, 2)} of it`);
+    facts.push(`flow not resolved: ∫‖∇L‖² ds is off by ${formatNumber(defect, 2)} times the fall of L`);
   return facts;
 }
 

@@ -6,6 +6,7 @@ import { loadConfig } from "../../src/config/load.js";
 import { readNpy } from "../../src/data/npy.js";
 import { createReferenceEngine } from "../../src/engine/index.js";
 import { prepare } from "../../src/experiment/prepare.js";
+import { type JobState, lossRises, readRunFacts } from "../../src/record/sweep.js";
 import { setUpRuns } from "./runs.js";
 
 const run = setUpRuns();
@@ -123,7 +124,7 @@ describe("a loss that rises", () => {
 
   test.each([0.01, 0.3])("at rtol = atol = %f it is told, with from, to and when", async (tolerance) => {
     const set = [...six, `flow.rtol=${tolerance}`, `flow.atol=${tolerance}`, "record.at=steps"];
-    const { result, record } = await run(set, {}, base.replace("linear, points: 3", "linear"));
+    const { result, record, directory } = await run(set, {}, base.replace("linear, points: 3", "linear"));
     const { t, loss } = record.series;
     // The largest rise above the least loss so far, by the rows of every step.
     let [least, worst, from, to] = [0, 0, 0, 0];
@@ -137,6 +138,11 @@ describe("a loss that rises", () => {
     expect(result.notes[0]).toMatch(/The loss rises along the curve, from .* at t = .* to .* at t = /);
     expect(result.notes[0]).toContain("lower flow.rtol and flow.atol");
     if (result.loss! > result.initialLoss!) expect(result.notes[1]).toContain("it has not fallen");
+    // The figure and the summary of a sweep say it too.
+    expect(await readFile(join(directory, "figures/loss.svg"), "utf8")).toContain("the loss rises, ");
+    const facts = (await readRunFacts(directory))!;
+    const [factor] = lossRises([{ results: facts.results } as JobState]);
+    expect(factor).toBe(loss[to]! / loss[from]!);
   });
 
   test("at the floor of the tolerance; the limit that the note offers ends the run before it", async () => {

@@ -44,3 +44,24 @@ test("stable steps pass without either; a descent that cannot follow is still na
     expect(result.sharpness!.share).toBeLessThan(0.12);
   }
 });
+
+test.each(["dopri5", "dop853", "odex", "rodas4", "bs32"])(
+  "beside descents the sharpness is measured under %s too, for a bounded part of the work",
+  async (method) => {
+    const flow = `flow={method: ${method}, rtol: 1e-5, atol: 1e-7, tEnd: 60}`;
+    const alone = await run([flow]);
+    expect(alone.result.sharpness).toBeNull();
+    const { result, record } = await run([flow, "descent.learningRates=[3, 0.1]"]);
+    // It watches and changes nothing.
+    expect(result.loss).toBe(alone.result.loss);
+    const sharpness = result.sharpness!;
+    const above = result.notes.filter((note) => note.includes("above 2/η"));
+    expect(above).toHaveLength(1);
+    expect(above[0]).toContain("descent with η = 3 cannot follow it there");
+    expect(sharpness.largest).toBeGreaterThan(2 / 3);
+    // One measurement after the first step, at most 30 products of about two gradients each, and a tenth of the gradients.
+    expect(sharpness.gradientEquivalents).toBeLessThan(Math.max(75, 0.12 * result.gradientEvaluations));
+    if (result.gradientEvaluations > 500) expect(sharpness.share).toBeLessThan(0.15);
+    expect(record.series.sharpnessTime.findLast((t) => !Number.isNaN(t))).toBe(sharpness.time);
+  },
+);
