@@ -5,25 +5,31 @@ const SAME_PRESS_MILLISECONDS = 400;
 
 export interface Interruption {
   readonly signal: AbortSignal;
-  /** Gives SIGINT and SIGTERM back to Node. */
+  /** Gives the signals back to the system. */
   release(): void;
 }
 
-/** Aborts at the first SIGINT or SIGTERM, after `onFirst`; from then on the next one kills at once, as without us. */
+/**
+ * Aborts at the first SIGINT, SIGTERM or SIGHUP, after `onFirst`; from then on the next SIGINT or SIGTERM kills at once, as without us. A
+ * terminal that closes sends SIGHUP more than once, and means an end in order each time.
+ */
 export function watchInterrupts(onFirst: () => void): Interruption {
   const controller = new AbortController();
-  const release = () => {
+  const giveBack = () => {
     process.off("SIGINT", handle);
     process.off("SIGTERM", handle);
   };
   const handle = () => {
     if (controller.signal.aborted) return;
     // Without a listener the system's default stands again: it kills even while native code computes.
-    setTimeout(release, SAME_PRESS_MILLISECONDS).unref();
+    setTimeout(giveBack, SAME_PRESS_MILLISECONDS).unref();
     controller.abort();
     onFirst();
   };
-  process.on("SIGINT", handle);
-  process.on("SIGTERM", handle);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, handle);
+  const release = () => {
+    giveBack();
+    process.off("SIGHUP", handle);
+  };
   return { signal: controller.signal, release };
 }

@@ -21,7 +21,12 @@ const ETA_WINDOW_SECONDS = 10;
 /** The report that fits `stream`. */
 export function reportProgress(stream: NodeJS.WriteStream, quiet: boolean): ProgressReport {
   if (quiet) return { update() {}, say() {}, stop() {} };
-  return stream.isTTY ? bar(stream) : lines(stream);
+  return isLive(stream) ? bar(stream) : lines(stream);
+}
+
+/** Whether lines on the stream can be drawn again: a terminal that knows the escapes for it. */
+export function isLive(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY && process.env["TERM"] !== "dumb";
 }
 
 function bar(stream: NodeJS.WriteStream): ProgressReport {
@@ -33,6 +38,8 @@ function bar(stream: NodeJS.WriteStream): ProgressReport {
     barCompleteChar: "█",
     barIncompleteChar: "░",
     clearOnComplete: true,
+    // Cut to the width here: the terminal's own wrapping, switched off, would stay off after a kill.
+    linewrap: true,
     gracefulExit: false, // signals are interrupt.ts's
     fps: 8,
   });

@@ -46,7 +46,7 @@ async function showRun(directory: string, json: boolean): Promise<string> {
 /** How far a run without a result got. */
 async function describeUnended(directory: string, manifest: Manifest): Promise<string> {
   const { readTable } = await import("../record/table.js");
-  const { values, length } = await readTable(join(directory, "series.csv"));
+  const { values, length } = await readTable(join(directory, "series.csv"), { thinned: true });
   const reached =
     length === 0
       ? "no rows yet"

@@ -1,6 +1,7 @@
 /** The runs of a sweep on stderr: on a terminal a table that is redrawn, in a log a line per start and end and a summary now and then. */
 import type { JobEvent } from "../experiment/launcher.js";
 import { formatDuration, formatNumber } from "./format.js";
+import { isLive } from "./progress.js";
 
 export interface SweepReport {
   tell(event: JobEvent): void;
@@ -28,7 +29,7 @@ export function reportSweep(stream: NodeJS.WriteStream, quiet: boolean, total: n
   let computed = 0;
   let drawn = 0;
   let last = 0;
-  const live = stream.isTTY;
+  const live = isLive(stream);
 
   const clear = () => {
     if (drawn > 0) stream.write(`\x1b[${drawn}A\x1b[J`);

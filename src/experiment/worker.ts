@@ -60,7 +60,7 @@ async function run(order: Extract<Order, { kind: "run" }>): Promise<Report> {
   const loaded = await loadConfig(order.file, { set: order.set });
   // Ctrl-C reaches every process of the terminal; the sweep passes it on in order. The reference interpreter hears no messages.
   const hears = loaded.config.engine.kind !== "reference";
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.off(signal, ignore);
     if (hears) process.on(signal, ignore);
   }

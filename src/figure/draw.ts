@@ -15,7 +15,7 @@ export async function drawFigures(
   directory: string,
   { force = false }: Pick<AttachOptions, "force"> = {},
 ): Promise<string[]> {
-  const record = await readRecord(directory);
+  const record = await readRecord(directory, { thinned: true });
   const options = { force, of: record.manifest };
   const pictures: string[] = [];
   for (const figure of figures) {

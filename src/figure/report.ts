@@ -20,7 +20,7 @@ export const REPORT = "report.html";
 export async function writeReport(directory: string, force = false): Promise<string> {
   const sweep = await readSweep(directory);
   if (sweep === null) {
-    const record = await readRecord(directory);
+    const record = await readRecord(directory, { thinned: true });
     await attachFiles(directory, { [REPORT]: await reportRun(record) }, { force, of: record.manifest });
   } else await attachSweepFiles(directory, { [REPORT]: await reportSweep(directory, sweep) });
   return join(directory, REPORT);

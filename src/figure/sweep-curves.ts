@@ -130,7 +130,9 @@ async function mergeLines(
 async function readLines(state: JobState, figure: CurvesFigureSpec): Promise<Line[]> {
   const tables = await Promise.all(
     figure.tables.map((name) =>
-      /^[A-Za-z0-9_-]+$/.test(name) ? readTable(join(state.directory, `${name}.csv`)) : null,
+      /^[A-Za-z0-9_-]+$/.test(name)
+        ? readTable(join(state.directory, `${name}.csv`), { thinned: true })
+        : null,
     ),
   );
   const rates = lookUp(state.facts ?? new Map(), "descent.*.learningRate");

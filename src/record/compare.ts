@@ -33,7 +33,7 @@ const DIGITS = ["node", "platform", "gradflow", "engineVersion"];
 
 /** Compares records; the first is the one that the others are measured against. @throws ConfigError where a folder is no record. */
 export async function compareRecords(directories: readonly string[]): Promise<Comparison> {
-  const records = await Promise.all(directories.map(readRecord));
+  const records = await Promise.all(directories.map((directory) => readRecord(directory)));
   const results = records.map(({ result }) => readResultFacts(result));
   const facts = records.map(readFacts);
   const settings = facts.map((all, k) => new Map([...all].filter(([name]) => !results[k]!.has(name))));

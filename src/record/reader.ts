@@ -20,7 +20,7 @@ import {
 import { readJsonObject } from "./files.js";
 import { contentFolder, MANIFEST, type Manifest, readManifest } from "./manifest.js";
 import type { RunResult } from "./result.js";
-import { readCells, readTable, type Table } from "./table.js";
+import { type ReadOptions, readCells, readTable, type Table } from "./table.js";
 
 /** Equally long arrays, NaN where a cell is blank. */
 type Columns<Name extends string> = Readonly<Record<Name, Float64Array>>;
@@ -77,15 +77,15 @@ export async function readOutcome(directory: string): Promise<Pick<RunRecord, "m
   return { manifest, result: result as RunResult | null };
 }
 
-/** Throws ConfigError where the folder is not a record or a file in it is damaged. */
-export async function readRecord(directory: string): Promise<RunRecord> {
+/** Throws ConfigError where the folder is not a record or a file in it is damaged. `thinned`: long tables reduced to what a picture shows. */
+export async function readRecord(directory: string, options: ReadOptions = {}): Promise<RunRecord> {
   const { manifest, result } = await readOutcome(directory);
   const folder = contentFolder(directory, manifest);
   const [config, series, descent, ntk, ntkSpectrum, ntkModes, ntkDensity, events, pieces0] =
     await Promise.all([
       readJsonObject(join(folder, "config.resolved.json")),
-      readColumns(join(folder, "series.csv"), SERIES_COLUMNS),
-      readColumns(join(folder, "descent.csv"), DESCENT_COLUMNS),
+      readColumns(join(folder, "series.csv"), SERIES_COLUMNS, options),
+      readColumns(join(folder, "descent.csv"), DESCENT_COLUMNS, options),
       readTable(join(folder, "ntk.csv")),
       readColumns(join(folder, "ntk-spectrum.csv"), NTK_SPECTRUM_COLUMNS),
       readColumns(join(folder, "ntk-modes.csv"), NTK_MODE_COLUMNS),
@@ -114,8 +114,9 @@ export async function readRecord(directory: string): Promise<RunRecord> {
 async function readColumns<Name extends string>(
   path: string,
   names: readonly Name[],
+  options: ReadOptions = {},
 ): Promise<Columns<Name>> {
-  return columnsOf(await readTable(path), names);
+  return columnsOf(await readTable(path, options), names);
 }
 
 function columnsOf<Name extends string>(table: Table, names: readonly Name[]): Columns<Name> {

@@ -8,10 +8,11 @@ import {
   ftruncateSync,
   openSync,
 } from "node:fs";
-import { parse } from "csv-parse/sync";
 import { ConfigError } from "../errors.js";
 import { WORD_COLUMNS } from "./columns.js";
-import { readIfPresent, writeFault } from "./files.js";
+import { writeFault } from "./files.js";
+import { visitRows } from "./rows.js";
+import { readThinned } from "./thin.js";
 
 /** `null`, `undefined` and an omitted key are a missing value: an empty cell. */
 type Cell = number | string | boolean | null | undefined;
@@ -116,33 +117,23 @@ export interface Table {
 }
 
 /** The cells of a table as text, one array per row; null where there is no such file. A torn last line is dropped. */
-export async function readCells(path: string): Promise<{ columns: string[]; rows: string[][] } | null> {
-  const text = await readIfPresent(path);
-  if (text === null) return null;
-  // A line without its newline was cut off by a kill, even where it parses: 0.12 may have been 0.123.
-  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-  try {
-    const [columns = [], ...rows] = splitPlain(whole) ?? parse(whole);
-    return { columns, rows };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(`${path}: is not a readable table (${reason}); restore it or run again.`);
-  }
+export async function readCells(
+  path: string,
+): Promise<{ columns: readonly string[]; rows: string[][] } | null> {
+  const rows: string[][] = [];
+  const columns = await visitRows(path, (cells) => rows.push([...cells]));
+  return columns === null ? null : { columns, rows };
 }
 
-/** Cells where nothing is quoted and every row has as many: the rule, and many times faster than a parser; null otherwise. */
-function splitPlain(whole: string): string[][] | null {
-  if (whole === "" || /["\r]/.test(whole)) return null;
-  const rows = whole
-    .slice(0, -1)
-    .split("\n")
-    .map((line) => line.split(","));
-  return rows.every((row) => row.length === rows[0]!.length) ? rows : null;
+export interface ReadOptions {
+  /** Of a long table only what a picture can show. */
+  readonly thinned?: boolean;
 }
 
 /** Reads a table; a missing file is an empty one. Throws ConfigError where the file is damaged before its last line. */
-export async function readTable(path: string): Promise<Table> {
-  const { columns, rows } = (await readCells(path)) ?? { columns: [], rows: [] };
+export async function readTable(path: string, { thinned = false }: ReadOptions = {}): Promise<Table> {
+  const found = await (thinned ? readThinned(path) : readCells(path));
+  const { columns, rows } = found ?? { columns: [], rows: [] };
   const values: Record<string, Float64Array> = {};
   const words: Record<string, string[]> = {};
   columns.forEach((column, index) => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { formatColumns, formatDuration, formatNumber } from "../../src/cli/format.js";
 import { reportProgress } from "../../src/cli/progress.js";
+import { reportSweep } from "../../src/cli/sweep-progress.js";
 
 describe("formats", () => {
   it.each([
@@ -82,5 +83,48 @@ describe("progress in a log", () => {
 
   it("is nothing with --quiet", () => {
     expect(linesOf(200, true)).toEqual([]);
+  });
+});
+
+describe("progress on a terminal", () => {
+  const draw = (term: string): string => {
+    vi.stubEnv("TERM", term);
+    let text = "";
+    const stream = {
+      isTTY: true,
+      columns: 60,
+      write: (more: string) => {
+        text += more;
+        return true;
+      },
+      on: () => stream,
+      removeListener: () => stream,
+      // What node:readline asks of it.
+      cursorTo: () => true,
+    };
+    const run = reportProgress(stream as unknown as NodeJS.WriteStream, false);
+    const sweep = reportSweep(stream as unknown as NodeJS.WriteStream, false, 2);
+    for (let k = 0; k < 5; k++)
+      run.update({ fraction: k / 5, t: k, tEnd: 5, loss: 1, gradientEvaluations: k, stepSize: 1 });
+    run.say("said");
+    sweep.tell({ kind: "started", name: "seed-0" });
+    sweep.tell({ kind: "finished", name: "seed-0", status: "reachedEnd", message: "", loss: 1, seconds: 1 });
+    // No stop: as when a kill comes.
+    return text;
+  };
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  it("never switches off what a kill would leave off: wrapping, the cursor", () => {
+    const text = draw("xterm");
+    expect(text).toContain("█");
+    expect(text).not.toContain("\x1b[?");
+  });
+
+  it("has no escapes where the terminal knows none", () => {
+    const text = draw("dumb");
+    expect(text).toContain("seed-0: started");
+    expect(text).not.toContain("\x1b");
   });
 });

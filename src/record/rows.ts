@@ -1,0 +1,59 @@
+/** Rows of a CSV table, one at a time: a table of a million rows passes through a fixed amount of memory. */
+import { createReadStream } from "node:fs";
+import { parse } from "csv-parse/sync";
+import { ConfigError } from "../errors.js";
+import { errorCode } from "./files.js";
+
+/** Called with the cells of each row and its number from 0; returns nothing. */
+export type Visit = (cells: readonly string[], row: number, columns: readonly string[]) => void;
+
+/**
+ * Visits every whole row. A line without its newline was cut off by a kill and is left out, even where it parses: 0.12 may have been 0.123.
+ * @returns the columns, empty where the header was cut off; null where there is no such file
+ * @throws ConfigError where a row has another number of cells than the header, or the file cannot be read
+ */
+export async function visitRows(path: string, visit: Visit): Promise<readonly string[] | null> {
+  let columns: string[] | null = null;
+  let row = 0;
+  const take = (line: string): void => {
+    const cells = splitLine(path, line);
+    if (columns === null) {
+      columns = cells;
+      return;
+    }
+    if (cells.length !== columns.length)
+      throw unreadable(path, `row ${row + 1} has ${cells.length} cells, the header ${columns.length}`);
+    visit(cells, row++, columns);
+  };
+  try {
+    let rest = "";
+    for await (const chunk of createReadStream(path, { encoding: "utf8", highWaterMark: 1 << 20 })) {
+      const text = rest + (chunk as string);
+      let from = 0;
+      for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {
+        take(text.slice(from, text[end - 1] === "\r" ? end - 1 : end));
+        from = end + 1;
+      }
+      rest = text.slice(from);
+    }
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(errorCode(error))) return null;
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(`${path}: cannot be read (${(error as Error).message}); check its permissions.`);
+  }
+  return columns ?? [];
+}
+
+/** Quotes are rare, and a parser is many times slower. */
+function splitLine(path: string, line: string): string[] {
+  if (!line.includes('"')) return line.split(",");
+  try {
+    return (parse(line) as string[][])[0] ?? [""];
+  } catch (error) {
+    throw unreadable(path, (error as Error).message);
+  }
+}
+
+function unreadable(path: string, reason: string): ConfigError {
+  return new ConfigError(`${path}: is not a readable table (${reason}); restore it or run again.`);
+}
