@@ -2,40 +2,51 @@
 
 import type { Memory } from "../memory.js";
 
-/** Writing a checkpoint may take this part of the time: the interval grows where one takes long. */
+/** Writing a checkpoint may take this part of the time: the interval grows where one takes long, */
 const COST_SHARE = 1 / 60;
+/** but not beyond this: nobody shall lose more than two minutes. In milliseconds, some seconds left for the writing. */
+const MOST_AGE = 110_000;
 
 export interface CheckpointSchedule {
-  /** Everything that follows the flow has come to time t; `isWhole` unless an interruption has cut what cannot be made up for. */
-  passed(t: number, isWhole: boolean): void;
-  /** All state is at rest: saves it where that is due. */
+  /** Everything that follows the flow has come to time t, or owes what is up to it. */
+  passed(t: number): void;
+  /** All state is at rest: saves it where that is due, or where the run is interrupted. */
   rest(): Promise<void>;
+  /** As `rest`, in the midst of a longer work whose state is at rest too; saves where that is due alone. */
+  pause(): Promise<void> | undefined;
 }
 
-/** @param interval seconds from one to the next; 0 for never */
+/**
+ * @param interval seconds from one to the next; 0 for never
+ * @param isWhole false where an interruption has cut what cannot be made up for: the checkpoint before is the last
+ */
 export function scheduleCheckpoints(
   interval: number,
   save: (t: number) => Promise<void>,
   memory: Memory,
   signal: AbortSignal | undefined,
+  isWhole: () => boolean,
 ): CheckpointSchedule {
   const place = memory.keep("place", { t: 0 });
   let last = performance.now();
   let cost = 0;
-  let isWhole = true;
+  const isDue = (): boolean => {
+    const age = performance.now() - last;
+    return interval > 0 && age >= 1000 * interval && (age >= cost / COST_SHARE || age >= MOST_AGE);
+  };
+  const write = async (): Promise<void> => {
+    const start = performance.now();
+    await save(place.t);
+    last = performance.now();
+    cost = last - start;
+  };
   return {
-    passed(t, whole) {
+    passed(t) {
       place.t = t;
-      isWhole = whole;
     },
     async rest() {
-      if (interval === 0 || !isWhole) return;
-      const start = performance.now();
-      const isDue = start - last >= Math.max(1000 * interval, cost / COST_SHARE);
-      if (!isDue && signal?.aborted !== true) return;
-      await save(place.t);
-      last = performance.now();
-      cost = last - start;
+      if ((isDue() || (interval > 0 && signal?.aborted === true)) && isWhole()) await write();
     },
+    pause: () => (isDue() && isWhole() ? write() : undefined),
   };
 }

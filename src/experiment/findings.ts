@@ -22,7 +22,7 @@ export function sharpnessOf({ sharpness, evaluations }: FlowOutcome): SharpnessR
     value: last.value,
     residual: last.residual,
     largest: Math.max(...measurements.map(({ value }) => value)),
-    measurements: measurements.length,
+    measurements: cost.measurements,
     hessianProducts: cost.products,
     gradientEquivalents: cost.gradientEquivalents,
     share: cost.gradientEquivalents / evaluations,
@@ -62,9 +62,8 @@ export function sharpnessNotes(
 const formatFactor = (x: number) => (x < 10 ? x.toPrecision(2) : x < 1e6 ? x.toFixed(0) : x.toExponential(1));
 
 /** Whether the curve obeys L(0) − L(t) = ∫‖∇L‖² ds, as a gradient flow does. */
-export function energyNotes(observations: readonly Observation[]): string[] {
-  const [first, last] = [observations[0], observations[observations.length - 1]];
-  if (!first || !last || last.energyDefect === null || last.energyDefect <= MOST_ENERGY_DEFECT) return [];
+export function energyNotes(first: Observation, last: Observation): string[] {
+  if (last.energyDefect === null || last.energyDefect <= MOST_ENERGY_DEFECT) return [];
   const why =
     "so fast modes are not resolved (unstable steps, chatter at kinks, or a loose tolerance): what is read off the gradient is not the flow's.";
   return last.loss < first.loss

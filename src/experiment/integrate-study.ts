@@ -36,8 +36,9 @@ import { recordTimes } from "./times.js";
 
 export interface Integrated {
   readonly outcome: FlowOutcome;
-  /** None where loss or gradient are not finite at the start. */
-  readonly observations: readonly Observation[];
+  /** At the start and at the end; those between are in series.csv. Null where loss or gradient are not finite at the start. */
+  readonly first: Observation | null;
+  readonly last: Observation | null;
   readonly rise: Rise | null;
   readonly descents: readonly Descent[];
   readonly events: EventsResult | null;
@@ -81,12 +82,12 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     onObservation: (observation) => record.series.append({ ...observation }),
     memory: memory.within("observer"),
   });
-  const { observations } = observer;
   if (!memory.isResumed) await observer.start();
-  const first = observations[0];
+  const { first } = observer;
   const atStart = (end: FlowEnd): Integrated => ({
     outcome: { ...NOTHING_DONE, ...end, theta: theta0 },
-    observations,
+    first,
+    last: first,
     rise: null,
     descents,
     events: null,
@@ -96,7 +97,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     ntk: null,
     notes: [],
   });
-  if (first === undefined)
+  if (first === null)
     return atStart({
       t: 0,
       status: "nonFinite",
@@ -122,11 +123,9 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
           onActivity: (activity) => onProgress?.({ ...progress, activity }),
         });
   if (!memory.isResumed && (treatment === "off" || treatment === "smooth")) await kernel?.start(null);
-  const checkpoints = scheduleCheckpoints(config.record.checkpoint, study.save, memory, signal);
   const isInterrupted = (): boolean => signal?.aborted === true;
-  /** A kernel taken under an interruption is another than it would have been. */
-  const isWhole = (): boolean =>
-    descents.every((descent) => descent.isWhole) && !(kernel !== null && isInterrupted());
+  const isWhole = (): boolean => descents.every((descent) => descent.isWhole) && kernel?.isCut !== true;
+  const checkpoints = scheduleCheckpoints(config.record.checkpoint, study.save, memory, signal, isWhole);
   const compare = (row: object) => record.descent.append({ ...row });
   const follow = async (
     whole: Segment,
@@ -142,13 +141,13 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     }
     await detect(segment);
     await kernel?.follow(segment, counts);
-    for (const descent of descents) await descent.follow(segment, compare, signal);
-    checkpoints.passed(segment.t1, isWhole());
+    for (const descent of descents) await descent.defer(segment, compare, signal);
+    checkpoints.passed(segment.t1);
     progress = {
       fraction: segment.t1 / tEnd,
       t: segment.t1,
       tEnd,
-      loss: observations[observations.length - 1]!.loss,
+      loss: observer.last!.loss,
       gradientEvaluations: counts.gradients,
       stepSize: segment.h,
     };
@@ -158,7 +157,10 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   /** How the flow ended, for a run that is interrupted after that. */
   const ending = memory.keep("ending", { flow: null as EndedFlow | null });
   const wasEnded = ending.flow !== null;
-  for (const descent of descents) await descent.catchUp(compare, signal);
+  /** Descents run while the flow is at rest: then they may be saved between any two of their steps. */
+  const catchUp = async (): Promise<void> => {
+    for (const descent of descents) await descent.catchUp(compare, signal, checkpoints.pause);
+  };
   const limits = {
     maxSteps,
     ...(signal && { signal }),
@@ -170,12 +172,16 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     kernel,
     watchSharpness: descents.length > 0,
     onResume: observer.resume,
-    onRest: checkpoints.rest,
+    onRest: async () => {
+      await catchUp();
+      await checkpoints.rest();
+    },
   });
+  await catchUp();
   const { outcome, events } = ending.flow;
   // Between steps the flow has saved itself, and goes on from there.
   if (outcome.status === "interrupted") ending.flow = null;
-  await observer.finish();
+  const last = (await observer.finish()) as Observation;
   if (outcome.phases !== undefined && !wasEnded) {
     const table = await record.table("methods", METHOD_COLUMNS);
     for (const phase of phasesOf(outcome)) table.append({ ...phase });
@@ -221,7 +227,8 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   }
   return {
     outcome: isCut ? { ...outcome, ...afterEnd(outcome) } : outcome,
-    observations,
+    first,
+    last,
     rise: observer.rise,
     descents,
     events,
@@ -231,7 +238,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     ntk: measured,
     notes: [
       ...riseNotes(observer.rise, first.loss, config.flow),
-      ...energyNotes(observations),
+      ...energyNotes(first, last),
       ...notes,
       ...sharpnessNotes(outcome, descents, config.flow, observations),
     ],

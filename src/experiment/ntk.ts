@@ -36,6 +36,8 @@ export interface NtkObserver {
   onEvent(event: BoundaryEvent): void;
   /** Integrates λ_eff over the segment and takes the kernel at the times that fall into it. */
   follow(segment: Segment, counts: FlowCounts): Promise<void>;
+  /** Whether an interruption came before the end of a kernel: it may be another than it would have been. */
+  readonly isCut: boolean;
   /** Null where not even the kernel at t = 0 could be had; `notes` says why. */
   finish(): Promise<NtkResult | null>;
   /** What a reader must not miss. */
@@ -272,6 +274,7 @@ export async function createNtkObserver(
     return { theta, pieces: known?.pieces ?? null, held: known?.held ?? [] };
   };
 
+  let isCut = false;
   return {
     async start(pieces) {
       if (pieces !== null) {
@@ -301,8 +304,12 @@ export async function createNtkObserver(
         from = t;
         await segment.interpolate(t, theta);
         await take(t, stateNow(), segment.measure);
+        isCut ||= signal?.aborted === true;
       }
       await rate.advance(segment, from, segment.t1);
+    },
+    get isCut() {
+      return isCut;
     },
     notes: () => (progress.failure === null ? [] : [progress.failure]),
     async finish() {

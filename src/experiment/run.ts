@@ -1,8 +1,9 @@
 /** One run, end to end: a config in; flow and descent in lockstep; a record and its figures out. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
-import { type Descent, fitDecay, type Problem } from "../flow/index.js";
+import { collectDecay, type DecayFit, type Descent, type Problem } from "../flow/index.js";
 import { methods } from "../ode/index.js";
 import type { DescentResult, RunResult } from "../record/result.js";
+import { visitRows } from "../record/rows.js";
 import { chooseTreatment } from "./boundaries.js";
 import { announceEffort } from "./effort.js";
 import { phasesOf, sharpnessOf } from "./findings.js";
@@ -42,9 +43,8 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
       const effort = await announceEffort(config, () => timeGradient(problem, theta0));
       for (const note of effort) options.onMessage?.(`note: ${note}`);
       const run = await integrateStudy(study, choice.treatment);
-      const { outcome, observations, descents, rise } = run;
+      const { outcome, first, last, descents, rise } = run;
       await study.record.array("theta", outcome.theta);
-      const last = observations[observations.length - 1];
       const time = last?.t ?? 0;
       const { factor } = problem.family;
       return {
@@ -52,7 +52,7 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
         message: outcome.message,
         time,
         canonicalTime: last?.canonicalTime ?? 0,
-        initialLoss: observations[0]?.loss ?? null,
+        initialLoss: first?.loss ?? null,
         loss: last?.loss ?? null,
         lossRise:
           rise === null
@@ -61,7 +61,10 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
         gradientEvaluations: outcome.evaluations,
         steps: { accepted: outcome.accepted, rejected: outcome.rejected },
         energyDefect: last?.energyDefect ?? null,
-        decay: fitDecay(observations, factor, [config.decay.from ?? time / 2, config.decay.to ?? time]),
+        decay: await fitRecorded(study.record.series.path, factor, [
+          config.decay.from ?? time / 2,
+          config.decay.to ?? time,
+        ]),
         descent: descents.map(describeDescent),
         method: config.flow.method,
         phases: phasesOf(outcome),
@@ -92,4 +95,18 @@ function describeDescent({ learningRate, divergedAtStep, last, flips }: Descent)
     flips,
     sharpnessLimit: 2 / learningRate,
   };
+}
+
+/** The decay of the recorded rows, which only the table holds. */
+async function fitRecorded(
+  series: string,
+  factor: number,
+  window: readonly [number, number],
+): Promise<DecayFit | null> {
+  const { add, fit } = collectDecay(factor, window);
+  await visitRows(series, (cells, _, columns) => {
+    const number = (name: string) => Number(cells[columns.indexOf(name)]);
+    add({ t: number("t"), loss: number("loss"), lambdaEff: number("lambdaEff") });
+  });
+  return fit();
 }

@@ -10,37 +10,69 @@ export interface DecayFit {
   readonly meanRateFromLambdaEff: number;
 }
 
-/**
- * Least squares of ln‖r‖² against t over the recorded times in the window, each weighted with the time it stands for
- * (trapezoid), so that logarithmic recording does not favour early times. Null with fewer than three usable times.
- */
+/** What the fit needs of an observation. */
+type DecayRow = Pick<Observation, "t" | "loss" | "lambdaEff">;
+
+/** `collectDecay` over rows at hand. */
 export function fitDecay(
-  observations: readonly Observation[],
+  observations: Iterable<DecayRow>,
   factor: number,
   window: readonly [number, number],
 ): DecayFit | null {
-  const points = observations
-    .filter(({ t, loss }) => t >= window[0] && t <= window[1] && loss > 0)
-    .map(({ t, loss, lambdaEff }) => ({
-      t,
-      y: Math.log(loss) - Math.log(factor),
-      rate: 4 * factor * (lambdaEff as number),
-    }));
-  if (points.length < 3) return null;
-  const weights = points.map(({ t }, i) => ((points[i + 1]?.t ?? t) - (points[i - 1]?.t ?? t)) / 2);
-  const mean = (value: (point: (typeof points)[number]) => number): number =>
-    points.reduce((sum, point, i) => sum + (weights[i] as number) * value(point), 0) /
-    weights.reduce((p, q) => p + q, 0);
-  const meanT = mean(({ t }) => t);
-  const meanY = mean(({ y }) => y);
-  const varianceT = mean(({ t }) => (t - meanT) ** 2);
-  const varianceY = mean(({ y }) => (y - meanY) ** 2);
-  const covariance = mean(({ t, y }) => (t - meanT) * (y - meanY));
-  if (!(varianceT > 0)) return null;
+  const { add, fit } = collectDecay(factor, window);
+  for (const row of observations) add(row);
+  return fit();
+}
+
+/**
+ * Least squares of ln‖r‖² against t over the recorded times in the window, each weighted with the time it stands for
+ * (trapezoid), so that logarithmic recording does not favour early times. Takes the rows one by one, in order of time, and keeps
+ * moments alone, updated about the running mean (D. H. D. West, Comm. ACM 22 (1979) 532). Null with fewer than three usable times.
+ */
+export function collectDecay(factor: number, [from, to]: readonly [number, number]) {
+  let count = 0;
+  let first = 0;
+  /** The row whose weight is not known before the next, and the time before it. */
+  let pending: DecayRow | null = null;
+  let before = 0;
+  let weight = 0;
+  let [meanT, meanY, meanRate, varT, varY, covariance] = [0, 0, 0, 0, 0, 0];
+
+  const settle = ({ t, loss, lambdaEff }: DecayRow, after: number): void => {
+    const w = (after - before) / 2;
+    before = t;
+    if (w === 0) return;
+    weight += w;
+    const y = Math.log(loss) - Math.log(factor);
+    const [dT, dY] = [t - meanT, y - meanY];
+    meanT += (w / weight) * dT;
+    meanY += (w / weight) * dY;
+    meanRate += (w / weight) * (4 * factor * (lambdaEff as number) - meanRate);
+    varT += w * dT * (t - meanT);
+    varY += w * dY * (y - meanY);
+    covariance += w * dT * (y - meanY);
+  };
   return {
-    window: [points[0]!.t, points[points.length - 1]!.t],
-    rate: -covariance / varianceT,
-    rSquared: varianceY === 0 ? 1 : covariance ** 2 / (varianceT * varianceY),
-    meanRateFromLambdaEff: mean(({ rate }) => rate),
+    add(row: DecayRow): void {
+      if (!(row.t >= from && row.t <= to && row.loss > 0)) return;
+      if (pending === null) {
+        first = row.t;
+        before = row.t;
+      } else settle(pending, row.t);
+      pending = row;
+      count++;
+    },
+    /** To be asked once, after the last row. */
+    fit(): DecayFit | null {
+      if (pending === null || count < 3) return null;
+      settle(pending, pending.t);
+      if (!(varT > 0)) return null;
+      return {
+        window: [first, pending.t],
+        rate: -covariance / varT,
+        rSquared: varY === 0 ? 1 : covariance ** 2 / (varT * varY),
+        meanRateFromLambdaEff: meanRate,
+      };
+    },
   };
 }

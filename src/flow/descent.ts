@@ -45,9 +45,16 @@ export interface Descent {
   readonly isWhole: boolean;
   /** Runs descent to the segment's end, comparing on the way; after an interruption `catchUp` comes first. */
   follow(segment: Segment, onComparison: OnComparison, signal?: AbortSignal): Promise<void>;
-  /** Makes up for what an interruption left undone. */
-  catchUp(onComparison: OnComparison, signal?: AbortSignal): Promise<void>;
+  /** Keeps what `catchUp` needs of the segment; where that is too much, runs right through as `follow`. */
+  defer(segment: Segment, onComparison: OnComparison, signal?: AbortSignal): Promise<void>;
+  /**
+   * Does what was deferred, or left undone by an interruption.
+   * @param pause awaited between steps, where all of descent's state is at rest
+   */
+  catchUp(onComparison: OnComparison, signal?: AbortSignal, pause?: Pause): Promise<void>;
 }
+
+type Pause = () => Promise<void> | undefined;
 
 type OnComparison = (comparison: Comparison) => void;
 
@@ -116,11 +123,12 @@ export function createDescent(options: {
   };
 
   /** Descends to the next compared step; false where descent diverges before it or is interrupted. */
-  const reach = async (signal: AbortSignal | undefined): Promise<boolean> => {
+  const reach = async (signal: AbortSignal | undefined, pause?: Pause): Promise<boolean> => {
     const target = steps[state.next] as number;
     if (state.loss === null && !(await evaluate())) return false;
     while (state.step < target) {
       if (signal?.aborted) return false;
+      await pause?.();
       iterate.descend(learningRate);
       state.step++;
       if (!(await evaluate())) return false;
@@ -149,18 +157,39 @@ export function createDescent(options: {
     state.next++;
   };
 
-  /** Keeps the states of the flow with which it is still to be compared up to the end of the segment. */
-  const owe = async (segment: Segment): Promise<void> => {
-    const due = steps
-      .slice(state.next)
-      .map(timeOf)
-      .filter((t) => t <= segment.t1);
-    if (due.length * theta0.length > MAX_OWED) state.owed = null;
+  /** Keeps the states of the flow with which it is still to be compared up to the end of the segment; false where these are too many. */
+  const owe = async (segment: Segment): Promise<boolean> => {
+    const owed = state.owed ?? [];
+    const due = dueBy(segment.t1, owed.length);
+    if ((owed.length + due.length) * theta0.length > MAX_OWED) return false;
     for (const t of due) {
-      if (state.owed === null) return;
       const theta = new Float64Array(theta0.length);
       await segment.interpolate(t, theta);
-      state.owed.push({ t, theta });
+      owed.push({ t, theta });
+    }
+    return true;
+  };
+
+  /** Times of comparison up to t, those left out that are owed already. */
+  const dueBy = (t: number, owed: number): number[] => {
+    const due: number[] = [];
+    for (let k = state.next + owed; k < steps.length && timeOf(steps[k]!) <= t; k++)
+      due.push(timeOf(steps[k]!));
+    return due;
+  };
+
+  const follow = async (
+    segment: Segment,
+    onComparison: OnComparison,
+    signal?: AbortSignal,
+  ): Promise<void> => {
+    for (let t = nextTime(); t <= segment.t1; t = nextTime()) {
+      if (!(await reach(signal))) {
+        if (state.divergedAtStep === null && !(await owe(segment))) state.owed = null;
+        return;
+      }
+      await segment.interpolate(t, flowTheta);
+      await compare(onComparison);
     }
   };
 
@@ -185,23 +214,21 @@ export function createDescent(options: {
     get isWhole() {
       return state.owed !== null;
     },
-    async follow(segment, onComparison, signal) {
-      for (let t = nextTime(); t <= segment.t1; t = nextTime()) {
-        if (!(await reach(signal))) {
-          if (state.divergedAtStep === null) await owe(segment);
-          return;
-        }
-        await segment.interpolate(t, flowTheta);
-        await compare(onComparison);
-      }
+    follow,
+    async defer(segment, onComparison, signal) {
+      if (state.divergedAtStep !== null || state.owed === null || (await owe(segment))) return;
+      await this.catchUp(onComparison, signal);
+      if (state.owed.length > 0) state.owed = null;
+      else await follow(segment, onComparison, signal);
     },
-    async catchUp(onComparison, signal) {
+    async catchUp(onComparison, signal, pause) {
       while (state.owed !== null && state.owed.length > 0) {
-        if (!(await reach(signal))) {
+        if (!(await reach(signal, pause))) {
           if (state.divergedAtStep !== null) state.owed = [];
           return;
         }
-        flowTheta.set(state.owed.shift()!.theta);
+        flowTheta.set(state.owed[0]!.theta);
+        state.owed.shift();
         await compare(onComparison);
       }
     },

@@ -4,7 +4,7 @@ export { kinksOf } from "./boundaries/kinks.js";
 export type { BoundaryEvent, BoundarySummary } from "./boundaries/ledger.js";
 export { MAX_ROW_NUMBERS } from "./boundaries/normals.js";
 export { chooseKinkTreatment, type KinkChoice, type KinkTreatment } from "./boundaries/treatment.js";
-export { type DecayFit, fitDecay } from "./decay.js";
+export { collectDecay, type DecayFit, fitDecay } from "./decay.js";
 export { type Comparison, createDescent, type Descent, stepsUntil } from "./descent.js";
 export { distance } from "./norm.js";
 export { createObserver, type Observation, type Observer } from "./observer.js";

@@ -33,7 +33,9 @@ export interface Observation {
 }
 
 export interface Observer {
-  readonly observations: readonly Observation[];
+  /** At t = 0, and the latest; null before. What lies between is handed on and not kept. */
+  readonly first: Observation | null;
+  readonly last: Observation | null;
   /** The largest rise of the loss, by more than rounding and the tolerance. */
   readonly rise: Rise | null;
   /** Records t = 0; null, and no row, where loss or ‖∇L‖² is not finite. */
@@ -64,7 +66,8 @@ export function createObserver(options: {
   const { factor } = problem.family;
   const theta = theta0.slice();
   const state = (options.memory ?? new Memory()).keep("observer", {
-    observations: [] as Observation[],
+    first: null as Observation | null,
+    last: null as Observation | null,
     /** ∫‖θ'‖² to the end of the last segment. */
     energy: 0,
     /** Times observed. */
@@ -76,7 +79,6 @@ export function createObserver(options: {
     /** The end of the last segment. */
     reached: null as { t: number; theta: Float64Array; h: number; counts: FlowCounts } | null,
   });
-  const { observations } = state;
   let { measure } = options;
 
   const see = (t: number, measured: Measured): void =>
@@ -123,7 +125,8 @@ export function createObserver(options: {
       parameterDistance: distance(point, theta0),
       ...takeSharpness(t, counts),
     };
-    observations.push(observation);
+    state.first ??= observation;
+    state.last = observation;
     onObservation(observation);
     return observation;
   };
@@ -135,7 +138,12 @@ export function createObserver(options: {
   });
 
   return {
-    observations,
+    get first() {
+      return state.first;
+    },
+    get last() {
+      return state.last;
+    },
     get rise() {
       return state.rise.largest;
     },
@@ -178,7 +186,7 @@ export function createObserver(options: {
       return null;
     },
     async finish() {
-      const latest = observations[observations.length - 1] ?? null;
+      const latest = state.last;
       const { reached, energy } = state;
       if (reached === null || latest?.t === reached.t) return latest;
       return (await observe(reached.t, reached.theta, energy, reached.h, reached.counts)) ?? latest;

@@ -25,9 +25,14 @@ export interface SharpnessMeasurement {
 export interface Sharpness {
   readonly last: SharpnessMeasurement | null;
   /** All measurements so far, in order. */
+  /** In order; of a long run every second is left out now and then, never the largest nor the last. */
   readonly measurements: readonly SharpnessMeasurement[];
   /** Hessian products so far, and the same in gradients: by the arithmetic of the two graphs. */
-  readonly cost: { readonly products: number; readonly gradientEquivalents: number };
+  readonly cost: {
+    readonly measurements: number;
+    readonly products: number;
+    readonly gradientEquivalents: number;
+  };
   /** A bound of the spectral radius of the flow's Jacobian for a stepper, measured where the budget allows. */
   readonly spectralRadius: SpectralRadius<Float64Array>;
   /** Called after each accepted step: measures where no solver has asked for long and the budget allows. */
@@ -73,6 +78,15 @@ const SECOND_SHARE = 0.5;
 /** Part of the random direction in the first start, so that no eigenvector is missed for being orthogonal to the gradient. */
 const RANDOM_SHARE = 0.1;
 
+/** Measurements kept: a run of millions of steps makes too many for its memory and its checkpoints. */
+const MOST_KEPT = 32;
+
+function halve(measurements: readonly SharpnessMeasurement[]): SharpnessMeasurement[] {
+  const largest = measurements.reduce((top, one) => (one.value > top.value ? one : top));
+  const last = measurements.length - 1;
+  return measurements.filter((one, k) => k % 2 === 0 || k === last || one === largest);
+}
+
 export function createSharpness({
   problem,
   pieces,
@@ -86,7 +100,7 @@ export function createSharpness({
   const program = problem.compile(graph);
   const state = (memory ?? new Memory()).keep("sharpness", {
     measurements: [] as SharpnessMeasurement[],
-    cost: { products: 0, gradientEquivalents: 0 },
+    cost: { measurements: 0, products: 0, gradientEquivalents: 0 },
     stepsSince: 0,
     vector: null as Float64Array | null,
   });
@@ -133,6 +147,8 @@ export function createSharpness({
     const { value, residual } = top ?? { value: Number.NaN, residual: Number.NaN };
     const measurement = { t, value, residual, smallest: found?.smallest[0]?.value ?? Number.NaN, products };
     measurements.push(measurement);
+    cost.measurements++;
+    if (measurements.length > MOST_KEPT) measurements.splice(0, measurements.length, ...halve(measurements));
     state.stepsSince = 0;
     return measurement;
   };

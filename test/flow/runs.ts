@@ -56,12 +56,13 @@ export async function observeFlow(
 ): Promise<Observed> {
   const { times = null, onSegment, ...flow } = options;
   const { problem, theta0 } = flow;
+  const observations: Observation[] = [];
   const observer = createObserver({
     problem,
     theta0,
     times,
     measure: measureGradient(problem),
-    onObservation: () => undefined,
+    onObservation: (observation) => observations.push(observation),
   });
   await observer.start();
   const outcome = await integrateSmooth({
@@ -73,7 +74,7 @@ export async function observeFlow(
     },
   });
   await observer.finish();
-  return { outcome, observations: observer.observations };
+  return { outcome, observations };
 }
 
 export const norm = (v: ArrayLike<number>): number => Math.hypot(...Array.from(v));
