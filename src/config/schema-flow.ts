@@ -131,7 +131,7 @@ const checkpoint = z
   .nonnegative()
   .default(30)
   .describe(
-    "Seconds from one checkpoint to the next, at least 60 times what writing one takes; gradflow resume goes on from the last. 0 writes none. Not part of the hash.",
+    "Seconds from one checkpoint to the next, and at least 60 times what writing one takes, up to two minutes; gradflow resume goes on from the last. An interruption writes one too. 0 writes none. Not part of the hash.",
   );
 
 export const recordSchema = z
