@@ -38,7 +38,8 @@ export function sharpnessNotes(
   outcome: FlowOutcome,
   descents: readonly Descent[],
   { method, stepSize }: { readonly method: MethodName; readonly stepSize?: number | undefined },
-  observations: readonly Observation[],
+  first: Observation,
+  last: Observation,
 ): string[] {
   const sharpness = sharpnessOf(outcome);
   if (sharpness === null) return [];
@@ -50,7 +51,7 @@ export function sharpnessNotes(
       `The sharpness reached ${unstable.value.toPrecision(4)} at t = ${unstable.t.toPrecision(4)}, and steps of ${stepSize} are stable up to ${(limit! / stepSize!).toPrecision(4)}: from about there on the curve is at the edge of stability, not the gradient flow, and a descent with a larger learning rate does not follow the flow either. Lower flow.stepSize or take flow.method: auto.`,
     ];
   // Where the curve is not the flow its sharpness says nothing of descent, which may do better.
-  if (energyNotes(observations).length > 0) return [];
+  if (energyNotes(first, last).length > 0) return [];
   return descents
     .filter(({ learningRate }) => sharpness.largest > 2 / learningRate)
     .map(

@@ -240,7 +240,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
       ...riseNotes(observer.rise, first.loss, config.flow),
       ...energyNotes(first, last),
       ...notes,
-      ...sharpnessNotes(outcome, descents, config.flow, observations),
+      ...sharpnessNotes(outcome, descents, config.flow, first, last),
     ],
   };
 
