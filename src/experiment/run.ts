@@ -103,10 +103,10 @@ async function fitRecorded(
   factor: number,
   window: readonly [number, number],
 ): Promise<DecayFit | null> {
-  const { add, fit } = collectDecay(factor, window);
+  const { add, result } = collectDecay(factor, window);
   await visitRows(series, (cells, _, columns) => {
     const number = (name: string) => Number(cells[columns.indexOf(name)]);
     add({ t: number("t"), loss: number("loss"), lambdaEff: number("lambdaEff") });
   });
-  return fit();
+  return result();
 }

@@ -19,9 +19,9 @@ export function fitDecay(
   factor: number,
   window: readonly [number, number],
 ): DecayFit | null {
-  const { add, fit } = collectDecay(factor, window);
+  const { add, result } = collectDecay(factor, window);
   for (const row of observations) add(row);
-  return fit();
+  return result();
 }
 
 /**
@@ -63,7 +63,7 @@ export function collectDecay(factor: number, [from, to]: readonly [number, numbe
       count++;
     },
     /** To be asked once, after the last row. */
-    fit(): DecayFit | null {
+    result(): DecayFit | null {
       if (pending === null || count < 3) return null;
       settle(pending, pending.t);
       if (!(varT > 0)) return null;
