@@ -173,12 +173,12 @@ describe("the record", () => {
   });
 
   test("a kernel that is not finite is a note, not a crash", async () => {
-    // F = xW is of order 1, J = x of order 1e160: G overflows where loss and gradient do not.
+    // J = x is of order 1e155, r of order 1e-10: G overflows where the loss and ‖∇L‖² do not.
     const yaml = smooth
-      .replace("kind: gaussian,", "kind: uniform-ball, radius: 1e160,")
+      .replace("kind: gaussian,", "kind: uniform-ball, radius: 1e155, labelScale: 1e-10,")
       .replace(
         "hidden: [9, 6], activation: { kind: tanh }",
-        "hidden: [], activation: { kind: identity }, init: { kind: normal, std: 1e-160 }, bias: false",
+        "hidden: [], activation: { kind: identity }, init: { kind: normal, std: 1e-166 }, bias: false",
       );
     const { result } = await run(["flow.tEnd=1e-322", "flow.maxSteps=1"], {}, yaml);
     expect(result.ntk).toBeNull();
