@@ -28,8 +28,14 @@ export function networkOf(
     );
   }
   if (network.outputs === outputDimension) return network;
-  const last =
-    model.kind === "layers" ? `model.layers.${(model["layers"] as unknown[]).length - 1}` : "model";
+  const layers = model.kind === "layers" ? (model["layers"] as readonly unknown[]) : [];
+  if (model.kind === "layers" && layers.length === 0)
+    throw problemAt(
+      loaded,
+      "model.layers",
+      `is empty, and the targets have ${outputDimension} numbers where the inputs have ${network.outputs}; end with { kind: dense }.`,
+    );
+  const last = layers.length > 0 ? `model.layers.${layers.length - 1}` : "model";
   throw problemAt(
     loaded,
     last,

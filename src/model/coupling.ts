@@ -51,6 +51,7 @@ const apart =
       : "mixed";
 
 const rules: { readonly [K in OpName]: Rule<K> } = {
+  // Parameters. Matrices between the samples mix from the start; see couplesSamples.
   input: () => null,
   constant: () => null,
   add: broadcast,
@@ -123,11 +124,16 @@ const rules: { readonly [K in OpName]: Rule<K> } = {
 };
 
 /**
- * Whether an entry of `nodes` may depend on several samples of `x` [n, ...]. Where the graph is too intricate to tell, it is taken to.
+ * Whether row i of `nodes` [n, ...] may depend on other samples than the i-th of `x` [n, ...]. Where the graph is too intricate to tell, it
+ * is taken to. An n that no other length is a multiple of keeps axes apart that only happen to be as long.
+ * @param relations matrices [n, n] between the samples: what is made of them, degrees included, belongs to no sample alone
  */
-export function couplesSamples(nodes: readonly Node[], x: Node): boolean {
+export function couplesSamples(nodes: readonly Node[], x: Node, relations: readonly Node[] = []): boolean {
   const samples = x.shape[0] as number;
-  const places = new Map<Node, Place>([[x, { axis: 0, outer: 1, inner: 1 }]]);
+  const places = new Map<Node, Place>([
+    ...relations.map((relation) => [relation, "mixed"] as const),
+    [x, { axis: 0, outer: 1, inner: 1 }],
+  ]);
   for (const node of topologicalOrder(nodes)) {
     if (places.has(node)) continue;
     const own = node.operands.map((operand) => places.get(operand) ?? null);
@@ -138,5 +144,8 @@ export function couplesSamples(nodes: readonly Node[], x: Node): boolean {
         : (rules[node.op] as Rule<OpName>)(narrow(node), own, samples);
     places.set(node, place);
   }
-  return nodes.some((node) => places.get(node) === "mixed");
+  // Samples that end on another axis than the first, or within one, stand in rows of other samples.
+  const isRowOfOne = (place: Place): boolean =>
+    place === null || (place !== "mixed" && place.axis === 0 && place.outer === 1 && place.inner === 1);
+  return !nodes.every((node) => isRowOfOne(places.get(node) ?? null));
 }

@@ -18,7 +18,10 @@ import {
   type Trace,
 } from "./scope.js";
 
-/** Builds the outputs [n, ...] from the inputs [n, ...]. Called once for every graph. */
+/**
+ * Builds the outputs [n, ...] from the inputs [n, ...]. Called once for every graph, with n of its own: n may stand in shapes, never in
+ * values, for rows of the Jacobian are taken from graphs of one sample.
+ */
 export type Build = (scope: Scope, x: Node) => Node;
 
 export interface NetworkOptions {
@@ -77,8 +80,8 @@ export interface Network {
 }
 
 const IDENTITY: ActivationSpec = { kind: "identity" };
-/** Samples of the pass that declares parameters and sites: more than one, so that coupling shows. */
-const DECLARED_SAMPLES = 3;
+/** Samples of the pass that declares parameters and sites: a prime that no other axis is likely to have, so that coupling shows. */
+const DECLARED_SAMPLES = 1009;
 
 /** @throws LayerError where a layer does not fit what comes in */
 export function createNetwork(options: NetworkOptions): Network {
@@ -125,7 +128,9 @@ export function createNetwork(options: NetworkOptions): Network {
   const { sites } = trace;
   const last = sites[sites.length - 1];
   const outputShape = output.shape.slice(1);
-  const coupled = couplesSamples([output, ...trace.preactivations], x);
+  const relations = [...trace.relations];
+  const matrices = relations.map((name) => b.input(name, [DECLARED_SAMPLES, DECLARED_SAMPLES]));
+  const coupled = couplesSamples([output, ...trace.preactivations], x, matrices);
   return {
     kind,
     preset,
@@ -137,7 +142,7 @@ export function createNetwork(options: NetworkOptions): Network {
     layers: trace.layers,
     sites,
     units: last === undefined ? 0 : last.offset + last.units,
-    relations: [...trace.relations],
+    relations,
     coupled,
     hasLayerProducts: !coupled && isMadeOfAffineMaps(trace, layout.layout),
     forward(builder, { theta, x: inputs, pieces }) {

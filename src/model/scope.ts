@@ -7,6 +7,9 @@ import { type ActivationSpec, applyActivation, type PieceTable, pieceTable } fro
 import type { InitSpec, Law, LayoutBuilder, Parameter } from "./parameters.js";
 import { smoothActivation } from "./smoothing.js";
 
+/** Of one network, repetitions counted; their graphs take a kilobyte of memory per operation. */
+const MAX_LAYERS = 10_000;
+
 /** A layer as a config says it; each kind has fields of its own. */
 export interface LayerConfig {
   readonly kind: string;
@@ -161,6 +164,8 @@ export class Scope {
   /** σ(z), z [n, ...]. A piecewise polynomial makes a site of it. */
   activate(z: Node, given: ActivationSpec = this.activation): Node {
     const { trace, smoothing } = this.#pass;
+    if (z.shape[0] !== this.samples)
+      this.fail(`activates [${z.shape}] of ${this.samples} samples; their axis must stay first`);
     const spec = smoothing === null ? given : smoothActivation(given, smoothing);
     if (spec === null)
       throw new LayerError(
@@ -196,6 +201,8 @@ export class Scope {
     const { trace, layer: build } = this.#pass;
     return layers.reduce((h, layer, k) => {
       const scope = this.within(`${name}.${k}`, layer.init);
+      if (trace.layers.length === MAX_LAYERS)
+        scope.fail(`is one more than ${MAX_LAYERS} layers; repeat fewer times`);
       const place = trace.layers.push({ path: scope.path, kind: layer.kind, shape: [] }) - 1;
       const made = build(scope, layer, h);
       trace.layers[place] = { path: scope.path, kind: layer.kind, shape: made.shape.slice(1) };

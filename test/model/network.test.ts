@@ -1,8 +1,14 @@
 /** What a network knows of itself: parameters by name, sites, coupling; and networks given as functions. */
 import { describe, expect, test } from "vitest";
 import { compileReference } from "../../src/engine/reference.js";
-import { sizeOf } from "../../src/graph/index.js";
-import { createFamily, defineNetwork, type LayerError, presetNetwork } from "../../src/model/index.js";
+import { type Node, sizeOf } from "../../src/graph/index.js";
+import {
+  createFamily,
+  defineNetwork,
+  type LayerError,
+  presetNetwork,
+  type Scope,
+} from "../../src/model/index.js";
 import { randomVector } from "../support/networks.js";
 
 const layers = (
@@ -230,5 +236,66 @@ describe("a function", () => {
     });
     expect(network).toMatchObject({ kind: "function", outputs: 3, coupled: false, hasLayerProducts: false });
     expect(network.layout.parameters.map(({ name }) => name)).toEqual(["scale"]);
+  });
+
+  // Rows of J are taken sample by sample where samples do not couple: a wrong "no" is a wrong kernel.
+  test.each<[string, (scope: Scope, h: Node) => Node]>([
+    [
+      "a square of samples and features turned over",
+      ({ b, samples: n }, h) => b.reshape(b.transpose(h, [1, 0]), [n, 3]),
+    ],
+    [
+      "turned over twice, with its rows cut anew between",
+      ({ b, samples: n }, h) =>
+        b.reshape(b.transpose(b.reshape(b.transpose(h, [1, 0]), [n, 3]), [1, 0]), [n, 3]),
+    ],
+    ["degrees of a graph", (scope, h) => scope.b.mul(h, scope.b.sum(scope.relation("neighbours"), [1]))],
+    ["a sum over samples", ({ b }, h) => b.sub(h, b.sum(h, [0]))],
+    ["a product of all samples with all", ({ b }, h) => b.matmul(b.matmul(h, h, { transposeB: true }), h)],
+    [
+      "samples reversed",
+      ({ b, samples: n }, h) =>
+        b.gather(
+          h,
+          0,
+          Int32Array.from({ length: n }, (_, i) => n - 1 - i),
+        ),
+    ],
+  ])("couples the samples: %s", (_, tangle) => {
+    const network = defineNetwork({
+      inputShape: [3],
+      build: (scope, x) => tangle(scope, scope.affine(x, 3, false)),
+    });
+    expect(network).toMatchObject({ coupled: true, hasLayerProducts: false });
+  });
+
+  test("keeps the samples' axis first at its kinks", () => {
+    const build = (scope: Scope, x: Node): Node => {
+      const { b } = scope;
+      return b.transpose(scope.activate(b.transpose(x, [1, 0]), { kind: "relu" }), [1, 0]);
+    };
+    expect(() => defineNetwork({ inputShape: [3], build })).toThrow(/activates \[3,\d+\] of \d+ samples/);
+  });
+});
+
+describe("sizes beyond reason", () => {
+  test.each<[string, object[], number[], RegExp]>([
+    ["windows", [{ kind: "conv2d", channels: 1, kernel: 3 }], [1, 1e5, 1e5], /^windows of 3 × 3 at/],
+    ["padding", [{ kind: "conv2d", channels: 1, kernel: 3, padding: 1e7 }], [1, 4, 4], /^windows of/],
+    ["up", [{ kind: "upsample", factor: 1e6 }], [1, 4, 4], /^\[4000000, 4000000\] positions/],
+    ["pooling", [{ kind: "max-pool", size: 100 }], [1, 100, 100], /a window of 100 × 100 has 10000 entries/],
+    ["tokens", [{ kind: "embedding", tokens: 1e12, width: 1 }], [4], /1000000000000 tokens take a list/],
+    [
+      "rounds",
+      [{ kind: "repeat", times: 1e9, layers: [{ kind: "tanh" }] }],
+      [4],
+      /one more than 10000 layers/,
+    ],
+  ])("are refused by name: %s", (_, list, inputShape, message) => {
+    expect(() => layers(list as Parameters<typeof layers>[0], inputShape)).toThrow(message);
+  });
+
+  test("rounds of no layers are no work", () => {
+    expect(layers([{ kind: "repeat", times: 1e15, layers: [] }], [4]).outputs).toBe(4);
   });
 });

@@ -68,6 +68,7 @@ export const repeat = defineLayer({
     shared: z.boolean().default(false).describe("Whether all rounds have the same parameters."),
   }),
   build(scope, { times, layers, shared }, x) {
+    if (layers.length === 0) return x;
     let h = x;
     for (let k = 0; k < times; k++)
       h = scope.within(`rounds.${k}`, undefined, shared ? "" : `rounds.${k}`).run(layers, h);

@@ -1,4 +1,5 @@
 import { count, defineLayer, sampleShape } from "./define.js";
+import { checkIndices } from "./windows.js";
 
 export const embedding = defineLayer({
   kind: "embedding",
@@ -11,6 +12,7 @@ export const embedding = defineLayer({
     const { b } = scope;
     const [T] = sampleShape(scope, x, ["T"]) as [number];
     const n = x.shape[0] as number;
+    checkIndices(scope, tokens, `${tokens} tokens`);
     const table = scope.parameter("weight", [tokens, width], { kind: "normal", std: 1 });
     const names = b.constant(
       Float64Array.from({ length: tokens }, (_, k) => k),

@@ -11,6 +11,9 @@ export const poolFields = () => ({
 
 type Size = number | readonly [number, number];
 
+/** Of a window. */
+const MAX_ENTRIES = 4096;
+
 /** One node [n·C, places] per position in the window, and the shape of the result. */
 export function poolWindows(
   scope: Scope,
@@ -21,6 +24,10 @@ export function poolWindows(
   const [C, H, W] = sampleShape(scope, x, ["C", "H", "W"]) as [number, number, number];
   const n = x.shape[0] as number;
   const kernel = pair(fields.size);
+  if (product(kernel) > MAX_ENTRIES)
+    scope.fail(
+      `a window of ${kernel.join(" × ")} has ${product(kernel)} entries, each a node of the graph; ${MAX_ENTRIES} is the most. Pool in several steps`,
+    );
   const stride = pair(fields.stride ?? fields.size);
   const { places, indices } = windowsOver(scope, [H, W], { kernel, stride, before: [0, 0], after: [0, 0] });
   const flat = b.reshape(x, [n * C, H * W]);

@@ -1,4 +1,5 @@
 import { count, defineLayer, sampleShape } from "./define.js";
+import { checkIndices } from "./windows.js";
 
 export const upsample = defineLayer({
   kind: "upsample",
@@ -9,6 +10,7 @@ export const upsample = defineLayer({
     const [C, H, W] = sampleShape(scope, x, ["C", "H", "W"]) as [number, number, number];
     const n = x.shape[0] as number;
     const wide = W * factor;
+    checkIndices(scope, H * factor * wide, `[${H * factor}, ${wide}] positions`);
     const indices = Int32Array.from(
       { length: H * factor * wide },
       (_, i) => Math.floor(i / wide / factor) * W + Math.floor((i % wide) / factor),

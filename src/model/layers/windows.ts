@@ -18,7 +18,16 @@ export interface Windows {
   readonly indices: Int32Array;
 }
 
-/** @throws LayerError where no window fits */
+/** Of an index list: 512 MiB of them. */
+const MAX_INDICES = 2 ** 27;
+
+/** @throws LayerError where an index list would take too much memory */
+export function checkIndices(scope: Scope, indices: number, what: string): void {
+  if (indices > MAX_INDICES)
+    scope.fail(`${what} take a list of ${indices} indices; ${MAX_INDICES} is the most. Make sizes smaller`);
+}
+
+/** @throws LayerError where no window fits, or too many do */
 export function windowsOver(scope: Scope, sizes: readonly number[], spec: WindowSpec): Windows {
   const places = sizes.map((size, axis) => {
     const padded = size + spec.before[axis]! + spec.after[axis]!;
@@ -31,6 +40,11 @@ export function windowsOver(scope: Scope, sizes: readonly number[], spec: Window
   });
   const kernel = product(spec.kernel);
   const windows = product(places);
+  checkIndices(
+    scope,
+    kernel * windows,
+    `windows of ${spec.kernel.join(" × ")} at ${places.join(" × ")} places`,
+  );
   const indices = new Int32Array(kernel * windows);
   for (let k = 0, at = 0; k < kernel; k++) {
     const inside = unravel(k, spec.kernel);
