@@ -1,14 +1,18 @@
 /** The sweep section of a study: which fields vary, and which pictures show all its runs together. */
 import { z } from "zod";
+import { plainName } from "./names.js";
 
 const scale = z.enum(["log", "linear"]);
-const name = z
-  .string()
-  .max(60)
-  .regex(/^[A-Za-z0-9_-]+$/, "must consist of letters, digits, '_' and '-'")
-  .describe("Name of the figure's files.");
+const name = plainName(
+  z
+    .string()
+    .max(60)
+    .regex(/^[A-Za-z0-9_-]+$/, "must consist of letters, digits, '_' and '-'"),
+).describe("Name of the figure's files.");
+/** An axis field, a column or a number of a result. */
+const quantity = plainName(z.string().min(1));
 const merge = z
-  .array(z.string())
+  .array(quantity)
   .exactOptional()
   .describe(
     "Axis fields whose runs are drawn as one curve, the median, with a band from the lowest to the highest. Absent: seed, where it is an axis.",
@@ -21,9 +25,18 @@ export const sweepFigureSchema = z
         .literal("curves")
         .describe("Columns of the runs' tables against time, all runs in one picture."),
       name,
-      y: z.string().min(1).default("loss").describe("The column."),
+      y: quantity.default("loss").describe("The column."),
       tables: z
-        .array(z.string().min(1))
+        .array(
+          plainName(
+            z
+              .string()
+              .regex(
+                /^[A-Za-z0-9_-]+$/,
+                "must be the name of a table in the record, such as series, without folder and .csv",
+              ),
+          ),
+        )
         .min(1)
         .default(["series", "descent"])
         .describe("The tables of a record that are read; those without the column are skipped."),
@@ -35,17 +48,14 @@ export const sweepFigureSchema = z
     z.strictObject({
       kind: z.literal("points").describe("One number of each run's result against another."),
       name,
-      x: z
-        .string()
-        .min(1)
-        .describe(
-          "An axis field or a number of result.json by its dotted name; parametersPerTarget is P/nM. `*` stands for every entry of a list: descent.*.learningRate.",
-        ),
-      y: z.string().min(1).describe("As x."),
+      x: quantity.describe(
+        "An axis field or a number of result.json by its dotted name; parametersPerTarget is P/nM. `*` stands for every entry of a list: descent.*.learningRate.",
+      ),
+      y: quantity.describe("As x."),
       xScale: scale.default("log").describe("Axis of x."),
       yScale: scale.default("log").describe("Axis of y."),
       group: z
-        .array(z.string())
+        .array(quantity)
         .default([])
         .describe("Axis fields whose values make curves of their own, each with its colour."),
       merge,

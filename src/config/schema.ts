@@ -3,6 +3,7 @@
  * are in load.ts, constraints between fields in checks.ts.
  */
 import { z } from "zod";
+import { plainName } from "./names.js";
 import { datasetSchema } from "./schema-dataset.js";
 import { engineSchema } from "./schema-engine.js";
 import { decaySchema, descentSchema, flowSchema, recordSchema } from "./schema-flow.js";
@@ -11,14 +12,15 @@ import { type InitConfig, type ModelConfig, modelSchema } from "./schema-network
 import { sweepSchema } from "./schema-sweep.js";
 
 export const configSchema = z.strictObject({
-  name: z
-    .string()
-    .max(100)
-    .regex(
-      /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/,
-      "must consist of letters, digits, '.', '_' and '-', and not begin with '.'",
-    )
-    .describe("Name of the study; the record's folder begins with it."),
+  name: plainName(
+    z
+      .string()
+      .max(100)
+      .regex(
+        /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/,
+        "must consist of letters, digits, '.', '_' and '-', and not begin with '.'",
+      ),
+  ).describe("Name of the study; the record's folder begins with it."),
   seed: z.int().nonnegative().default(0).describe("Seed of every random draw: data, initial parameters."),
   dataset: datasetSchema,
   model: modelSchema,

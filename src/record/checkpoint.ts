@@ -7,6 +7,7 @@ import { readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import { errorCode, writeFault, writeWhole } from "./files.js";
+import { fields, number, record, text } from "./shape.js";
 
 export interface Checkpoint {
   /** Version of gradflow that wrote it: another may keep other things. */
@@ -61,12 +62,31 @@ export async function readCheckpoint(
     if (content === null) continue;
     const payload = content.subarray(MAGIC.length + DIGEST_BYTES);
     const head = Buffer.concat([MAGIC, digest(payload)]);
-    if (content.subarray(0, head.length).equals(head))
-      return { checkpoint: own(deserialize(payload)) as Checkpoint, damage };
-    damage.push(`${name} is damaged (its checksum does not fit)`);
+    const whole = content.subarray(0, head.length).equals(head);
+    const checkpoint = whole ? parsePayload(payload) : null;
+    if (checkpoint !== null) return { checkpoint, damage };
+    damage.push(`${name} is damaged (${whole ? "it holds no checkpoint" : "its checksum does not fit"})`);
     await rm(path, { force: true });
   }
   return { checkpoint: null, damage };
+}
+
+/** Null where it is not a checkpoint, though somebody gave it the checksum of one. */
+function parsePayload(payload: Buffer): Checkpoint | null {
+  let value: unknown;
+  try {
+    value = own(deserialize(payload));
+  } catch {
+    return null;
+  }
+  const shape = fields<Checkpoint>({
+    gradflow: text,
+    written: text,
+    t: number,
+    tables: record(number),
+    memory: (memory, path) => (memory instanceof Map ? null : { path, wanted: "a map" }),
+  });
+  return shape(value, "") === null ? (value as Checkpoint) : null;
 }
 
 function digest(payload: Uint8Array): Buffer {

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { ConfigError, RecordLostError } from "../errors.js";
 import { errorCode, temporaryPath, writeFault } from "./files.js";
+import { fields, nullable, number, optional, text } from "./shape.js";
 
 /** The process that writes a record, or runs a sweep. */
 export interface Writer {
@@ -21,6 +22,14 @@ export interface Writer {
   readonly space?: string | null;
   readonly start?: string | null;
 }
+
+export const writerShape = fields<Writer>({
+  id: number,
+  host: text,
+  boot: optional(nullable(text)),
+  space: optional(nullable(text)),
+  start: optional(nullable(text)),
+});
 
 export interface Lock {
   /** @throws RecordLostError where the folder at this path is no longer the locked one, or the lock was taken over. */

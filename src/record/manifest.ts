@@ -2,7 +2,19 @@
 import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import { readJsonObject, writeJson } from "./files.js";
-import { thisProcess, type Writer, whileListed } from "./lock.js";
+import { thisProcess, type Writer, whileListed, writerShape } from "./lock.js";
+import {
+  fields,
+  flag,
+  innerPath,
+  list,
+  nullable,
+  number,
+  optional,
+  requireShape,
+  type Shape,
+  text,
+} from "./shape.js";
 
 export const MANIFEST = "manifest.json";
 /** Where the files of a new record wait until its manifest has taken effect and those of the old record are gone. */
@@ -22,7 +34,12 @@ interface ProblemSize {
   /** M */
   readonly outputs: number;
   /** Where the kinks are, in the order that events count them: path of the layer, entries of one sample. */
-  readonly sites?: readonly { readonly path: string; readonly shape: readonly number[] }[];
+  readonly sites?: readonly Site[];
+}
+
+interface Site {
+  readonly path: string;
+  readonly shape: readonly number[];
 }
 
 /** The state of a git repository. */
@@ -116,10 +133,49 @@ export async function readManifest(directory: string): Promise<Manifest | null> 
     throw new ConfigError(`${path}: was not written by gradflow; choose another folder.`);
   if (value["formatVersion"] !== 1)
     throw new ConfigError(
-      `${path}: has record format ${String(value["formatVersion"])}, this version reads format 1; use the gradflow that wrote it.`,
+      `${path}: has record format ${JSON.stringify(value["formatVersion"])}, this version reads format 1; use the gradflow that wrote it.`,
     );
-  return value as unknown as Manifest;
+  return requireShape<Manifest>(path, value, shape);
 }
+
+const repository = fields<RepositoryState>({ commit: text, dirty: nullable(flag) });
+
+const shape: Shape<Manifest> = {
+  format: text,
+  formatVersion: number,
+  command: list(text),
+  gradflow: text,
+  engine: text,
+  engineVersion: text,
+  dtype: text,
+  threads: number,
+  seed: number,
+  program: nullable(repository),
+  study: nullable(repository),
+  problem: optional(
+    fields<ProblemSize>({
+      parameters: number,
+      samples: number,
+      inputs: number,
+      inputShape: optional(list(number)),
+      outputs: number,
+      sites: optional(list(fields<Site>({ path: text, shape: list(number) }))),
+    }),
+  ),
+  hash: text,
+  folder: text,
+  node: text,
+  platform: text,
+  process: writerShape,
+  started: text,
+  resumed: list(text),
+  finished: nullable(text),
+  status: text,
+  failure: nullable(text),
+  files: list(innerPath),
+  replaces: optional(list(innerPath)),
+  drawn: optional(flag),
+};
 
 export type ManifestChange = Partial<
   Pick<Manifest, "finished" | "status" | "failure" | "process" | "resumed" | "drawn">

@@ -20,6 +20,8 @@ import {
 import { readJsonObject } from "./files.js";
 import { contentFolder, MANIFEST, type Manifest, readManifest } from "./manifest.js";
 import type { RunResult } from "./result.js";
+import { resultShape } from "./result-shape.js";
+import { requireShape } from "./shape.js";
 import { type ReadOptions, readCells, readTable, type Table } from "./table.js";
 
 /** Equally long arrays, NaN where a cell is blank. */
@@ -73,8 +75,14 @@ export async function readOutcome(directory: string): Promise<Pick<RunRecord, "m
   const manifest = await readManifest(directory);
   if (manifest === null)
     throw new ConfigError(`${directory}: is not a record (it has no ${MANIFEST}); name the folder of a run.`);
-  const result = await readJsonObject(join(contentFolder(directory, manifest), "result.json"));
-  return { manifest, result: result as RunResult | null };
+  return { manifest, result: await readResult(contentFolder(directory, manifest)) };
+}
+
+/** `result.json`, null where there is none. @throws ConfigError where it is damaged */
+export async function readResult(folder: string): Promise<RunResult | null> {
+  const path = join(folder, "result.json");
+  const value = await readJsonObject(path);
+  return value === null ? null : requireShape(path, value, resultShape);
 }
 
 /** Throws ConfigError where the folder is not a record or a file in it is damaged. `thinned`: long tables reduced to what a picture shows. */

@@ -13,9 +13,23 @@ import {
   writeJson,
   writeWhole,
 } from "./files.js";
-import { LOCKS, type Lock, lockFolder, thisProcess, type Writer } from "./lock.js";
+import { LOCKS, type Lock, lockFolder, thisProcess, type Writer, writerShape } from "./lock.js";
 import { contentFolder, MANIFEST, type Manifest, readManifest } from "./manifest.js";
-import { MOST_ENERGY_DEFECT, type RunResult } from "./result.js";
+import { readResult } from "./reader.js";
+import { MOST_ENERGY_DEFECT } from "./result.js";
+import {
+  anything,
+  fields,
+  folderName,
+  list,
+  nullable,
+  number,
+  optional,
+  record,
+  requireShape,
+  type Shape,
+  text,
+} from "./shape.js";
 import { formatTable } from "./table.js";
 
 const SWEEP = "sweep.json";
@@ -182,9 +196,48 @@ export async function readSweep(directory: string): Promise<SweepManifest | null
   if (value === null) return null;
   if (value["format"] !== FORMAT || value["formatVersion"] !== 1 || !Array.isArray(value["jobs"]))
     throw new ConfigError(`${path}: is not a sweep of this version of gradflow; choose another folder.`);
-  const manifest = value as unknown as SweepManifest;
+  const manifest = requireShape(path, value, sweepShape);
   return { ...manifest, ended: { ...manifest.ended, ...(await readJournal(directory)) } };
 }
+
+/** Of either kind; the name is that of a file. */
+const figureShape = fields<
+  Pick<CurvesFigureSpec & PointsFigureSpec, Exclude<keyof (CurvesFigureSpec & PointsFigureSpec), "kind">>
+>({
+  name: folderName,
+  y: text,
+  xScale: text,
+  yScale: text,
+  x: optional(text),
+  tables: optional(list(folderName)),
+  group: optional(list(text)),
+  from: optional(number),
+  merge: optional(list(text)),
+});
+
+const sweepShape: Shape<SweepManifest> = {
+  format: text,
+  formatVersion: number,
+  name: text,
+  study: text,
+  folder: text,
+  set: list(text),
+  multiply: list(text),
+  command: list(text),
+  gradflow: text,
+  node: text,
+  platform: text,
+  process: writerShape,
+  started: text,
+  finished: nullable(text),
+  status: text,
+  fields: list(text),
+  figures: list(figureShape),
+  jobs: list(
+    fields<SweepJobRecord>({ name: folderName, values: record(anything), set: list(text), hash: text }),
+  ),
+  ended: record(text),
+};
 
 async function readJournal(directory: string): Promise<Record<string, string>> {
   const text = (await readIfPresent(join(directory, JOURNAL))) ?? "";
@@ -212,7 +265,7 @@ export async function readRunFacts(
   const manifest = await readManifest(directory);
   if (manifest === null) return null;
   const folder = contentFolder(directory, manifest);
-  const result = (await readJsonObject(join(folder, "result.json"))) as RunResult | null;
+  const result = await readResult(folder);
   const config = (await readJsonObject(join(folder, "config.resolved.json"))) ?? {};
   return { manifest, facts: readFacts({ manifest, result, config }), results: readResultFacts(result) };
 }

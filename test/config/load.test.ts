@@ -386,6 +386,39 @@ describe("what YAML reads otherwise than it looks", () => {
   });
 });
 
+describe("names that every JavaScript object has", () => {
+  const swept = (figure: string) => `${BASE}sweep: { axes: [{ seed: [0] }], figures: [{ ${figure} }] }\n`;
+  it.each<[string, string]>([
+    ...["constructor", "toString", "__proto__", "hasOwnProperty"].map((name): [string, string] => [
+      edit("name: base", `name: ${name}`),
+      `study.yaml:1: name: must not be a name that every JavaScript object has`,
+    ]),
+    [swept("kind: curves, name: constructor"), "sweep.figures.0.name: must not be"],
+    [swept("kind: curves, name: a, y: constructor"), "sweep.figures.0.y: must not be"],
+    [swept("kind: curves, name: a, tables: [valueOf]"), "sweep.figures.0.tables.0: must not be"],
+    [swept("kind: points, name: a, x: toString, y: loss"), "sweep.figures.0.x: must not be"],
+    [
+      swept("kind: points, name: a, x: seed, y: loss, group: [__proto__]"),
+      "sweep.figures.0.group.0: must not be",
+    ],
+    [
+      swept("kind: points, name: a, x: seed, y: loss, merge: [toString]"),
+      "sweep.figures.0.merge.0: must not be",
+    ],
+  ])("%s", async (text, message) => {
+    expect(await faults(text)).toContain(message);
+  });
+
+  it.each(["../../x", "/etc/passwd", "figures/loss", "series.csv", "", "a b"])(
+    "a table %j is none",
+    async (table) => {
+      expect(await faults(swept(`kind: curves, name: a, tables: ["${table}"]`))).toContain(
+        "sweep.figures.0.tables.0: must be the name of a table in the record",
+      );
+    },
+  );
+});
+
 describe("values that do not go together", () => {
   it.each<[string, string[], string]>([
     [

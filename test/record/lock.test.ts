@@ -226,7 +226,7 @@ describe("a record that replaces another", () => {
     const writer = await openRecord({ directory, force: true, config: { name: "new" }, configText: "name: new", manifest: ${JSON.stringify(FACTS)} });
     writer.series.append({ t: 1 });
     await writer.checkpoint({ gradflow: "0.1.0", t: 1, memory: new Map() });
-    await writer.finish({ status: "reachedEnd", descent: [], notes: [] }, async () => []);`;
+    await writer.finish(${JSON.stringify(syntheticResult("run"))}, async () => []);`;
 
   /** Leaves an ended record named `two-widths` in run/. */
   async function placeOld(): Promise<void> {

@@ -208,7 +208,9 @@ describe("an occupied folder", () => {
       path,
       JSON.stringify({ ...manifest, files: ["../victim", victim, "a/../../victim", "manifest.json"] }),
     );
-    await (await openRecord({ directory, force: true, ...minimal })).fail("");
+    expect(await refusal(openRecord({ directory, force: true, ...minimal }))).toContain(
+      'files.0 must be a path inside the folder, got "../victim"',
+    );
     expect(readFileSync(victim, "utf8")).toBe("mine");
   });
 

@@ -1,0 +1,199 @@
+/** The shape of `result.json`, field by field as result.ts describes it. */
+import type {
+  DecayFit,
+  DescentResult,
+  ErrorCheckResult,
+  EventsResult,
+  GapSplit,
+  LossRise,
+  NtkResult,
+  PhaseResult,
+  RoundingAt,
+  RoundingResult,
+  RunResult,
+  SharpnessResult,
+  SmoothingResult,
+} from "./result.js";
+import {
+  type Check,
+  fields,
+  flag,
+  list,
+  nullable,
+  number,
+  optional,
+  record,
+  type Shape,
+  text,
+} from "./shape.js";
+
+const decay = fields<DecayFit>({
+  window: list(number),
+  rate: number,
+  rSquared: number,
+  meanRateFromLambdaEff: number,
+});
+
+const descent = fields<DescentResult>({
+  learningRate: number,
+  steps: number,
+  time: number,
+  loss: number,
+  parameterGap: number,
+  functionGap: number,
+  lossGap: number,
+  diverged: flag,
+  divergedAtStep: number,
+  flips: number,
+  sharpnessLimit: number,
+});
+
+const sharpness = fields<SharpnessResult>({
+  time: number,
+  value: number,
+  residual: number,
+  largest: number,
+  measurements: number,
+  hessianProducts: number,
+  gradientEquivalents: number,
+  share: number,
+});
+
+const phase = fields<PhaseResult>({
+  t: number,
+  method: text,
+  gradientEvaluations: number,
+  costBefore: number,
+  costPredicted: number,
+});
+
+const errorCheck = fields<ErrorCheckResult>({
+  rtol: number,
+  tighterRtol: number,
+  gradientEvaluations: number,
+  status: text,
+  error: number,
+  relativeToParameters: number,
+  relativeToDistance: number,
+  gaps: list(
+    fields<GapSplit>({
+      learningRate: number,
+      time: number,
+      measuredGap: number,
+      gap: number,
+      solverError: number,
+    }),
+  ),
+});
+
+const roundingAt = fields<RoundingAt>({ loss: number, gradient: number });
+const rounding = fields<RoundingResult>({ initial: roundingAt, final: roundingAt });
+
+const count = optional(number);
+const events = fields<EventsResult>({
+  crossings: number,
+  slidingEntries: count,
+  slidingExits: count,
+  maxSliding: count,
+  timeSliding: count,
+  entryTimeSliding: count,
+  firstSliding: count,
+  startOnBreakpoint: count,
+  startAmbiguous: count,
+  startCoupled: count,
+  ambiguous: count,
+  unsettled: count,
+  unsettledWeights: count,
+  chattering: count,
+  maxChattering: count,
+  firstChatter: count,
+});
+
+const smoothing = fields<SmoothingResult>({
+  halfWidth: number,
+  parameterDistance: number,
+  loss: number,
+  gradientEvaluations: number,
+  status: text,
+});
+
+const kernel: Check = fields<NtkResult["initial"]>({
+  lambdaMin: fields<NtkResult["initial"]["lambdaMin"]>({
+    value: number,
+    method: text,
+    residual: number,
+    kind: text,
+    upper: number,
+    resolvable: number,
+    reason: nullable(text),
+  }),
+  lambdaMax: fields<NtkResult["initial"]["lambdaMax"]>({ value: number, residual: number }),
+  trace: number,
+  effectiveRank: number,
+  conditionNumber: number,
+  lambdaEff: number,
+});
+
+const ntk = fields<NtkResult>({
+  method: text,
+  scalars: number,
+  parameters: number,
+  times: number,
+  memoryBytes: number,
+  verdict: text,
+  verdictReason: nullable(text),
+  verdicts: record(number),
+  time: number,
+  exponent: number,
+  exponentWorst: number,
+  margin: number,
+  marginUncertainty: number,
+  vacuousBelow: number,
+  initial: kernel,
+  final: kernel,
+  lambdaZero: number,
+  lambdaZeroTime: number,
+  lambdaZeroKind: text,
+  exactZeros: number,
+  drift: number,
+  rateDefect: number,
+  lazyUntil: number,
+  mostHeld: number,
+});
+
+export const resultShape: Shape<RunResult> = {
+  status: text,
+  message: text,
+  time: number,
+  canonicalTime: number,
+  initialLoss: number,
+  loss: number,
+  lossRise: nullable(fields<LossRise>({ from: number, fromTime: number, to: number, time: number })),
+  gradientEvaluations: number,
+  steps: fields<RunResult["steps"]>({ accepted: number, rejected: number }),
+  energyDefect: number,
+  decay: nullable(decay),
+  descent: list(descent),
+  parameters: number,
+  samples: number,
+  outputs: number,
+  engine: text,
+  device: text,
+  dtype: text,
+  state: text,
+  threads: number,
+  method: text,
+  phases: list(phase),
+  sharpness: nullable(sharpness),
+  errorCheck: nullable(errorCheck),
+  rounding: nullable(rounding),
+  boundaries: text,
+  events: nullable(events),
+  smoothing: list(smoothing),
+  ntk: nullable(ntk),
+  notes: list(text),
+  wallSeconds: number,
+  gradientSeconds: number,
+  record: text,
+  figures: list(text),
+};
