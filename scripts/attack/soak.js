@@ -84,4 +84,4 @@ console.log(
 );
 if (code !== 130) throw new Error(`exit ${code}`);
 if (Math.abs(after / before - 1) > 0.1) throw new Error("memory grows");
-if (checkpoints[1] > 1.25 * checkpoints[0]) throw new Error("checkpoints grow");
+if (checkpoints[1] > 1.05 * checkpoints[0]) throw new Error("checkpoints grow");

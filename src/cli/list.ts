@@ -32,7 +32,8 @@ export const listCommand: Command = {
   gradflow list runs --where model.kind=dnn --where flow.rtol<=1e-6 --columns loss,decay.rSquared,descent.0.parameterGap
 
 Names are those of result.json (loss, decay.rate, descent.0.parameterGap), of the config as --set takes them (model.hidden; a list
-is written 50-50), of the manifest (status, started, study.commit), and parametersPerTarget, P/nM. --json shows them all.`,
+is written 50-50), of the manifest (status, started, study.commit), and parametersPerTarget, P/nM. --json shows them all.
+Exit codes: 0 all were read, 1 some could not be, which is told.`,
 
   async execute(values) {
     const root = String(values["root"]);
@@ -41,24 +42,28 @@ is written 50-50), of the manifest (status, started, study.commit), and paramete
       .split(",")
       .map((name) => name.trim());
     const { compareBy, parseCondition } = await import("../record/query.js");
+    const { inTurn } = await import("../record/in-turn.js");
     const { findRecords, readRunFacts } = await import("../record/sweep.js");
     const conditions = ((values["where"] ?? []) as string[]).map(parseCondition);
     await access(root).catch(() => {
       throw new ConfigError(`${root}: no such folder; name the one that holds the records.`);
     });
-    const paths = await findRecords(root);
-    const read = await Promise.all(
-      paths.map((path) =>
-        readRunFacts(path).then(
-          (found) => ({ path, found }),
-          (fault: Error) => ({ path, fault }),
-        ),
+    let code: number = EXIT.done;
+    const complain = (line: string): void => {
+      process.stderr.write(`gradflow: ${line}\n`);
+      code = EXIT.failed;
+    };
+    const paths = await findRecords(root, complain);
+    const read = await inTurn(paths, (path) =>
+      readRunFacts(path).then(
+        (found) => ({ path, found }),
+        (fault: Error) => ({ path, fault }),
       ),
     );
     const records = read.flatMap((entry): { path: string; facts: Facts }[] => {
       if ("found" in entry)
         return entry.found === null ? [] : [{ path: entry.path, facts: entry.found.facts }];
-      process.stderr.write(`gradflow: ${entry.fault.message}\n`);
+      complain(entry.fault.message);
       return [];
     });
     const unknown = [...names, ...(sort === undefined ? [] : [sort.replace(/^-/, "")])].find(
@@ -74,7 +79,7 @@ is written 50-50), of the manifest (status, started, study.commit), and paramete
     if (values["json"] === true) {
       const json = chosen.map(({ path, facts }) => ({ record: path, ...Object.fromEntries(facts) }));
       process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
-      return EXIT.done;
+      return code;
     }
     const rows = chosen.map(({ path, facts }) => [
       relative(root, path) || ".",
@@ -89,6 +94,6 @@ is written 50-50), of the manifest (status, started, study.commit), and paramete
     process.stdout.write(
       [...table, `${chosen.length} of ${records.length} records below ${root}`, ""].join("\n"),
     );
-    return EXIT.done;
+    return code;
   },
 };

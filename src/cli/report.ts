@@ -4,6 +4,9 @@ import type { Command } from "./command.js";
 import { EXIT } from "./exit.js";
 import { formatPath } from "./format.js";
 
+/** Records that get a report each without being named. */
+const MOST_REPORTS = 200;
+
 export const reportCommand: Command = {
   usage: "report <folder>",
   summary:
@@ -15,7 +18,12 @@ export const reportCommand: Command = {
       demandOption: true,
     },
   },
-  options: { force: { type: "boolean", describe: "Replace a report.html of other origin" } },
+  options: {
+    force: {
+      type: "boolean",
+      describe: "Replace a report.html of other origin; report more than 200 records",
+    },
+  },
   epilogue: `Example:
   gradflow report runs/quickstart-0123456789ab
 
@@ -30,6 +38,10 @@ Of a folder that holds records and sweeps, each gets its own.`,
     if (folders.length === 0)
       throw new ConfigError(`${root}: is not a record and holds none; name the folder of a run or a sweep.`);
     const force = values["force"] === true;
+    if (folders.length > MOST_REPORTS && !force)
+      throw new ConfigError(
+        `${root}: holds ${folders.length} records, and a report of each takes about a megabyte; name one of them or the folder of a sweep, or insist with --force.`,
+      );
     for (const folder of folders)
       process.stdout.write(`report: ${formatPath(await writeReport(folder, force))}\n`);
     return EXIT.done;

@@ -56,7 +56,6 @@ function arrayScript(jobs: readonly LaunchedJob[], logs: string, attempt: number
 #SBATCH --array=0-${jobs.length - 1}%${parallel}
 #SBATCH --cpus-per-task=${Math.max(...jobs.map(({ threads }) => threads))}
 #SBATCH --output=${logs}/%a-${attempt}.log
-#SBATCH --chdir=${process.cwd()}
 case "$SLURM_ARRAY_TASK_ID" in
 ${lines.join("\n")}
 esac
@@ -69,7 +68,13 @@ function quote(word: string): string {
 
 async function submit(script: string, more: readonly string[]): Promise<string> {
   try {
-    const { stdout } = await run("sbatch", ["--parsable", ...more, script]);
+    const { stdout } = await run("sbatch", [
+      "--parsable",
+      // An argument, not a line of the script, where a name of more than one word or line would be read as more than a name.
+      `--chdir=${process.cwd()}`,
+      ...more,
+      script,
+    ]);
     return stdout.trim().split(";")[0]!;
   } catch (error) {
     const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: string };

@@ -24,7 +24,7 @@ export interface SharpnessMeasurement {
 
 export interface Sharpness {
   readonly last: SharpnessMeasurement | null;
-  /** All measurements so far, in order. */
+  /** The measurements in order; of a long run every second is left out now and then, never the largest nor the last. */
   /** In order; of a long run every second is left out now and then, never the largest nor the last. */
   readonly measurements: readonly SharpnessMeasurement[];
   /** Hessian products so far, and the same in gradients: by the arithmetic of the two graphs. */
@@ -81,6 +81,19 @@ const RANDOM_SHARE = 0.1;
 /** Measurements kept: a run of millions of steps makes too many for its memory and its checkpoints. */
 const MOST_KEPT = 32;
 
+const toRow = ({ t, value, residual, smallest, products }: SharpnessMeasurement): number[] => [
+  t,
+  value,
+  residual,
+  smallest,
+  products,
+];
+const ROW = 5;
+
+function fromRow([t, value, residual, smallest, products]: Float64Array): SharpnessMeasurement {
+  return { t, value, residual, smallest, products } as SharpnessMeasurement;
+}
+
 function halve(measurements: readonly SharpnessMeasurement[]): SharpnessMeasurement[] {
   const largest = measurements.reduce((top, one) => (one.value > top.value ? one : top));
   const last = measurements.length - 1;
@@ -99,12 +112,24 @@ export function createSharpness({
   const price = problem.workOf(graph) / problem.workOf(family.flowField());
   const program = problem.compile(graph);
   const state = (memory ?? new Memory()).keep("sharpness", {
-    measurements: [] as SharpnessMeasurement[],
+    /** Rows of `toRow`, `count` of them: always as long, and so is a checkpoint. */
+    kept: new Float64Array((MOST_KEPT + 1) * ROW),
+    count: 0,
     cost: { measurements: 0, products: 0, gradientEquivalents: 0 },
     stepsSince: 0,
     vector: null as Float64Array | null,
   });
-  const { measurements, cost } = state;
+  const { cost, kept } = state;
+  const measurements = (): SharpnessMeasurement[] =>
+    Array.from({ length: state.count }, (_, k) => fromRow(kept.subarray(k * ROW, (k + 1) * ROW)));
+  const last = (): SharpnessMeasurement | null =>
+    state.count === 0 ? null : fromRow(kept.subarray((state.count - 1) * ROW, state.count * ROW));
+  const keep = (measurement: SharpnessMeasurement): void => {
+    const all = [...measurements(), measurement];
+    const chosen = all.length > MOST_KEPT ? halve(all) : all;
+    for (const [k, one] of chosen.entries()) kept.set(toRow(one), k * ROW);
+    state.count = chosen.length;
+  };
 
   const measureFrom = async (
     t: number,
@@ -146,9 +171,8 @@ export function createSharpness({
     }
     const { value, residual } = top ?? { value: Number.NaN, residual: Number.NaN };
     const measurement = { t, value, residual, smallest: found?.smallest[0]?.value ?? Number.NaN, products };
-    measurements.push(measurement);
+    keep(measurement);
     cost.measurements++;
-    if (measurements.length > MOST_KEPT) measurements.splice(0, measurements.length, ...halve(measurements));
     state.stepsSince = 0;
     return measurement;
   };
@@ -171,30 +195,31 @@ export function createSharpness({
   };
 
   return {
-    measurements,
+    get measurements() {
+      return measurements();
+    },
     cost,
     get last() {
-      return measurements[measurements.length - 1] ?? null;
+      return last();
     },
     async follow(t, theta) {
       state.stepsSince++;
-      const last = measurements[measurements.length - 1];
-      const expected = cost.gradientEquivalents + price * (last?.products ?? FIRST_PRODUCTS);
+      const expected = cost.gradientEquivalents + price * (last()?.products ?? FIRST_PRODUCTS);
       const isDue = state.stepsSince >= RECORD_STEPS && expected <= RECORD_SHARE * gradients();
-      if (isDue || (fromStart && last === undefined))
+      if (isDue || (fromStart && state.count === 0))
         await measureFrom(t, theta(), state.vector ?? startFor(theta()));
     },
     async spectralRadius(t, theta, derivative, rejected) {
-      const last = measurements[measurements.length - 1];
+      const before = last();
       const budget = GRANT + SHARE[rejected === null ? "routine" : "urgent"] * gradients();
-      const affordable = last === undefined || cost.gradientEquivalents + price * last.products <= budget;
+      const affordable = before === null || cost.gradientEquivalents + price * before.products <= budget;
       const found = affordable
         ? await measureFrom(
             t,
             theta,
             state.vector === null ? startFor(derivative) : warmStart(state.vector, derivative, rejected),
           )
-        : (last as SharpnessMeasurement);
+        : before;
       // Growth along negative curvature is no matter of stability, but a wrong sign at the other end would be.
       const { value, residual, smallest } = found;
       const unseen = Math.min(residual, residual ** 2 / (GAP * Math.abs(value)));

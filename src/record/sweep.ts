@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { ConfigError } from "../errors.js";
 import { type Fact, type Facts, readFacts, readResultFacts } from "./facts.js";
 import {
+  errorCode,
   makeFolder,
   makeFoldersTo,
   readIfPresent,
@@ -13,6 +14,7 @@ import {
   writeJson,
   writeWhole,
 } from "./files.js";
+import { inTurn } from "./in-turn.js";
 import { LOCKS, type Lock, lockFolder, thisProcess, type Writer, writerShape } from "./lock.js";
 import { contentFolder, MANIFEST, type Manifest, readManifest } from "./manifest.js";
 import { readResult } from "./reader.js";
@@ -248,14 +250,12 @@ async function readJournal(directory: string): Promise<Record<string, string>> {
 
 /** What stands on disk of every run. */
 export async function readJobs(directory: string, manifest: SweepManifest): Promise<JobState[]> {
-  return Promise.all(
-    manifest.jobs.map(async (job): Promise<JobState> => {
-      const folder = join(directory, job.name);
-      const found = await readRunFacts(folder);
-      const { manifest: own = null, facts = null, results = new Map<string, Fact>() } = found ?? {};
-      return { job, directory: folder, manifest: own, facts, results };
-    }),
-  );
+  return inTurn(manifest.jobs, async (job): Promise<JobState> => {
+    const folder = join(directory, job.name);
+    const found = await readRunFacts(folder);
+    const { manifest: own = null, facts = null, results = new Map<string, Fact>() } = found ?? {};
+    return { job, directory: folder, manifest: own, facts, results };
+  });
 }
 
 /** Manifest and facts of one record without its tables; null where the folder holds none. */
@@ -342,14 +342,31 @@ function cell(value: unknown): Fact {
     : JSON.stringify(value);
 }
 
-/** The records below a folder, sweeps included, to a depth of three, by path. Folders that cannot be read are passed over. */
-export async function findRecords(root: string, depth = 3): Promise<string[]> {
-  if ((await readIfPresent(join(root, MANIFEST)).catch(() => null)) !== null) return [resolve(root)];
-  if (depth === 0) return [];
-  const entries = await readdir(root, { withFileTypes: true }).catch(() => []);
-  const folders = entries
-    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
-    .map(({ name }) => name);
-  const found = await Promise.all(folders.sort().map((name) => findRecords(join(root, name), depth - 1)));
-  return found.flat();
+/**
+ * The records below a folder, sweeps included, to a depth of three, by path.
+ * @param tell why a folder was passed over that could not be read
+ */
+export async function findRecords(
+  root: string,
+  tell: (line: string) => void = () => undefined,
+): Promise<string[]> {
+  const found: string[] = [];
+  const look = async (folder: string, depth: number): Promise<void> => {
+    const entries = await readdir(folder, { withFileTypes: true });
+    if (entries.some(({ name }) => name === MANIFEST)) {
+      found.push(resolve(folder));
+      return;
+    }
+    if (depth === 0) return;
+    const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith("."));
+    for (const name of folders.map((entry) => entry.name).sort())
+      await look(join(folder, name), depth - 1).catch((error: unknown) => {
+        tell(`${join(folder, name)}: cannot be read (${error instanceof Error ? error.message : error}).`);
+      });
+  };
+  await look(root, 3).catch((error: unknown) => {
+    if (errorCode(error) !== "ENOENT" && errorCode(error) !== "ENOTDIR")
+      tell(`${root}: cannot be read (${error instanceof Error ? error.message : error}).`);
+  });
+  return found;
 }

@@ -103,8 +103,10 @@ function formatRow<Column extends string>(columns: readonly Column[], row: Row<C
 function formatCell(value: Cell): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
-  const text = String(value).replace(/\s*[\r\n]+\s*/g, " "); // a newline inside a cell would defeat the repair of torn files
-  return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const line = String(value).replace(/\s*[\r\n]+\s*/g, " "); // a newline inside a cell would defeat the repair of torn files
+  // A spreadsheet would take it for a formula: the apostrophe says that it is text.
+  const text = /^[=+\-@\t]/.test(line) && Number.isNaN(Number(line)) ? `'${line}` : line;
+  return /[",]/.test(text) || text !== line ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** A table read back: one array per column, NaN where a cell is blank or no number. */

@@ -137,7 +137,9 @@ export async function openRecord(options: RecordOptions): Promise<RecordWriter> 
     if (old === null) await refuseForeignFiles(directory);
     const manifest = startManifest(options.manifest, OWN_FILES);
     const replaces = old === null ? [] : [...OWN_FILES, ...old.files];
-    await stage(directory, options, { ...manifest, replaces });
+    await stage(directory, options, { ...manifest, replaces }).catch((error: unknown) => {
+      throw inPlace(directory, error);
+    });
     await whileListed(directory, async () => {
       await rename(join(directory, STAGING, MANIFEST), join(directory, MANIFEST));
       placed = true;
@@ -153,6 +155,13 @@ export async function openRecord(options: RecordOptions): Promise<RecordWriter> 
     await giveUp(directory, claim);
     throw writeFault(directory, error);
   }
+}
+
+/** A fault of a staged file as one of the file that it was to be. */
+function inPlace(directory: string, error: unknown): unknown {
+  if (!(error instanceof WriteError)) return error;
+  const Fault = error instanceof DiskFullError ? DiskFullError : WriteError;
+  return new Fault(error.message.replace(join(directory, STAGING), directory));
 }
 
 const STARTING_TABLES: readonly (readonly [name: string, columns: readonly string[]])[] = [

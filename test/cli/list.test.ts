@@ -33,7 +33,7 @@ describe("gradflow list", () => {
 
   it("finds records, those of sweeps too, and passes over what it cannot read with a message", async () => {
     const { code, stdout, stderr } = await gradflow(folder, "list");
-    expect(code).toBe(0);
+    expect(code).toBe(1);
     expect(names(stdout)).toEqual(["tight", "widths/hidden-4", "widths/hidden-6"]);
     expect(stdout).toContain("3 of 3 records below runs");
     expect(stderr).toContain("broken/manifest.json: is not valid JSON");

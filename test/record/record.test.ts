@@ -309,6 +309,16 @@ describe("a table", () => {
     expect((await readCells(join(home, "x", "t.csv")))?.rows[0]).toEqual(["", 'say "a, b"', "true"]);
   });
 
+  it("has no cell that a spreadsheet takes for a formula, and leaves numbers as they are", () => {
+    const cells = ["=1+2", "+x", "-x", "@x", "\tx", "-1", "-Infinity", -1, -0, "a=b"];
+    expect(
+      formatTable(
+        ["a"],
+        cells.map((a) => ({ a })),
+      ),
+    ).toBe(`a\n"'=1+2"\n"'+x"\n"'-x"\n"'@x"\n"'\tx"\n-1\n-Infinity\n-1\n-0\na=b\n`);
+  });
+
   it("knows its columns and its file", () => {
     const table = createTable(join(home, "t.csv"), ["a"]);
     expect(() => table.append({ b: 1 } as never)).toThrow(TypeError);

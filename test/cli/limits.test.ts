@@ -1,0 +1,105 @@
+/** What the system refuses: folders that cannot be, too few files, files that may not grow. */
+import { spawnSync } from "node:child_process";
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { gradflow, REPOSITORY, temporaryFolder, writeStudy } from "./gradflow.js";
+
+const folder = await temporaryFolder();
+const study = await writeStudy(folder, "study.yaml");
+const program = `"${process.execPath}" "${join(REPOSITORY, "bin/gradflow.js")}"`;
+const bash = (script: string) =>
+  spawnSync("bash", ["-c", script.replaceAll("gradflow", program)], { cwd: folder, encoding: "utf8" });
+
+it.skipIf(!existsSync("/proc/self"))("a folder that cannot be made is refused at once", async () => {
+  const { code, stderr } = await gradflow(folder, "run", study, "--out", "/proc/x/y");
+  expect([code, stderr]).toEqual([2, expect.stringContaining("/proc/x/y: cannot be written")]);
+});
+
+it("a working directory that has gone is told", () => {
+  const { status, stderr } = bash(`mkdir gone && cd gone && rmdir ../gone && gradflow list`);
+  expect([status, stderr]).toEqual([
+    2,
+    "gradflow: the working directory has gone; change to one that exists.\n",
+  ]);
+});
+
+it.skipIf(!existsSync("/proc/self/limits"))(
+  "so is a limit of open files that nothing can be done with",
+  () => {
+    const { status, stderr } = bash(`ulimit -n 60; gradflow run ${study}`);
+    expect([status, stderr]).toEqual([
+      2,
+      "gradflow: only 60 files may be open at a time (ulimit -n), 128 are needed; raise that limit.\n",
+    ]);
+  },
+);
+
+it("many records are listed within the limit of open files, and what cannot be read is told", async () => {
+  await gradflow(folder, "run", study, "--out", "runs/r0", "--quiet");
+  for (let k = 1; k < 300; k++) {
+    mkdirSync(join(folder, `runs/r${k}`));
+    for (const name of ["manifest.json", "result.json", "config.resolved.json"])
+      cpSync(join(folder, "runs/r0", name), join(folder, `runs/r${k}`, name));
+  }
+  const { status, stdout, stderr } = bash("ulimit -n 140; gradflow list");
+  expect([status, stderr]).toEqual([0, ""]);
+  expect(stdout).toContain("300 of 300 records below runs");
+  writeFileSync(join(folder, "runs/r7/manifest.json"), "{");
+  const told = bash("gradflow list");
+  expect([told.status, told.stderr]).toEqual([
+    1,
+    expect.stringContaining("r7/manifest.json: is not valid JSON"),
+  ]);
+  expect(told.stdout).toContain("299 of 299 records");
+  expect(bash("gradflow report runs").stderr).toMatch(/holds 300 records, .* insist with --force/);
+});
+
+it("a limit of file sizes is told, at the start and on the way", () => {
+  const start = bash(`ulimit -f 4; gradflow run ${study} --out start --quiet`);
+  expect([start.status, start.stderr]).toEqual([
+    2,
+    expect.stringMatching(/start\/.reserve: cannot be written .*ulimit -f/),
+  ]);
+  expect(readdirSync(folder)).not.toContain("start");
+  const way = bash(
+    `ulimit -f 70; gradflow run ${study} --set 'record={at: steps}' --set flow.rtol=1e-13 --set flow.atol=1e-15 --set flow.tEnd=40 --out way --quiet`,
+  );
+  expect([way.status, way.stderr]).toEqual([
+    1,
+    expect.stringMatching(
+      /series.csv: cannot be written .*ulimit -f.* What was written stays; mend that, then gradflow resume/,
+    ),
+  ]);
+});
+
+it("Slurm is given the working directory as one argument, whatever its name", () => {
+  const odd = "with blanks\n#SBATCH --wrap=touch-me";
+  mkdirSync(join(folder, odd, "bin"), { recursive: true });
+  const fake = join(folder, odd, "bin/sbatch");
+  writeFileSync(fake, `#!/bin/sh\nprintf '%s\\0' "$@" > "$FAKE_ARGUMENTS"\nexit 1\n`);
+  chmodSync(fake, 0o755);
+  const words = [
+    "sweep",
+    join(folder, study),
+    "-m",
+    "seed=0,1",
+    "--launcher",
+    "slurm",
+    "--out",
+    join(folder, "slurm"),
+  ];
+  const { status } = spawnSync(process.execPath, [join(REPOSITORY, "bin/gradflow.js"), ...words], {
+    cwd: join(folder, odd),
+    encoding: "utf8",
+    env: {
+      ...process.env,
+      PATH: `${join(folder, odd, "bin")}:${process.env["PATH"]}`,
+      FAKE_ARGUMENTS: join(folder, "arguments"),
+    },
+  });
+  expect(status).toBe(2);
+  const given = readFileSync(join(folder, "arguments"), "utf8").split("\0");
+  expect(given).toContain(`--chdir=${join(folder, odd)}`);
+  expect(readFileSync(join(folder, "slurm/slurm/array-0.sh"), "utf8")).not.toMatch(/^#SBATCH.*(chdir|wrap)/m);
+});
