@@ -52,6 +52,7 @@ export async function benchCheckpoint() {
         },
         memory,
         undefined,
+        () => true,
       );
       const start = performance.now();
       await integrateExactly({

@@ -25,7 +25,6 @@ export interface SharpnessMeasurement {
 export interface Sharpness {
   readonly last: SharpnessMeasurement | null;
   /** The measurements in order; of a long run every second is left out now and then, never the largest nor the last. */
-  /** In order; of a long run every second is left out now and then, never the largest nor the last. */
   readonly measurements: readonly SharpnessMeasurement[];
   /** Hessian products so far, and the same in gradients: by the arithmetic of the two graphs. */
   readonly cost: {
