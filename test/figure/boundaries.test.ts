@@ -56,7 +56,7 @@ async function watched(
   const table = await writer.table("events", COLUMNS);
   for (const row of events) table.append({ ...row });
   if (options.finish !== false) {
-    const summary = { ambiguous: 2, unsettled: 0, timeSliding: 80 };
+    const summary = { crossings: 3, ambiguous: 2, unsettled: 0, timeSliding: 80 };
     await writer.finish({ ...syntheticResult(home), boundaries: "exact", ...{ events: summary } } as never);
   }
   const record = await readRecord(home);
