@@ -84,18 +84,28 @@ const show = (x: number) => {
 /** Part of the initial loss below which a run has come to rest, as far as its tolerance lets it. */
 const AT_REST = 1e-3;
 
-/** A loss that rises, and what to do about it. */
-export function riseNotes(rise: Rise | null, initialLoss: number, flow: Config["flow"]): string[] {
+/** A loss that rises, and what to do about it. `last` is the loss at the end: one that still falls has not come to rest. */
+export function riseNotes(
+  rise: Rise | null,
+  initialLoss: number,
+  last: number,
+  flow: Config["flow"],
+): string[] {
   if (rise === null) return [];
   const { from, to, first } = rise;
-  const fact = `The loss rises along the curve, from ${show(from.loss)} at t = ${show(from.t)} to ${show(to.loss)} at t = ${show(to.t)}; along a gradient flow it never does.`;
+  const part = (to.loss - from.loss) / from.loss;
+  const by = part < 0.1 ? `by ${show(100 * part)} % of itself` : `to ${show(to.loss)} at t = ${show(to.t)}`;
+  const fact = `The loss rises along the curve, from ${show(from.loss)} at t = ${show(from.t)} ${by}; along a gradient flow it never does.`;
   if ("stepSize" in flow)
     return [
       `${fact} Steps of ${flow.stepSize} are too long there: lower flow.stepSize or take flow.method: auto.`,
     ];
   const lower = `lower flow.rtol and flow.atol (${show(flow.rtol)} and ${show(flow.atol)})`;
-  if (to.loss > AT_REST * initialLoss)
-    return [`${fact} The errors that the tolerances admit are larger than what the flow moves: ${lower}.`];
+  const isAtRest = to.loss <= AT_REST * initialLoss && last > from.loss / 2;
+  if (!isAtRest)
+    return [
+      `${fact} The errors that the tolerances admit are larger than what the flow moves there: ${lower}.`,
+    ];
   return [
     `${fact} It has come to rest as far as the tolerances let it, and what it does after t = ${show(first.t)} is their error: end it by flow.stopWhen: { gradientNorm: ${roundUp(first.speed)} }, or ${lower}.`,
   ];

@@ -237,7 +237,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     rounding,
     ntk: measured,
     notes: [
-      ...riseNotes(observer.rise, first.loss, config.flow),
+      ...riseNotes(observer.rise, first.loss, last.loss, config.flow),
       ...energyNotes(first, last),
       ...notes,
       ...sharpnessNotes(outcome, descents, config.flow, first, last),
