@@ -1,7 +1,7 @@
 /** The tangent kernel along a run: taken at its own times, judged, and written to the record's tables. */
 import type { LoadedConfig } from "../config/load.js";
 import type { NtkConfig } from "../config/schema.js";
-import { NumericalError } from "../errors.js";
+import { InterruptedError, NumericalError } from "../errors.js";
 import type { BoundaryEvent, FlowCounts, Segment } from "../flow/index.js";
 import { Memory } from "../memory.js";
 import { piecesOf } from "../model/index.js";
@@ -26,6 +26,7 @@ import { chooseMethod, formatBytes } from "./ntk-method.js";
 import { followPattern } from "./ntk-pattern.js";
 import { openNtkTables, ranksOf, writeEigenfunctions } from "./ntk-tables.js";
 import { residualFloor, summariseVerdicts, type Tolerance } from "./ntk-verdict.js";
+import { createPause } from "./pause.js";
 import type { Prepared } from "./prepare.js";
 import { createRateIntegral } from "./rate-integral.js";
 import { recordTimes } from "./times.js";
@@ -128,12 +129,20 @@ export async function createNtkObserver(
   if (memory.isResumed) random.setPosition(progress.random);
   const { samples } = progress;
 
+  let isCut = false;
+  /** Interrupted in the middle of a dense kernel, which then is none. */
+  let isStopped = false;
   let predictionError: Awaited<ReturnType<typeof problem.compile>> | null = null;
 
   const attempt = async (t: number, settings: SpectrumOptions): Promise<KernelSpectrum | null> => {
     try {
       return await measureSpectrum(settings);
     } catch (error) {
+      if (error instanceof InterruptedError) {
+        isCut = true;
+        isStopped = true;
+        return null;
+      }
       if (!(error instanceof NumericalError)) throw error;
       progress.failure = `The tangent kernel at t = ${t} could not be computed, nor was it later: ${error.message}`;
       return null;
@@ -141,7 +150,7 @@ export async function createNtkObserver(
   };
 
   const take = async (t: number, state: KernelState, measure: Segment["measure"]): Promise<void> => {
-    if (progress.failure !== null) return;
+    if (progress.failure !== null || isStopped) return;
     const { loss, speed } = await measure(state.theta);
     await problem.predict(state.theta, residual);
     for (let i = 0; i < n; i++) residual[i] = (residual[i] as number) - (dataset.targets[i] as number);
@@ -172,6 +181,7 @@ export async function createNtkObserver(
       onProduct: (products, budget) =>
         onActivity?.(`${place}: ${products} of at most ${budget} products`, products / budget),
       ...(signal && { signal }),
+      pause: createPause({ signal, say: options.onMessage }, `taking the tangent kernel (${place})`),
     });
     progress.random = random.position();
     if (spectrum === null) return;
@@ -274,7 +284,6 @@ export async function createNtkObserver(
     return { theta, pieces: known?.pieces ?? null, held: known?.held ?? [] };
   };
 
-  let isCut = false;
   return {
     async start(pieces) {
       if (pieces !== null) {
@@ -288,7 +297,7 @@ export async function createNtkObserver(
         const loss = await problem.lossGradient(at, gradient);
         return { loss, speed: Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0)) };
       });
-      if (progress.failure === null) await writeDensity(0, state);
+      if (progress.first !== null && !isStopped) await writeDensity(0, state);
       progress.random = random.position();
     },
     onEvent: (event) => pattern.follow(event),

@@ -4,6 +4,7 @@
  * into the basis of left singular vectors, which costs far less than computing those.
  */
 import { NumericalError } from "../errors.js";
+import { atOnce, type Steps } from "../pace.js";
 import { addScaled, dot } from "./vectors.js";
 
 export interface SingularValues {
@@ -26,13 +27,27 @@ const MAX_SWEEPS = 60;
 export function singularValues(
   a: Float64Array,
   n: number,
-  options: { readonly carry?: readonly Float64Array[]; readonly vectors?: boolean } = {},
+  options: SingularValueOptions = {},
 ): SingularValues {
+  return atOnce(singularValueSteps(a, n, options));
+}
+
+export interface SingularValueOptions {
+  readonly carry?: readonly Float64Array[];
+  readonly vectors?: boolean;
+}
+
+/** The same with pauses: after each column, row and sweep. */
+export function* singularValueSteps(
+  a: Float64Array,
+  n: number,
+  options: SingularValueOptions = {},
+): Steps<SingularValues> {
   const carry = (options.carry ?? []).map((vector) => vector.slice());
   const reflectors = options.vectors === true ? new Float64Array(n * n) : null;
-  const { d, e, taus } = bidiagonalise(a, n, carry, reflectors);
-  const vectors = reflectors === null ? null : accumulate(reflectors, taus, n);
-  iterate(d, e, (i, j, c, s) => {
+  const { d, e, taus } = yield* bidiagonalise(a, n, carry, reflectors);
+  const vectors = reflectors === null ? null : yield* accumulate(reflectors, taus, n);
+  yield* iterate(d, e, (i, j, c, s) => {
     for (const vector of carry) rotate(vector, i, j, 1, c, s);
     if (vectors !== null) rotate(vectors, i * n, j * n, n, c, s);
   });
@@ -48,12 +63,12 @@ export function singularValues(
  * A = U B Vᵀ with B upper bidiagonal (diagonal d, above it e). Each step reads A twice: the update by the last two reflections
  * is joined with the product that the next one needs.
  */
-function bidiagonalise(
+function* bidiagonalise(
   a: Float64Array,
   n: number,
   carry: readonly Float64Array[],
   reflectors: Float64Array | null,
-): { d: Float64Array; e: Float64Array; taus: Float64Array } {
+): Steps<{ d: Float64Array; e: Float64Array; taus: Float64Array }> {
   const d = new Float64Array(n);
   const e = new Float64Array(Math.max(0, n - 1));
   const taus = new Float64Array(n);
@@ -66,6 +81,7 @@ function bidiagonalise(
   let nextY = new Float64Array(n);
   let pending = false;
   for (let k = 0; k < n; k++) {
+    yield;
     // Column k, with the update that is still due.
     for (let i = k; i < n; i++) {
       let value = a[i * n + k] as number;
@@ -121,10 +137,11 @@ function householder(v: Float64Array, from: number, n: number): [number, number]
 }
 
 /** Uᵀ = H_{n−1}⋯H_0 from its reflectors (rows), in place of them: the last is applied first, so that zeros stay zeros. */
-function accumulate(reflectors: Float64Array, taus: Float64Array, n: number): Float64Array {
+function* accumulate(reflectors: Float64Array, taus: Float64Array, n: number): Steps<Float64Array> {
   // Rows of the result are columns of U = H_0⋯H_{n−1}: each is multiplied by H_k from the left for k = n−1 … 0.
   const out = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
+    yield;
     out[i * n + i] = 1;
     for (let k = i; k >= 0; k--) {
       const start = i * n + k;
@@ -136,11 +153,11 @@ function accumulate(reflectors: Float64Array, taus: Float64Array, n: number): Fl
 }
 
 /** Diagonalises the bidiagonal matrix in place; `onRotation` gets every rotation of the left side. */
-function iterate(
+function* iterate(
   d: Float64Array,
   e: Float64Array,
   onRotation: (i: number, j: number, c: number, s: number) => void,
-): void {
+): Steps<void> {
   const n = d.length;
   let norm = 0;
   for (let i = 0; i < n; i++)
@@ -152,15 +169,15 @@ function iterate(
   if (norm === 0) return;
   for (let i = 0; i < n; i++) d[i] = (d[i] as number) / norm;
   for (let i = 0; i < n - 1; i++) e[i] = (e[i] as number) / norm;
-  diagonalise(d, e, onRotation);
+  yield* diagonalise(d, e, onRotation);
   for (let i = 0; i < n; i++) d[i] = (d[i] as number) * norm;
 }
 
-function diagonalise(
+function* diagonalise(
   d: Float64Array,
   e: Float64Array,
   onRotation: (i: number, j: number, c: number, s: number) => void,
-): void {
+): Steps<void> {
   const n = d.length;
   const negligible = Number.EPSILON ** 2 / 4;
   let sweeps = 0;
@@ -182,6 +199,7 @@ function diagonalise(
     }
     if (sweeps++ > MAX_SWEEPS * n)
       throw new NumericalError("singularValues: the QR iteration did not converge.");
+    yield;
     let zero = -1;
     for (let i = low; i <= high; i++) if (Math.abs(d[i] as number) <= negligible) zero = i;
     if (zero >= 0 && zero < high) {

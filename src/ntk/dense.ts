@@ -1,11 +1,17 @@
 /** The whole spectrum of a small kernel: singular values of J, or eigenvalues of G, with the residual in that basis. */
-import { singularValues } from "../linalg/svd.js";
+import { type SingularValueOptions, type SingularValues, singularValueSteps } from "../linalg/svd.js";
 import { reduceToTriangle } from "../linalg/triangle.js";
 import { squaredNorm } from "../linalg/vectors.js";
+import { withPauses } from "../pace.js";
 import type { EntryErrors } from "./errors.js";
 import type { TangentKernel } from "./kernel.js";
 import type { Products } from "./products.js";
 import type { KernelState } from "./scalars.js";
+
+/** Gives the event loop a turn where one is due. */
+export type Pause = () => Promise<void> | undefined;
+
+type Decompose = (a: Float64Array, n: number, options: SingularValueOptions) => Promise<SingularValues>;
 
 export type DenseMethod = "svd" | "eig" | "layer-product";
 
@@ -41,14 +47,22 @@ export async function denseSpectrum(
   kernel: TangentKernel,
   state: KernelState,
   residual: Float64Array,
-  options: { readonly method: DenseMethod; readonly vectors: boolean; readonly gram: boolean },
+  options: {
+    readonly method: DenseMethod;
+    readonly vectors: boolean;
+    readonly gram: boolean;
+    /** Called now and then in the long loops; what it throws ends them. */
+    readonly pause?: Pause | undefined;
+  },
 ): Promise<DenseSpectrum> {
+  const singularValues: Decompose = (a, size, wanted) =>
+    withPauses(singularValueSteps(a, size, wanted), options.pause ?? (() => undefined));
   const n = kernel.size;
   const P = kernel.family.layout.size;
   const entries = await kernel.entryErrors(state);
   if (options.method !== "svd") {
     const gram = await kernel.gram(state, options.method === "eig" ? "rows" : "layer-product");
-    const { values, carried, vectors } = singularValues(options.gram ? gram.slice() : gram, n, {
+    const { values, carried, vectors } = await singularValues(options.gram ? gram.slice() : gram, n, {
       carry: [residual],
       vectors: options.vectors,
     });
@@ -69,7 +83,15 @@ export async function denseSpectrum(
     : null;
   const { rows, held } = await kernel.rows(state);
   const norm = Math.sqrt(squaredNorm(rows.subarray(held * P)));
-  const found = await singularValuesOfRows(rows, P, held, residual, options.vectors, kernel.products);
+  const found = await singularValuesOfRows(
+    rows,
+    P,
+    held,
+    residual,
+    options.vectors,
+    kernel.products,
+    singularValues,
+  );
   const error = roundingOf(n, P) * (found.values[0] as number) + entries.rows + tiltOf(entries, P) * norm;
   return {
     values: found.values.map((sigma) => sigma * sigma),
@@ -126,6 +148,7 @@ async function singularValuesOfRows(
   residual: Float64Array,
   wanted: boolean,
   { reflect, multiplyTransposed }: Products,
+  singularValues: Decompose,
 ): Promise<{ values: Float64Array; coefficients: Float64Array; vectors: Float64Array | null }> {
   const n = rows.length / width - held;
   if (held + n <= width) {
@@ -136,7 +159,10 @@ async function singularValuesOfRows(
       const from = (held + i) * width + held;
       square.set(rows.subarray(from, from + n), i * n);
     }
-    const { values, carried, vectors } = singularValues(square, n, { carry: [residual], vectors: wanted });
+    const { values, carried, vectors } = await singularValues(square, n, {
+      carry: [residual],
+      vectors: wanted,
+    });
     return { values, coefficients: carried[0] as Float64Array, vectors };
   }
   // Fewer directions than scalars: the other way round, with r (and where vectors are wanted the identity) carried along.
@@ -153,7 +179,7 @@ async function singularValuesOfRows(
   for (let i = 0; i < inner; i++)
     for (let j = 0; j <= i; j++) square[j * inner + i] = tall[i * n + j] as number;
   const turned = tall.slice(inner * n, (inner + 1) * n);
-  const found = singularValues(square, inner, { carry: [turned.subarray(0, inner)], vectors: wanted });
+  const found = await singularValues(square, inner, { carry: [turned.subarray(0, inner)], vectors: wanted });
   const values = new Float64Array(n);
   values.set(found.values);
   const coefficients = turned;

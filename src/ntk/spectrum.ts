@@ -6,7 +6,7 @@ import { measurePair, type RitzPair } from "../linalg/operator.js";
 import { dot, normalise, squaredNorm } from "../linalg/vectors.js";
 import type { Random } from "../random.js";
 import type { RankCap } from "./caps.js";
-import { type DenseMethod, denseSpectrum } from "./dense.js";
+import { type DenseMethod, denseSpectrum, type Pause } from "./dense.js";
 import type { TangentKernel } from "./kernel.js";
 import type { KernelState } from "./scalars.js";
 
@@ -84,6 +84,8 @@ export interface SpectrumOptions {
   readonly warm: Warmth;
   readonly onProduct?: (products: number, budget: number) => void;
   readonly signal?: AbortSignal;
+  /** Dense methods: called now and then; what it throws ends the measurement. */
+  readonly pause?: Pause;
 }
 
 /** Krylov vectors kept at once; larger bases cost more in reorthogonalisation than they save in products. */
@@ -112,7 +114,10 @@ function structuralZero(caps: readonly RankCap[], size: number, resolvable: numb
 
 async function measureDensely(options: SpectrumOptions, method: DenseMethod): Promise<KernelSpectrum> {
   const { kernel, state, residual, caps, vectors, warm } = options;
-  const found = await denseSpectrum(kernel, state, residual, { method, vectors, gram: true });
+  const found = await denseSpectrum(kernel, state, residual, {
+    ...{ method, vectors, gram: true },
+    pause: options.pause,
+  });
   const { values, coefficients, resolvable, gram } = found;
   const n = kernel.size;
   const smallest = values[n - 1] as number;

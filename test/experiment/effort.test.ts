@@ -7,6 +7,7 @@ import { createEngine } from "../../src/engine/index.js";
 import { announceEffort } from "../../src/experiment/effort.js";
 import { createPause } from "../../src/experiment/pause.js";
 import { prepare } from "../../src/experiment/prepare.js";
+import { runExperiment } from "../../src/experiment/run.js";
 
 const folder = await mkdtemp(join(tmpdir(), "gradflow-effort-"));
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -73,6 +74,23 @@ describe("long phases before a run", () => {
     await expect(prepare(loaded, engine, { signal: AbortSignal.abort() })).rejects.toThrow(
       `interrupted while ${activity}; nothing was written.`,
     );
+  });
+
+  it("a dense kernel ends at a signal, and is none", async () => {
+    // 400 × 400: its singular values take some hundred milliseconds, and the first pause comes after 50.
+    const loaded = await load(
+      "dataset.samples=400",
+      "model.hidden=[150]",
+      "measure={ntk: {points: 2, method: svd}}",
+    );
+    const controller = new AbortController();
+    const result = await runExperiment(loaded, {
+      directory: join(folder, "record"),
+      command: ["test"],
+      signal: controller.signal,
+      onMessage: (line) => line.startsWith("tangent kernel by svd") && controller.abort(),
+    });
+    expect(result).toMatchObject({ status: "interrupted", ntk: null });
   });
 
   it("say what they do, each five seconds", async () => {
