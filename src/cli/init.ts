@@ -12,6 +12,7 @@ export const initCommand: Command = {
   options: {
     model: {
       type: "string",
+      // Written out, so that --help does not wait for the schema; a test holds it to the presets.
       choices: [
         "dnn",
         "resnet",

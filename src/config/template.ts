@@ -4,8 +4,11 @@ import { presets } from "../model/index.js";
 import { DEFAULT_TOLERANCES } from "../ode/defaults.js";
 import { show } from "./messages.js";
 
+/** @throws RangeError for a kind of model that no preset has */
 export function studyTemplate(kind = "dnn"): string {
-  const { data, model, tEnd, rates } = TEMPLATES[kind] ?? (TEMPLATES["dnn"] as Template);
+  const template = Object.hasOwn(TEMPLATES, kind) ? TEMPLATES[kind] : undefined;
+  if (template === undefined) throw new RangeError(`studyTemplate: there is no preset ${kind}.`);
+  const { data, model, tEnd, rates } = template;
   return `# A gradflow study. Run it:       npx gradflow run study.yaml
 # Change a value for one run:     npx gradflow run study.yaml --set flow.rtol=1e-8
 # Every field, with its default:  docs/config.md

@@ -12,7 +12,6 @@ import {
   describeNetwork,
   findingNeighbours,
   initialising,
-  type LayerConfig,
   lossFactor,
   type Network,
   presetNetwork,
@@ -58,7 +57,7 @@ export async function prepare(loaded: LoadedConfig, engine: Engine, watch: Watch
     for (const relation of network.relations)
       data[relation] = relationMatrix(relation, edges, dataset.samples);
   }
-  checkTokens(loaded, dataset);
+  checkTokens(loaded, network, dataset);
   const theta0 = await initialParameters(
     network,
     model.init,
@@ -100,25 +99,17 @@ async function edgesOf(
   );
 }
 
-/** An embedding takes whole numbers from 0 to tokens − 1. */
-function checkTokens(loaded: LoadedConfig, { inputs }: Dataset): void {
-  const { model } = loaded.config;
-  const first = (model["layers"] as readonly LayerConfig[] | undefined)?.[0];
-  const tokens =
-    model.kind === "transformer"
-      ? model["tokens"]
-      : first?.kind === "embedding"
-        ? first["tokens"]
-        : undefined;
-  if (typeof tokens !== "number") return;
-  const bad = inputs.findIndex((value) => !Number.isInteger(value) || value < 0 || value >= tokens);
-  if (bad < 0) return;
-  const path = model.kind === "transformer" ? "model.tokens" : "model.layers.0.tokens";
-  throw problemAt(
-    loaded,
-    path,
-    `the data must hold whole numbers from 0 to ${tokens - 1}, got ${inputs[bad]} at entry ${bad} of the inputs; change the data or tokens.`,
-  );
+/** @throws ConfigError where an embedding meets data that are no tokens of its own */
+function checkTokens(loaded: LoadedConfig, { tokens: uses }: Network, { inputs }: Dataset): void {
+  for (const { path, tokens } of uses) {
+    const bad = inputs.findIndex((value) => !Number.isInteger(value) || value < 0 || value >= tokens);
+    if (bad < 0) continue;
+    throw problemAt(
+      loaded,
+      loaded.config.model.kind === "layers" ? `model.${path}.tokens` : "model.tokens",
+      `the data must hold whole numbers from 0 to ${tokens - 1}, got ${inputs[bad]} at entry ${bad} of the inputs; change the data or tokens.`,
+    );
+  }
 }
 
 /** Faults of files get the field that names them; those between fields get its line. */

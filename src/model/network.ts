@@ -15,6 +15,7 @@ import {
   type Relation,
   Scope,
   type Site,
+  type TokenUse,
   type Trace,
 } from "./scope.js";
 
@@ -48,7 +49,7 @@ export interface ForwardInputs {
 }
 
 /** The nodes of one forward pass. */
-export interface Forward extends Omit<Trace, "layers" | "sites" | "relations" | "direct"> {
+export interface Forward extends Omit<Trace, "layers" | "sites" | "relations" | "direct" | "tokens"> {
   /** [n, ...outputShape] */
   readonly output: Node;
 }
@@ -70,6 +71,8 @@ export interface Network {
   readonly units: number;
   /** Matrices between the samples that the graphs take as inputs of these names. */
   readonly relations: readonly Relation[];
+  /** Layers that take the data for numbers of tokens. */
+  readonly tokens: readonly TokenUse[];
   /** Whether a result of one sample depends on another sample. */
   readonly coupled: boolean;
   /** Whether every parameter belongs to one affine map of one row per sample: kernels then have a form without rows of J. */
@@ -101,6 +104,7 @@ export function createNetwork(options: NetworkOptions): Network {
       spreads: [],
       direct: [],
       relations: new Set(),
+      tokens: [],
     };
     const samples = x.shape[0] as number;
     const scope = new Scope({
@@ -143,6 +147,7 @@ export function createNetwork(options: NetworkOptions): Network {
     sites,
     units: last === undefined ? 0 : last.offset + last.units,
     relations,
+    tokens: trace.tokens,
     coupled,
     hasLayerProducts: !coupled && isMadeOfAffineMaps(trace, layout.layout),
     forward(builder, { theta, x: inputs, pieces }) {

@@ -74,6 +74,14 @@ export interface Trace {
   /** Parameters that a layer took as they are, beyond affine maps and spreads. */
   readonly direct: Parameter[];
   readonly relations: Set<Relation>;
+  /** Layers that take the data for numbers of tokens. */
+  readonly tokens: TokenUse[];
+}
+
+/** A layer that takes the data for whole numbers from 0 to `tokens` − 1. */
+export interface TokenUse {
+  readonly path: string;
+  readonly tokens: number;
 }
 
 /** A layer that cannot be built: which, and why. */
@@ -147,6 +155,13 @@ export class Scope {
   relation(relation: Relation): Node {
     this.#pass.trace.relations.add(relation);
     return this.#pass.relation(relation);
+  }
+
+  /** Says that `x` holds whole numbers from 0 to `tokens` − 1: to be checked where that is the data, whose entries only move. */
+  expectTokens(x: Node, tokens: number): void {
+    let source = x;
+    while (source.op === "reshape" || source.op === "slice") source = source.operands[0] as Node;
+    if (source.op === "input") this.#pass.trace.tokens.push({ path: this.path, tokens });
   }
 
   /** x·W + b on the rows of `x` [rows, fanIn], with the parameters `weight` and, where asked, `bias` of this layer. */

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
+import { initCommand } from "../../src/cli/init.js";
 import { canonicalJson, hashConfig } from "../../src/config/hash.js";
 import { loadConfig } from "../../src/config/load.js";
 import { loadSweep } from "../../src/config/load-sweep.js";
@@ -35,6 +36,11 @@ describe("configs in the repository", () => {
       expect(report.ratio).toBeGreaterThan(1);
     },
   );
+
+  it("`gradflow init` offers every preset, and no other kind has a study", () => {
+    expect(initCommand.options?.["model"]).toMatchObject({ choices: presets.map(({ kind }) => kind) });
+    for (const kind of ["layers", "constructor"]) expect(() => studyTemplate(kind)).toThrow(RangeError);
+  });
 
   it.each(["configs/quickstart.yaml", "configs/paper/dnn-width.yaml"])("%s loads", async (name) => {
     await loadConfig(join(root, name));

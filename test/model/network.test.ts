@@ -194,6 +194,18 @@ describe("a list of layers", () => {
   });
 });
 
+test("layers that take the data for tokens are known, wherever they stand", () => {
+  const embedding = { kind: "embedding", tokens: 5, width: 2 };
+  const within = [
+    { kind: "siamese", join: "difference", layers: [{ kind: "repeat", times: 1, layers: [embedding] }] },
+  ];
+  expect(layers(within, [2, 3]).tokens).toEqual(
+    [0, 1].map((half) => ({ path: `layers.0.halves.${half}.layers.0.rounds.0.layers.0`, tokens: 5 })),
+  );
+  // Of what a layer has computed nothing is said.
+  expect(layers([{ kind: "tanh" }, embedding], [3]).tokens).toEqual([]);
+});
+
 describe("a function", () => {
   test("is the network of the layers it writes out, with kinks and layer products", () => {
     const activation = { kind: "leaky-relu", slope: 0.1 } as const;

@@ -12,6 +12,7 @@ export const embedding = defineLayer({
     const { b } = scope;
     const [T] = sampleShape(scope, x, ["T"]) as [number];
     const n = x.shape[0] as number;
+    scope.expectTokens(x, tokens);
     checkIndices(scope, tokens, `${tokens} tokens`);
     const table = scope.parameter("weight", [tokens, width], { kind: "normal", std: 1 });
     const names = b.constant(
