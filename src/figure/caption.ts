@@ -21,18 +21,24 @@ function modelFacts(record: RunRecord): string[] {
   const model = part(record.config["model"]);
   const activation = part(model["activation"]);
   const size = record.manifest.problem;
-  const hidden = Array.isArray(model["hidden"]) ? model["hidden"] : [];
-  const widths = [size?.inputs, ...hidden, size?.outputs].filter((width) => width !== undefined);
   const slope =
     typeof activation["slope"] === "number" ? ` (slope ${formatNumber(activation["slope"])})` : "";
   const parameters = size?.parameters ?? record.result?.parameters;
   const samples = size?.samples ?? record.result?.samples;
   return [
-    words(model["kind"], widths.join("–")),
+    words(model["kind"], extents(model["hidden"], size)),
     words(activation["kind"]) && `${words(activation["kind"])}${slope}`,
     parameters === undefined ? "" : `P = ${parameters}`,
     samples === undefined ? "" : `n = ${samples}`,
   ].filter((fact) => fact !== "");
+}
+
+/** The widths of a network that is a chain of layers, first to last; of others what goes in and what comes out. */
+function extents(hidden: unknown, size: RunRecord["manifest"]["problem"]): string {
+  const inputs = size?.inputShape?.join("×") ?? size?.inputs;
+  const isChain = Array.isArray(hidden) && (size?.inputShape?.length ?? 1) === 1;
+  const widths = [inputs, ...(isChain ? hidden : []), size?.outputs].filter((width) => width !== undefined);
+  return widths.join(isChain ? "–" : " → ");
 }
 
 function solverFacts(record: RunRecord): string[] {

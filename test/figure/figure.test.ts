@@ -104,6 +104,17 @@ describe("specs", () => {
     expect(value / syntheticLoss(t)).toBeLessThan(1.1);
   });
 
+  it("says of a network that is no chain of layers what goes in and what comes out", async () => {
+    const record = await finished();
+    const problem = { ...record.manifest.problem!, inputs: 36, inputShape: [1, 6, 6] };
+    const { subtitle } = caption({
+      ...record,
+      config: { ...record.config, model: { kind: "layers", activation: { kind: "tanh" } } },
+      manifest: { ...record.manifest, problem },
+    });
+    expect(subtitle[0]).toBe("layers 1×6×6 → 2 · tanh · P = 682 · n = 50");
+  });
+
   it("say what was run and how its clocks compare", async () => {
     const { text, subtitle } = caption(await finished());
     expect(text).toBe("two-widths");
