@@ -112,7 +112,7 @@ describe("a lock", () => {
   it("ten processes that find a dead one's take it in turns", async () => {
     // Each counts up a file that none may touch while another does.
     const code = `import { lockFolder, thisProcess } from "./dist/record/lock.js";
-      import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+      import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
       const home = process.env.HOME_;
       for (let k = 0; k < 10; k++) {
         const lock = await lockFolder(home, { patience: 1e6 });
@@ -121,7 +121,11 @@ describe("a lock", () => {
         writeFileSync(home + "/count", String(seen + 1));
         // Every other one stays, as if its process had been killed: the next must break it.
         if (k % 2 === 0) await lock.release();
-        else writeFileSync(home + "/.lock/" + readdirSync(home + "/.lock")[0], JSON.stringify({ ...thisProcess(), id: ${dead()} }));
+        else {
+          // Whole at once, as a real owner's file is: one that is read while it is being written names no process.
+          writeFileSync(home + "/killed", JSON.stringify({ ...thisProcess(), id: ${dead()} }));
+          renameSync(home + "/killed", home + "/.lock/" + readdirSync(home + "/.lock")[0]);
+        }
       }`;
     place({ ...thisProcess(), id: dead() });
     writeFileSync(join(home, "count"), "0");
