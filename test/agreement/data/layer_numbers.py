@@ -4,14 +4,16 @@
     python layer_numbers.py jax layer-jax.json          (JAX 0.4 or newer)
 
 Each engine interprets the lists of layers with its own functions; parameters are read from one flat θ in the order of the layers.
+preset_flows.py imports those of JAX.
 """
 import json
 import math
+import pathlib
 import sys
 
 import numpy as np
 
-engine, target = sys.argv[1], sys.argv[2]
+engine = sys.argv[1] if __name__ == "__main__" else "jax"
 SAMPLES = 6
 
 if engine == "torch":
@@ -322,6 +324,7 @@ def measure(case, index):
     }
 
 
-cases = json.load(open(__file__.rsplit("/", 1)[0] + "/layer-cases.json" if "/" in __file__ else "layer-cases.json"))
-with open(target, "w") as file:
-    json.dump([measure(case, i) for i, case in enumerate(cases)], file)
+if __name__ == "__main__":
+    cases = json.load(open(pathlib.Path(__file__).with_name("layer-cases.json")))
+    with open(sys.argv[2], "w") as file:
+        json.dump([measure(case, i) for i, case in enumerate(cases)], file)
