@@ -21,12 +21,20 @@ export const exportCommand: Command = {
       describe: "The format",
     },
     force: { type: "boolean", describe: "Replace files and links that stand in the way" },
+    layout: {
+      choices: ["gradflow", "torch"],
+      requiresArg: true,
+      describe: "npz and safetensors only: torch writes the parameters alone, as a state_dict",
+    },
     follow: { type: "boolean", describe: "tensorboard only: go on writing while the run is going" },
   },
   epilogue: `Examples:
   gradflow export runs/study-0123456789ab --to npz           numpy.load("…/export/record.npz")["series.loss"]
   gradflow export runs/study-0123456789ab --to tensorboard --follow &
   tensorboard --logdir runs
+  gradflow export runs/study-0123456789ab --to npz --layout torch
+  # model.load_state_dict({k: torch.from_numpy(v) for k, v in numpy.load("…/export/state_dict.npz").items()}), where the study's
+  # model.init named a state_dict: the arrays have its names. Otherwise they have gradflow's, in the order of the layers.
 
 Files go to the record's export/ and are removed with it. npz and safetensors hold every table column, theta0, theta and the
 layers at the end (weights [in, out]) to the last bit. An empty cell is NaN, in a column of words the empty word; words are NumPy
@@ -41,7 +49,12 @@ the recorded row (of descents: k), its axis RELATIVE the flow time t in seconds.
     const follow = values["follow"] === true;
     if (follow && to !== "tensorboard")
       throw new UsageError(`export: --follow is for --to tensorboard, not ${to}.`);
-    const { exportAll, exportRecord, followRecord, tablesLeftOut } = await import("../experiment/export.js");
+    const forTorch = single(values, "layout", "export") === "torch";
+    if (values["layout"] !== undefined && to !== "npz" && to !== "safetensors")
+      throw new UsageError(`export: --layout is for --to npz and safetensors, not ${to}.`);
+    const { exportAll, exportParameters, exportRecord, followRecord, tablesLeftOut } = await import(
+      "../experiment/export.js"
+    );
     const { findRecords } = await import("../record/sweep.js");
     const records = await findRecords(root);
     if (records.length === 0)
@@ -61,7 +74,13 @@ the recorded row (of descents: k), its axis RELATIVE the flow time t in seconds.
       files.forEach(say);
       return EXIT.done;
     }
-    for (const record of records) say(join(record, await exportRecord(record, to, force)));
+    for (const record of records) {
+      const file =
+        forTorch && (to === "npz" || to === "safetensors")
+          ? await exportParameters(record, to, force)
+          : await exportRecord(record, to, force);
+      say(join(record, file));
+    }
     if (to === "csv" && records.length > 1) say(await exportAll(root, records, force));
     return EXIT.done;
   },

@@ -20,10 +20,10 @@ export function fileReferences({ dataset, model }: Sections): FileReference[] {
   }
   if (dataset?.graph?.kind === "file")
     references.push({ path: ["dataset", "graph", "edges"], file: dataset.graph.edges });
-  if (dataset?.kind === "teacher" && dataset.network.init.kind === "file") {
+  if (dataset?.kind === "teacher" && "path" in dataset.network.init) {
     references.push({ path: ["dataset", "network", "init", "path"], file: dataset.network.init.path });
   }
-  if (model?.init.kind === "file")
+  if (model !== undefined && "path" in model.init)
     references.push({ path: ["model", "init", "path"], file: model.init.path });
   return references;
 }

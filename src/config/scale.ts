@@ -10,7 +10,8 @@ export function scaleSections(
 ): { sections: Sections; findings: Finding[] } {
   const { dataset, model } = sections;
   const findings: Finding[] = [];
-  if (dataset?.kind === "file" || model?.init.kind === "file") {
+  const inits = [model?.init, dataset?.kind === "teacher" ? dataset.network.init : undefined];
+  if (dataset?.kind === "file" || inits.some((init) => init !== undefined && "path" in init)) {
     const message = "cannot change the size of data or parameters from a file; leave scale out.";
     findings.push({ path: ["scale"], message });
   }

@@ -9,6 +9,7 @@ import {
   type InitSpec,
   type LayerConfig,
   layerListSchema,
+  type ParameterFormat,
   presets,
 } from "../model/index.js";
 
@@ -70,17 +71,33 @@ const drawn = [
   }),
 ] as const;
 
+/** Which way round a file has the weights of affine maps. */
+const layout = z
+  .enum(["gradflow", "torch"])
+  .default("gradflow")
+  .describe(
+    "gradflow: arrays of our names (`layers.0.weight`, as `gradflow model` lists them), dense weights [in, out]. torch: a state_dict of the same architecture, dense weights [out, in]; its arrays are found by order and shape.",
+  );
+const path = z.string().min(1);
+
 export const initSchema = z
   .discriminatedUnion("kind", [
     ...drawn,
     z.strictObject({
       kind: z.literal("file").describe("All parameters from a file."),
-      path: z
-        .string()
-        .min(1)
-        .describe(
-          "An .npy of all parameters, flat: per layer weights [in, out] row-major, then bias [out]. Relative to the config file.",
-        ),
+      path: path.describe(
+        "An .npy of all parameters, flat: per layer weights [in, out] row-major, then bias [out]. Relative to the config file.",
+      ),
+    }),
+    z.strictObject({
+      kind: z.literal("safetensors").describe("Parameters by name from a .safetensors file."),
+      path: path.describe("The file, relative to the config file."),
+      layout,
+    }),
+    z.strictObject({
+      kind: z.literal("npz").describe("Parameters by name from an .npz file, as numpy.savez writes it."),
+      path: path.describe("The file, relative to the config file."),
+      layout,
     }),
   ])
   .describe("The parameters at t = 0.");
@@ -106,7 +123,10 @@ export interface ModelConfig {
   readonly [field: string]: unknown;
 }
 
-export type InitConfig = InitSpec | { readonly kind: "file"; readonly path: string };
+export type InitConfig =
+  | InitSpec
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "safetensors" | "npz"; readonly path: string; readonly layout: ParameterFormat };
 
 const presetOptions = presets.map((preset) =>
   z.strictObject({

@@ -51,12 +51,25 @@ const REMEDY = 'save float64: numpy.save(path, a.astype("<f8"))';
  * not numeric, integers that float64 cannot hold.
  */
 export async function readNpy(path: string): Promise<NumericArray> {
-  const bytes = await readBytes(path);
   const fail = (message: string): never => {
     throw new ConfigError([{ path: "", message, file: path }]);
   };
+  return parseNpy(await readBytes(path), fail);
+}
+
+/** The shape and the type of an .npy file's array, whatever the type is. */
+export function npyHeader(
+  bytes: Uint8Array,
+  fail: (message: string) => never,
+): { readonly shape: readonly number[]; readonly dtype: string } {
+  return readHeader(bytes, fail);
+}
+
+/** The array in the bytes of an .npy file. */
+export function parseNpy(bytes: Uint8Array, fail: (message: string) => never): NumericArray {
   const header = readHeader(bytes, fail);
-  const { shape, dtype, itemSize } = header;
+  const { shape, dtype } = header;
+  const { read, itemSize, littleEndian } = numberType(dtype, fail);
   const count = shape.reduce((product, extent) => product * extent, 1);
   const expected = count * itemSize;
   const found = bytes.byteLength - header.dataStart;
@@ -69,7 +82,7 @@ export async function readNpy(path: string): Promise<NumericArray> {
   const view = new DataView(bytes.buffer, bytes.byteOffset + header.dataStart);
   const data = new Float64Array(count);
   for (let i = 0; i < count; i++) {
-    const value = header.read(view, i * itemSize, header.littleEndian);
+    const value = read(view, i * itemSize, littleEndian);
     data[i] = Number(value);
     if (typeof value === "bigint" && BigInt(data[i] as number) !== value)
       fail(
@@ -80,7 +93,7 @@ export async function readNpy(path: string): Promise<NumericArray> {
 }
 
 /** IEEE 754 half precision from its 16 bits. */
-function float16(bits: number): number {
+export function float16(bits: number): number {
   const sign = bits >> 15 === 0 ? 1 : -1;
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 1023;
@@ -127,15 +140,13 @@ const HEAD_START = 10;
 interface Header {
   /** As the file has it. */
   readonly dtype: string;
-  readonly read: ReadNumber;
-  readonly itemSize: number;
-  readonly littleEndian: boolean;
   readonly shape: readonly number[];
   readonly fortranOrder: boolean;
   readonly dataStart: number;
 }
 
-async function readBytes(path: string): Promise<Uint8Array> {
+/** A whole file. @throws ConfigError naming it */
+export async function readBytes(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
@@ -184,6 +195,14 @@ function readHeader(bytes: Uint8Array, fail: (message: string) => never): Header
     .filter((part) => part !== "");
   if (!extents.every((extent) => /^\d+$/.test(extent) && Number.isSafeInteger(Number(extent))))
     fail(`malformed header: the shape (${tuple}) is not a tuple of integers.`);
+  return { dtype, dataStart, shape: extents.map(Number), fortranOrder: order === "True" };
+}
+
+/** How numbers of a dtype are read. */
+function numberType(
+  dtype: string,
+  fail: (message: string) => never,
+): { readonly read: ReadNumber; readonly itemSize: number; readonly littleEndian: boolean } {
   const [, endian = "", type = ""] = /^([<>=|]?)(.*)$/s.exec(dtype) ?? [];
   const read = Object.hasOwn(TYPES, type) ? TYPES[type] : undefined;
   if (read === undefined) {
@@ -193,13 +212,7 @@ function readHeader(bytes: Uint8Array, fail: (message: string) => never): Header
       `dtype ${dtype} is ${what}. Real numbers are read (${Object.keys(TYPES).join(", ")}); ${REMEDY}.`,
     );
   }
-  return {
-    ...{ dtype, read, dataStart },
-    itemSize: Number(type.slice(1)),
-    littleEndian: endian !== ">",
-    shape: extents.map(Number),
-    fortranOrder: order === "True",
-  };
+  return { read, itemSize: Number(type.slice(1)), littleEndian: endian !== ">" };
 }
 
 function toRowMajor(data: Float64Array, shape: readonly number[]): Float64Array {

@@ -3,7 +3,14 @@ import { access, appendFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { readNpy } from "../data/npy.js";
 import { ConfigError } from "../errors.js";
-import { buildNetwork, type ModelFields } from "../model/index.js";
+import {
+  buildNetwork,
+  type Layout,
+  type ModelFields,
+  type Parameter,
+  shapeIn,
+  writeParameter,
+} from "../model/index.js";
 import { formatNpz, formatSafetensors, type NamedArray } from "../record/export-npz.js";
 import { formatScalar, type Scalar, startEvents } from "../record/export-tensorboard.js";
 import { writeWhole } from "../record/files.js";
@@ -29,6 +36,50 @@ export async function exportRecord(directory: string, format: ExportFormat, forc
   const content = await formatRecord(record, format);
   await attachFiles(directory, { [FILES[format]]: content }, { force, of: record.manifest });
   return FILES[format];
+}
+
+/**
+ * Exports the parameters at the end for PyTorch's `load_state_dict`: weights [out, in], under the names of the file that θ₀ came from, our
+ * own where it came from none. Returns the file, relative to the record.
+ * @throws ConfigError where the folder is no record, or has no parameters at its end
+ */
+export async function exportParameters(
+  directory: string,
+  format: "npz" | "safetensors",
+  force = false,
+): Promise<string> {
+  const record = await readRecord(directory);
+  const { manifest } = record;
+  const layout = layoutOf(record);
+  const theta = join(directory, "theta.npy");
+  if (layout === null || !(await exists(theta)))
+    throw new ConfigError(`${directory}: has no parameters at its end; finish it with gradflow resume.`);
+  const { data } = await readNpy(theta);
+  const content = formatArrays(stateDict(layout, data, manifest.initial?.arrays ?? {}), format, {
+    gradflow: manifest.gradflow,
+    layout: "torch",
+  });
+  const file = `export/state_dict.${format}`;
+  await attachFiles(directory, { [file]: content }, { force, of: manifest });
+  return file;
+}
+
+/** Parameters that came from one array, as query, key and value do, go back into one. */
+function stateDict(
+  { parameters }: Layout,
+  theta: Float64Array,
+  names: Readonly<Record<string, string>>,
+): NamedArray[] {
+  const groups = new Map<string, Parameter[]>();
+  for (const parameter of parameters) {
+    const name = names[parameter.name] ?? parameter.name;
+    groups.set(name, [...(groups.get(name) ?? []), parameter]);
+  }
+  return [...groups].map(([name, group]) => {
+    const [rows = 1, ...rest] = shapeIn("torch", group[0] as Parameter);
+    const parts = group.map((parameter) => [...writeParameter(theta, parameter, "torch")]);
+    return { name, shape: [rows * group.length, ...rest], data: Float64Array.from(parts.flat()) };
+  });
 }
 
 /** The tables of a record that a format has no place for, by file name. */
@@ -58,14 +109,20 @@ async function formatRecord(record: RunRecord, format: ExportFormat): Promise<st
     const events = scalarsOf(record, { series: 0, descent: 0 }).map(formatScalar);
     return new Uint8Array(Buffer.concat([startEvents(Date.parse(started) / 1000), ...events]));
   }
-  const arrays = await arraysOf(record);
-  if (format === "npz") return formatNpz(arrays);
-  const { name } = record.config;
-  return formatSafetensors(arrays, {
+  return formatArrays(await arraysOf(record), format, {
     gradflow: record.manifest.gradflow,
-    name: String(name),
+    layout: "gradflow",
+    name: String(record.config["name"]),
     status: record.manifest.status,
   });
+}
+
+function formatArrays(
+  arrays: readonly NamedArray[],
+  format: "npz" | "safetensors",
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  return format === "npz" ? formatNpz(arrays) : formatSafetensors(arrays, metadata);
 }
 
 /** Every column of a record's tables, and its parameters: flat, and by layer at the end. */
@@ -89,17 +146,22 @@ async function arraysOf(record: RunRecord): Promise<NamedArray[]> {
 }
 
 /** Every parameter by its name: `layers.0.weight` [in, out], `layers.0.bias` [out], of PReLU `layers.1.slope` [1]. */
-function layersOf({ config, manifest: { problem } }: RunRecord, theta: Float64Array): NamedArray[] {
-  const model = config["model"] as ModelFields | undefined;
-  if (model === undefined || problem === undefined) return [];
-  const inputShape = problem.inputShape ?? [problem.inputs];
-  const { layout } = buildNetwork(model, { inputShape, outputs: problem.outputs });
-  if (layout.size !== theta.length) return [];
-  return layout.parameters.map(({ name, shape, offset, size }) => ({
-    name,
-    shape: [...shape],
-    data: theta.slice(offset, offset + size),
+function layersOf(record: RunRecord, theta: Float64Array): NamedArray[] {
+  const layout = layoutOf(record);
+  if (layout?.size !== theta.length) return [];
+  return layout.parameters.map((parameter) => ({
+    name: parameter.name,
+    shape: parameter.shape,
+    data: writeParameter(theta, parameter, "gradflow"),
   }));
+}
+
+/** Null of a record that was killed before its problem was known. */
+function layoutOf({ config, manifest: { problem } }: RunRecord): Layout | null {
+  const model = config["model"] as ModelFields | undefined;
+  if (model === undefined || problem === undefined) return null;
+  const inputShape = problem.inputShape ?? [problem.inputs];
+  return buildNetwork(model, { inputShape, outputs: problem.outputs }).layout;
 }
 
 /** Flow and descents as one table: `trajectory` is flow or descent; cells that a trajectory does not have are empty. */

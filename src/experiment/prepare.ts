@@ -1,17 +1,13 @@
 /** From a config to a problem that can be integrated: data, network, initial parameters, engine. */
-import { relative, resolve } from "node:path";
 import { type LoadedConfig, problemAt } from "../config/load.js";
-import type { Config, TeacherConfig } from "../config/schema.js";
+import type { TeacherConfig } from "../config/schema.js";
 import { type Dataset, type DatasetShape, loadDataset } from "../data/dataset.js";
-import { readNpy } from "../data/npy.js";
 import { createEngine, type Engine } from "../engine/index.js";
-import { ConfigError, EngineError } from "../errors.js";
+import { EngineError } from "../errors.js";
 import { createProblem, type Problem } from "../flow/index.js";
 import {
   createFamily,
-  describeNetwork,
   findingNeighbours,
-  initialising,
   lossFactor,
   type Network,
   presetNetwork,
@@ -19,6 +15,7 @@ import {
 } from "../model/index.js";
 import { withPauses } from "../pace.js";
 import { createRandom, type Random } from "../random.js";
+import { citing, initialParameters } from "./initial-parameters.js";
 import { announceMemory, requireMemory, requireRoomForFiles } from "./memory.js";
 import { networkOf } from "./network.js";
 import { createPause, type Watch } from "./pause.js";
@@ -27,6 +24,8 @@ export interface Prepared {
   readonly problem: Problem;
   readonly dataset: Dataset;
   readonly theta0: Float64Array;
+  /** The array of its file that each parameter is, where θ₀ was read by name. */
+  readonly initialArrays: Readonly<Record<string, string>> | null;
   /** The tensors the graphs are bound to. */
   readonly data: Readonly<Record<string, Float64Array>>;
   /** What was read otherwise than one might think. */
@@ -49,7 +48,6 @@ export async function prepare(loaded: LoadedConfig, engine: Engine, watch: Watch
     }),
   );
   if (config.dataset.kind === "file") announceMemory(requireMemory(loaded, dataset), watch);
-  const { model } = config;
   const network = networkOf(loaded, dataset);
   const data: Record<string, Float64Array> = { x: dataset.inputs, y: dataset.targets };
   if (network.relations.length > 0) {
@@ -58,18 +56,24 @@ export async function prepare(loaded: LoadedConfig, engine: Engine, watch: Watch
       data[relation] = relationMatrix(relation, edges, dataset.samples);
   }
   checkTokens(loaded, network, dataset);
-  const theta0 = await initialParameters(
+  const initial = await initialParameters(
     network,
-    model.init,
+    config.model.init,
     random.split("init"),
     loaded,
-    "model.init.path",
+    "model.init",
     watch,
   );
   const factor = lossFactor(config.loss.reduction, dataset.samples, dataset.outputDimension);
   const family = createFamily({ network, samples: dataset.samples, factor });
-  const notes = [...loaded.notes, ...dataset.notes];
-  return { problem: await createProblem(engine, family, data), dataset, theta0, data, notes };
+  return {
+    problem: await createProblem(engine, family, data),
+    dataset,
+    theta0: initial.theta,
+    initialArrays: initial.arrays,
+    data,
+    notes: [...loaded.notes, ...dataset.notes, ...initial.notes],
+  };
 }
 
 /** A [n, n] of the data's graph. @throws ConfigError where there is none */
@@ -112,55 +116,6 @@ function checkTokens(loaded: LoadedConfig, { tokens: uses }: Network, { inputs }
   }
 }
 
-/** Faults of files get the field that names them; those between fields get its line. */
-async function citing<T>(loaded: LoadedConfig, field: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    throw new ConfigError(
-      error.problems.map((problem) => {
-        const path = problem.path === "" ? field : problem.path;
-        return problem.file === undefined
-          ? { ...problem, path, ...loaded.locate(path.split(".")) }
-          : { ...problem, path };
-      }),
-    );
-  }
-}
-
-async function initialParameters(
-  network: Network,
-  init: Config["model"]["init"],
-  random: Random,
-  loaded: LoadedConfig,
-  path: string,
-  watch: Watch,
-): Promise<Float64Array> {
-  if (init.kind !== "file")
-    return withPauses(
-      initialising(network.layout, init, random),
-      createPause(watch, "drawing the parameters"),
-    );
-  const file = resolve(loaded.baseDir, init.path);
-  const { data } = await citing(loaded, path, () => readNpy(file));
-  const { parameters, size } = network.layout;
-  const shown = relative(process.cwd(), file);
-  if (data.length !== size) {
-    const starts = parameters.map(({ name, shape, offset }) => `${name} [${shape}] from ${offset}`);
-    throw problemAt(
-      loaded,
-      path,
-      `${shown} holds ${data.length} numbers, but the network (${describeNetwork(network)}) has ${size} parameters: ${starts.join(", ")}; ` +
-        "check the data's dimensions and the model.",
-    );
-  }
-  const bad = data.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0)
-    throw problemAt(loaded, path, `${shown} holds ${data[bad]} at index ${bad}; parameters must be finite.`);
-  return data;
-}
-
 async function teach(
   network: TeacherConfig,
   inputs: Float64Array,
@@ -178,8 +133,8 @@ async function teach(
     bias: network.bias,
     activation: network.activation,
   });
-  const path = "dataset.network.init.path";
-  const theta = await initialParameters(taught, network.init, random, loaded, path, watch);
+  const field = "dataset.network.init";
+  const { theta } = await initialParameters(taught, network.init, random, loaded, field, watch);
   const program = await engine.compile(
     createFamily({ network: taught, samples: shape.samples, factor: 1 }).predict(),
   );

@@ -1,8 +1,9 @@
 /** What every command that computes a study does around its work: engine, data, record, checkpoints, figures, and the way back from a kill. */
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
-import { hashConfig } from "../config/hash.js";
+import { type ConfigHash, hashConfig } from "../config/hash.js";
 import type { LoadedConfig } from "../config/load.js";
+import type { InitConfig } from "../config/schema.js";
 import type { Engine } from "../engine/index.js";
 import { drawFigures } from "../figure/draw.js";
 import { Memory } from "../memory.js";
@@ -96,9 +97,13 @@ export async function recordStudy(
     const { dataset, problem, theta0 } = prepared;
     for (const note of prepared.notes) options.onMessage?.(`note: ${note}`);
     const work = plan(prepared);
-    const { hash } = await hashConfig(config, baseDir);
+    const { hash, files } = await hashConfig(config, baseDir);
     const directory = folderOf(loaded, options, hash, suffix);
-    const facts = { ...(await runFacts(loaded, prepared, engine, options.command)), hash, folder: baseDir };
+    const facts = {
+      ...(await runFacts(loaded, prepared, engine, options.command)),
+      ...initialFacts(config.model.init, prepared, files),
+      ...{ hash, folder: baseDir },
+    };
     const claim = await claimRecord(directory, options.force === true || options.takeOver === true);
     const found = await lookForWork(directory, hash, options).catch(async (error: unknown) => {
       await giveUp(directory, claim);
@@ -225,6 +230,17 @@ async function lookForWork(
 async function undrawnResult(directory: string, { drawn }: Manifest): Promise<RunResult | null> {
   if (drawn !== false) return null;
   return (await readOutcome(directory)).result;
+}
+
+/** Where θ₀ was read from. */
+function initialFacts(
+  init: InitConfig,
+  { initialArrays: arrays }: Prepared,
+  files: ConfigHash["files"],
+): Pick<RunFacts, "initial"> {
+  if (!("path" in init)) return {};
+  const sha256 = files["model.init.path"] as string;
+  return { initial: { path: init.path, sha256, ...(arrays !== null && { arrays }) } };
 }
 
 /** What the manifest says of a run when it starts. */

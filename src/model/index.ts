@@ -7,6 +7,14 @@ export {
 } from "./activation.js";
 export { defineNetwork, type FromFunction, type FromLayers } from "./define-network.js";
 export { type EntryPlace, entryAt, pieceAt, piecesOf, placeOf } from "./entries.js";
+export {
+  fillParameters,
+  MatchError,
+  matchParameters,
+  type ParameterFormat,
+  shapeIn,
+  writeParameter,
+} from "./exchange.js";
 export { createFamily, type Family, type FamilyOptions, type Pieces } from "./family.js";
 export { initialise, initialising } from "./initialise.js";
 export type { Layers } from "./layers/define.js";

@@ -11,6 +11,7 @@ import {
   nullable,
   number,
   optional,
+  record,
   requireShape,
   type Shape,
   text,
@@ -42,6 +43,15 @@ interface Site {
   readonly shape: readonly number[];
 }
 
+/** The file that θ₀ was read from. */
+interface InitialFile {
+  /** As the study names it. */
+  readonly path: string;
+  readonly sha256: string;
+  /** The array of the file that each parameter is; absent where they have no names there. */
+  readonly arrays?: Readonly<Record<string, string>>;
+}
+
 /** The state of a git repository. */
 export interface RepositoryState {
   readonly commit: string;
@@ -65,6 +75,8 @@ export interface RunFacts {
   /** Of the repository that the study lies in; null outside git. */
   readonly study: RepositoryState | null;
   readonly problem?: ProblemSize;
+  /** Where θ₀ was read from; absent where it was drawn. */
+  readonly initial?: InitialFile;
   /** Hash of the config with its files (12 hexadecimal digits), and the folder that file names in it are relative to. */
   readonly hash: string;
   readonly folder: string;
@@ -162,6 +174,7 @@ const shape: Shape<Manifest> = {
       sites: optional(list(fields<Site>({ path: text, shape: list(number) }))),
     }),
   ),
+  initial: optional(fields<InitialFile>({ path: text, sha256: text, arrays: optional(record(text)) })),
   hash: text,
   folder: text,
   node: text,
