@@ -3,18 +3,11 @@ import { access, appendFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { readNpy } from "../data/npy.js";
 import { ConfigError } from "../errors.js";
-import {
-  buildNetwork,
-  type Layout,
-  type ModelFields,
-  type Parameter,
-  shapeIn,
-  writeParameter,
-} from "../model/index.js";
+import { buildNetwork, type Layout, type ModelFields, shapeIn, writeParameter } from "../model/index.js";
 import { formatNpz, formatSafetensors, type NamedArray } from "../record/export-npz.js";
 import { formatScalar, type Scalar, startEvents } from "../record/export-tensorboard.js";
 import { writeWhole } from "../record/files.js";
-import { readManifest } from "../record/manifest.js";
+import { type InitialArray, readManifest } from "../record/manifest.js";
 import { type RunRecord, readRecord } from "../record/reader.js";
 import { formatTable, type Row, readTable } from "../record/table.js";
 import { attachFiles } from "../record/writer.js";
@@ -64,22 +57,24 @@ export async function exportParameters(
   return file;
 }
 
-/** Parameters that came from one array, as query, key and value do, go back into one. */
+/** Parameters that came from one array, as query, key and value do, go back into one of its shape. */
 function stateDict(
   { parameters }: Layout,
   theta: Float64Array,
-  names: Readonly<Record<string, string>>,
+  arrays: Readonly<Record<string, InitialArray>>,
 ): NamedArray[] {
-  const groups = new Map<string, Parameter[]>();
+  const groups = new Map<string, { shape: readonly number[]; numbers: number[] }>();
   for (const parameter of parameters) {
-    const name = names[parameter.name] ?? parameter.name;
-    groups.set(name, [...(groups.get(name) ?? []), parameter]);
+    const own = { name: parameter.name, shape: shapeIn("torch", parameter) };
+    const { name, shape } = arrays[parameter.name] ?? own;
+    const group = groups.get(name) ?? { shape, numbers: [] };
+    for (const value of writeParameter(theta, parameter, "torch")) group.numbers.push(value);
+    groups.set(name, group);
   }
-  return [...groups].map(([name, group]) => {
-    const [rows = 1, ...rest] = shapeIn("torch", group[0] as Parameter);
-    const parts = group.map((parameter) => [...writeParameter(theta, parameter, "torch")]);
-    return { name, shape: [rows * group.length, ...rest], data: Float64Array.from(parts.flat()) };
-  });
+  return [...groups].map(([name, { shape, numbers }]) => ({
+    ...{ name, shape },
+    data: Float64Array.from(numbers),
+  }));
 }
 
 /** The tables of a record that a format has no place for, by file name. */

@@ -15,12 +15,13 @@ import {
 } from "../model/index.js";
 import { withPauses } from "../pace.js";
 import type { Random } from "../random.js";
+import type { InitialArray } from "../record/manifest.js";
 import { createPause, type Watch } from "./pause.js";
 
 export interface InitialParameters {
   readonly theta: Float64Array;
   /** The array of the file that each parameter is, where they have names there. */
-  readonly arrays: Readonly<Record<string, string>> | null;
+  readonly arrays: Readonly<Record<string, InitialArray>> | null;
   readonly notes: readonly string[];
 }
 
@@ -104,7 +105,9 @@ async function readByName(
   const { unused, sources } = match;
   return {
     theta,
-    arrays: Object.fromEntries(sources.map(({ parameter, array }) => [parameter.name, array])),
+    arrays: Object.fromEntries(
+      sources.map(({ parameter, array: name }) => [parameter.name, { name, shape: byName.get(name)!.shape }]),
+    ),
     notes:
       format === "torch" && unused.length > 0
         ? [

@@ -15,7 +15,7 @@ import {
 } from "../model/index.js";
 import { withPauses } from "../pace.js";
 import { createRandom, type Random } from "../random.js";
-import { citing, initialParameters } from "./initial-parameters.js";
+import { citing, type InitialParameters, initialParameters } from "./initial-parameters.js";
 import { announceMemory, requireMemory, requireRoomForFiles } from "./memory.js";
 import { networkOf } from "./network.js";
 import { createPause, type Watch } from "./pause.js";
@@ -25,7 +25,7 @@ export interface Prepared {
   readonly dataset: Dataset;
   readonly theta0: Float64Array;
   /** The array of its file that each parameter is, where θ₀ was read by name. */
-  readonly initialArrays: Readonly<Record<string, string>> | null;
+  readonly initialArrays: InitialParameters["arrays"];
   /** The tensors the graphs are bound to. */
   readonly data: Readonly<Record<string, Float64Array>>;
   /** What was read otherwise than one might think. */

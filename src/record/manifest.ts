@@ -48,8 +48,13 @@ interface InitialFile {
   /** As the study names it. */
   readonly path: string;
   readonly sha256: string;
-  /** The array of the file that each parameter is; absent where they have no names there. */
-  readonly arrays?: Readonly<Record<string, string>>;
+  /** The array of the file that each parameter is, or is a part of; absent where they have no names there. */
+  readonly arrays?: Readonly<Record<string, InitialArray>>;
+}
+
+export interface InitialArray {
+  readonly name: string;
+  readonly shape: readonly number[];
 }
 
 /** The state of a git repository. */
@@ -174,7 +179,13 @@ const shape: Shape<Manifest> = {
       sites: optional(list(fields<Site>({ path: text, shape: list(number) }))),
     }),
   ),
-  initial: optional(fields<InitialFile>({ path: text, sha256: text, arrays: optional(record(text)) })),
+  initial: optional(
+    fields<InitialFile>({
+      path: text,
+      sha256: text,
+      arrays: optional(record(fields<InitialArray>({ name: text, shape: list(number) }))),
+    }),
+  ),
   hash: text,
   folder: text,
   node: text,

@@ -120,8 +120,11 @@ describe("a state_dict loads as it is", () => {
     if (name === "encoder") {
       const block = "encoder.layers.1.self_attn";
       expect(initialArrays).toMatchObject({
-        "layers.2.rounds.1.layers.0.layers.1.value.weight": `${block}.in_proj_weight`,
-        "layers.2.rounds.1.layers.0.layers.1.output.bias": `${block}.out_proj.bias`,
+        "layers.2.rounds.1.layers.0.layers.1.value.weight": {
+          name: `${block}.in_proj_weight`,
+          shape: [24, 8],
+        },
+        "layers.2.rounds.1.layers.0.layers.1.output.bias": { name: `${block}.out_proj.bias`, shape: [8] },
       });
     }
   });
