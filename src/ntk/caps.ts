@@ -36,21 +36,25 @@ export function rankCaps(family: Family, data: Tensors, state: KernelState): Ran
       reason: `of the P = ${P} directions, ${without}`,
     });
   }
-  const isGcn = network.preset?.kind === "gcn";
-  if (network.coupled && !isGcn) return caps.sort((p, q) => p.rank - q.rank);
-  const distinct = distinctRows(data[isGcn ? "adjacency" : "x"] as Float64Array, samples);
-  if (distinct < samples) {
-    caps.push({
-      kind: "duplicate-inputs",
-      rank: distinct * M,
-      reason: isGcn
-        ? `only ${distinct} of the ${samples} rows of Â are distinct, and equal rows have equal outputs`
-        : `only ${distinct} of the ${samples} inputs are distinct, and equal inputs have equal outputs`,
-    });
-  }
-  const kinks = kinkCap(family, pieces, distinct);
-  if (kinks !== null) caps.push(kinks);
+  caps.push(...inputCaps(family, data, pieces));
   return caps.filter(({ rank }) => rank < samples * M).sort((p, q) => p.rank - q.rank);
+}
+
+/** Caps by what the inputs and the pieces on them are: of networks whose row i is made of row i of something. */
+function inputCaps(family: Family, data: Tensors, pieces: Float64Array | null): RankCap[] {
+  const { network, samples } = family;
+  const isGcn = network.preset?.kind === "gcn";
+  if (network.coupled && !isGcn) return [];
+  const distinct = distinctRows(data[isGcn ? "adjacency" : "x"] as Float64Array, samples);
+  const duplicates: RankCap = {
+    kind: "duplicate-inputs",
+    rank: distinct * network.outputs,
+    reason: isGcn
+      ? `only ${distinct} of the ${samples} rows of Â are distinct, and equal rows have equal outputs`
+      : `only ${distinct} of the ${samples} inputs are distinct, and equal inputs have equal outputs`,
+  };
+  const kinks = kinkCap(family, pieces, distinct);
+  return kinks === null ? [duplicates] : [duplicates, kinks];
 }
 
 /**

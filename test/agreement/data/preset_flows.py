@@ -3,7 +3,8 @@
     python preset_flows.py preset-flows.json      (JAX 0.4 or newer, diffrax)
 
 What a preset stands for is written out here a second time, as lists of layers that layer_numbers.py interprets. θ' = −∇L(θ),
-L = c‖F − y‖² with c = 1/2, by Dopri8 at rtol 1e-12 and once more by Tsit5, whose distance is stored as `uncertainty`.
+L = c‖F − y‖² with c = 1/2, by Dopri8 at rtol 1e-12 and once more by Tsit5, whose distance is stored as `uncertainty`. Beside it stand the
+singular values of J = ∂F/∂θ at the start.
 """
 import json
 import sys
@@ -145,9 +146,13 @@ def follow(case, index):
     run(counter, case["layers"], jnp.asarray(x), "layers", graph)
     theta = 0.5 * rng.normal(size=counter.size)
 
+    def predict(t):
+        return run(Reader(t), case["layers"], jnp.asarray(x), "layers", graph).reshape((SAMPLES, -1))
+
     def loss(t):
-        output = run(Reader(t), case["layers"], jnp.asarray(x), "layers", graph)
-        return 0.5 * ((output.reshape((SAMPLES, -1)) - y) ** 2).sum()
+        return 0.5 * ((predict(t) - y) ** 2).sum()
+
+    jacobian = np.asarray(jax.jit(jax.jacrev(predict))(jnp.asarray(theta))).reshape(-1, theta.size)
 
     # Saved states between steps come from an interpolant of lower order: steps end at the times of the losses instead.
     times, states, steps = integrate_in_parts(loss, case["tEnd"], theta, diffrax.Dopri8())
@@ -168,6 +173,7 @@ def follow(case, index):
         "losses": [float(loss(jnp.asarray(state))) for state in states],
         "theta": numbers(states[-1]),
         "uncertainty": uncertainty,
+        "singularValues": numbers(np.linalg.svd(jacobian, compute_uv=False)),
     }
 
 
