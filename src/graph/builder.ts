@@ -52,67 +52,67 @@ export class GraphBuilder {
     );
   }
 
-  add = (a: Node, b: Node): Node => this.#derive("add", [a, b], {});
-  sub = (a: Node, b: Node): Node => this.#derive("sub", [a, b], {});
-  mul = (a: Node, b: Node): Node => this.#derive("mul", [a, b], {});
-  div = (a: Node, b: Node): Node => this.#derive("div", [a, b], {});
-  neg = (a: Node): Node => this.#derive("neg", [a], {});
-  exp = (a: Node): Node => this.#derive("exp", [a], {});
-  log = (a: Node): Node => this.#derive("log", [a], {});
-  log1p = (a: Node): Node => this.#derive("log1p", [a], {});
-  sqrt = (a: Node): Node => this.#derive("sqrt", [a], {});
-  sin = (a: Node): Node => this.#derive("sin", [a], {});
-  cos = (a: Node): Node => this.#derive("cos", [a], {});
-  tanh = (a: Node): Node => this.#derive("tanh", [a], {});
-  sigmoid = (a: Node): Node => this.#derive("sigmoid", [a], {});
-  sech2 = (a: Node): Node => this.#derive("sech2", [a], {});
+  add = (a: Node, b: Node): Node => this.derive("add", [a, b], {});
+  sub = (a: Node, b: Node): Node => this.derive("sub", [a, b], {});
+  mul = (a: Node, b: Node): Node => this.derive("mul", [a, b], {});
+  div = (a: Node, b: Node): Node => this.derive("div", [a, b], {});
+  neg = (a: Node): Node => this.derive("neg", [a], {});
+  exp = (a: Node): Node => this.derive("exp", [a], {});
+  log = (a: Node): Node => this.derive("log", [a], {});
+  log1p = (a: Node): Node => this.derive("log1p", [a], {});
+  sqrt = (a: Node): Node => this.derive("sqrt", [a], {});
+  sin = (a: Node): Node => this.derive("sin", [a], {});
+  cos = (a: Node): Node => this.derive("cos", [a], {});
+  tanh = (a: Node): Node => this.derive("tanh", [a], {});
+  sigmoid = (a: Node): Node => this.derive("sigmoid", [a], {});
+  sech2 = (a: Node): Node => this.derive("sech2", [a], {});
 
   scale(a: Node, factor: number): Node {
     return factor === 1 ? a : this.mul(a, this.constant(factor));
   }
 
   matmul(a: Node, b: Node, options: { transposeA?: boolean; transposeB?: boolean } = {}): Node {
-    return this.#derive("matmul", [a, b], {
+    return this.derive("matmul", [a, b], {
       transposeA: options.transposeA ?? false,
       transposeB: options.transposeB ?? false,
     });
   }
 
   transpose = (a: Node, permutation: readonly number[]): Node =>
-    this.#derive("transpose", [a], { permutation });
+    this.derive("transpose", [a], { permutation });
 
   reshape(a: Node, shape: Shape): Node {
-    return sameShape(a.shape, shape) ? a : this.#derive("reshape", [a], { shape });
+    return sameShape(a.shape, shape) ? a : this.derive("reshape", [a], { shape });
   }
 
   broadcast(a: Node, shape: Shape): Node {
-    return sameShape(a.shape, shape) ? a : this.#derive("broadcast", [a], { shape });
+    return sameShape(a.shape, shape) ? a : this.derive("broadcast", [a], { shape });
   }
 
   /** Sum over `axes` (all by default), which stay as dimensions of length 1. */
   sum(a: Node, axes: readonly number[] = a.shape.map((_, i) => i)): Node {
-    return axes.length === 0 ? a : this.#derive("sum", [a], { axes });
+    return axes.length === 0 ? a : this.derive("sum", [a], { axes });
   }
 
   /** Sum of all entries, a scalar. */
   total = (a: Node): Node => this.reshape(this.sum(a), []);
 
   slice(a: Node, axis: number, start: number, end: number): Node {
-    return start === 0 && end === a.shape[axis] ? a : this.#derive("slice", [a], { axis, start, end });
+    return start === 0 && end === a.shape[axis] ? a : this.derive("slice", [a], { axis, start, end });
   }
 
   pad(a: Node, axis: number, before: number, after: number): Node {
-    return before === 0 && after === 0 ? a : this.#derive("pad", [a], { axis, before, after });
+    return before === 0 && after === 0 ? a : this.derive("pad", [a], { axis, before, after });
   }
 
   concat(parts: readonly Node[], axis: number): Node {
-    return parts.length === 1 ? (parts[0] as Node) : this.#derive("concat", parts, { axis });
+    return parts.length === 1 ? (parts[0] as Node) : this.derive("concat", parts, { axis });
   }
 
   /** Entries of `a` along `axis` at `indices`; −1 gives zeros. The indices are not copied. */
   gather(a: Node, axis: number, indices: Int32Array): Node {
     const isIdentity = indices.length === a.shape[axis] && indices.every((index, i) => index === i);
-    return isIdentity ? a : this.#derive("gather", [a], { axis, indices: this.#tables.intern(indices) });
+    return isIdentity ? a : this.derive("gather", [a], { axis, indices: this.#tables.intern(indices) });
   }
 
   /**
@@ -129,15 +129,15 @@ export class GraphBuilder {
   }
 
   /** The largest entry over `axes`, which stay as dimensions of length 1; to derivatives a constant. */
-  max = (a: Node, axes: readonly number[]): Node => this.#derive("max", [a], { axes });
+  max = (a: Node, axes: readonly number[]): Node => this.derive("max", [a], { axes });
 
-  pieceOf = (z: Node, breakpoints: readonly number[]): Node => this.#derive("pieceOf", [z], { breakpoints });
+  pieceOf = (z: Node, breakpoints: readonly number[]): Node => this.derive("pieceOf", [z], { breakpoints });
 
   lookup(pieces: Node, values: readonly number[]): Node {
     const first = values[0] as number;
     return values.every((value) => value === first)
       ? this.constant(first)
-      : this.#derive("lookup", [pieces], { values });
+      : this.derive("lookup", [pieces], { values });
   }
 
   /** Sums `a` down to `shape`: the adjoint of broadcasting `shape` to `a.shape`. */
@@ -151,7 +151,8 @@ export class GraphBuilder {
     return this.reshape(this.sum(a, axes), shape);
   }
 
-  #derive<K extends Derived>(op: K, operands: readonly Node[], attributes: OpAttributes[K]): Node {
+  /** Any operation by its name, for passes that rebuild graphs. */
+  derive<K extends Derived>(op: K, operands: readonly Node[], attributes: OpAttributes[K]): Node {
     const key = `${op}:${operands.map((node) => node.id)}:${this.#keyOf(attributes)}`;
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
@@ -166,7 +167,7 @@ export class GraphBuilder {
   /** Index lists may be long: they are known by their number among the tables. */
   #keyOf(attributes: object): string {
     return JSON.stringify(attributes, (_, value: unknown) =>
-      value instanceof Int32Array ? this.#tables.numberOf(value) : value,
+      value instanceof Int32Array ? this.#tables.numberOf(this.#tables.intern(value)) : value,
     );
   }
 

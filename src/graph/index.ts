@@ -11,4 +11,5 @@ export {
   sizeOf,
 } from "./node.js";
 export { type Space, spaceOf } from "./space.js";
+export { cancelTransposes } from "./transposes.js";
 export { workOf } from "./work.js";

@@ -1,6 +1,6 @@
 /** ONNX Runtime on the CPU or a CUDA GPU, float64 or float32: the default engine. */
 import type * as Ort from "onnxruntime-node";
-import { type Graph, sizeOf, splitBound } from "../../graph/index.js";
+import { cancelTransposes, type Graph, sizeOf, splitBound } from "../../graph/index.js";
 import { checkInput, type Dtype, type Engine, type Program, type Tensors } from "../engine.js";
 import { cudaError, requireCuda } from "./cuda.js";
 import { lowerToOnnx } from "./lower.js";
@@ -24,11 +24,17 @@ const FLOAT32_FUSIONS = [
 
 /**
  * @param threads workers of one operation (intra-op).
+ * @param profile beginning of the paths of traces, one a program, that the runtime writes of all its nodes; off by default.
  * @throws EngineError where the CUDA provider is asked for and its libraries are not there.
  */
-export function createOnnxEngine(options: { device?: OnnxDevice; dtype: Dtype; threads: number }): Engine {
+export function createOnnxEngine(options: {
+  device?: OnnxDevice;
+  dtype: Dtype;
+  threads: number;
+  profile?: string;
+}): Engine {
   const sessions: Ort.InferenceSession[] = [];
-  const { device = "cpu", dtype, threads } = options;
+  const { device = "cpu", dtype, threads, profile } = options;
   if (device === "cuda") requireCuda();
   const ort = loadRuntime();
   // Feeds are not copied on the CPU; to a GPU they would travel at every call.
@@ -40,6 +46,7 @@ export function createOnnxEngine(options: { device?: OnnxDevice; dtype: Dtype; t
       executionMode: "sequential",
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
+      ...(profile !== undefined && { enableProfiling: true, profileFilePrefix: profile }),
       extra: {
         // Fusions that hold for float32 only: their kernels lack float64, or round a factor or an epsilon to float32.
         ...(dtype === "float64" && { optimization: { disable_specified_optimizers: FLOAT32_FUSIONS } }),
@@ -60,7 +67,8 @@ export function createOnnxEngine(options: { device?: OnnxDevice; dtype: Dtype; t
     notes: [],
     resident: null,
     async compile(graph, bound = {}) {
-      const { folded, rest } = splitBound(graph, Object.keys(bound));
+      const names = Object.keys(bound);
+      const { folded, rest } = splitBound(cancelTransposes(graph, names), names);
       let data = bound;
       if (folded !== null) {
         const session = await load(folded, bound);

@@ -1,3 +1,4 @@
+import { samplesFirst } from "./convolution.js";
 import { defineLayer } from "./define.js";
 import { poolFields, poolWindows } from "./pooling.js";
 
@@ -7,8 +8,10 @@ export const averagePool = defineLayer({
   fields: poolFields,
   build(scope, fields, x) {
     const { b } = scope;
-    const { parts, shape } = poolWindows(scope, fields, x);
-    const sum = parts.reduce((p, q) => b.add(p, q));
-    return b.reshape(b.scale(sum, 1 / parts.length), shape);
+    const { spread, size, shape } = poolWindows(scope, fields, x);
+    const [C, entries, n] = spread.shape as [number, number, number];
+    const places = entries / size;
+    const sums = b.sum(b.reshape(spread, [C, size, places, n]), [1]);
+    return samplesFirst(scope, b.scale(b.reshape(sums, [C, places, n]), 1 / size), shape);
   },
 });

@@ -1,6 +1,11 @@
 import type { Node } from "../../graph/index.js";
+import { samplesFirst } from "./convolution.js";
 import { defineLayer } from "./define.js";
 import { poolFields, poolWindows } from "./pooling.js";
+import { pair } from "./windows.js";
+
+/** Of a window. */
+const MAX_ENTRIES = 4096;
 
 export const maxPool = defineLayer({
   kind: "max-pool",
@@ -8,8 +13,15 @@ export const maxPool = defineLayer({
   fields: poolFields,
   build(scope, fields, x) {
     const { b } = scope;
-    const { parts, shape } = poolWindows(scope, fields, x);
-    let level = parts.map((part) => b.reshape(part, shape));
+    const { spread, size, shape } = poolWindows(scope, fields, x);
+    if (size > MAX_ENTRIES)
+      scope.fail(
+        `a window of ${pair(fields.size).join(" × ")} has ${size} entries, each a node of the graph; ${MAX_ENTRIES} is the most. Pool in several steps`,
+      );
+    const places = (spread.shape[1] as number) / size;
+    let level = Array.from({ length: size }, (_, k) =>
+      samplesFirst(scope, b.slice(spread, 1, k * places, (k + 1) * places), shape),
+    );
     while (level.length > 1) {
       const winners: Node[] = [];
       for (let k = 0; k + 1 < level.length; k += 2) {
