@@ -1,6 +1,7 @@
 // One gradient of a dense network, a convolutional one and a transformer block beside JAX and PyTorch: time, peak memory, agreement.
-// `node scripts/bench/architectures.js [NETWORK…] [--threads 2] [--rounds 40] [--dtype float64]`; with --profile the runtime's own time of every
-// node, by operator. Python packages are looked for in $PYTHON (python3). Every program is a process of its own, they run in turn.
+// `node scripts/bench/architectures.js [NETWORK…] [--dtype float64] [--threads 2] [--rounds 60]`; with --profile the runtime's own times, by
+// operator and by node. $PYTHON names a Python with JAX, $PYTHON_TORCH one with PyTorch (python3); what is absent is left out.
+// Every program is a process of its own that computes one gradient at a time, in turn with the others.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
@@ -14,7 +15,7 @@ import { createOnnxEngine } from "../../dist/engine/index.js";
 import { createProblem, distance } from "../../dist/flow/index.js";
 import { createFamily, initialise, layeredNetwork } from "../../dist/model/index.js";
 import { createRandom } from "../../dist/random.js";
-import { median, normals, secondsOf } from "./study.js";
+import { median, normals } from "./study.js";
 
 const leaky = { kind: "leaky-relu", slope: 0.01 };
 const dense = (width) => ({ kind: "dense", width, bias: true });
@@ -31,7 +32,7 @@ const norm = { kind: "layer-norm", epsilon: 1e-5, affine: true };
 const residual = (layers) => ({ kind: "residual", layers, shortcut: [], scale: 1 });
 
 /** `targets` are the most that our time may be of JAX's. */
-export const networks = {
+const networks = {
   dense: {
     text: "500-250-250-50 leaky-relu, 1 000 samples",
     samples: 1000,
@@ -57,7 +58,7 @@ export const networks = {
     targets: { float64: 0.5, float32: 1 },
   },
   block: {
-    text: "pre-norm transformer block, 64 sequences × 32 tokens × 64 wide, 4 heads, MLP 256, gelu",
+    text: "one pre-norm transformer block, 64 sequences × 32 tokens × 64 wide, 4 heads, MLP 256, gelu",
     samples: 64,
     inputShape: [32, 64],
     outputs: 32 * 64,
@@ -70,73 +71,91 @@ export const networks = {
 };
 
 const SELF = fileURLToPath(import.meta.url);
+const DTYPES = ["float64", "float32"];
+/** Calls of the program that is slower than all others by far need not be many: this much time in all, in seconds. */
+const BUDGET = 20;
 const megabytes = () => process.resourceUsage().maxRSS / 1024;
 const sizeOf = (shape) => shape.reduce((p, q) => p * q, 1);
+const pythons = {
+  jax: process.env.PYTHON ?? "python3",
+  torch: process.env.PYTHON_TORCH ?? process.env.PYTHON ?? "python3",
+};
 
-function networkOf(name) {
-  const { layers, inputShape, outputs } = networks[name];
-  return layeredNetwork({ layers, inputShape, outputs });
+function studyOf(name) {
+  const { layers, inputShape, outputs, samples } = networks[name];
+  const network = layeredNetwork({ layers, inputShape, outputs });
+  const init = { kind: "kaiming-uniform", a: Math.sqrt(5), bias: "uniform" };
+  return {
+    family: createFamily({ network, samples, factor: 1 / (2 * samples) }),
+    theta: initialise(network.layout, init, createRandom(1).split("init")),
+    x: normals("x", samples * sizeOf(inputShape)),
+    y: normals("y", samples * outputs),
+  };
 }
 
-/** The program that architectures.py is in Python: the gradient to FOLDER/gradflow.npy, then times as asked for. */
+/** What architectures.py is in Python: the gradient to FOLDER/gradflow.npy, then times as asked for. */
 async function serve(folder, name, dtype, threads) {
-  const [theta, x, y] = await Promise.all(
-    ["theta", "x", "y"].map(async (file) => (await readNpy(join(folder, `${file}.npy`))).data),
-  );
+  const { family, theta, x, y } = studyOf(name);
   const started = megabytes();
   const engine = createOnnxEngine({ dtype, threads });
-  const { samples } = networks[name];
-  const family = createFamily({ network: networkOf(name), samples, factor: 1 / (2 * samples) });
   const problem = await createProblem(engine, family, { x, y });
   const gradient = new Float64Array(theta.length);
-  const run = () => problem.lossGradient(theta, gradient);
-  await run();
+  await problem.lossGradient(theta, gradient);
   await writeNpy(join(folder, "gradflow.npy"), gradient, [theta.length]);
   console.log(JSON.stringify({ version: "", started }));
   for await (const line of createInterface({ input: process.stdin })) {
-    await run();
-    const seconds = await secondsOf(run, Number(line));
-    console.log(JSON.stringify({ seconds, peak: megabytes() }));
+    await problem.lossGradient(theta, gradient);
+    const calls = Number(line);
+    const [start, before] = [performance.now(), process.cpuUsage()];
+    for (let i = 0; i < calls; i++) await problem.lossGradient(theta, gradient);
+    const seconds = (performance.now() - start) / 1000 / calls;
+    const { user, system } = process.cpuUsage(before);
+    console.log(JSON.stringify({ seconds, used: (user + system) / 1e6 / calls, peak: megabytes() }));
   }
   await engine.dispose();
 }
 
-/** A program that answers a line for a line; null where it ended at once with code 3. */
+/** A program that answers a line for a line; null where it ended with code 3: what it needs is not installed. */
 async function start(command, args) {
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
   const exit = once(child, "close");
+  const errors = [];
+  child.stderr.on("data", (data) => errors.push(data));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const read = async () => {
     const { value, done } = await lines.next();
     if (!done) return JSON.parse(value);
     const [code] = await exit;
     if (code === 3) return null;
-    throw new Error(`${command} ${args.join(" ")} ended with ${code}`);
+    throw new Error(`${command} ${args.join(" ")} ended with ${code}: ${Buffer.concat(errors)}`);
   };
   const ready = await read();
   if (ready === null) return null;
-  const ask = (calls) => {
-    child.stdin.write(`${calls}\n`);
-    return read();
+  return {
+    ...ready,
+    ask(calls) {
+      child.stdin.write(`${calls}\n`);
+      return read();
+    },
+    async stop() {
+      child.stdin.end();
+      await exit;
+    },
   };
-  const stop = async () => {
-    child.stdin.end();
-    await exit;
-  };
-  return { ...ready, ask, stop };
 }
 
-/** [{ program, version, best, median, peak, started, apart }], seconds and megabytes; gradflow first. */
-export async function compare(name, dtype, threads, rounds) {
+/**
+ * gradflow first, then JAX and PyTorch where they are: [{ program, version, best, median, used, peak, started, apart }], seconds of one gradient,
+ * least processor seconds, megabytes at most and before the network was built, relative distance from our gradient.
+ */
+async function compare(name, dtype, threads, rounds) {
   const { samples, inputShape, outputs } = networks[name];
-  const { layout } = networkOf(name);
   const folder = await mkdtemp(join(tmpdir(), "gradflow-bench-"));
   try {
-    const init = { kind: "kaiming-uniform", a: Math.sqrt(5), bias: "uniform" };
-    const write = (file, data, shape) => writeNpy(join(folder, `${file}.npy`), data, shape);
-    await write("theta", initialise(layout, init, createRandom(1).split("init")), [layout.size]);
-    await write("x", normals("x", samples * sizeOf(inputShape)), [samples, ...inputShape]);
-    await write("y", normals("y", samples * outputs), [samples, outputs]);
+    const { theta, x, y } = studyOf(name);
+    await writeNpy(join(folder, "theta.npy"), theta, [theta.length]);
+    await writeNpy(join(folder, "x.npy"), x, [samples, ...inputShape]);
+    await writeNpy(join(folder, "y.npy"), y, [samples, outputs]);
     const script = fileURLToPath(new URL("architectures.py", import.meta.url));
     const given = [folder, name, dtype, String(threads)];
     const programs = [];
@@ -144,22 +163,24 @@ export async function compare(name, dtype, threads, rounds) {
       const child =
         program === "gradflow"
           ? await start(process.execPath, [SELF, "--serve", ...given])
-          : await start(process.env[`PYTHON_${program.toUpperCase()}`] ?? process.env.PYTHON ?? "python3", [
-              script,
-              program,
-              ...given,
-            ]);
-      if (child !== null) programs.push({ program, child, seconds: [], peak: 0 });
+          : await start(pythons[program], [script, program, ...given]);
+      if (child !== null) programs.push({ program, child, seconds: [], used: [], peak: 0, spent: 0 });
     }
-    for (let round = 0; round < rounds; round++)
+    // The first round is for warming up.
+    for (let round = 0; round <= rounds; round++) {
       for (const each of programs) {
-        const { seconds, peak } = await each.child.ask(round === 0 ? 3 : 1);
+        if (each.spent > BUDGET && each.seconds.length >= 5) continue;
+        const { seconds, used, peak } = await each.child.ask(round === 0 ? 3 : 1);
         each.peak = peak;
-        if (round > 0) each.seconds.push(seconds);
+        each.spent += seconds;
+        if (round === 0) continue;
+        each.seconds.push(seconds);
+        each.used.push(used);
       }
-    const results = [];
+    }
     const own = (await readNpy(join(folder, "gradflow.npy"))).data;
-    for (const { program, child, seconds, peak } of programs) {
+    const results = [];
+    for (const { program, child, seconds, used, peak } of programs) {
       await child.stop();
       const theirs = (await readNpy(join(folder, `${program}.npy`))).data;
       results.push({
@@ -167,6 +188,7 @@ export async function compare(name, dtype, threads, rounds) {
         version: child.version,
         best: Math.min(...seconds),
         median: median(seconds),
+        used: Math.min(...used),
         peak,
         started: child.started,
         apart: distance(theirs, own) / distance(theirs, new Float64Array(theirs.length)),
@@ -178,37 +200,86 @@ export async function compare(name, dtype, threads, rounds) {
   }
 }
 
-/** Milliseconds per gradient and operator, by the runtime's own trace, most first: [{ operator, milliseconds, nodes, shapes }]. */
+/** Compares, and prints a table. @returns whether every target was met that could be judged */
+export async function benchArchitectures(
+  threads,
+  { names = Object.keys(networks), dtypes = DTYPES, rounds = 60 } = {},
+) {
+  const ms = (seconds) => (1000 * seconds).toFixed(1);
+  console.log(
+    `Gradients beside other programs, ${threads} threads each, one run, each gradient in turn with the others'\n`,
+  );
+  console.log(
+    "| network | dtype | program | best, ms | median, ms | processor, ms | peak (before), MB | ours ÷ theirs: best, median, processor | target | |",
+  );
+  console.log("|---|---|---|---|---|---|---|---|---|---|");
+  let met = true;
+  for (const name of names)
+    for (const dtype of dtypes) {
+      const results = await compare(name, dtype, threads, rounds);
+      const [own] = results;
+      for (const { program, version, best, median, used, peak, started, apart } of results) {
+        const ratios = [own.best / best, own.median / median, own.used / used];
+        const target = program === "jax" ? networks[name].targets[dtype] : null;
+        const passed = target === null || ratios[0] <= target;
+        met &&= passed;
+        if (apart > (dtype === "float64" ? 1e-12 : 1e-4))
+          throw new Error(`${name} ${dtype}: the gradients of gradflow and ${program} differ by ${apart}`);
+        console.log(
+          `| ${[
+            name,
+            dtype,
+            `${program} ${version}`.trim(),
+            ms(best),
+            ms(median),
+            ms(used),
+            `${peak.toFixed(0)} (${started.toFixed(0)})`,
+            program === "gradflow" ? "" : ratios.map((ratio) => ratio.toFixed(2)).join(", "),
+            target === null ? "" : `≤ ${target}`,
+            target === null ? "" : passed ? "pass" : "MISS",
+          ].join(" | ")} |`,
+        );
+      }
+    }
+  console.log(`\n${names.map((name) => `${name}: ${networks[name].text}`).join("\n")}\n`);
+  return met;
+}
+
+/** Prints the least milliseconds of every node of one gradient in the runtime's trace, and their sums by operator. */
 async function profile(name, dtype, threads) {
-  const { samples, inputShape, outputs } = networks[name];
+  const CALLS = 30;
   const folder = await mkdtemp(join(tmpdir(), "gradflow-bench-"));
   try {
     const engine = createOnnxEngine({ dtype, threads, profile: join(folder, "trace") });
-    const network = networkOf(name);
-    const family = createFamily({ network, samples, factor: 1 / (2 * samples) });
-    const data = { x: normals("x", samples * sizeOf(inputShape)), y: normals("y", samples * outputs) };
-    const program = await engine.compile(family.lossGradient("free"), data);
-    const theta = initialise(
-      network.layout,
-      { kind: "kaiming-uniform", a: Math.sqrt(5), bias: "uniform" },
-      createRandom(1),
-    );
-    for (let i = 0; i < 30; i++) await program.run({ theta });
+    const { family, theta, x, y } = studyOf(name);
+    const program = await engine.compile(family.lossGradient("free"), { x, y });
+    for (let i = 0; i < CALLS; i++) await program.run({ theta });
     await engine.dispose();
-    const files = await readdir(folder);
     const times = new Map();
-    for (const file of files) {
-      for (const event of JSON.parse(await readFile(join(folder, file), "utf8"))) {
-        if (event.cat !== "Node" || !event.name.endsWith("_kernel_time")) continue;
-        const shapes = JSON.stringify(event.args.input_type_shape.map((s) => Object.values(s)[0]));
-        const key = `${event.name.replace("_kernel_time", "")} ${event.args.op_name} ${shapes}`;
-        times.set(key, [...(times.get(key) ?? []), event.dur / 1000]);
+    for (const file of await readdir(folder))
+      for (const { cat, name: title, dur, args } of JSON.parse(await readFile(join(folder, file), "utf8"))) {
+        if (cat !== "Node" || !title.endsWith("_kernel_time")) continue;
+        const shapes = args.input_type_shape.map((shape) => JSON.stringify(Object.values(shape)[0]));
+        const node = `${title.replace("_kernel_time", "")}: ${args.op_name} ${shapes.join(" ")}`;
+        const known = times.get(node) ?? {
+          operator: args.op_name,
+          calls: 0,
+          least: Number.POSITIVE_INFINITY,
+        };
+        times.set(node, { ...known, calls: known.calls + 1, least: Math.min(known.least, dur / 1000) });
       }
-    }
+    // What the data alone decide has a trace of its own, of one call.
     const nodes = [...times]
-      .filter(([, own]) => own.length >= 30)
-      .map(([key, own]) => ({ key, best: Math.min(...own) }));
-    return nodes.sort((p, q) => q.best - p.best);
+      .filter(([, { calls }]) => calls === CALLS)
+      .sort(([, p], [, q]) => q.least - p.least);
+    const sums = new Map();
+    for (const [, { operator, least }] of nodes) sums.set(operator, (sums.get(operator) ?? 0) + least);
+    const total = nodes.reduce((sum, [, { least }]) => sum + least, 0);
+    const line = (milliseconds, what) => `${milliseconds.toFixed(3).padStart(9)}  ${what}`;
+    console.log(`${name} ${dtype}, ${threads} threads: milliseconds in nodes, the least of ${CALLS} calls`);
+    console.log(line(total, "all"));
+    for (const [operator, sum] of [...sums].sort((p, q) => q[1] - p[1])) console.log(line(sum, operator));
+    for (const [node, { least }] of nodes.slice(0, 40)) console.log(line(least, node));
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -221,53 +292,20 @@ if (process.argv[1] === SELF) {
       serve: { type: "boolean" },
       profile: { type: "boolean" },
       threads: { type: "string", default: "2" },
-      rounds: { type: "string", default: "40" },
+      rounds: { type: "string", default: "60" },
       dtype: { type: "string" },
     },
   });
+  const threads = Number(values.threads);
   if (values.serve) {
-    const [folder, name, dtype, threads] = positionals;
-    await serve(folder, name, dtype, Number(threads));
+    const [folder, name, dtype, count] = positionals;
+    await serve(folder, name, dtype, Number(count));
   } else {
     const names = positionals.length === 0 ? Object.keys(networks) : positionals;
-    const dtypes = values.dtype === undefined ? ["float64", "float32"] : [values.dtype];
-    for (const name of names)
-      for (const dtype of dtypes) {
-        if (values.profile) {
-          const nodes = await profile(name, dtype, Number(values.threads));
-          const total = nodes.reduce((s, n) => s + n.best, 0);
-          console.log(`${name} ${dtype}: ${total.toFixed(2)} ms in nodes`);
-          const byOp = new Map();
-          for (const { key, best } of nodes) {
-            const op = key.split(" ")[1];
-            byOp.set(op, (byOp.get(op) ?? 0) + best);
-          }
-          for (const [op, ms] of [...byOp].sort((a, b) => b[1] - a[1]))
-            console.log(`  ${op.padEnd(14)} ${ms.toFixed(2)}`);
-          for (const { key, best } of nodes.slice(0, 45)) console.log(`    ${best.toFixed(3)} ${key}`);
-        } else {
-          const r = await compare(name, dtype, Number(values.threads), Number(values.rounds));
-          for (const one of r)
-            console.log(
-              name,
-              dtype,
-              one.program,
-              one.version,
-              "best",
-              (1e3 * one.best).toFixed(2),
-              "median",
-              (1e3 * one.median).toFixed(2),
-              "ratio",
-              (r[0].best / one.best).toFixed(2),
-              (r[0].median / one.median).toFixed(2),
-              "MB",
-              one.peak.toFixed(0),
-              "of which before",
-              one.started.toFixed(0),
-              "apart",
-              one.apart.toExponential(1),
-            );
-        }
-      }
+    const dtypes = values.dtype === undefined ? DTYPES : [values.dtype];
+    if (values.profile)
+      for (const name of names) for (const dtype of dtypes) await profile(name, dtype, threads);
+    else if (!(await benchArchitectures(threads, { names, dtypes, rounds: Number(values.rounds) })))
+      process.exitCode = 1;
   }
 }

@@ -3,7 +3,7 @@
     architectures.py jax|torch FOLDER NETWORK DTYPE THREADS
 
 FOLDER holds theta.npy, x.npy and y.npy, our layout; the gradient goes to FOLDER/FRAMEWORK.npy. Then a line of JSON, one more for each line
-that comes in, holding a number of calls: their seconds each and the peak resident set. Exits with 3 if the framework is not installed.
+that comes in, holding a number of calls: their seconds each, processor seconds and the peak resident set. Exits with 3 if the framework is not installed.
 """
 import json
 import os
@@ -119,15 +119,16 @@ def block(theta, x):
 predict = {"dense": dense, "cnn": cnn, "block": block}[network]
 theta, x, y = (np.load(folder / f"{name}.npy").astype(dtype) for name in ("theta", "x", "y"))
 factor = 1 / (2 * x.shape[0])
-started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+started = peak()
 run = f.gradient(lambda theta, x, y: factor * ((predict(theta, x).reshape(y.shape) - y) ** 2).sum(), theta, (x, y))
 np.save(folder / f"{framework}.npy", np.asarray(run(), dtype="float64"))
 print(json.dumps({"version": version, "started": started}), flush=True)
 for line in sys.stdin:
     run()
     calls = int(line)
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     for _ in range(calls):
         run()
-    seconds = (time.perf_counter() - start) / calls
-    print(json.dumps({"seconds": seconds, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}), flush=True)
+    seconds, used = (time.perf_counter() - start) / calls, (time.process_time() - used) / calls
+    print(json.dumps({"seconds": seconds, "used": used, "peak": peak()}), flush=True)
