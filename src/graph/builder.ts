@@ -5,6 +5,7 @@
 import type { AnyNode, Node, OpAttributes, OpName, Shape } from "./node.js";
 import { sameShape, sizeOf } from "./node.js";
 import { broadcastShapes, shapeRules } from "./shapes.js";
+import { describeIndices, type Windows, windowsOf } from "./windows.js";
 
 type Derived = Exclude<OpName, "input" | "constant">;
 
@@ -109,10 +110,13 @@ export class GraphBuilder {
     return parts.length === 1 ? (parts[0] as Node) : this.derive("concat", parts, { axis });
   }
 
-  /** Entries of `a` along `axis` at `indices`; −1 gives zeros. The indices are not copied. */
-  gather(a: Node, axis: number, indices: Int32Array): Node {
+  /** Entries of `a` along `axis` at `indices`; −1 gives zeros. The indices are not copied; where they are sliding windows, `windows` says so. */
+  gather(a: Node, axis: number, indices: Int32Array, windows?: Windows): Node {
     const isIdentity = indices.length === a.shape[axis] && indices.every((index, i) => index === i);
-    return isIdentity ? a : this.derive("gather", [a], { axis, indices: this.#tables.intern(indices) });
+    if (isIdentity) return a;
+    const known = this.#tables.intern(indices);
+    if (windows !== undefined) describeIndices(known, { windows, of: "gather" });
+    return this.derive("gather", [a], { axis, indices: known });
   }
 
   /**
@@ -120,7 +124,10 @@ export class GraphBuilder {
    * shorter lists filled up with −1; the lists are gathered one after the other and summed.
    */
   scatter(a: Node, axis: number, indices: Int32Array, length: number): Node {
-    const { most, places } = placesOf(this.#tables.intern(indices), length);
+    const known = this.#tables.intern(indices);
+    const { most, places } = placesOf(known, length);
+    const windows = windowsOf(known, "gather");
+    if (windows !== undefined) describeIndices(places, { windows, of: "scatter" });
     const picked = this.gather(a, axis, places);
     if (most === 1) return picked;
     const [before, after] = [a.shape.slice(0, axis), a.shape.slice(axis + 1)];

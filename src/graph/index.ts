@@ -12,4 +12,5 @@ export {
 } from "./node.js";
 export { type Space, spaceOf } from "./space.js";
 export { cancelTransposes } from "./transposes.js";
+export { type Windows, windowsOf } from "./windows.js";
 export { workOf } from "./work.js";

@@ -1,23 +1,9 @@
 /** Graph → ONNX model: one lowering rule per operation. Knows the operator set, not the runtime. */
 import { type AnyNode, type Graph, type Node, narrow, type OpName, sizeOf } from "../../graph/index.js";
 import type { Dtype, Tensors } from "../engine.js";
+import { convolution, convolutionAdjoint } from "./convolution.js";
+import type { Emitter, Fusion } from "./emitter.js";
 import { attribute, elementType, encodeModel, type OnnxNode, type OnnxTensor, valueInfo } from "./schema.js";
-
-/** Collects nodes and initialisers while the rules run. */
-interface Emitter {
-  /** The element type that the graph computes in. */
-  readonly type: number;
-  /** Name of the transpose of a matrix that is known now, null for any other node. */
-  transposed(node: Node): string | null;
-  emit(opType: string, inputs: readonly string[], attributes?: readonly object[], output?: string): string;
-  number(value: number): string;
-  integers(values: readonly number[]): string;
-  /** The same for a long list, known by identity. */
-  indices(values: Int32Array): string;
-  name(node: Node): string;
-  /** True when `node` has one user, so that it may be folded into it. */
-  solelyUsed(node: Node): boolean;
-}
 
 type Lowering<K extends OpName> = (
   e: Emitter,
@@ -148,26 +134,6 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
   },
   lookup: (e, node, [m], output) => {
     const { values } = node.attributes;
-    const source = steppedPiece(node);
-    if (source !== undefined) {
-      const isAbove = e.emit("Greater", [
-        e.name(source.operands[0] as Node),
-        e.number(source.attributes.breakpoints[0]!),
-      ]);
-      const [below, above] = values as [number, number];
-      const rise = above - below;
-      if (
-        below + rise === above &&
-        Math.fround(Math.fround(below) + Math.fround(rise)) === Math.fround(above)
-      ) {
-        // Exact, and twice as fast as Where on two scalars.
-        const step = e.emit("Cast", [isAbove], [attribute("to", e.type)]);
-        const scaled = rise === 1 ? step : e.emit("Mul", [step, e.number(rise)]);
-        if (below === 0) e.emit("Identity", [scaled], [], output);
-        else e.emit("Add", [scaled, e.number(below)], [], output);
-      } else e.emit("Where", [isAbove, e.number(above), e.number(below)], [], output);
-      return;
-    }
     if (values.length === 2) {
       const above = e.emit("Mul", [m!, e.number(values[1]!)]);
       const below = e.emit("Mul", [e.emit("Sub", [e.number(1), m!]), e.number(values[0]!)]);
@@ -237,15 +203,24 @@ export function lowerToOnnx(graph: Graph, dtype: Dtype, bound: Tensors = {}, emb
       return store(name, [values.length], elementType.int32, values);
     },
     name: (node) => names.get(node) as string,
-    solelyUsed: (node) => users.get(node) === 1,
   };
+  const solely = (node: Node): boolean => users.get(node) === 1;
+  const fusions = new Map<Node, Fusion>();
+  const needed = new Set<Node>(Object.values(graph.outputs));
+  for (const node of [...graph.nodes].reverse()) {
+    if (!needed.has(node)) continue;
+    const fusion = fuse(node, dtype, solely);
+    if (fusion !== undefined) fusions.set(node, fusion);
+    for (const operand of fusion?.operands ?? node.operands) needed.add(operand);
+  }
   for (const node of graph.nodes) {
     const known = narrow(node);
     const name = known.op === "input" ? known.attributes.name : `n${node.id}`;
     names.set(node, name);
-    if (known.op === "input" || isFolded(e, graph, node)) continue;
+    if (known.op === "input" || !needed.has(node)) continue;
+    const fusion = fusions.get(node);
     if (known.op === "constant") store(name, node.shape, type, real(known.attributes.value));
-    else if (known.op === "add" && foldableProduct(e, node) !== undefined) emitGemm(e, node, name);
+    else if (fusion !== undefined) fusion.emit(e, name);
     else (lowerings[known.op] as Lowering<OpName>)(e, known as never, node.operands.map(e.name), name);
   }
   const output = Object.entries(graph.outputs).map(([name, node]) => {
@@ -267,46 +242,68 @@ export function lowerToOnnx(graph: Graph, dtype: Dtype, bound: Tensors = {}, emb
   });
 }
 
-/** X·W of an affine layer X·W + b, when nothing else needs it: one Gemm does both. */
-function foldableProduct(e: Emitter, node: Node): Node | undefined {
-  const [product, bias] = node.operands;
-  if (node.op !== "add" || product === undefined || bias === undefined) return undefined;
-  const fits =
-    product.op === "matmul" &&
-    product.operands.every((operand) => operand.shape.length === 2) &&
-    bias.shape.length <= 2 &&
-    sizeOf(node.shape) === sizeOf(product.shape) &&
-    e.solelyUsed(product);
-  return fits ? product : undefined;
+/** What one step of the runtime does, or fewer than the graph has, of the nodes that end in this one. */
+function fuse(node: Node, dtype: Dtype, solely: (node: Node) => boolean): Fusion | undefined {
+  const own =
+    dtype === "float32"
+      ? (convolutionWithBias(node, solely) ?? convolution(node) ?? convolutionAdjoint(node))
+      : undefined;
+  return own ?? affine(node, solely) ?? step(node);
 }
 
-function emitGemm(e: Emitter, node: Node, output: string): void {
-  const product = narrow(foldableProduct(e, node) as Node) as Extract<AnyNode, { op: "matmul" }>;
+/** W·columns + b of a convolutional layer. */
+function convolutionWithBias(node: Node, solely: (node: Node) => boolean): Fusion | undefined {
+  const [product, bias] = node.operands as [Node, Node];
+  const isBias =
+    node.op === "add" && bias.shape.length === 2 && bias.shape[0] === node.shape[0] && bias.shape[1] === 1;
+  return isBias && solely(product) ? convolution(product, bias) : undefined;
+}
+
+/** X·W + b of an affine layer, when nothing else needs X·W: one Gemm does both. */
+function affine(node: Node, solely: (node: Node) => boolean): Fusion | undefined {
+  const [operand, bias] = node.operands as [Node, Node];
+  if (node.op !== "add") return undefined;
+  const product = narrow(operand);
+  if (
+    product.op !== "matmul" ||
+    product.operands.some(({ shape }) => shape.length !== 2) ||
+    bias.shape.length > 2 ||
+    sizeOf(node.shape) !== sizeOf(product.shape) ||
+    !solely(operand)
+  )
+    return undefined;
   const { transposeA, transposeB } = product.attributes;
-  const inputs = [...product.operands, node.operands[1] as Node].map(e.name);
-  e.emit(
-    "Gemm",
-    inputs,
-    [attribute("transA", Number(transposeA)), attribute("transB", Number(transposeB))],
-    output,
-  );
+  const flags = [attribute("transA", Number(transposeA)), attribute("transB", Number(transposeB))];
+  const operands = [...product.operands, bias];
+  return { operands, emit: (e, output) => void e.emit("Gemm", operands.map(e.name), flags, output) };
 }
 
-/** The piece of a look-up that is one comparison, v₁ above the breakpoint and v₀ below: such a piece is never computed. */
-function steppedPiece(node: Node): Node<"pieceOf"> | undefined {
+/** A look-up whose piece is one comparison, v₁ above the breakpoint and v₀ below: such a piece is never computed. */
+function step(node: Node): Fusion | undefined {
   const known = narrow(node);
   if (known.op !== "lookup" || known.attributes.values.length !== 2) return undefined;
   const source = narrow(node.operands[0] as Node);
-  return source.op === "pieceOf" && source.attributes.breakpoints.length === 1 ? source : undefined;
-}
-
-function isFolded(e: Emitter, graph: Graph, node: Node): boolean {
-  if (node.op === "pieceOf") {
-    const isOutput = Object.values(graph.outputs).includes(node);
-    return (
-      !isOutput && graph.nodes.every((user) => !user.operands.includes(node) || steppedPiece(user) === node)
-    );
-  }
-  if (node.op !== "matmul" || !e.solelyUsed(node)) return false;
-  return graph.nodes.some((user) => foldableProduct(e, user) === node);
+  if (source.op !== "pieceOf" || source.attributes.breakpoints.length !== 1) return undefined;
+  const [below, above] = known.attributes.values as [number, number];
+  const [breakpoint] = source.attributes.breakpoints as [number];
+  const z = source.operands[0] as Node;
+  return {
+    operands: [z],
+    emit(e, output) {
+      const isAbove = e.emit("Greater", [e.name(z), e.number(breakpoint)]);
+      const rise = above - below;
+      if (
+        below + rise !== above ||
+        Math.fround(Math.fround(below) + Math.fround(rise)) !== Math.fround(above)
+      ) {
+        e.emit("Where", [isAbove, e.number(above), e.number(below)], [], output);
+        return;
+      }
+      // Exact, and twice as fast as Where on two scalars.
+      const one = e.emit("Cast", [isAbove], [attribute("to", e.type)]);
+      const scaled = rise === 1 ? one : e.emit("Mul", [one, e.number(rise)]);
+      if (below === 0) e.emit("Identity", [scaled], [], output);
+      else e.emit("Add", [scaled, e.number(below)], [], output);
+    },
+  };
 }

@@ -20,8 +20,8 @@ export function convolve(
   const [n, C, ...sizes] = x.shape as [number, number, ...number[]];
   if (C % groups !== 0 || channels % groups !== 0)
     scope.fail(`groups ${groups} must divide the ${C} channels that come in and the ${channels} that go out`);
-  const { places, indices } = windowsOver(scope, sizes, window);
-  const [kernel, windows] = [product(window.kernel), product(places)];
+  const { windows: table, indices } = windowsOver(scope, sizes, window);
+  const [kernel, windows] = [product(window.kernel), product(table.places)];
   const own = C / groups;
   const weight = scope.parameter("weight", [channels, own, ...window.kernel], {
     kind: "weight",
@@ -29,7 +29,7 @@ export function convolve(
     fanOut: (channels * kernel) / groups,
   });
   // Samples last: a gather then copies runs of n numbers, and one product does all samples.
-  const spread = b.gather(samplesLast(scope, x), 1, indices);
+  const spread = b.gather(samplesLast(scope, x), 1, indices, table);
   const columns = b.reshape(spread, [groups, own * kernel, windows * n]);
   const matrix = b.reshape(weight, [groups, channels / groups, own * kernel]);
   const made =
@@ -41,7 +41,7 @@ export function convolve(
     const bias = scope.parameter("bias", [channels], { kind: "bias", fanIn: own * kernel });
     z = b.add(z, b.reshape(bias, [channels, 1]));
   }
-  return samplesFirst(scope, b.reshape(z, [channels, windows, n]), [channels, ...places]);
+  return samplesFirst(scope, b.reshape(z, [channels, windows, n]), [channels, ...table.places]);
 }
 
 /** [n, C, ...sizes] → [C, Π sizes, n] */

@@ -24,7 +24,7 @@ export function poolWindows(
   const [C, H, W] = sampleShape(scope, x, ["C", "H", "W"]) as [number, number, number];
   const kernel = pair(fields.size);
   const stride = pair(fields.stride ?? fields.size);
-  const { places, indices } = windowsOver(scope, [H, W], { kernel, stride, before: [0, 0], after: [0, 0] });
+  const { windows, indices } = windowsOver(scope, [H, W], { kernel, stride, before: [0, 0], after: [0, 0] });
   const spread = scope.b.gather(samplesLast(scope, x), 1, indices);
-  return { spread, size: product(kernel), shape: [C, ...places] };
+  return { spread, size: product(kernel), shape: [C, ...windows.places] };
 }

@@ -1,5 +1,6 @@
 /** Sliding windows over one or two axes: where each window stands and which entries it sees. Zeros lie outside. */
 import { z } from "zod";
+import type { Windows } from "../../graph/index.js";
 import type { Scope } from "../scope.js";
 import { count } from "./define.js";
 
@@ -11,9 +12,8 @@ export interface WindowSpec {
   readonly after: readonly number[];
 }
 
-export interface Windows {
-  /** Windows per axis. */
-  readonly places: readonly number[];
+export interface WindowTable {
+  readonly windows: Windows;
   /** Index into the flattened axes for [kernel position, place], −1 outside. */
   readonly indices: Int32Array;
 }
@@ -28,7 +28,7 @@ export function checkIndices(scope: Scope, indices: number, what: string): void 
 }
 
 /** @throws LayerError where no window fits, or too many do */
-export function windowsOver(scope: Scope, sizes: readonly number[], spec: WindowSpec): Windows {
+export function windowsOver(scope: Scope, sizes: readonly number[], spec: WindowSpec): WindowTable {
   const places = sizes.map((size, axis) => {
     const padded = size + spec.before[axis]! + spec.after[axis]!;
     const room = padded - spec.kernel[axis]!;
@@ -39,16 +39,16 @@ export function windowsOver(scope: Scope, sizes: readonly number[], spec: Window
     return Math.floor(room / spec.stride[axis]!) + 1;
   });
   const kernel = product(spec.kernel);
-  const windows = product(places);
+  const everywhere = product(places);
   checkIndices(
     scope,
-    kernel * windows,
+    kernel * everywhere,
     `windows of ${spec.kernel.join(" × ")} at ${places.join(" × ")} places`,
   );
-  const indices = new Int32Array(kernel * windows);
+  const indices = new Int32Array(kernel * everywhere);
   for (let k = 0, at = 0; k < kernel; k++) {
     const inside = unravel(k, spec.kernel);
-    for (let w = 0; w < windows; w++, at++) {
+    for (let w = 0; w < everywhere; w++, at++) {
       const corner = unravel(w, places);
       let index = 0;
       for (let axis = 0; axis < sizes.length; axis++) {
@@ -62,7 +62,8 @@ export function windowsOver(scope: Scope, sizes: readonly number[], spec: Window
       indices[at] = index;
     }
   }
-  return { places, indices };
+  const { before, stride } = spec;
+  return { windows: { sizes, kernel: spec.kernel, stride, before, places }, indices };
 }
 
 /** Two axes, or one length for both. */
