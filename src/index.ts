@@ -100,6 +100,7 @@ export { Memory } from "./memory.js";
 export {
   type ActivationSpec,
   createFamily,
+  defineLayer,
   defineNetwork,
   type Family,
   type FromFunction,
@@ -107,6 +108,7 @@ export {
   type InitSpec,
   initialise,
   LayerError,
+  type LayerModule,
   type Layout,
   lossFactor,
   type Network,

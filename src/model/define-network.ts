@@ -2,7 +2,8 @@
 import { z } from "zod";
 import type { Shape } from "../graph/index.js";
 import type { ActivationSpec } from "./activation.js";
-import { layerListSchema } from "./layers/registry.js";
+import type { LayerModule } from "./layers/define.js";
+import { layerKinds, layerListSchema } from "./layers/registry.js";
 import { type Build, createNetwork, layeredNetwork, type Network } from "./network.js";
 
 interface Common {
@@ -17,6 +18,8 @@ export interface FromLayers extends Common {
   readonly layers: readonly { readonly kind: string; readonly [field: string]: unknown }[];
   /** M, for a last layer that leaves its width out. */
   readonly outputs?: number;
+  /** Layers of your own, made by `defineLayer`, beside those there are. */
+  readonly kinds?: readonly LayerModule[];
 }
 
 /** The graph by hand: `scope.parameter` declares parameters by name, `scope.activate` makes kinks known. */
@@ -24,17 +27,21 @@ export interface FromFunction extends Common {
   readonly build: Build;
 }
 
-const schema = layerListSchema({ init: z.any().optional() });
+const shared = { init: z.any().optional() };
+const schema = layerListSchema(shared);
 
 /**
- * @throws LayerError where a layer does not fit what comes in; TypeError where a layer's fields are wrong
+ * @throws LayerError where a layer does not fit what comes in; TypeError where a layer's fields are wrong, or two layers have one kind
  */
 export function defineNetwork(options: FromLayers | FromFunction): Network {
   if ("build" in options) return createNetwork({ kind: "function", ...options });
-  const parsed = schema.safeParse(options.layers);
+  const kinds = layerKinds(options.kinds);
+  const parsed = (options.kinds === undefined ? schema : layerListSchema(shared, kinds.modules)).safeParse(
+    options.layers,
+  );
   if (!parsed.success) {
     const faults = parsed.error.issues.map(({ path, message }) => `layers.${path.join(".")}: ${message}`);
     throw new TypeError(`defineNetwork: ${faults.join("; ")}`);
   }
-  return layeredNetwork({ ...options, layers: parsed.data, outputs: options.outputs ?? null });
+  return layeredNetwork({ ...options, layers: parsed.data, outputs: options.outputs ?? null, kinds });
 }

@@ -17,7 +17,7 @@ export {
 } from "./exchange.js";
 export { createFamily, type Family, type FamilyOptions, type Pieces } from "./family.js";
 export { initialise, initialising } from "./initialise.js";
-export type { Layers } from "./layers/define.js";
+export { defineLayer, type LayerModule, type Layers } from "./layers/define.js";
 export { layerListSchema, layerModules } from "./layers/registry.js";
 export { lossFactor, type Reduction } from "./loss.js";
 export { findingNeighbours, normalisedAdjacency, relationMatrix } from "./neighbours.js";

@@ -5,7 +5,7 @@
 import { GraphBuilder, type Node, type Shape, sizeOf } from "../graph/index.js";
 import type { ActivationSpec } from "./activation.js";
 import { couplesSamples } from "./coupling.js";
-import { buildLayer, takesWidth } from "./layers/registry.js";
+import { type LayerKinds, layerKinds } from "./layers/registry.js";
 import { type Layout, LayoutBuilder } from "./parameters.js";
 import type { NetworkSpec } from "./presets/spec.js";
 import {
@@ -36,6 +36,8 @@ export interface NetworkOptions {
   readonly activation?: ActivationSpec;
   /** Half-width of polynomial blends that replace the kinks; null or absent leaves them. */
   readonly smoothing?: number | null;
+  /** The layers there are; default: the registry's. */
+  readonly kinds?: LayerKinds;
 }
 
 /** The inputs of one forward pass. */
@@ -82,6 +84,7 @@ export interface Network {
   smoothed(halfWidth: number): Network;
 }
 
+const KINDS = layerKinds();
 const IDENTITY: ActivationSpec = { kind: "identity" };
 /** Samples of the pass that declares parameters and sites: a prime that no other axis is likely to have, so that coupling shows. */
 const DECLARED_SAMPLES = 1009;
@@ -89,6 +92,7 @@ const DECLARED_SAMPLES = 1009;
 /** @throws LayerError where a layer does not fit what comes in */
 export function createNetwork(options: NetworkOptions): Network {
   const { kind, preset = null, inputShape, build, activation = IDENTITY, smoothing = null } = options;
+  const { kinds = KINDS } = options;
   const layout = new LayoutBuilder();
   const run = (
     b: GraphBuilder,
@@ -115,7 +119,7 @@ export function createNetwork(options: NetworkOptions): Network {
       activation,
       smoothing,
       relation: (name) => b.input(name, [samples, samples]),
-      layer: buildLayer,
+      layer: kinds.build,
       ...own,
     });
     const output = build(scope, x);
@@ -185,12 +189,16 @@ export interface LayeredOptions extends Omit<NetworkOptions, "build" | "kind"> {
 
 /** A network from a list of layers. @throws LayerError naming the layer that does not fit */
 export function layeredNetwork({ layers, outputs, kind = "layers", ...options }: LayeredOptions): Network {
-  const complete = withLastWidth(layers, outputs);
+  const complete = withLastWidth(layers, outputs, options.kinds ?? KINDS);
   return createNetwork({ ...options, kind, build: (scope, x) => scope.run(complete, x) });
 }
 
 /** The layers with M as the width of the last, where it leaves that out. */
-function withLastWidth(layers: readonly LayerConfig[], outputs: number | null): readonly LayerConfig[] {
+function withLastWidth(
+  layers: readonly LayerConfig[],
+  outputs: number | null,
+  { takesWidth }: LayerKinds,
+): readonly LayerConfig[] {
   const last = layers[layers.length - 1];
   if (last === undefined || outputs === null || !takesWidth(last.kind) || last["width"] !== undefined)
     return layers;

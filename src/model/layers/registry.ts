@@ -53,26 +53,42 @@ export const layerModules: readonly LayerModule[] = [
   ...activationLayers,
 ];
 
-const byKind = new Map(layerModules.map((module) => [module.kind, module]));
-
-/** @param config complete, as the schema returns it */
-export function buildLayer(scope: Scope, config: LayerConfig, x: Node): Node {
-  const module = byKind.get(config.kind);
-  if (module === undefined) scope.fail(`there is no layer of kind ${config.kind}`);
-  return module.build(scope, config as never, x);
+/** What a network takes for granted of kinds of layers: those here, or those here and a program's own. */
+export interface LayerKinds {
+  readonly modules: readonly LayerModule[];
+  /** @param config complete, as the schema returns it */
+  build(scope: Scope, config: LayerConfig, x: Node): Node;
+  /** Whether layers of that kind have a width that the last layer of a network may leave to the data. */
+  takesWidth(kind: string): boolean;
 }
 
-/** Whether layers of that kind have a width that the last layer of a network may leave to the data. */
-export function takesWidth(kind: string): boolean {
-  return byKind.get(kind)?.takesWidth === true;
+/** @throws TypeError where two modules have one kind */
+export function layerKinds(own: readonly LayerModule[] = []): LayerKinds {
+  const modules = [...layerModules, ...own];
+  const byKind = new Map(modules.map((module) => [module.kind, module]));
+  if (byKind.size < modules.length) {
+    const twice = own.find(({ kind }) => modules.filter((module) => module.kind === kind).length > 1);
+    throw new TypeError(`there are two layers of kind ${twice?.kind}; give yours another name`);
+  }
+  return {
+    modules,
+    build(scope, config, x) {
+      const module = byKind.get(config.kind) ?? scope.fail(`there is no layer of kind ${config.kind}`);
+      return module.build(scope, config as never, x);
+    },
+    takesWidth: (kind) => byKind.get(kind)?.takesWidth === true,
+  };
 }
 
 /** The schema of a list of layers; `shared` are fields that every layer may have beside its own. */
-export function layerListSchema(shared: z.ZodRawShape): Layers {
+export function layerListSchema(
+  shared: z.ZodRawShape,
+  modules: readonly LayerModule[] = layerModules,
+): Layers {
   const list: Layers = z.lazy(() => z.array(layer));
   const layer = z.discriminatedUnion(
     "kind",
-    layerModules.map(({ kind, text, fields }) =>
+    modules.map(({ kind, text, fields }) =>
       z.strictObject({ kind: z.literal(kind).describe(text), ...fields(list), ...shared }),
     ) as unknown as [z.ZodObject, ...z.ZodObject[]],
   ) as unknown as z.ZodType<LayerConfig>;
