@@ -25,6 +25,7 @@ export {
 } from "./engine/index.js";
 export { ConfigError, EngineError, NumericalError, type Problem } from "./errors.js";
 export { type CheckReport, checkStudy } from "./experiment/check.js";
+export { defineStudy, type StudyOptions } from "./experiment/define-study.js";
 export { type ExportFormat, exportRecord } from "./experiment/export.js";
 export { runKernelStudy } from "./experiment/ntk-study.js";
 export { runExperiment } from "./experiment/run.js";

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { ConfigError, type Problem } from "../errors.js";
+import type { Network } from "../model/index.js";
 import { dropEmptyKeys, type EmptyKey } from "./empty.js";
 import { checkFiles } from "./files.js";
 import { applyOverrides, parseOverrides } from "./overrides.js";
@@ -27,6 +28,8 @@ export interface LoadedConfig {
   readonly sweep: SweepConfig | null;
   /** Keys without a value, and what was taken in place of it. */
   readonly notes: readonly string[];
+  /** Of a study from code whose network is. */
+  readonly network?: Network;
 }
 
 /** A config is a page of text; anything larger is some other file. */

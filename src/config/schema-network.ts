@@ -147,6 +147,16 @@ export const modelSchema = z
       activation,
       init,
     }),
+    z.strictObject({
+      kind: z
+        .literal("code")
+        .describe(
+          "A network from a program ([From code](guide.md#from-code)). Records have it, study files cannot.",
+        ),
+      graph: z.string().describe("SHA-256 of its parameters and operations."),
+      activation,
+      init,
+    }),
   ] as unknown as Options)
   .describe("The network.") as unknown as z.ZodType<ModelConfig>;
 

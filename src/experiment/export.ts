@@ -3,7 +3,15 @@ import { access, appendFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { readNpy } from "../data/npy.js";
 import { ConfigError } from "../errors.js";
-import { buildNetwork, type Layout, type ModelFields, shapeIn, writeParameter } from "../model/index.js";
+import {
+  buildNetwork,
+  type Law,
+  type Layout,
+  LayoutBuilder,
+  type ModelFields,
+  shapeIn,
+  writeParameter,
+} from "../model/index.js";
 import { formatNpz, formatSafetensors, type NamedArray } from "../record/export-npz.js";
 import { formatScalar, type Scalar, startEvents } from "../record/export-tensorboard.js";
 import { writeWhole } from "../record/files.js";
@@ -155,6 +163,11 @@ function layersOf(record: RunRecord, theta: Float64Array): NamedArray[] {
 function layoutOf({ config, manifest: { problem } }: RunRecord): Layout | null {
   const model = config["model"] as ModelFields | undefined;
   if (model === undefined || problem === undefined) return null;
+  if (problem.layout !== undefined) {
+    const builder = new LayoutBuilder();
+    for (const { name, shape, law } of problem.layout) builder.declare(name, shape, law as Law, null);
+    return builder.layout;
+  }
   const inputShape = problem.inputShape ?? [problem.inputs];
   return buildNetwork(model, { inputShape, outputs: problem.outputs }).layout;
 }

@@ -9,13 +9,17 @@ import { buildNetwork, LayerError, type Network } from "../model/index.js";
  */
 export function networkOf(
   loaded: LoadedConfig,
-  { inputShape, outputDimension }: Pick<Dataset, "inputShape" | "outputDimension">,
+  data: Pick<Dataset, "inputShape" | "outputDimension">,
 ): Network {
+  const { inputShape, outputDimension } = data;
   const { model, flow } = loaded.config;
   const smoothing = flow.boundaries === "smooth" ? (flow.smoothing as number) : null;
   let network: Network;
   try {
-    network = buildNetwork(model, { inputShape, outputs: outputDimension, smoothing });
+    network =
+      loaded.network === undefined
+        ? buildNetwork(model, { inputShape, outputs: outputDimension, smoothing })
+        : fromCode(loaded.network, inputShape, smoothing);
   } catch (error) {
     if (!(error instanceof LayerError)) throw error;
     if (error.of === "smoothing") throw problemAt(loaded, "flow.smoothing", `${error.message}.`);
@@ -41,4 +45,14 @@ export function networkOf(
     last,
     `the network makes [${network.outputShape}] of a sample, ${network.outputs} numbers; the targets have ${outputDimension}. Leave the width of the last layer out, or change the targets.`,
   );
+}
+
+/** @throws LayerError where it takes other samples, or its kinks cannot be blended */
+function fromCode(network: Network, inputShape: readonly number[], smoothing: number | null): Network {
+  if (network.inputShape.join() !== inputShape.join())
+    throw new LayerError(
+      "",
+      `takes samples of shape [${network.inputShape.join(", ")}], the data have [${inputShape.join(", ")}]`,
+    );
+  return smoothing === null ? network : network.smoothed(smoothing);
 }

@@ -245,7 +245,7 @@ function initialFacts(
 
 /** What the manifest says of a run when it starts. */
 async function runFacts(
-  { config, file }: LoadedConfig,
+  { config, file, network }: LoadedConfig,
   { dataset, theta0, problem: { family } }: Prepared,
   engine: Engine,
   command: readonly string[],
@@ -266,6 +266,9 @@ async function runFacts(
       inputs: dataset.inputDimension,
       inputShape: dataset.inputShape,
       outputs: dataset.outputDimension,
+      ...(network !== undefined && {
+        layout: family.layout.parameters.map(({ name, shape, law }) => ({ name, shape, law })),
+      }),
       sites: family.sites.map(({ path, shape }) => ({ path, shape })),
     },
   };

@@ -22,7 +22,7 @@ export { layerListSchema, layerModules } from "./layers/registry.js";
 export { lossFactor, type Reduction } from "./loss.js";
 export { findingNeighbours, normalisedAdjacency, relationMatrix } from "./neighbours.js";
 export { type Build, describeNetwork, layeredNetwork, type Network } from "./network.js";
-export type { InitSpec, Law, Layout, Parameter } from "./parameters.js";
+export { type InitSpec, type Law, type Layout, LayoutBuilder, type Parameter } from "./parameters.js";
 export type { Preset } from "./presets/define.js";
 export {
   buildNetwork,

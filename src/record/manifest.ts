@@ -34,8 +34,17 @@ interface ProblemSize {
   readonly inputShape?: readonly number[];
   /** M */
   readonly outputs: number;
+  /** The parameters in the order of θ, of a network from code; of others the config says them. */
+  readonly layout?: readonly ParameterFacts[];
   /** Where the kinks are, in the order that events count them: path of the layer, entries of one sample. */
   readonly sites?: readonly Site[];
+}
+
+interface ParameterFacts {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** How it starts: what the model calls its law. */
+  readonly law: { readonly kind: string };
 }
 
 interface Site {
@@ -176,6 +185,15 @@ const shape: Shape<Manifest> = {
       inputs: number,
       inputShape: optional(list(number)),
       outputs: number,
+      layout: optional(
+        list(
+          fields<ParameterFacts>({
+            name: text,
+            shape: list(number),
+            law: fields<{ kind: string }>({ kind: text }),
+          }),
+        ),
+      ),
       sites: optional(list(fields<Site>({ path: text, shape: list(number) }))),
     }),
   ),

@@ -49,6 +49,11 @@ export function buildNetwork(
   const common = { kind, inputShape, outputs, activation, smoothing };
   if (kind === "layers")
     return layeredNetwork({ ...common, layers: model["layers"] as readonly LayerConfig[] });
+  if (kind === "code")
+    throw new LayerError(
+      "",
+      "is a network of a program, which no file holds; go on from that program, with runExperiment(study, { directory, resume: true })",
+    );
   const preset = presetOf(kind);
   if (preset === null) throw new RangeError(`model: there is no kind ${kind}.`);
   const given = model as never;

@@ -1,0 +1,66 @@
+/** A study from code: the sections of a study file as an object, its network a `Network` of the program's own. */
+import { createHash } from "node:crypto";
+import { resolve } from "node:path";
+import { checkFiles } from "../config/files.js";
+import type { LoadedConfig } from "../config/load.js";
+import { validate } from "../config/validate.js";
+import { ConfigError } from "../errors.js";
+import { createFamily, type Network } from "../model/index.js";
+
+export interface StudyOptions {
+  /** The sections of a study file; `model` as there, or a network. */
+  readonly [section: string]: unknown;
+  readonly model: Network | object;
+  /** Of a network: how its parameters start, as `model.init` in a file. */
+  readonly init?: object;
+}
+
+/**
+ * A study for `runExperiment`, `runKernelStudy`, `checkStudy` and `measureWorkPrecision`. The record of a network from code can be drawn, listed,
+ * compared and exported like any; to go on with one takes the program, for no file holds a function.
+ * @param folder what file names in it are relative to; default: the working directory
+ * @throws ConfigError with every problem
+ */
+export async function defineStudy(
+  { model, init, ...sections }: StudyOptions,
+  folder = process.cwd(),
+): Promise<LoadedConfig> {
+  const network = "forward" in model ? (model as Network) : null;
+  if (network === null && init !== undefined)
+    throw new ConfigError([{ path: "init", message: "belongs into model, unless model is a network." }]);
+  const section =
+    network === null
+      ? model
+      : { kind: "code", graph: digest(network), activation: network.activation, ...(init && { init }) };
+  const input = { ...sections, model: section };
+  const baseDir = resolve(folder);
+  const { sections: config, sweep, findings } = validate(input);
+  const stray = { path: ["sweep"], message: "a study from code is one run; make one study for each." };
+  const all = [...findings, ...(sweep === null ? [] : [stray]), ...(await checkFiles(config, baseDir))];
+  if (all.length > 0)
+    throw new ConfigError(all.map(({ path, message }) => ({ path: path.map(String).join("."), message })));
+  return {
+    config: config as LoadedConfig["config"],
+    source: `${JSON.stringify(input, null, 2)}\n`,
+    file: "(code)",
+    ...{ baseDir, set: [], locate: () => ({}), sweep: null, notes: [] },
+    ...(network !== null && { network }),
+  };
+}
+
+/** What tells networks apart: parameters with their laws, and every operation on the way to the outputs of a few samples. */
+function digest(network: Network): string {
+  const { nodes } = createFamily({ network, samples: 7, factor: 1 }).predict();
+  const places = new Map(nodes.map((node, place) => [node, place]));
+  const operations = nodes.map(({ op, shape, operands, attributes }) => [
+    ...[op, shape, operands.map((operand) => places.get(operand))],
+    Object.entries(attributes).map(([name, value]) => [
+      name,
+      ArrayBuffer.isView(value) ? [...(value as Float64Array)] : value,
+    ]),
+  ]);
+  const parameters = network.layout.parameters.map(({ name, shape, law, init }) => [name, shape, law, init]);
+  return createHash("sha256")
+    .update(JSON.stringify([parameters, operations]))
+    .digest("hex");
+}

@@ -1,0 +1,134 @@
+/** Studies from code: a network that is a list or a function goes through everything that a study file's does. */
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, describe, expect, test } from "vitest";
+import { loadConfig } from "../../src/config/load.js";
+import { readNamedArrays } from "../../src/data/named-arrays.js";
+import { defineStudy } from "../../src/experiment/define-study.js";
+import { exportRecord } from "../../src/experiment/export.js";
+import { loadUnfinished } from "../../src/experiment/resume.js";
+import { runExperiment } from "../../src/experiment/run.js";
+import type { RunOptions } from "../../src/experiment/study-record.js";
+import { defineNetwork } from "../../src/model/index.js";
+import { REPOSITORY } from "../cli/gradflow.js";
+
+const folder = mkdtempSync(join(tmpdir(), "gradflow-code-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const read = (record: string, file: string): Buffer => readFileSync(join(folder, record, file));
+
+const sections = {
+  name: "code",
+  seed: 5,
+  dataset: { kind: "gaussian", samples: 6, inputDimension: 3, outputDimension: 2 },
+  flow: { method: "dopri5", tEnd: 1, boundaries: "exact" },
+  descent: { learningRates: [0.1] },
+  measure: { ntk: { points: 2 } },
+  record: { at: "linear", points: 5 },
+  engine: { kind: "reference" },
+} as const;
+const layers = [{ kind: "dense", width: 4 }, { kind: "relu" }, { kind: "dense", width: 2 }];
+/** The same network by hand. */
+const byHand = (gain = 1) =>
+  defineNetwork({
+    inputShape: [3],
+    build(scope, x) {
+      const h = scope.activate(scope.within("layers.0").affine(x, 4, true), { kind: "relu" });
+      const f = scope.within("layers.2").affine(h, 2, true);
+      return gain === 1 ? f : scope.b.scale(f, gain);
+    },
+  });
+
+async function run(record: string, model: object, options: Partial<RunOptions> = {}) {
+  const study = await defineStudy({ ...sections, model });
+  return runExperiment(study, { directory: join(folder, record), command: ["test"], ...options });
+}
+
+describe("a network from code", () => {
+  test("gives bit by bit what the study file gives: list, function and file are one network", async () => {
+    const file = join(folder, "study.yaml");
+    writeFileSync(file, JSON.stringify({ ...sections, model: { kind: "layers", layers } }));
+    const options = { directory: join(folder, "file"), command: ["test"] };
+    const { boundaries, events, ntk } = await runExperiment(await loadConfig(file), options);
+    expect([boundaries, events?.crossings, ntk?.times]).toEqual(["exact", expect.any(Number), 3]);
+    await run("list", defineNetwork({ inputShape: [3], layers }));
+    await run("function", byHand());
+    await run("object", { kind: "layers", layers });
+    for (const record of ["list", "function", "object"])
+      for (const name of ["theta0.npy", "theta.npy", "series.csv", "descent.csv", "ntk.csv", "events.csv"])
+        expect(read(record, name).equals(read("file", name)), `${record}: ${name}`).toBe(true);
+    await exportRecord(join(folder, "function"), "npz");
+    const { arrays } = await readNamedArrays(join(folder, "function/export/record.npz"), "npz");
+    const named = arrays
+      .filter(({ name }) => name.startsWith("layers."))
+      .map(({ name, shape }) => [name, shape]);
+    expect(named).toEqual([
+      ["layers.0.weight", [3, 4]],
+      ["layers.0.bias", [4]],
+      ["layers.2.weight", [4, 2]],
+      ["layers.2.bias", [2]],
+    ]);
+  });
+
+  test("is taken up again by its program, and by no other and no file", async () => {
+    const controller = new AbortController();
+    const stop = { signal: controller.signal, onProgress: () => controller.abort() };
+    expect((await run("stopped", byHand(), stop)).status).toBe("interrupted");
+    await expect(run("stopped", byHand(2), { resume: true })).rejects.toThrow(/holds a record|force/);
+    const loaded = await loadUnfinished(join(folder, "stopped"));
+    await expect(
+      runExperiment(loaded, { directory: join(folder, "stopped"), command: ["test"], resume: true }),
+    ).rejects.toThrow("is a network of a program, which no file holds");
+    expect((await run("stopped", byHand(), { resume: true })).status).toBe("reachedEnd");
+    for (const name of ["theta.npy", "series.csv", "descent.csv"])
+      expect(read("stopped", name).equals(read("file", name)), name).toBe(true);
+  });
+
+  test("is told apart by its operations, constants and laws", async () => {
+    const graph = async (gain: number, value = 1) => {
+      const model = defineNetwork({
+        inputShape: [3],
+        build: (scope, x) =>
+          scope.b.add(
+            scope.b.mul(scope.affine(x, 2, true), scope.b.constant(Float64Array.of(1, gain), [1, 2])),
+            scope.parameter("shift", [1, 2], { kind: "constant", value }),
+          ),
+      });
+      return (await defineStudy({ ...sections, model })).config.model["graph"];
+    };
+    expect(await graph(2)).toBe(await graph(2));
+    expect(new Set([await graph(2), await graph(3), await graph(2, 0)]).size).toBe(3);
+  });
+
+  test("must fit its data, and its study its fields", async () => {
+    await expect(run("bad", defineNetwork({ inputShape: [4], layers }))).rejects.toThrow(
+      "model: takes samples of shape [4], the data have [3]",
+    );
+    await expect(
+      run("bad", defineNetwork({ inputShape: [3], layers: [{ kind: "dense", width: 5 }] })),
+    ).rejects.toThrow("the targets have 2");
+    const fields = {
+      ...sections,
+      flow: { tEnd: -1 },
+      dataset: { kind: "file", inputs: "none.npy", targets: "none.npy" },
+    };
+    await expect(defineStudy({ ...fields, model: byHand() })).rejects.toThrow(/flow\.tEnd[^]*no such file|no such file[^]*flow\.tEnd/);
+    await expect(defineStudy({ ...sections, model: { kind: "layers", layers }, init: {} })).rejects.toThrow(
+      "belongs into model",
+    );
+  });
+});
+
+test("the guide's program runs as it says", async () => {
+  const guide = readFileSync("docs/guide.md", "utf8");
+  const [, program] = /```js\n([^`]*defineStudy.*?)```/s.exec(guide)!;
+  const [, promised] = /console\.log\(.*\); \/\/ ([^;\n]*)/.exec(program!)!;
+  const own = join(folder, "project");
+  mkdirSync(join(own, "node_modules"), { recursive: true });
+  symlinkSync(REPOSITORY, join(own, "node_modules/gradflow"));
+  writeFileSync(join(own, "program.mjs"), program!);
+  const { stdout } = await promisify(execFile)(process.execPath, ["program.mjs"], { cwd: own });
+  expect(stdout.trim()).toBe(promised);
+});
