@@ -114,7 +114,9 @@ describe("a network from code", () => {
       flow: { tEnd: -1 },
       dataset: { kind: "file", inputs: "none.npy", targets: "none.npy" },
     };
-    await expect(defineStudy({ ...fields, model: byHand() })).rejects.toThrow(/flow\.tEnd[^]*no such file|no such file[^]*flow\.tEnd/);
+    await expect(defineStudy({ ...fields, model: byHand() })).rejects.toThrow(
+      /flow\.tEnd[\s\S]*no such file|no such file[\s\S]*flow\.tEnd/,
+    );
     await expect(defineStudy({ ...sections, model: { kind: "layers", layers }, init: {} })).rejects.toThrow(
       "belongs into model",
     );
