@@ -4,6 +4,7 @@ import { createOnnxEngine, type OnnxDevice } from "./onnx/engine.js";
 import { createReferenceEngine } from "./reference.js";
 import { createTfjsEngine, type TfjsOptions } from "./tfjs/engine.js";
 
+export { DOUBLE_DOUBLE_ROUNDOFF, evaluateInDoubleDouble } from "./double-double.js";
 export type {
   Dtype,
   Engine,

@@ -40,51 +40,10 @@ const binary =
       out[i] = f(x![p[i] as number] as number, y![q[i] as number] as number);
   };
 
-const kernels: { readonly [K in OpName]: Kernel<K> } = {
-  input: () => {},
-  constant: () => {},
-  add: binary((x, y) => x + y),
-  sub: binary((x, y) => x - y),
-  mul: binary((x, y) => x * y),
-  div: binary((x, y) => x / y),
-  neg: unary((x) => -x),
-  exp: unary(Math.exp),
-  log: unary(Math.log),
-  log1p: unary(Math.log1p),
-  sqrt: unary(Math.sqrt),
-  sin: unary(Math.sin),
-  cos: unary(Math.cos),
-  tanh: unary(Math.tanh),
-  sigmoid: unary((x) => 1 / (1 + Math.exp(-x))),
-  sech2: unary((x) => {
-    const e = Math.exp(-2 * Math.abs(x));
-    return (4 * e) / ((1 + e) * (1 + e));
-  }),
-  matmul: (node, [x, y], out) => {
-    const [a, b] = node.operands as [Node, Node];
-    const { transposeA, transposeB } = node.attributes;
-    const [m, n] = node.shape.slice(-2) as [number, number];
-    const inner = a.shape[a.shape.length - (transposeA ? 2 : 1)] as number;
-    const batch = node.shape.slice(0, -2);
-    const p = broadcastIndex(a.shape.slice(0, -2), batch);
-    const q = broadcastIndex(b.shape.slice(0, -2), batch);
-    const [rowA, colA] = transposeA ? [1, m] : [inner, 1];
-    const [rowB, colB] = transposeB ? [1, inner] : [n, 1];
-    out.fill(0);
-    for (let s = 0; s < sizeOf(batch); s++) {
-      const baseA = (p[s] as number) * m * inner;
-      const baseB = (q[s] as number) * inner * n;
-      for (let i = 0; i < m; i++) {
-        const row = (s * m + i) * n;
-        for (let k = 0; k < inner; k++) {
-          const factor = x![baseA + i * rowA + k * colA] as number;
-          const start = baseB + k * rowB;
-          for (let j = 0; j < n; j++)
-            out[row + j] = (out[row + j] as number) + factor * (y![start + j * colB] as number);
-        }
-      }
-    }
-  },
+/** Operations that only move entries. */
+export const moves: {
+  readonly [K in "transpose" | "reshape" | "broadcast" | "slice" | "pad" | "concat" | "gather"]: Kernel<K>;
+} = {
   transpose: (node, [x], out) => {
     const shape = node.operands[0]!.shape;
     const from = stridesOf(shape);
@@ -96,14 +55,6 @@ const kernels: { readonly [K in OpName]: Kernel<K> } = {
   broadcast: (node, [x], out) => {
     const index = broadcastIndex(node.operands[0]!.shape, node.shape);
     for (let i = 0; i < out.length; i++) out[i] = x![index[i] as number] as number;
-  },
-  sum: (node, [x], out) => {
-    const index = broadcastIndex(node.shape, node.operands[0]!.shape);
-    out.fill(0);
-    for (let i = 0; i < x!.length; i++) {
-      const k = index[i] as number;
-      out[k] = (out[k] as number) + (x![i] as number);
-    }
   },
   slice: (node, [x], out) => {
     const { axis, start, end } = node.attributes;
@@ -145,6 +96,53 @@ const kernels: { readonly [K in OpName]: Kernel<K> } = {
         else for (let i = 0; i < inner; i++) out[at + i] = x![from + i] as number;
         at += inner;
       }
+    }
+  },
+};
+
+const kernels: { readonly [K in OpName]: Kernel<K> } = {
+  ...moves,
+  input: () => {},
+  constant: () => {},
+  add: binary((x, y) => x + y),
+  sub: binary((x, y) => x - y),
+  mul: binary((x, y) => x * y),
+  div: binary((x, y) => x / y),
+  neg: unary((x) => -x),
+  exp: unary(Math.exp),
+  log: unary(Math.log),
+  log1p: unary(Math.log1p),
+  sqrt: unary(Math.sqrt),
+  sin: unary(Math.sin),
+  cos: unary(Math.cos),
+  tanh: unary(Math.tanh),
+  sigmoid: unary((x) => 1 / (1 + Math.exp(-x))),
+  sech2: unary((x) => {
+    const e = Math.exp(-2 * Math.abs(x));
+    return (4 * e) / ((1 + e) * (1 + e));
+  }),
+  matmul: (node, [x, y], out) => {
+    const { m, n, inner, count, startA, startB, rowA, colA, rowB, colB } = matmulLayout(node);
+    out.fill(0);
+    for (let s = 0; s < count; s++) {
+      const [baseA, baseB] = [startA(s), startB(s)];
+      for (let i = 0; i < m; i++) {
+        const row = (s * m + i) * n;
+        for (let k = 0; k < inner; k++) {
+          const factor = x![baseA + i * rowA + k * colA] as number;
+          const start = baseB + k * rowB;
+          for (let j = 0; j < n; j++)
+            out[row + j] = (out[row + j] as number) + factor * (y![start + j * colB] as number);
+        }
+      }
+    }
+  },
+  sum: (node, [x], out) => {
+    const index = broadcastIndex(node.shape, node.operands[0]!.shape);
+    out.fill(0);
+    for (let i = 0; i < x!.length; i++) {
+      const k = index[i] as number;
+      out[k] = (out[k] as number) + (x![i] as number);
     }
   },
   max: (node, [x], out) => {
@@ -248,8 +246,26 @@ function stridesOf(shape: Shape): number[] {
 /** Offsets that are kept between calls (64 MiB). */
 const indexCache = createIndexCache(2 ** 24);
 
+/** Where the factors of a matrix product stand: entry (i, k) of the s-th left one at startA(s) + i·rowA + k·colA, (k, j) of the right one. */
+export function matmulLayout(node: Extract<AnyNode, { op: "matmul" }>) {
+  const [a, b] = node.operands as [Node, Node];
+  const { transposeA, transposeB } = node.attributes;
+  const [m, n] = node.shape.slice(-2) as [number, number];
+  const inner = a.shape[a.shape.length - (transposeA ? 2 : 1)] as number;
+  const batch = node.shape.slice(0, -2);
+  const p = broadcastIndex(a.shape.slice(0, -2), batch);
+  const q = broadcastIndex(b.shape.slice(0, -2), batch);
+  const [rowA, colA] = transposeA ? [1, m] : [inner, 1];
+  const [rowB, colB] = transposeB ? [1, inner] : [n, 1];
+  return {
+    ...{ m, n, inner, count: sizeOf(batch), rowA, colA, rowB, colB },
+    startA: (s: number): number => (p[s] as number) * m * inner,
+    startB: (s: number): number => (q[s] as number) * inner * n,
+  };
+}
+
 /** For every entry of `to`, the entry of `from` that broadcasts to it. */
-function broadcastIndex(from: Shape, to: Shape): Int32Array {
+export function broadcastIndex(from: Shape, to: Shape): Int32Array {
   const strides = stridesOf(from);
   const extra = to.length - from.length;
   return walk(

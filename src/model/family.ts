@@ -15,6 +15,7 @@ import {
   pullbackError,
   scalarErrors,
   scalarGram,
+  scalarRowErrors,
   scalarRows,
   scalarSquares,
 } from "./tangent.js";
@@ -73,13 +74,15 @@ export interface Family extends FamilyOptions {
   /** From `cotangents`, flat: `product` = J(Jᵀ·cotangents) and `energy` = ‖Jᵀ·cotangents‖² for all outputs or all hidden pre-activations. */
   kernelProduct(pieces: Pieces, of: "outputs" | "preactivations"): Graph;
   /** From `cotangents`: `direction` [P] = Jᵀ·cotangents, and `error` [], a bound of what rounding makes of it. */
-  pullbackError(pieces: Pieces, of: "outputs" | "preactivations"): Graph;
+  pullbackError(pieces: Pieces, of: "outputs" | "preactivations", roundoff?: number): Graph;
   /** `error` []: a bound of what rounding makes of the prediction, as a norm. */
   predictionError(): Graph;
   /** `pieces` [E] as `preactivations` has them, and `errors` [E]: not zero where rounding leaves the piece open. */
   pieceErrors(): Graph;
   /** `errors` [s]: bounds of the errors of `scalarRows`, as norms of rows; see tangent.ts. */
   scalarErrors(capacity: number): Graph;
+  /** `rows` [s, P] and `errors` [s] in an arithmetic of that roundoff, where there are no layer products; see tangent.ts. */
+  scalarRowErrors(capacity: number, roundoff: number): Graph;
   /** `rows` [s, P]: the gradients of s scalars, and `gram` [s, s] if asked; see tangent.ts for `x`, `pieces` and `seeds`. */
   scalarRows(capacity: number, withGram?: boolean): Graph;
   /** `gram` [s, s] of s scalars in layer-product form, where the network has one. */
@@ -208,7 +211,7 @@ export function createFamily(options: FamilyOptions): Family {
     entryCurvatures: (capacity) =>
       createGraph(`entry-curvatures-${capacity}`, { products: forVelocities(entryCurvature(), capacity) }),
     kernelProduct: (pieces, of) => kernelProduct(b, theta, pass(pieces), of),
-    pullbackError: (pieces, of) => pullbackError(b, theta, pass(pieces), of),
+    pullbackError: (pieces, of, roundoff) => pullbackError(b, theta, pass(pieces), of, roundoff),
     predictionError: () => {
       const [error] = roundingErrors(b, [pass("free").output]);
       return createGraph("prediction-error", {
@@ -222,6 +225,7 @@ export function createFamily(options: FamilyOptions): Family {
       return createGraph("piece-errors", { pieces, errors: orZero(errors, pieces.shape) });
     },
     scalarErrors: (capacity) => scalarErrors(network, samples, capacity),
+    scalarRowErrors: (capacity, roundoff) => scalarRowErrors(network, samples, capacity, roundoff),
     scalarRows: (capacity, withGram = false) => scalarRows(network, samples, capacity, withGram),
     scalarGram: (capacity) => scalarGram(network, capacity),
     scalarSquares: (capacity) => scalarSquares(network, capacity),

@@ -138,27 +138,23 @@ export function scalarSquares(network: Network, s: number): Graph {
 
 /**
  * `errors` [s]: bounds of ‖computed − exact‖ of s rows as `scalarRows` has them, from factors alone where it can. Takes beside its inputs
- * `pieceErrors`, of the shape of `pieces`: not zero where a piece is not known.
+ * `pieceErrors`, of the shape of `pieces`: not zero where a piece is not known. Without factors it also gives `squares` [s], ‖row‖².
  */
 export function scalarErrors(network: Network, samples: number, s: number): Graph {
   const b = new GraphBuilder();
-  const shape = network.coupled ? [samples * network.units] : [s, network.units];
-  const given = new Map<Node, Node>(
-    network.units > 0 ? [[b.input("pieces", shape), b.input("pieceErrors", shape)]] : [],
-  );
   const norm = (node: Node): Node => b.sqrt(b.sum(b.mul(node, node), [1]));
   const combined = (lengths: readonly Node[]): Graph => {
     const squares = lengths.map((length) => b.mul(length, length)).reduce((p, q) => b.add(p, q));
     return createGraph(`scalar-errors-${s}`, { errors: b.reshape(b.sqrt(squares), [s]) });
   };
   if (!network.hasLayerProducts) {
-    const rows = batchedRows(b, network, network.coupled ? samples : 1, s);
-    const [error] = roundingErrors(b, [rows], given);
-    return combined([norm(error ?? b.constant(0, rows.shape))]);
+    const { rows, errors } = rowsAndErrors(b, network, samples, s);
+    const squares = b.reshape(b.sum(b.mul(rows, rows), [1]), [s]);
+    return createGraph(`scalar-errors-${s}`, { errors, squares });
   }
   const factors = scalarFactors(b, network, s);
   const wanted = factors.flatMap(({ input, signal }) => [input ?? signal, signal]);
-  const errors = roundingErrors(b, wanted, given);
+  const errors = roundingErrors(b, wanted, pieceErrors(b, network, samples, s));
   return combined(
     factors.flatMap(({ input, signal, bias }, l) => {
       const [dInput, dSignal] = errors
@@ -174,6 +170,35 @@ export function scalarErrors(network: Network, samples: number, s: number): Grap
       return [product, ...(bias !== null && dSignal ? [dSignal] : [])];
     }),
   );
+}
+
+/**
+ * Rows of a network without layer products, and bounds [s] of what an arithmetic of that roundoff makes of them; inputs as `scalarErrors` has
+ * them.
+ */
+export function scalarRowErrors(network: Network, samples: number, s: number, roundoff: number): Graph {
+  const b = new GraphBuilder();
+  return createGraph(`scalar-row-errors-${s}`, { ...rowsAndErrors(b, network, samples, s, roundoff) });
+}
+
+function rowsAndErrors(
+  b: GraphBuilder,
+  network: Network,
+  samples: number,
+  s: number,
+  roundoff?: number,
+): { rows: Node; errors: Node } {
+  const rows = batchedRows(b, network, network.coupled ? samples : 1, s);
+  const [error] = roundingErrors(b, [rows], pieceErrors(b, network, samples, s), roundoff);
+  const squares = error ? b.sum(b.mul(error, error), [1]) : b.constant(0, [s, 1]);
+  return { rows, errors: b.reshape(b.sqrt(squares), [s]) };
+}
+
+/** The errors of pieces that are given. */
+function pieceErrors(b: GraphBuilder, network: Network, samples: number, s: number): Map<Node, Node> {
+  if (network.units === 0) return new Map();
+  const shape = network.coupled ? [samples * network.units] : [s, network.units];
+  return new Map([[b.input("pieces", shape), b.input("pieceErrors", shape)]]);
 }
 
 /**
@@ -251,9 +276,15 @@ export function kernelProduct(b: GraphBuilder, theta: Node, run: Forward, of: Sc
 }
 
 /** From `cotangents`: `direction` [P] = Jᵀ·cotangents and `error` [], a bound of ‖computed − exact‖ of it. */
-export function pullbackError(b: GraphBuilder, theta: Node, run: Forward, of: Scalars): Graph {
+export function pullbackError(
+  b: GraphBuilder,
+  theta: Node,
+  run: Forward,
+  of: Scalars,
+  roundoff?: number,
+): Graph {
   const direction = pulledBack(b, theta, scalarNodes(run, of));
-  const [error] = roundingErrors(b, [direction]);
+  const [error] = roundingErrors(b, [direction], new Map(), roundoff);
   return createGraph(`pullback-error-${of}`, {
     direction,
     error: error === null || error === undefined ? b.constant(0) : b.sqrt(b.total(b.mul(error, error))),

@@ -137,6 +137,11 @@ export function createTangentKernel(options: {
   const errors = createKernelErrors({
     ...{ family, data, coupledData, compile: cached, graph: compile, scalars, kind },
     heldRows,
+    async rows(state) {
+      const rows = new Float64Array(scalars.length * P);
+      await rowsOf(state, scalars, rows);
+      return rows;
+    },
     scatter,
     onWork: (count) => {
       cost.products += count / samples;

@@ -184,7 +184,7 @@ async function measureByLanczos(options: SpectrumOptions): Promise<KernelSpectru
     smallest = found.pair.vector;
     const { value, residual: defect } = found.pair;
     // vᵀGv = ‖Jᵀv‖² for any v of length 1 bounds λ_min from above, up to how well that length is known.
-    const error = await kernel.lengthError(state, smallest);
+    const error = await kernel.lengthError(state, smallest, Math.sqrt(Math.max(value, 0)));
     lambdaMin = {
       value,
       method: found.method,

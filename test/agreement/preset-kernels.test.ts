@@ -22,12 +22,9 @@ const TOLERANCE = 1e-10;
 /** λ_min of the ring's gcn is zero, and no cap known says so: Â is singular. */
 const SINGULAR = "gcn";
 
-/** No bound of its rounding errors can be had yet. */
-const UNBOUNDED = "transformer";
-
 /** What may be said of λ_min: dense methods know it where it is above their floor, products only bound it. */
 function expectedKind(kind: string, method: string): LambdaMin["kind"] {
-  if (method === "lanczos" || kind === SINGULAR || kind === UNBOUNDED) return "upper-bound";
+  if (method === "lanczos" || kind === SINGULAR) return "upper-bound";
   // λ_min/λ_max = 4e-11 of the u-net is below what eigenvalues of G resolve; singular values of J do.
   return kind === "u-net" && method === "eig" ? "upper-bound" : "certified";
 }
@@ -102,7 +99,6 @@ describe.each(flows.map((flow) => [flow.model.kind, flow] as const))("%s", (kind
       ...{ method: "svd", vectors: false, gram: false },
     });
     const rank = values.filter((value) => value > resolvable).length;
-    if (kind === UNBOUNDED) return;
     // A cap that is reached is right and sharp.
     expect(rank).toBe(kind === SINGULAR ? kernel.size - 2 : distinct.length > 0 ? cap : kernel.size);
   });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Node } from "../../graph/index.js";
+import type { GraphBuilder, Node } from "../../graph/index.js";
 import { count, defineLayer, sampleShape } from "./define.js";
 
 export const attention = defineLayer({
@@ -20,16 +20,25 @@ export const attention = defineLayer({
     const split = (name: string): Node =>
       b.transpose(b.reshape(project(name, rows), [n, T, heads, size]), [0, 2, 1, 3]);
     const [query, key, value] = [split("query"), split("key"), split("value")];
-    let scores = b.scale(b.matmul(query, key, { transposeB: true }), 1 / Math.sqrt(size));
-    if (causal) {
-      const mask = Float64Array.from({ length: T * T }, (_, i) =>
-        i % T > Math.floor(i / T) ? Number.NEGATIVE_INFINITY : 0,
-      );
-      scores = b.add(scores, b.constant(mask, [T, T]));
-    }
-    const exponentials = b.exp(b.sub(scores, b.max(scores, [3])));
+    const scores = b.scale(b.matmul(query, key, { transposeB: true }), 1 / Math.sqrt(size));
+    const exponentials = causal
+      ? exponentialsOfThePast(b, scores, T)
+      : b.exp(b.sub(scores, b.max(scores, [3])));
     const shares = b.div(exponentials, b.sum(exponentials, [3]));
     const mixed = b.transpose(b.matmul(shares, value), [0, 2, 1, 3]);
     return b.reshape(project("output", b.reshape(mixed, [n * T, d])), [n, T, d]);
   },
 });
+
+/** e^{scores} [..., T, T] up to a factor a row, zero where the column is later than the row. */
+function exponentialsOfThePast(b: GraphBuilder, scores: Node, T: number): Node {
+  const mask = (later: number, past: number): Node =>
+    b.constant(
+      Float64Array.from({ length: T * T }, (_, i) => (i % T > Math.floor(i / T) ? later : past)),
+      [T, T],
+    );
+  const seen = mask(0, 1);
+  const largest = b.max(b.add(scores, mask(Number.NEGATIVE_INFINITY, 0)), [3]);
+  // What is not seen may be larger than all that is: its exponent is made zero before it can overflow.
+  return b.mul(b.exp(b.mul(b.sub(scores, largest), seen)), seen);
+}
