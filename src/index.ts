@@ -115,6 +115,7 @@ export {
   type Network,
   type NetworkSpec,
   normalisedAdjacency,
+  type Parametrisation,
   type PieceTable,
   pieceTable,
   presetNetwork,

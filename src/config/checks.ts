@@ -34,6 +34,15 @@ function checkModel({ model, dataset }: Sections): Finding[] {
   const findings = checkActivation(model.activation, ["model", "activation"]);
   const faults = presetOf(model.kind)?.check(model as never) ?? [];
   findings.push(...faults.map(({ field, message }) => at(`model.${field}`, message)));
+  if ((model.parametrisation ?? "standard") === "standard")
+    for (const field of ["gain", "biasFactor"] as const)
+      if (model[field] !== undefined)
+        findings.push(
+          at(
+            `model.${field}`,
+            "belongs to the parametrisations ntk and mean-field; set one of them, or leave it out.",
+          ),
+        );
   const neighbours =
     dataset?.graph?.kind === "nearest-neighbours" ? dataset.graph.neighbours : model["neighbours"];
   const path = dataset?.graph === undefined ? "model.neighbours" : "dataset.graph.neighbours";

@@ -9,7 +9,9 @@ import {
   type InitSpec,
   type LayerConfig,
   layerListSchema,
+  PARAMETRISATIONS,
   type ParameterFormat,
+  type Parametrisation,
   presets,
 } from "../model/index.js";
 
@@ -115,11 +117,36 @@ const layers = layerListSchema({ init: layerInit }).describe("The layers, first 
 const activation = activationSchema.prefault({ kind: "leaky-relu", slope: 0.01 });
 const init = initSchema.prefault({});
 
+/** Fields of every model, absent in most. */
+const scaling = {
+  parametrisation: z
+    .enum(PARAMETRISATIONS)
+    .exactOptional()
+    .describe(
+      "What stands between parameters and weights. ntk: weights are gain/√fanIn times parameters, biases biasFactor times theirs, and init draws from N(0, 1) unless it says otherwise. mean-field: the same, the last weights gain/fanIn times theirs. Absent: standard, nothing.",
+    ),
+  gain: positive.exactOptional().describe("Of ntk and mean-field; √2 keeps sizes behind ReLU. Absent: 1."),
+  biasFactor: z.number().nonnegative().exactOptional().describe("β of ntk and mean-field. Absent: 1."),
+  output: z
+    .strictObject({
+      scale: positive
+        .default(1)
+        .describe("α of F = αf: large is lazy, small is rich (training time goes with 1/α²)."),
+      centred: z.boolean().default(false).describe("Whether F is α(f(θ) − f(θ₀)), which is 0 at the start."),
+    })
+    .exactOptional()
+    .describe("What becomes of the network's outputs f. Absent: F = f."),
+};
+
 /** A model: what every kind has, and the fields of its own kind. */
 export interface ModelConfig {
   readonly kind: string;
   readonly activation: ActivationSpec;
   readonly init: InitConfig;
+  readonly parametrisation?: Parametrisation["kind"];
+  readonly gain?: number;
+  readonly biasFactor?: number;
+  readonly output?: { readonly scale: number; readonly centred: boolean };
   readonly [field: string]: unknown;
 }
 
@@ -135,6 +162,7 @@ const presetOptions = presets.map((preset) =>
     activation:
       preset.activation.kind === "leaky-relu" ? activation : activationSchema.prefault(preset.activation),
     init: preset.init === null ? init : initSchema.prefault(preset.init),
+    ...scaling,
   }),
 );
 
@@ -146,6 +174,7 @@ export const modelSchema = z
       layers,
       activation,
       init,
+      ...scaling,
     }),
     z.strictObject({
       kind: z

@@ -16,7 +16,8 @@ export interface Validation {
 }
 
 /** Checks every field, then the constraints between the sections that are sound by themselves. */
-export function validate(input: unknown): Validation {
+export function validate(given: unknown): Validation {
+  const input = withUnitInit(given);
   if (!isRecord(input)) {
     return {
       sections: {},
@@ -40,6 +41,15 @@ export function validate(input: unknown): Validation {
   const scaled = scaleSections(own, scale);
   findings.push(...scaled.findings, ...checkSections(scaled.sections));
   return { sections: scaled.sections, sweep, findings };
+}
+
+/** Parameters of another parametrisation than the standard one are drawn from N(0, 1) where nothing else is said. */
+function withUnitInit(input: unknown): unknown {
+  if (!isRecord(input) || !isRecord(input["model"])) return input;
+  const { model } = input;
+  const { parametrisation = "standard", init } = model;
+  if (parametrisation === "standard" || (init ?? undefined) !== undefined) return input;
+  return { ...input, model: { ...model, init: { kind: "normal", std: 1 } } };
 }
 
 /** A config from a plain object, for callers without a file. @throws ConfigError with every problem. */

@@ -18,6 +18,7 @@ import { createRandom, type Random } from "../random.js";
 import { citing, type InitialParameters, initialParameters } from "./initial-parameters.js";
 import { announceMemory, requireMemory, requireRoomForFiles } from "./memory.js";
 import { networkOf } from "./network.js";
+import { withOrigin } from "./origin.js";
 import { createPause, type Watch } from "./pause.js";
 
 export interface Prepared {
@@ -65,16 +66,29 @@ export async function prepare(loaded: LoadedConfig, engine: Engine, watch: Watch
     watch,
   );
   const factor = lossFactor(config.loss.reduction, dataset.samples, dataset.outputDimension);
-  const family = createFamily({ network, samples: dataset.samples, factor });
+  const { parametrisation = "standard", output, init } = config.model;
+  const centred = output?.centred === true;
+  const family = createFamily({ network, samples: dataset.samples, factor, centred });
+  const bound = await withOrigin(engine, family, data, initial.theta);
   return {
-    problem: await createProblem(engine, family, data),
+    problem: await createProblem(engine, family, bound),
     dataset,
     theta0: initial.theta,
     initialArrays: initial.arrays,
-    data,
-    notes: [...loaded.notes, ...dataset.notes, ...initial.notes],
+    data: bound,
+    notes: [
+      ...[...loaded.notes, ...dataset.notes, ...initial.notes],
+      ...(parametrisation !== "standard" && SHRINKING.includes(init.kind)
+        ? [
+            `model.init: ${init.kind} draws parameters that are the smaller the wider a layer is, and ${parametrisation} divides by its width once more; leave init out for parameters of variance 1.`,
+          ]
+        : []),
+    ],
   };
 }
+
+/** Laws whose spread falls with the width. */
+const SHRINKING = ["kaiming-uniform", "kaiming-normal", "xavier-uniform", "xavier-normal"];
 
 /** A [n, n] of the data's graph. @throws ConfigError where there is none */
 async function edgesOf(

@@ -4,6 +4,7 @@ import type { Engine } from "../engine/index.js";
 import { createProblem, distance, type FlowOptions, integrateSmooth } from "../flow/index.js";
 import { createFamily, LayerError, type Network } from "../model/index.js";
 import type { SmoothingResult } from "../record/result.js";
+import { withOrigin } from "./origin.js";
 import type { Prepared } from "./prepare.js";
 
 /** @throws ConfigError if a kink of the network cannot be blended to a half-width asked for. */
@@ -28,9 +29,9 @@ export async function compareSmoothing(
 ): Promise<SmoothingResult[]> {
   const results: SmoothingResult[] = [];
   for (const halfWidth of halfWidths) {
-    const { network, samples, factor } = problem.family;
-    const family = createFamily({ network: network.smoothed(halfWidth), samples, factor });
-    const smoothed = await createProblem(engine, family, data);
+    const { network } = problem.family;
+    const family = createFamily({ ...problem.family, network: network.smoothed(halfWidth) });
+    const smoothed = await createProblem(engine, family, await withOrigin(engine, family, data, theta0));
     const outcome = await integrateSmooth({
       ...options,
       problem: smoothed,

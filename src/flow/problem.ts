@@ -39,10 +39,10 @@ export interface Problem {
   workOf(graph: Graph): number;
 }
 
-/** Part of ‖y‖ + ‖r‖ ≥ ‖F‖ by which rounding moves the residual: some fifty roundings of an output of a few layers. */
+/** Part of ‖y‖ + ‖r‖ ≥ ‖F‖, of a centred family plus what is taken off, by which rounding moves the residual: some fifty roundings of an output of a few layers. */
 const ROUNDING = { float64: 2 ** -46, float32: 2 ** -17 } as const;
 
-/** @param data the tensors `x`, `y` and, for a gcn, `adjacency`. */
+/** @param data the tensors `x`, `y`, the matrices of relations between samples, and `origin` of a centred family. */
 export async function createProblem(engine: Engine, family: Family, data: Tensors): Promise<Problem> {
   const cost: Cost = { gradients: 0, predictions: 0, seconds: 0 };
   const timed = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -57,7 +57,8 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
   };
   const gradientProgram = await compile(family.lossGradient("free"));
   const predictProgram = await compile(family.predict());
-  const targets = length(data["y"] as Float64Array);
+  const { y, origin } = data;
+  const targets = length(y as Float64Array) + (origin === undefined ? 0 : length(origin));
   let lossProgram: Program | null = null;
   let fieldProgram: Program | null = null;
   return {

@@ -5,12 +5,17 @@ import type { ActivationSpec } from "./activation.js";
 import type { LayerModule } from "./layers/define.js";
 import { layerKinds, layerListSchema } from "./layers/registry.js";
 import { type Build, createNetwork, layeredNetwork, type Network } from "./network.js";
+import type { Parametrisation } from "./parametrisation.js";
 
 interface Common {
   /** Shape of one sample's input. */
   readonly inputShape: Shape;
   /** What `{ kind: "activation" }` and `scope.activate(z)` mean; default identity. */
   readonly activation?: ActivationSpec;
+  /** What stands between θ and the weights; default nothing. */
+  readonly parametrisation?: Parametrisation;
+  /** α, which multiplies the outputs; default 1. */
+  readonly outputScale?: number;
 }
 
 /** Layers as a study lists them; fields that have defaults may be left out. */

@@ -28,6 +28,8 @@ export interface FamilyOptions {
   readonly samples: number;
   /** c of L = c‖r‖² */
   readonly factor: number;
+  /** Whether `origin` [n, M], bound with the data, is taken off the outputs: F = αf(θ) − αf(θ₀). */
+  readonly centred?: boolean;
 }
 
 /**
@@ -92,7 +94,7 @@ export interface Family extends FamilyOptions {
 }
 
 export function createFamily(options: FamilyOptions): Family {
-  const { network, samples, factor } = options;
+  const { network, samples, factor, centred = false } = options;
   const { layout, sites, units, relations } = network;
   const b = new GraphBuilder();
   const entries = samples * units;
@@ -108,10 +110,10 @@ export function createFamily(options: FamilyOptions): Family {
     const given = b.input("pieces", [entries]);
     return rows(network.forward(b, { theta, x, pieces: (site) => cut(given, site) }));
   };
-  const rows = (run: Forward): Forward => ({
-    ...run,
-    output: b.reshape(run.output, [samples, network.outputs]),
-  });
+  const rows = (run: Forward): Forward => {
+    const output = b.reshape(run.output, [samples, network.outputs]);
+    return { ...run, output: centred ? b.sub(output, b.input("origin", output.shape)) : output };
+  };
   const flat = (nodes: readonly Node[]): Node =>
     b.concat(
       nodes.map((node) => b.reshape(node, [sizeOf(node.shape)])),

@@ -23,6 +23,7 @@ export { lossFactor, type Reduction } from "./loss.js";
 export { findingNeighbours, normalisedAdjacency, relationMatrix } from "./neighbours.js";
 export { type Build, describeNetwork, layeredNetwork, type Network } from "./network.js";
 export { type InitSpec, type Law, type Layout, LayoutBuilder, type Parameter } from "./parameters.js";
+export { PARAMETRISATIONS, type Parametrisation } from "./parametrisation.js";
 export type { Preset } from "./presets/define.js";
 export {
   buildNetwork,

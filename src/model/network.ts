@@ -7,6 +7,7 @@ import type { ActivationSpec } from "./activation.js";
 import { couplesSamples } from "./coupling.js";
 import { type LayerKinds, layerKinds } from "./layers/registry.js";
 import { type Layout, LayoutBuilder } from "./parameters.js";
+import { type Parametrisation, parameterScale } from "./parametrisation.js";
 import type { NetworkSpec } from "./presets/spec.js";
 import {
   type BuiltLayer,
@@ -38,6 +39,10 @@ export interface NetworkOptions {
   readonly smoothing?: number | null;
   /** The layers there are; default: the registry's. */
   readonly kinds?: LayerKinds;
+  /** What stands between θ and the weights; default nothing. */
+  readonly parametrisation?: Parametrisation;
+  /** α, which multiplies the outputs; default 1. */
+  readonly outputScale?: number;
 }
 
 /** The inputs of one forward pass. */
@@ -85,6 +90,7 @@ export interface Network {
 }
 
 const KINDS = layerKinds();
+const STANDARD: Parametrisation = { kind: "standard" };
 const IDENTITY: ActivationSpec = { kind: "identity" };
 /** Samples of the pass that declares parameters and sites: a prime that no other axis is likely to have, so that coupling shows. */
 const DECLARED_SAMPLES = 1009;
@@ -92,12 +98,12 @@ const DECLARED_SAMPLES = 1009;
 /** @throws LayerError where a layer does not fit what comes in */
 export function createNetwork(options: NetworkOptions): Network {
   const { kind, preset = null, inputShape, build, activation = IDENTITY, smoothing = null } = options;
-  const { kinds = KINDS } = options;
+  const { kinds = KINDS, parametrisation = STANDARD, outputScale = 1 } = options;
   const layout = new LayoutBuilder();
   const run = (
     b: GraphBuilder,
     x: Node,
-    own: Pick<Pass, "parameter" | "pieces">,
+    own: Pick<Pass, "parameter" | "pieces" | "scale">,
   ): { output: Node; trace: Trace } => {
     const trace: Trace = {
       layers: [],
@@ -125,14 +131,16 @@ export function createNetwork(options: NetworkOptions): Network {
     const output = build(scope, x);
     if (output.shape[0] !== samples)
       scope.fail(`the network makes [${output.shape}] of ${samples} samples; their axis must stay first`);
-    return { output, trace };
+    return { output: outputScale === 1 ? output : b.scale(output, outputScale), trace };
   };
   const b = new GraphBuilder();
   const x = b.input("x", [DECLARED_SAMPLES, ...inputShape]);
   const { output, trace } = run(b, x, {
     parameter: ({ name, shape }) => b.input(`parameter ${name}`, shape),
     pieces: () => null,
+    scale: parameterScale(parametrisation, null),
   });
+  const scale = parameterScale(parametrisation, layout.layout);
   const { sites } = trace;
   const last = sites[sites.length - 1];
   const outputShape = output.shape.slice(1);
@@ -159,6 +167,7 @@ export function createNetwork(options: NetworkOptions): Network {
         parameter: ({ offset, size, shape }) =>
           builder.reshape(builder.slice(theta, 0, offset, offset + size), shape),
         pieces: (site) => pieces?.(site) ?? null,
+        scale,
       });
       return { output: pass.output, ...pass.trace };
     },

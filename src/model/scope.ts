@@ -5,6 +5,7 @@
 import { type GraphBuilder, type Node, type Shape, sizeOf } from "../graph/index.js";
 import { type ActivationSpec, applyActivation, type PieceTable, pieceTable } from "./activation.js";
 import type { InitSpec, Law, LayoutBuilder, Parameter } from "./parameters.js";
+import type { ParameterScale } from "./parametrisation.js";
 import { smoothActivation } from "./smoothing.js";
 
 /** Of one network, repetitions counted; their graphs take a kilobyte of memory per operation. */
@@ -110,6 +111,8 @@ export interface Pass {
   readonly smoothing: number | null;
   /** θ's part that holds the parameter, of the parameter's shape. */
   parameter(parameter: Parameter): Node;
+  /** What the parametrisation multiplies it by. */
+  scale: ParameterScale;
   /** Given pieces of the site, of the shape of its pre-activations; null reads them off. */
   pieces(site: Site): Node | null;
   relation(relation: Relation): Node;
@@ -149,7 +152,7 @@ export class Scope {
   parameter(name: string, shape: Shape, law: Law): Node {
     const parameter = this.#declare(name, shape, law);
     this.#pass.trace.direct.push(parameter);
-    return this.#pass.parameter(parameter);
+    return this.#scaled(this.#pass.parameter(parameter), parameter);
   }
 
   relation(relation: Relation): Node {
@@ -170,9 +173,13 @@ export class Scope {
     const fanIn = x.shape[1] as number;
     const weight = this.#declare("weight", [fanIn, fanOut], { kind: "weight", fanIn, fanOut });
     const bias = withBias ? this.#declare("bias", [fanOut], { kind: "bias", fanIn }) : null;
-    let z = b.matmul(x, this.#pass.parameter(weight));
-    if (bias !== null) z = b.add(z, b.reshape(this.#pass.parameter(bias), [1, fanOut]));
-    this.#pass.trace.affine.push({ input: x, z, weight, bias });
+    // On the inputs, so that products of layers stay those of what is multiplied by the parameters themselves.
+    const input = this.#scaled(x, weight);
+    let z = b.matmul(input, this.#pass.parameter(weight));
+    if (bias !== null) z = b.add(z, b.reshape(this.#scaled(this.#pass.parameter(bias), bias), [1, fanOut]));
+    const hasOwnScale = bias !== null && this.#pass.scale(bias) !== 1;
+    if (hasOwnScale) this.#pass.trace.direct.push(bias);
+    this.#pass.trace.affine.push({ input, z, weight, bias: hasOwnScale ? null : bias });
     return z;
   }
 
@@ -239,6 +246,11 @@ export class Scope {
   #declare(name: string, shape: Shape, law: Law): Parameter {
     const path = this.owner === "" ? name : `${this.owner}.${name}`;
     return this.#pass.layout.declare(path, shape, law, this.#init);
+  }
+
+  #scaled(node: Node, parameter: Parameter): Node {
+    const factor = this.#pass.scale(parameter);
+    return factor === 1 ? node : this.b.scale(node, factor);
   }
 
   #spread(parameter: Parameter, z: Node): Node {

@@ -1,6 +1,7 @@
 /** All presets: a new one is a definition and a line here. */
 import type { ActivationSpec } from "../activation.js";
 import { layeredNetwork, type Network } from "../network.js";
+import type { Parametrisation } from "../parametrisation.js";
 import { type LayerConfig, LayerError } from "../scope.js";
 import type { Preset, PresetContext } from "./define.js";
 import { dnn, gcn, resnet } from "./dense.js";
@@ -32,6 +33,10 @@ export function presetOf(kind: string): Preset | null {
 export interface ModelFields {
   readonly kind: string;
   readonly activation: ActivationSpec;
+  readonly parametrisation?: Parametrisation["kind"];
+  readonly gain?: number;
+  readonly biasFactor?: number;
+  readonly output?: { readonly scale: number; readonly centred: boolean };
   readonly [field: string]: unknown;
 }
 
@@ -44,9 +49,17 @@ export function buildNetwork(
   model: ModelFields,
   context: PresetContext & { readonly smoothing?: number | null },
 ): Network {
-  const { kind, activation } = model;
+  const { kind, activation, parametrisation = "standard", gain, biasFactor, output } = model;
   const { inputShape, outputs, smoothing = null } = context;
-  const common = { kind, inputShape, outputs, activation, smoothing };
+  const common = {
+    ...{ kind, inputShape, outputs, activation, smoothing },
+    parametrisation: {
+      kind: parametrisation,
+      ...(gain !== undefined && { gain }),
+      ...(biasFactor !== undefined && { biasFactor }),
+    },
+    outputScale: output?.scale ?? 1,
+  };
   if (kind === "layers")
     return layeredNetwork({ ...common, layers: model["layers"] as readonly LayerConfig[] });
   if (kind === "code")
