@@ -1,7 +1,10 @@
 // Work and achieved error of every adaptive method against the tolerance asked for, on a smooth network.
+// `node scripts/bench/accuracy.js` after a build: two seconds.
+import { pathToFileURL } from "node:url";
 import { createOnnxEngine } from "../../dist/engine/index.js";
 import { createObserver, integrateSmooth, measureGradient } from "../../dist/flow/index.js";
-import { makeProblem, small } from "./study.js";
+import { makeProblem, nameOf, small } from "./study.js";
+import { table } from "./table.js";
 
 const METHODS = ["bs32", "dopri5", "tsit5", "dop853"];
 const TOLERANCES = [1e-3, 1e-5, 1e-7, 1e-9];
@@ -9,11 +12,10 @@ const T_END = 20;
 /** bs32 needs more than 10⁵ gradients there. */
 const skipped = (method, rtol) => method === "bs32" && rtol < 1e-7;
 
-export const accuracyProblem = { ...small, activation: { kind: "tanh" } };
-export const accuracyTime = T_END;
+const accuracyProblem = { ...small, activation: { kind: "tanh" } };
 
 /** [{ method, rtol, gradients, error, energyDefect }]: ‖θ − θ*‖/‖θ* − θ0‖ at the end, θ* by dop853 at rtol 1e-13. */
-export async function benchAccuracy() {
+async function benchAccuracy() {
   const engine = createOnnxEngine({ dtype: "float64", threads: 1 });
   const { problem, theta0 } = await makeProblem(engine, accuracyProblem);
   const solve = async (method, rtol) => {
@@ -45,3 +47,24 @@ export async function benchAccuracy() {
   await engine.dispose();
   return rows;
 }
+
+/** Measures and prints the table. */
+export async function run() {
+  const rows = await benchAccuracy();
+  console.log(`Achieved error: ${nameOf(accuracyProblem)}, t = ${T_END}, atol = rtol/1000\n`);
+  console.log(
+    table(
+      ["method", "rtol", "gradients", "relative error of θ", "÷ rtol", "energy defect"],
+      rows.map(({ method, rtol, gradients, error, energyDefect }) => [
+        method,
+        rtol.toExponential(0),
+        String(gradients),
+        error.toExponential(1),
+        (error / rtol).toPrecision(1),
+        energyDefect.toExponential(1),
+      ]),
+    ),
+  );
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await run();

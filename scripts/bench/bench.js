@@ -1,31 +1,24 @@
-// Speed, memory and achieved error against their targets. `npm run bench [-- THREADS]`; takes about ten minutes. Wants the
+// Speed, memory and achieved error against their targets. `npm run bench [-- THREADS]`; takes about half an hour. Wants the
 // machine for itself: a busy core holds up every operation that is split between two.
 import { availableParallelism, cpus, loadavg } from "node:os";
-import { accuracyProblem, accuracyTime, benchAccuracy } from "./accuracy.js";
+import { run as runAccuracy } from "./accuracy.js";
 import { benchArchitectures } from "./architectures.js";
-import { run as benchBoundaries } from "./boundaries.js";
 import { benchCheckpoint } from "./checkpoint.js";
 import { benchEngines } from "./engines.js";
-import { benchFloat32 } from "./float32.js";
 import { benchGradients } from "./gradients.js";
 import { benchIntegration } from "./integration.js";
 import { benchKernels, dense } from "./kernels.js";
 import { benchMemory } from "./memory.js";
-import { run as benchStiff } from "./stiff.js";
+import { benchQuotes } from "./quotes.js";
 import { large, nameOf, small } from "./study.js";
 import { benchSweep } from "./sweep.js";
+import { table } from "./table.js";
 
 const THREADS = Number(process.argv[2] ?? Math.min(2, availableParallelism()));
 
 const percent = (x) => `${(100 * x).toFixed(1)} %`;
 const gigaflops = (x) => `${(x / 1e9).toFixed(1)} Gflop/s`;
 const megabytes = (x) => `${x.toFixed(0)} MB`;
-
-function table(header, rows) {
-  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
-  const line = (cells) => `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;
-  return [line(header), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
-}
 
 console.log(
   `Node ${process.version}, ${cpus()[0].model.trim()}, ${cpus().length} cores, load ${loadavg()[0].toFixed(1)} before the start; ${THREADS} engine threads, float64\n`,
@@ -112,27 +105,11 @@ h: ${nameOf(dense)}: layer product ${(1e3 * kernels.layerProductSeconds).toFixed
 i: ${checkpoint.checkpoints.toFixed(0)} checkpoints of ${(checkpoint.bytes / 1000).toFixed(0)} kB, ${(1000 * checkpoint.seconds).toFixed(1)} ms each; wall time over that of the same run without: ${checkpoint.wallRatio.toFixed(3)}
 `);
 
-const accuracy = await benchAccuracy();
-console.log(`Achieved error: ${nameOf(accuracyProblem)}, t = ${accuracyTime}, atol = rtol/1000\n`);
-console.log(
-  table(
-    ["method", "rtol", "gradients", "relative error of θ", "÷ rtol", "energy defect"],
-    accuracy.map(({ method, rtol, gradients: count, error, energyDefect }) => [
-      method,
-      rtol.toExponential(0),
-      String(count),
-      error.toExponential(1),
-      (error / rtol).toPrecision(1),
-      energyDefect.toExponential(1),
-    ]),
-  ),
-);
+await runAccuracy();
 console.log("");
 const metTargets = await benchArchitectures(THREADS);
-await benchBoundaries();
-await benchStiff();
 console.log("\nEngines, two threads each\n");
 await benchEngines(1000);
-console.log("");
-await benchFloat32("wasm");
-if (!metTargets || rows.some((row) => row[4] === "MISS")) process.exitCode = 1;
+console.log("\nWhat README and docs quote\n");
+const wrong = benchQuotes();
+if (wrong > 0 || !metTargets || rows.some((row) => row[4] === "MISS")) process.exitCode = 1;

@@ -64,7 +64,7 @@ Every field of a study: docs/config.md. The guide: docs/guide.md. GRADFLOW_DEBUG
 /** Runs the command that `words` name. Returns the exit code; errors are told on stderr. */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
   try {
-    const work = await parse(words);
+    const work = await parseCommandLine(words);
     return await work();
   } catch (error) {
     const { text, code } = describeError(error);
@@ -74,7 +74,7 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
 }
 
 /** What the words ask for; help and version are printed here. @throws UsageError */
-async function parse(words: readonly string[]): Promise<() => Promise<number>> {
+export async function parseCommandLine(words: readonly string[]): Promise<() => Promise<number>> {
   let work = async (): Promise<number> => EXIT.done;
   const program = createProgram(words);
   for (const command of commands) {

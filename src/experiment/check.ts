@@ -8,7 +8,7 @@ import { createTangentKernel, type RankCap, rankCaps } from "../ntk/index.js";
 import { methods, stabilityInterval, tableaux } from "../ode/index.js";
 import { createRandom } from "../random.js";
 import { chooseTreatment } from "./boundaries.js";
-import { announceEffort } from "./effort.js";
+import { announceEffort, announceStiffness } from "./effort.js";
 import { estimateMemory, type MemoryEstimate } from "./memory.js";
 import { chooseMethod } from "./ntk-method.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
@@ -170,6 +170,7 @@ export async function checkStudy(
         ...engine.notes,
         ...prepared.notes,
         ...effort,
+        ...announceStiffness(config, sharpness),
         ...treatment.notes,
         ...(top.converged
           ? []

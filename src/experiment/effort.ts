@@ -1,6 +1,7 @@
 /** Work that would take days, said before it begins: steps that the config alone decides about, times what a gradient takes. */
 import type { Config } from "../config/schema.js";
 import { stepsUntil } from "../flow/index.js";
+import { methods, mostStages, stabilityInterval, tableaux } from "../ode/index.js";
 
 /** Steps that one field makes necessary up to the end time. */
 export interface Steps {
@@ -65,7 +66,28 @@ export async function announceEffort(
   return notes;
 }
 
-function showCount(count: number): string {
+/**
+ * A sentence where stability alone makes a flow hopeless, if its sharpness stays what it is at the start: explicit methods take
+ * stages·λ_max/limit gradients per unit of time, stabilised ones s gradients for a step of about β s²/λ_max with as many stages as rounding allows.
+ */
+export function announceStiffness({ flow }: Config, sharpness: number): string[] {
+  if ("stepSize" in flow || flow.maxGradientEvaluations !== undefined) return [];
+  const { tEnd, rtol } = flow;
+  const tableau = Object.values(tableaux).find(({ name }) => name === flow.method);
+  const stabilised = flow.method === "auto" || flow.method === "rkc2" || flow.method === "tsrkc3";
+  const perTime = tableau
+    ? (tableau.stages * sharpness) / stabilityInterval(tableau)
+    : stabilised
+      ? sharpness / (methods.tsrkc3.stabilityPerSquare * mostStages(rtol, Number.EPSILON))
+      : 0;
+  const gradients = perTime * tEnd;
+  if (!(gradients >= MANY_STEPS)) return [];
+  return [
+    `With the sharpness of the start ${flow.method} takes at least ${showCount(gradients)} gradients to t = ${tEnd.toPrecision(3)}; lower flow.tEnd${stabilised ? "" : ", take flow.method: auto"}, or let it end where little happens any more: flow.stopWhen: { gradientFactor: 1e6 }.`,
+  ];
+}
+
+export function showCount(count: number): string {
   return count < 1e7 ? count.toLocaleString("en") : count.toExponential(1).replace("e+", "e");
 }
 
@@ -73,7 +95,7 @@ function showBytes(bytes: number): string {
   return bytes < 1e12 ? `${(bytes / 1e9).toPrecision(2)} GB` : `${Math.round(bytes / 1e12)} TB`;
 }
 
-function showSeconds(seconds: number): string {
+export function showSeconds(seconds: number): string {
   const units = [
     ["years", 365.25 * 86_400],
     ["days", 86_400],

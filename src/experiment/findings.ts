@@ -29,11 +29,6 @@ export function sharpnessOf({ sharpness, evaluations }: FlowOutcome): SharpnessR
   };
 }
 
-/**
- * Part of the stability limit from which a fixed step counts as unstable: measured sharpness is a lower bound, and curves have been seen to leave the flow from 0.85 on (docs/studies.md).
- */
-const AT_EDGE = 0.9;
-
 export function sharpnessNotes(
   outcome: FlowOutcome,
   descents: readonly Descent[],
@@ -44,9 +39,8 @@ export function sharpnessNotes(
   const sharpness = sharpnessOf(outcome);
   if (sharpness === null) return [];
   const limit = fixedStepLimit(method);
-  const isUnstable = ({ value }: { value: number }) => limit !== null && value * stepSize! > AT_EDGE * limit;
-  const unstable = outcome.sharpness?.measurements.find(isUnstable);
-  if (unstable !== undefined)
+  const unstable = outcome.sharpness?.firstAbove ?? null;
+  if (unstable !== null)
     return [
       `The sharpness reached ${unstable.value.toPrecision(4)} at t = ${unstable.t.toPrecision(4)}, and steps of ${stepSize} are stable up to ${(limit! / stepSize!).toPrecision(4)}: from about there on the curve is at the edge of stability, not the gradient flow, and a descent with a larger learning rate does not follow the flow either. Lower flow.stepSize or take flow.method: auto.`,
     ];

@@ -92,10 +92,18 @@ export async function integrateBy(
 }
 
 function ended({ sharpness, ...outcome }: FlowOutcome, events: EventsResult | null): EndedFlow {
-  const { measurements, cost } = sharpness ?? {};
   return {
     outcome:
-      measurements && cost ? { ...outcome, sharpness: { measurements: [...measurements], cost } } : outcome,
+      sharpness === undefined
+        ? outcome
+        : {
+            ...outcome,
+            sharpness: {
+              measurements: [...sharpness.measurements],
+              firstAbove: sharpness.firstAbove,
+              cost: sharpness.cost,
+            },
+          },
     events,
   };
 }

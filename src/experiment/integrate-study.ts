@@ -27,6 +27,7 @@ import { boundaryNotes, type Treatment, whyNotFlow } from "./boundaries.js";
 import { scheduleCheckpoints } from "./checkpoints.js";
 import { checkError } from "./error-check.js";
 import { energyNotes, errorNotes, phasesOf, riseNotes, sharpnessNotes } from "./findings.js";
+import { createForecast } from "./forecast.js";
 import { type EndedFlow, integrateBy, solverOf } from "./integrate-by.js";
 import { createNtkObserver, type NtkObserver } from "./ntk.js";
 import { measureRounding, roundingNotes } from "./rounding.js";
@@ -123,6 +124,11 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
           onActivity: (activity) => onProgress?.({ ...progress, activity }),
         });
   if (!memory.isResumed && (treatment === "off" || treatment === "smooth")) await kernel?.start(null);
+  const forecast = createForecast({
+    ...{ tEnd, maxSteps, bounded: maxGradientEvaluations !== undefined },
+    memory: memory.within("forecast"),
+  });
+  const said = memory.keep("said", { notes: [] as string[] });
   const isInterrupted = (): boolean => signal?.aborted === true;
   const isWhole = (): boolean => descents.every((descent) => descent.isWhole) && kernel?.isCut !== true;
   const checkpoints = scheduleCheckpoints(config.record.checkpoint, study.save, memory, signal, isWhole);
@@ -152,6 +158,13 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
       stepSize: segment.h,
     };
     onProgress?.(progress);
+    const warning =
+      end === null && failure === null ? forecast({ t: segment.t1, ...counts }, problem.cost.seconds) : null;
+    if (warning !== null) {
+      said.notes.push(warning);
+      onMessage?.(`note: ${warning}`);
+      await record.announce(said.notes);
+    }
     return failure ?? end;
   };
   /** How the flow ended, for a run that is interrupted after that. */
@@ -237,6 +250,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     rounding,
     ntk: measured,
     notes: [
+      ...said.notes,
       ...riseNotes(observer.rise, first.loss, last.loss, config.flow),
       ...energyNotes(first, last),
       ...notes,

@@ -26,6 +26,8 @@ export interface Sharpness {
   readonly last: SharpnessMeasurement | null;
   /** The measurements in order; of a long run every second is left out now and then, never the largest nor the last. */
   readonly measurements: readonly SharpnessMeasurement[];
+  /** The first of all measurements that was above `limit`, kept or not. */
+  readonly firstAbove: SharpnessMeasurement | null;
   /** Hessian products so far, and the same in gradients: by the arithmetic of the two graphs. */
   readonly cost: {
     readonly measurements: number;
@@ -46,6 +48,8 @@ export interface SharpnessOptions {
   readonly gradients: () => number;
   /** Fixed steps, those of descent too, may be unstable from the start: the first measurement is made after the first step, whatever it costs. */
   readonly fromStart?: boolean;
+  /** The first measurement above it is remembered. Default Infinity. */
+  readonly limit?: number;
   readonly memory?: Memory;
 }
 
@@ -77,6 +81,12 @@ const SECOND_SHARE = 0.5;
 /** Part of the random direction in the first start, so that no eigenvector is missed for being orthogonal to the gradient. */
 const RANDOM_SHARE = 0.1;
 
+/**
+ * Part of the stability limit from which a fixed step counts as unstable: measured sharpness is a lower bound, and curves have been seen to
+ * leave the flow from 0.85 on (docs/studies.md).
+ */
+export const AT_EDGE = 0.9;
+
 /** Measurements kept: a run of millions of steps makes too many for its memory and its checkpoints. */
 const MOST_KEPT = 32;
 
@@ -104,6 +114,7 @@ export function createSharpness({
   pieces,
   gradients,
   fromStart = false,
+  limit = Number.POSITIVE_INFINITY,
   memory,
 }: SharpnessOptions): Sharpness {
   const { family } = problem;
@@ -114,6 +125,9 @@ export function createSharpness({
     /** Rows of `toRow`, `count` of them: always as long, and so is a checkpoint. */
     kept: new Float64Array((MOST_KEPT + 1) * ROW),
     count: 0,
+    /** Another such row, zeros until there is one. */
+    above: new Float64Array(ROW),
+    hasAbove: false,
     cost: { measurements: 0, products: 0, gradientEquivalents: 0 },
     stepsSince: 0,
     vector: null as Float64Array | null,
@@ -124,6 +138,10 @@ export function createSharpness({
   const last = (): SharpnessMeasurement | null =>
     state.count === 0 ? null : fromRow(kept.subarray((state.count - 1) * ROW, state.count * ROW));
   const keep = (measurement: SharpnessMeasurement): void => {
+    if (!state.hasAbove && measurement.value > limit) {
+      state.above.set(toRow(measurement));
+      state.hasAbove = true;
+    }
     const all = [...measurements(), measurement];
     const chosen = all.length > MOST_KEPT ? halve(all) : all;
     for (const [k, one] of chosen.entries()) kept.set(toRow(one), k * ROW);
@@ -196,6 +214,9 @@ export function createSharpness({
   return {
     get measurements() {
       return measurements();
+    },
+    get firstAbove() {
+      return state.hasAbove ? fromRow(state.above) : null;
     },
     cost,
     get last() {

@@ -16,7 +16,7 @@ import { createHessian, type HessianCost } from "./hessian.js";
 import { length } from "./norm.js";
 import type { Problem } from "./problem.js";
 import type { FlowCounts, FlowEnd, FlowStatus, ResidentSegment, Segment } from "./segment.js";
-import { createSharpness, type Sharpness } from "./sharpness.js";
+import { AT_EDGE, createSharpness, type Sharpness } from "./sharpness.js";
 import { arrayState, type FlowState, residentState } from "./state.js";
 
 /** What makes a flow resumable: a memory for its state, and a call whenever all of that is at rest. */
@@ -49,7 +49,7 @@ export interface FlowOutcome extends Omit<Outcome, "status"> {
   /** Which method ran from when on, where the solver chooses. */
   readonly phases?: readonly Phase[];
   /** λ_max(∇²L) along the flow, where the solver measured it. */
-  readonly sharpness?: Pick<Sharpness, "measurements" | "cost">;
+  readonly sharpness?: Pick<Sharpness, "measurements" | "firstAbove" | "cost">;
   /** Hessian products that formed the Jacobian of an implicit method. */
   readonly hessian?: HessianCost;
 }
@@ -183,18 +183,19 @@ async function integrateOver<V>(
  * whose stability nothing else watches. Null where nobody asks.
  */
 export function sharpnessOf(
-  { problem, method, watchSharpness = false, memory }: FlowOptions,
+  { problem, method, stepSize, watchSharpness = false, memory }: FlowOptions,
   gradients: () => number,
   pieces?: () => Float64Array,
 ): Sharpness | null {
-  const isFixed = fixedStepLimit(method) !== null;
+  const stable = fixedStepLimit(method);
   const isNeeded = methods[method].needs.includes("sharpness");
   if (!(isNeeded || watchSharpness)) return null;
   return createSharpness({
     problem,
     gradients,
     // What a stabilised method measures for itself must not depend on who runs beside it.
-    fromStart: isFixed || !isNeeded,
+    fromStart: stable !== null || !isNeeded,
+    ...(stable !== null && { limit: (AT_EDGE * stable) / stepSize! }),
     ...(pieces && { pieces }),
     ...(memory && { memory }),
   });

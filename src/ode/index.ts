@@ -45,6 +45,7 @@ export {
   tableaux,
 } from "./methods/index.js";
 export { nextTrial } from "./root.js";
+export { mostStages } from "./stabilised.js";
 export { stabilityInterval } from "./stability.js";
 export type { DenseOutput, ErrorEstimate, Tableau } from "./tableau.js";
 export { float64Space, type VectorSpace } from "./vector-space.js";

@@ -39,7 +39,7 @@ export const LOOSE = 1e-3;
  */
 const rkc2Part = (rtol: number) => Math.min(1, rtol / LOOSE) ** (1 / 4);
 /** Rounding grows like 10·s²·ε inside a step (rkc.f); it stays below the tolerance with at most this many stages. */
-const mostStages = (rtol: number, epsilon: number) =>
+export const mostStages = (rtol: number, epsilon: number) =>
   Math.max(10, Math.floor(Math.sqrt(rtol / (10 * epsilon))));
 
 export class StabilisedStepper<V> extends BaseStepper<V> {

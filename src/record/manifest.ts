@@ -116,6 +116,8 @@ export interface Manifest extends RunFacts {
   readonly files: readonly string[];
   /** Files of the record that this one replaces, until they are gone; as long as it is here the record's own are in STAGING. */
   readonly replaces?: readonly string[];
+  /** What was said while the run went on and a reader of an unfinished record has to know; absent where nothing was. */
+  readonly announced?: readonly string[];
   /** False from the start of a run until its figures are drawn; absent in records of older versions. */
   readonly drawn?: boolean;
 }
@@ -217,10 +219,11 @@ const shape: Shape<Manifest> = {
   files: list(innerPath),
   replaces: optional(list(innerPath)),
   drawn: optional(flag),
+  announced: optional(list(text)),
 };
 
 export type ManifestChange = Partial<
-  Pick<Manifest, "finished" | "status" | "failure" | "process" | "resumed" | "drawn">
+  Pick<Manifest, "finished" | "status" | "failure" | "process" | "resumed" | "drawn" | "announced">
 > & { readonly replaces?: undefined };
 
 /** Replaces some fields and adds `files` to the list. */

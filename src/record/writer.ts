@@ -63,6 +63,8 @@ export interface RecordWriter {
   table<const Column extends string>(name: string, columns: readonly Column[]): Promise<TableWriter<Column>>;
   /** Writes or replaces `<name>.npy`, float64; the run writes `theta0` and `theta`. `shape` defaults to [data.length]. */
   array(name: string, data: Float64Array, shape?: readonly number[]): Promise<void>;
+  /** Puts into the manifest what was said so far of a run that goes on. */
+  announce(notes: readonly string[]): Promise<void>;
   /** Writes a checkpoint to which the tables as they are belong. Returns its bytes. */
   checkpoint(facts: Pick<Checkpoint, "gradflow" | "t" | "memory">): Promise<number>;
   /**
@@ -289,6 +291,10 @@ function recordWriter(
       await writeAtomically(join(directory, file), async (temporary) => {
         await writeNpy(temporary, data, [...shape]);
       });
+    },
+    async announce(notes) {
+      await own();
+      await updateManifest(directory, { announced: [...notes] });
     },
     async checkpoint(facts) {
       const lengths = Object.fromEntries(tables.map((table) => [basename(table.path, ".csv"), table.sync()]));

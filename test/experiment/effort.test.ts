@@ -1,13 +1,16 @@
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { createEngine } from "../../src/engine/index.js";
-import { announceEffort } from "../../src/experiment/effort.js";
+import { announceEffort, announceStiffness } from "../../src/experiment/effort.js";
+import { createForecast } from "../../src/experiment/forecast.js";
 import { createPause } from "../../src/experiment/pause.js";
 import { prepare } from "../../src/experiment/prepare.js";
 import { runExperiment } from "../../src/experiment/run.js";
+import { Memory } from "../../src/memory.js";
 
 const folder = await mkdtemp(join(tmpdir(), "gradflow-effort-"));
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -59,6 +62,81 @@ describe("work beyond all patience", () => {
     await expect(load(set)).rejects.toThrow(
       /takes \d\.\de\d+ steps to flow.tEnd = .*, more than the 2\^53 that can/,
     );
+  });
+});
+
+describe("a flow that will not get to its end", () => {
+  const at = (state: { gradients: number; accepted: number; t: number }[], options = {}) => {
+    const forecast = createForecast({
+      ...{ tEnd: 1e15, maxSteps: 1e6, bounded: false, memory: new Memory() },
+      ...options,
+    });
+    // A gradient of 0.1 ms.
+    return state.map((now) => forecast(now, now.gradients * 1e-4));
+  };
+  const steady = [5e3, 1e4, 2e4, 4e4].map((gradients) => ({
+    gradients,
+    accepted: gradients / 1000,
+    t: gradients,
+  }));
+
+  it("is announced once, from the second look on, with gradients and time", () => {
+    expect(at(steady)).toEqual([
+      null,
+      "After 10,000 gradients the flow is at t = 10000 of 1.0e15. As it goes on it needs about 1.0e15, 3,169 years at the present speed, and flow.maxSteps allows 1,000,000 steps. Lower flow.tEnd, or let it end where little happens any more: flow.stopWhen: { gradientFactor: 1e6 }.",
+      null,
+      null,
+    ]);
+  });
+
+  it("is not where steps grow with t, where the study bounds it, or where the end is near", () => {
+    const growing = steady.map((now, k) => ({ ...now, t: 10 ** (2 * k + 1) }));
+    expect(at(growing)).toEqual([null, null, null, null]);
+    expect(at(steady, { bounded: true, maxSteps: 1e13 })).toEqual([null, null, null, null]);
+    expect(at(steady, { tEnd: 1e6 })).toEqual([null, null, null, null]);
+  });
+
+  it("is announced where flow.maxSteps will end it, which a bound on gradients does not change", () => {
+    const [, note] = at(steady, { bounded: true });
+    expect(note).toContain("it needs about 1.0e12 steps, and flow.maxSteps allows 1,000,000 steps.");
+  });
+
+  it("is announced while it runs, and stands in manifest and result", async () => {
+    const said: string[] = [];
+    const controller = new AbortController();
+    const directory = join(folder, "hopeless");
+    // The floor of the tolerance: tsrkc3 has λ_max·t/s gradients to make and s grows to some 10⁴ at most.
+    const loaded = await load("flow={method: auto, tEnd: 1e18}");
+    let announced: readonly string[] | undefined;
+    const result = await runExperiment(loaded, {
+      directory,
+      command: ["test"],
+      signal: controller.signal,
+      onMessage: (line) => line.startsWith("note: After") && said.push(line),
+      onProgress: () => {
+        if (said.length === 0) return;
+        announced ??= JSON.parse(readFileSync(join(directory, "manifest.json"), "utf8")).announced;
+        controller.abort();
+      },
+    });
+    expect(said).toHaveLength(1);
+    expect(announced).toEqual([said[0]!.replace("note: ", "")]);
+    expect(result.status).toBe("interrupted");
+    expect(result.notes).toContain(announced![0]);
+    expect(said[0]).toContain("flow.stopWhen");
+  });
+
+  it("is foreseen by check, from the sharpness at the start", async () => {
+    const foresee = async (sharpness: number, ...set: string[]) =>
+      announceStiffness((await load(...set)).config, sharpness);
+    expect(await foresee(10)).toEqual([]);
+    // 6 gradients for 3.31/10 of time.
+    expect((await foresee(10, "flow.tEnd=1e8"))[0]).toContain(
+      "dopri5 takes at least 1.8e9 gradients to t = 1.00e+8",
+    );
+    expect(await foresee(10, "flow={method: auto, tEnd: 1e8}")).toEqual([]);
+    expect((await foresee(10, "flow={method: auto, tEnd: 1e15}"))[0]).toContain("auto takes at least");
+    expect(await foresee(10, "flow={method: auto, tEnd: 1e15, maxGradientEvaluations: 1000}")).toEqual([]);
   });
 });
 

@@ -96,7 +96,11 @@ async function runCase(
   const { sharpness, ...outcome } = await run();
   await observer.finish();
   rows.push(...descents.map(({ flips, last }) => ({ flips, last })));
-  const measured = sharpness && { measurements: [...sharpness.measurements], cost: { ...sharpness.cost } };
+  const measured = sharpness && {
+    measurements: [...sharpness.measurements],
+    firstAbove: sharpness.firstAbove,
+    cost: { ...sharpness.cost },
+  };
   return { rows, outcome: { ...outcome, ...(measured && { sharpness: measured }) }, rests };
 }
 

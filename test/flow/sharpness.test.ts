@@ -97,3 +97,22 @@ test("a stabilised flow: the answer of dop853, fewer gradients than dopri5, and 
     expect(cost.gradientEquivalents).toBeLessThan(60 + 0.1 * outcome.evaluations);
   }
 });
+
+test("the first measurement above the limit is remembered, however many come after it", async () => {
+  const problem = await problemOf(tanh);
+  let gradients = 0;
+  const sharpness = createSharpness({ problem, gradients: () => gradients, fromStart: true, limit: 0 });
+  const never = createSharpness({ problem, gradients: () => gradients, fromStart: true });
+  const first: number[] = [];
+  for (let step = 0; step < 4000; step++) {
+    gradients += 20;
+    await sharpness.follow(step, () => tanh.theta);
+    await never.follow(step, () => tanh.theta);
+    if (first.length === 0) first.push(sharpness.last!.t, sharpness.last!.value);
+  }
+  // More than are kept, and of the early ones next to none.
+  expect(sharpness.cost.measurements).toBeGreaterThan(100);
+  expect(sharpness.measurements.length).toBeLessThan(40);
+  expect([sharpness.firstAbove!.t, sharpness.firstAbove!.value]).toEqual(first);
+  expect(never.firstAbove).toBeNull();
+});

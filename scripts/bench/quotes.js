@@ -1,0 +1,612 @@
+// What README and docs quote of their own commands, a line each: a text of the page with `#` for its numbers, and where the command gives
+// them. `node scripts/bench/quotes.js` after a build runs the commands that take up to some minutes and compares (some 25 minutes on idle
+// cores, part of npm run bench); with a word, those whose page or command has it; with --hours, the paper's figures at full size too.
+// --write keeps what was measured in quotes.json, to which test/docs/quotes.test.ts holds the pages between two of these runs. That test
+// runs the quick ones itself.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { disagreements, measure, nameOf, near, ROOT, readPage, readTheta, writeBlock } from "./quoting.js";
+
+/** Values as they were last measured, by `nameOf` of the entry; null before the first time. */
+export const STORE = fileURLToPath(new URL("quotes.json", import.meta.url));
+
+const distance = (a, b) => Math.sqrt(a.reduce((sum, x, i) => sum + (x - b[i]) ** 2, 0));
+const median = (values) => [...values].sort((p, q) => p - q)[(values.length - 1) / 2];
+const losses = (runs) => runs.map(({ loss }) => loss);
+const range = (values) => [Math.min(...values), Math.max(...values)];
+const percentAbove = ({ loss, descent }) => 100 * (descent[0].loss / loss - 1);
+/** The time at which a note says that the sharpness reached what steps bear. */
+const edge = ({ notes }) =>
+  Number(/at t = ([\d.e+-]+)/.exec(notes.find((note) => note.startsWith("The sharpness reached")))?.[1]);
+const descentRow = ({ steps, time, loss, parameterGap, functionGap, lossGap }) => [
+  steps,
+  time,
+  loss,
+  parameterGap,
+  functionGap,
+  lossGap,
+];
+const distances = ({ smoothing }) => smoothing.map(({ parameterDistance }) => parameterDistance);
+const readGolden = (name, parameters) => readTheta(join(ROOT, "test/golden/leaky2", name), parameters);
+/** Slopes of log gap over log η between neighbouring learning rates that lie in [from, to], of the medians over runs. */
+const slopes = (runs, from, to) => {
+  const rates = runs[0].descent.map(({ learningRate }) => learningRate);
+  const gaps = rates.map((_, k) => median(runs.map(({ descent }) => descent[k].parameterGap)));
+  return rates
+    .slice(1)
+    .flatMap((rate, k) =>
+      rate >= from && rates[k] <= to ? [Math.log(gaps[k + 1] / gaps[k]) / Math.log(rate / rates[k])] : [],
+    );
+};
+const gapRatio = (runs, others) =>
+  runs[0].descent.map((_, k) => {
+    const of = (all) => median(all.map(({ descent }) => descent[k].parameterGap));
+    return of(runs) / of(others);
+  });
+/** Ends of slides on the far side, and on the side that the entry came from. */
+const exits = (events) => {
+  const came = new Map();
+  const count = [0, 0];
+  for (const { kind, layer, sample, unit, side } of events) {
+    const entry = `${layer} ${sample} ${unit}`;
+    if (kind === "entersSliding") came.set(entry, side);
+    if (kind === "leavesSliding") count[side === came.get(entry) ? 1 : 0]++;
+  }
+  return count;
+};
+/** The cell of a script's table whose row begins with these cells. */
+const cell = ({ text }, key, column) =>
+  Number(
+    text
+      .split("\n")
+      .map((line) => line.split("|").map((part) => part.trim()))
+      .find((cells) => key.every((word, k) => cells[k + 1] === word))?.[column + 1],
+  );
+
+/** @type {import("./quoting.js").Entry[]} */
+export const QUOTES = [
+  {
+    page: "README.md",
+    command: "npm start",
+    quick: true,
+    says: [
+      [
+        "loss L # → #, fallen by a factor of #",
+        ({ initialLoss, loss }) => [initialLoss, loss, initialLoss / loss],
+      ],
+      ["flow time t = #, canonical time τ = 2ct = #", ({ time, canonicalTime }) => [time, canonicalTime]],
+      ["energy defect #", (run) => run.energyDefect],
+      [
+        "∝ exp(-# t) for t in [#, #], R² = #; 4cλ_eff there #",
+        ({ decay }) => [decay.rate, ...decay.window, decay.rSquared, decay.meanRateFromLambdaEff],
+      ],
+      ["0.5 # # # # # #", ({ descent }) => descentRow(descent[0])],
+      ["0.05 # # # # # #", ({ descent }) => descentRow(descent[1])],
+    ],
+  },
+  {
+    page: "docs/sliding.md",
+    command: "npx gradflow run neuron.yaml --out neuron",
+    write: (page, folder) => writeBlock(page, "neuron.yaml", folder),
+    also: ["--set flow.rtol=1e-8"],
+    quick: true,
+    says: [
+      ["| reaches the boundary | t = #", (run) => run.table("events")[0].t],
+      ["| leaves it | t = #", (run) => run.table("events")[1].t],
+      ["| gradients to t = 2 | # (# at", (...runs) => runs.map((run) => near(run.gradientEvaluations))],
+    ],
+  },
+  {
+    page: "docs/sliding.md",
+    command: "npx gradflow run neuron.yaml",
+    label: "without its kink",
+    write: (page, folder) => writeBlock(page, "neuron.yaml", folder),
+    also: ["--set flow.boundaries=off --set flow.rtol=1e-6 --set flow.maxGradientEvaluations=300000"],
+    says: [
+      ["| t = # after # gradients |", (_, { time, gradientEvaluations }) => [time, gradientEvaluations]],
+    ],
+  },
+  {
+    page: "docs/sliding.md",
+    command: "npx gradflow run configs/study/sliding.yaml --out sliding",
+    quick: true,
+    says: [
+      ["| arrivals at a boundary | # |", ({ events }) => events.crossings + events.slidingEntries],
+      ["| – that cross | # |", ({ events }) => events.crossings],
+      [
+        "| – that slide | #, by # different entries (# times in layer 1, # in layer 2) |",
+        (run) => {
+          const enter = run.table("events").filter(({ kind }) => kind === "entersSliding");
+          const inLayer = (l) => enter.filter(({ layer }) => layer === l).length;
+          const entries = new Set(enter.map(({ layer, sample, unit }) => `${layer} ${sample} ${unit}`));
+          return [run.events.slidingEntries, entries.size, inLayer(1), inLayer(2)];
+        },
+      ],
+      [
+        "| slides that end before t = 8 | #: # on the far side, # back",
+        (run) => [run.events.slidingExits, ...exits(run.table("events"))],
+      ],
+      [
+        "| first slide | t = #, after # crossings |",
+        (run) => {
+          const events = run.table("events");
+          return [run.events.firstSliding, events.findIndex(({ kind }) => kind === "entersSliding")];
+        },
+      ],
+      ["| sliding at once | up to # |", ({ events }) => events.maxSliding],
+      [
+        "time with at least one entry sliding | # of 8, # %",
+        ({ events }) => [events.timeSliding, 100 * (events.timeSliding / 8)],
+      ],
+      ["| gradients | #; energy defect # |", (run) => [near(run.gradientEvaluations), run.energyDefect]],
+      ["| repelling boundaries reached | # |", ({ events }) => events.ambiguous],
+    ],
+  },
+  {
+    page: "docs/sliding.md",
+    command: "npx gradflow run configs/study/chatter.yaml --out chatter --json",
+    quick: true,
+    says: [
+      ...["0.04", "0.01", "0.0025"].map((rate, k) => [
+        `| descent, η = ${rate} | # | # | # | # |`,
+        ({ descent }) => {
+          const { steps, flips, learningRate, parameterGap } = descent[k];
+          return [steps, flips, flips * learningRate, parameterGap];
+        },
+      ]),
+      [
+        "# crossings, # in and out of slides, at most # sliding at once",
+        ({ events: { crossings, slidingEntries, slidingExits, maxSliding } }) => [
+          crossings,
+          slidingEntries + slidingExits,
+          maxSliding,
+        ],
+      ],
+      ["add up to # here", ({ events }) => events.entryTimeSliding],
+    ],
+  },
+  {
+    page: "docs/sliding.md",
+    command: "node scripts/bench/survey.js",
+    long: true,
+    says: [
+      ["leaky ReLU 0.01 | #, # | #, # | #, # |", "leaky 0.01"],
+      ["leaky ReLU 0.1 | #, # | #, # | #, # |", "leaky 0.1"],
+      ["hidden 20-20-20 | #, # | #, # | #, # |", "leaky 0.01, 20-20-20"],
+      ["hidden 6-6-6 | #, # | #, # | #, # |", "leaky 0.01, 6-6-6"],
+      ["hidden 60 | #, # | #, # | #, # |", "leaky 0.01, 60"],
+      ["| ReLU | #, # | #, # | #, # |", "relu"],
+      ["ReLU without biases | #, # | #, # | #, # |", "relu, no bias"],
+      ["PReLU 0.1 | #, # | #, # | #, # |", "prelu"],
+      ["hard tanh | #, # | #, # | #, # |", "hard-tanh"],
+      ["| abs | #, # | #, # | #, # |", "abs"],
+      ["hidden 10-10-10 | #, # | #, # | #, # |", "resnet 10-10-10"],
+      ["gcn, 3 neighbours | #, # | #, # | #, # |", "gcn"],
+    ].map(([text, kind]) => [
+      text,
+      (out) => [4, 6, 7].flatMap((k) => ["1", "2"].map((seed) => cell(out, [kind, seed], k))),
+    ]),
+  },
+  {
+    page: "docs/sliding.md",
+    command: "node scripts/bench/survey.js 6 2e-5 1 gcn",
+    says: [["# and # at η = 2e-5 and 1e-5", (out) => [6, 7].map((k) => cell(out, ["gcn", "1"], k))]],
+  },
+  {
+    page: "docs/sliding.md",
+    command: "npx gradflow run configs/study/smoothing.yaml --out smoothing --json",
+    also: ["--set seed=2", "--set seed=3"],
+    says: [
+      [
+        "| ε | ‖θ_ε − θ‖ | gradients | |---|---|---| | 1e-1 | # | # | | 1e-2 | # | # | | 1e-3 | # | # | | 1e-4 | # | # | | exact | | # |",
+        ({ smoothing, gradientEvaluations }) => [
+          ...smoothing.flatMap((run) => [run.parameterDistance, near(run.gradientEvaluations)]),
+          near(gradientEvaluations),
+        ],
+      ],
+      ["seed=2` the distances at 1e-2, 1e-3, 1e-4 are #, #, #; with", (_, run) => distances(run).slice(1)],
+      ["seed=3` #, #, #: ε", (_, __, run) => distances(run).slice(1)],
+    ],
+  },
+  {
+    page: "docs/sliding.md",
+    command: "npx gradflow run test/golden/leaky2/study.yaml",
+    also: ["--set flow.tEnd=2 --set flow.compareSmoothing=[1e-3,1e-4,1e-5]"],
+    quick: true,
+    says: [
+      [
+        "`exact` took # gradients and ended at # from the reference",
+        (run) => [
+          near(run.gradientEvaluations),
+          distance(run.theta, readGolden("theta-t8.npy", run.parameters)),
+        ],
+      ],
+      ["# at ε = 1e-3, # at 1e-4 and # at 1e-5", (_, run) => distances(run)],
+    ],
+  },
+  {
+    page: "docs/sliding.md",
+    command: "npx gradflow run test/golden/leaky2/study.yaml",
+    label: "without its kinks",
+    also: ["--set flow.boundaries=off"],
+    long: true,
+    says: [
+      [
+        "`off` took # and ended at #",
+        (_, run) => [
+          near(run.gradientEvaluations),
+          distance(run.theta, readGolden("theta-t8.npy", run.parameters)),
+        ],
+      ],
+    ],
+  },
+  {
+    page: "docs/sliding.md",
+    command: "npm run build && node scripts/bench/boundaries.js 8",
+    tables: [
+      {
+        header: "| solver | rtol | gradients | seconds | error of θ |",
+        key: [0, 1],
+        columns: [2, 4],
+        counts: [2],
+      },
+    ],
+  },
+  {
+    page: "docs/engines.md",
+    command: "node scripts/bench/float32.js",
+    tables: [
+      { header: "| rtol | float64 | mixed", theirs: "| rtol | float64 |", key: [0], columns: [1, 2, 3] },
+    ],
+  },
+  {
+    page: "docs/benchmarks.md",
+    command: "node scripts/bench/accuracy.js",
+    quick: true,
+    tables: [{ header: "| method | rtol | gradients |", key: [0, 1], columns: [2, 3, 5], counts: [2] }],
+  },
+  {
+    page: "docs/benchmarks.md",
+    command: "node scripts/bench/stiff.js",
+    tables: [{ header: "| solver | rtol | gradients | Hessian", key: [0, 1], columns: [2, 6], counts: [2] }],
+    says: [
+      [
+        "`auto` errs by # after # gradients (# with the sharpness), by # after # (#); dopri5 by # after #,",
+        (out) => {
+          const of = (solver, rtol, column) => cell(out, [solver, rtol], column);
+          const auto = (rtol) => [
+            of("auto", rtol, 6),
+            near(of("auto", rtol, 2)),
+            near(of("auto", rtol, 2) + of("auto", rtol, 3)),
+          ];
+          return [...auto("1e-4"), ...auto("1e-6"), of("dopri5", "1e-6", 6), near(of("dopri5", "1e-6", 2))];
+        },
+      ],
+    ],
+  },
+  {
+    page: "docs/guide.md",
+    command: "node scripts/bench/stiff.js",
+    says: [
+      [
+        "it needs # gradients for an error of # where dopri5 needs # for # and descent at η = 1/λ_max #.",
+        (out) => [
+          ...["auto", "dopri5"].flatMap((solver) => [
+            near(cell(out, [solver, "1e-6"], 2)),
+            cell(out, [solver, "1e-6"], 6),
+          ]),
+          near(cell(out, ["GD, η = 1/λ_max"], 2)),
+        ],
+      ],
+    ],
+  },
+  {
+    page: "docs/benchmarks.md",
+    command: "node scripts/bench/rock4.js",
+    long: true,
+    tables: [{ header: "| network | rtol | rock4 |", key: [1], columns: [2, 3, 4] }],
+  },
+  {
+    page: "docs/guide.md",
+    command: "npx gradflow workprecision configs/study/stiff.yaml --set flow.tEnd=150",
+    says: [
+      [
+        "they take some # gradients from rtol 1e-4 on, whatever is asked (at 1e-3 dopri5 gives up), `auto` # to #, and descent at its own limit is further off with #",
+        ({ rows, descent }) => {
+          const of = (name) =>
+            rows.filter(({ method }) => method === name).map((row) => row.gradientEvaluations);
+          return [near(of("dopri5")[1]), ...range(of("auto")).map(near), near(descent.steps)];
+        },
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow sweep configs/paper/dnn-width.yaml --set scale=0.2 --jobs 2",
+    says: [
+      [
+        "The loss at t = 200 falls from # (P/nM = #) through #, # and # to # (P/nM = #), and the fitted rate rises with it, from # to #",
+        ({ where }) => {
+          const runs = where();
+          const [a, ...rest] = losses(runs);
+          const rates = runs.map(({ decay }) => decay.rate);
+          return [a, runs[0].perTarget, ...rest, runs.at(-1).perTarget, rates[0], rates.at(-1)];
+        },
+      ],
+      [
+        "an exponential fits with R² = # below nM and # to # above",
+        ({ where }) => {
+          const [a, ...rest] = where().map(({ decay }) => decay.rSquared);
+          return [a, ...range(rest)];
+        },
+      ],
+      [
+        "At the end descent lies up to # % above the flow",
+        ({ where }) => Math.max(...where().map(percentAbove)),
+      ],
+      [
+        "the flow's sharpness has risen to # (widest) to #",
+        ({ where }) => range(where().map(({ sharpness }) => sharpness.largest)),
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow sweep configs/paper/resnet-depth.yaml --set scale=0.2 --jobs 2",
+    says: [
+      ["(# with 8 layers, # with 16)", ({ where }) => [where()[0].initialLoss, where().at(-1).initialLoss]],
+      ["to #, #, #, # and #. R² of the exponential", ({ where }) => losses(where())],
+      [
+        "R² of the exponential is # at P/nM = # and *falls* to # at #",
+        ({ where }) =>
+          [where()[0], where().at(-1)].flatMap(({ decay, perTarget }) => [decay.rSquared, perTarget]),
+      ],
+      [
+        "With 16 layers descent ends at # where the Euler curve ends at #",
+        ({ where }) => [where().at(-1).descent[0].loss, where().at(-1).loss],
+      ],
+      ["reaches what Euler's steps bear at t = # and #.", ({ where }) => where().slice(2, 4).map(edge)],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow sweep configs/paper/gcn-width.yaml --set scale=0.2 --jobs 2",
+    says: [
+      [
+        "falls from about # to # (P/nM = #) and to # (P/nM = #), with R² between # and #",
+        ({ where }) => {
+          const [first, last] = [where()[0], where().at(-1)];
+          const straight = range(where().map(({ decay }) => decay.rSquared));
+          return [first.initialLoss, first.loss, first.perTarget, last.loss, last.perTarget, ...straight];
+        },
+      ],
+      ["curves flicker from t = # to # on", ({ where }) => range(where().map(edge))],
+      [
+        "descent ends at # and #.",
+        ({ where }) => [where()[0], where().at(-1)].map(({ descent }) => descent[0].loss),
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow sweep configs/study/parametrisation.yaml --jobs 2",
+    says: [
+      [
+        "the median at t = 500 is # at P/nM = #, # at #, # at #, # at # and # at #. Beyond, more parameters change little (# at #)",
+        ({ where }) =>
+          [2, 8, 10, 13, 20, 40].flatMap((width) => {
+            const runs = where(`hidden-${width}`);
+            return [median(losses(runs)), runs[0].perTarget];
+          }),
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow sweep configs/study/leaky-to-relu.yaml --jobs 2",
+    says: [
+      [
+        "(seed 0: #, #, #; seed 4: #, #, #)",
+        ({ where }) =>
+          ["seed-0", "seed-4"].flatMap((seed) =>
+            ["0.1", "0.01", "0.001"].map((slope) =>
+              distance(
+                where(`activation-leaky-relu-${slope}`, seed)[0].theta,
+                where("activation-relu", seed)[0].theta,
+              ),
+            ),
+          ),
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow sweep configs/study/sigmoid.yaml --jobs 2",
+    says: [
+      [
+        "between # and #, # and #, # and #, # and # over the seeds.",
+        ({ where }) =>
+          [1, 2, 3, 5].flatMap((degree) =>
+            range(
+              [0, 1, 2, 3, 4].map((seed) =>
+                distance(
+                  where(`activation-piecewise-polynomial-degree-${degree}`, `seed-${seed}`)[0].theta,
+                  where("activation-sigmoid", `seed-${seed}`)[0].theta,
+                ),
+              ),
+            ),
+          ),
+      ],
+      [
+        "the losses agree to # (relative) at all times",
+        ({ where }) =>
+          Math.max(
+            ...[0, 1, 2, 3, 4].flatMap((seed) => {
+              const [rows, others] = ["piecewise-polynomial-degree-5", "sigmoid"].map((kind) =>
+                where(`activation-${kind}`, `seed-${seed}`)[0].table("series"),
+              );
+              return rows.map(({ loss }, i) => Math.abs(loss / others[i].loss - 1));
+            }),
+          ),
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: "node scripts/sigmoid-pieces.js",
+    quick: true,
+    says: [
+      [
+        "the largest error is #, #, # and # for degree 1, 2, 3 and 5",
+        ({ text }) => [...text.matchAll(/largest error (\S+)/g)].map(([, error]) => Number(error)),
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow sweep configs/study/gap.yaml --jobs 2",
+    says: [
+      [
+        "neighbouring points is # to # below η",
+        ({ where }) => range(slopes(where("activation-tanh"), 0, 0.2)),
+      ],
+      [
+        "(slopes # to # below η = 0.1), and more steeply above (# to #); the median gap is # to # times",
+        ({ where }) => {
+          const leaky = where("activation-leaky-relu-0.01");
+          return [
+            ...range(slopes(leaky, 0, 0.1)),
+            ...range(slopes(leaky, 0.1, 0.5)),
+            ...range(gapRatio(leaky, where("activation-tanh"))),
+          ];
+        },
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: `npx gradflow run configs/paper/gcn-width.yaml --set sweep=null --set scale=0.2 --set 'model.hidden=[200,200]' --set engine.dtype=float64 --set 'descent.learningRates=[0.1]' --set 'flow={method: auto, rtol: 1e-2, tEnd: 1000, boundaries: off}'`,
+    long: true,
+    also: [
+      "--set 'flow={method: euler, stepSize: 0.05, tEnd: 1000, boundaries: off}'",
+      "--set 'flow={method: euler, stepSize: 0.025, tEnd: 1000, boundaries: off}'",
+      "--set 'flow={method: euler, stepSize: 0.0125, tEnd: 1000, boundaries: off}'",
+      "--set 'flow={method: euler, stepSize: 0.2, tEnd: 1000, boundaries: off}'",
+    ],
+    says: [
+      ["| the flow: `auto`, rtol 1e-2 | | 5.5, 181, 615, 1 364, 2 260 | # |", (run) => run.loss],
+      ["| **descent, η = 0.1** | 20 | 5.5, 19.6, 20.1, 28.8, 25.9 | # |", (run) => run.descent[0].loss],
+      ["| **Euler, η/2** | 40 | 5.5, 40, 41, 47, 46 | # |", (_, run) => run.loss],
+      ["| Euler, η/4 | 80 | 5.5, 80, 86, 82, 98 | # |", (_, __, run) => run.loss],
+      ["| Euler, η/8 | 160 | 5.5, 158, 167, 165, 165 | # |", (_, __, ___, run) => run.loss],
+      ["| descent, η = 0.2 | 10 | 5.5, 9.6, 13.5, 18.1, 15.5 | # |", (...runs) => runs[4].loss],
+    ],
+  },
+  ...[
+    ["auto", "{method: auto, rtol: 1e-4, tEnd: 200, boundaries: off}", "| `auto`, rtol 1e-4 | # | # |"],
+    [
+      "auto, looser",
+      "{method: auto, rtol: 1e-3, tEnd: 200, boundaries: off}",
+      "| `auto`, rtol 1e-3 | # | # |",
+    ],
+    [
+      "auto, loosest",
+      "{method: auto, rtol: 1e-2, tEnd: 200, boundaries: off}",
+      "| `auto`, rtol 1e-2 | # | # |",
+    ],
+    ["heun", "{method: heun, stepSize: 0.02, tEnd: 200, boundaries: off}", "| Heun, η | # | # |"],
+  ].map(([label, flow, text]) => ({
+    page: "docs/studies.md",
+    command:
+      "npx gradflow run configs/paper/dnn-width.yaml --set scale=0.2 --set sweep=null --set 'model.hidden=[250,250]' --set engine.dtype=float64",
+    label,
+    also: [`--set 'flow=${flow}'`],
+    long: true,
+    says: [[text, (_, run) => [near(run.gradientEvaluations), run.loss]]],
+  })),
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow sweep configs/paper/dnn-width.yaml --jobs 2",
+    long: true,
+    says: [
+      [
+        "t = 200 falls from # to #, #, #, # and #, the fitted rate rises with the width from # to #",
+        ({ where }) => {
+          const rates = where().map(({ decay }) => decay.rate);
+          return [...losses(where()), rates[0], rates.at(-1)];
+        },
+      ],
+      ["by # % (narrowest) to # % (widest)", ({ where }) => [where()[0], where().at(-1)].map(percentAbove)],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow sweep configs/paper/resnet-depth.yaml --jobs 2",
+    long: true,
+    says: [
+      [
+        "falls with the depth from # (8 layers) to #, #, # and #, the fitted rate of ‖r‖² rises from # to #. R² over the second half is #, #, #, # and #:",
+        ({ where }) => {
+          const decays = where().map(({ decay }) => decay);
+          return [
+            ...losses(where()),
+            decays[0].rate,
+            decays.at(-1).rate,
+            ...decays.map(({ rSquared }) => rSquared),
+          ];
+        },
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow sweep configs/paper/gcn-width.yaml --jobs 2",
+    long: true,
+    says: [
+      [
+        "the Euler curve ends at #, #, #, # and # (P/nM = #, #, #, #, #), descent at #, #, #, # and #.",
+        ({ where }) => [
+          ...losses(where()),
+          ...where().map(({ perTarget }) => perTarget),
+          ...where().map(({ descent }) => descent[0].loss),
+        ],
+      ],
+    ],
+  },
+];
+
+/** Runs the entries that `choose` takes, says what disagrees, and returns how many numbers do. */
+export function benchQuotes(choose = ({ long }) => long !== true, write = false) {
+  let wrong = 0;
+  const store = JSON.parse(readFileSync(STORE, "utf8"));
+  for (const entry of QUOTES.filter(choose)) {
+    const folder = mkdtempSync(join(tmpdir(), "gradflow-quotes-"));
+    try {
+      const start = performance.now();
+      const values = measure(entry, folder);
+      const found = disagreements(readPage(entry), values);
+      wrong += found.length;
+      if (entry.quick !== true)
+        store[nameOf(entry)] = values.map((each) => (each.within === undefined ? each.value : each));
+      const seconds = ((performance.now() - start) / 1000).toFixed(0);
+      console.log(
+        `${nameOf(entry)}: ${values.length} numbers in ${seconds} s, ${found.length} of them not as quoted`,
+      );
+      for (const sentence of found) console.log(`  ${sentence}`);
+      if (write) writeFileSync(STORE, `${JSON.stringify(store, null, 1)}\n`);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+  return wrong;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const words = process.argv.slice(2);
+  const [word] = words.filter((each) => !each.startsWith("--"));
+  const isAsked = (entry) =>
+    word === undefined ? entry.long !== true || words.includes("--hours") : nameOf(entry).includes(word);
+  if (benchQuotes(isAsked, words.includes("--write")) > 0) process.exitCode = 1;
+}
