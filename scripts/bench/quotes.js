@@ -20,6 +20,9 @@ const percentAbove = ({ loss, descent }) => 100 * (descent[0].loss / loss - 1);
 /** The time at which a note says that the sharpness reached what steps bear. */
 const edge = ({ notes }) =>
   Number(/at t = ([\d.e+-]+)/.exec(notes.find((note) => note.startsWith("The sharpness reached")))?.[1]);
+/** The first time at which the recorded sharpness is above a value. */
+const reaches = (value) => (run) =>
+  run.table("series").find(({ sharpness }) => sharpness !== "" && sharpness > value)?.sharpnessTime;
 const descentRow = ({ steps, time, loss, parameterGap, functionGap, lossGap }) => [
   steps,
   time,
@@ -367,7 +370,10 @@ export const QUOTES = [
         "With 16 layers descent ends at # where the Euler curve ends at #",
         ({ where }) => [where().at(-1).descent[0].loss, where().at(-1).loss],
       ],
-      ["reaches what Euler's steps bear at t = # and #.", ({ where }) => where().slice(2, 4).map(edge)],
+      [
+        "reaches what Euler's steps bear at t = # and #.",
+        ({ where }) => where().slice(2, 4).map(reaches(2000)),
+      ],
     ],
   },
   {
