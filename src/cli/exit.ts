@@ -8,6 +8,7 @@ import {
   type Problem,
   RecordLostError,
 } from "../errors.js";
+import { printable } from "./format.js";
 
 /** `failed` stands for numerical failures and for faults of the program itself. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -28,6 +29,11 @@ export function exitCodeOf(status: string): number {
 
 /** The text and the exit code of an error. The stack is shown under GRADFLOW_DEBUG, and only for faults of the program. */
 export function describeError(error: unknown): { readonly text: string; readonly code: number } {
+  const { text, code } = describe(error);
+  return { text: printable(text), code };
+}
+
+function describe(error: unknown): { readonly text: string; readonly code: number } {
   const debug = (process.env["GRADFLOW_DEBUG"] ?? "") !== "";
   const stack = debug && error instanceof Error ? `\n${error.stack}` : "";
   if (error instanceof DiskFullError || error instanceof RecordLostError)

@@ -56,11 +56,12 @@ the recorded row (of descents: k), its axis RELATIVE the flow time t in seconds.
       "../experiment/export.js"
     );
     const { findRecords } = await import("../record/sweep.js");
+    const { inTurn } = await import("../record/in-turn.js");
     const records = await findRecords(root);
     if (records.length === 0)
       throw new ConfigError(`${root}: is not a record and holds none; name the folder of a run or a sweep.`);
     const say = (path: string) => process.stdout.write(`${formatPath(path)}\n`);
-    const leftOut = new Set((await Promise.all(records.map((path) => tablesLeftOut(path, to)))).flat());
+    const leftOut = new Set((await inTurn(records, (path) => tablesLeftOut(path, to))).flat());
     if (leftOut.size > 0)
       process.stderr.write(
         `note: ${to} holds series.csv and descent.csv; left out: ${[...leftOut].join(", ")} (npz and safetensors hold all).\n`,

@@ -28,9 +28,24 @@ export function formatDuration(seconds: number): string {
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/**
+ * Text that studies, files and records may have part in, as a terminal may get it: what steers a terminal, hides, or turns the direction
+ * of writing goes as its code, which JSON reads as the same letter.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(/(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (letter) =>
+    letter
+      .split("")
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+      .join(""),
+  );
+}
+
 /** Columns aligned to the right, two spaces apart, indented by two. */
 export function formatColumns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const widths = rows[0]!.map((_, column) =>
+    rows.reduce((most, row) => Math.max(most, row[column]!.length), 0),
+  );
   return rows.map((row) =>
     `  ${row.map((cell, column) => cell.padStart(widths[column]!)).join("  ")}`.trimEnd(),
   );

@@ -5,7 +5,7 @@ import { ConfigError } from "../errors.js";
 import { type Facts, lookUp } from "../record/facts.js";
 import type { Command } from "./command.js";
 import { EXIT, UsageError } from "./exit.js";
-import { formatColumns, formatFact } from "./format.js";
+import { formatColumns, formatFact, printable } from "./format.js";
 import { single } from "./options.js";
 
 const DEFAULT_COLUMNS =
@@ -50,7 +50,7 @@ Exit codes: 0 all were read, 1 some could not be, which is told.`,
     });
     let code: number = EXIT.done;
     const complain = (line: string): void => {
-      process.stderr.write(`gradflow: ${line}\n`);
+      process.stderr.write(`gradflow: ${printable(line)}\n`);
       code = EXIT.failed;
     };
     const paths = await findRecords(root, complain);

@@ -1,7 +1,7 @@
 /** How far a run is, on stderr: a bar on a terminal, sparse lines in a log, nothing when asked. Never touches stdout. */
 import { SingleBar } from "cli-progress";
 import type { Progress } from "../experiment/study-record.js";
-import { formatDuration, formatNumber } from "./format.js";
+import { formatDuration, formatNumber, printable } from "./format.js";
 
 export interface ProgressReport {
   update(progress: Progress): void;
@@ -64,7 +64,7 @@ function bar(stream: NodeJS.WriteStream): ProgressReport {
     },
     say(line) {
       stop();
-      stream.write(`${line}\n`);
+      stream.write(`${printable(line)}\n`);
     },
     stop,
   };
@@ -87,7 +87,7 @@ function lines(stream: NodeJS.WriteStream): ProgressReport {
       );
     },
     say(line) {
-      stream.write(`${line}\n`);
+      stream.write(`${printable(line)}\n`);
     },
     stop() {},
   };

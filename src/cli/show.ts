@@ -45,12 +45,12 @@ async function showRun(directory: string, json: boolean): Promise<string> {
 
 /** How far a run without a result got. */
 async function describeUnended(directory: string, manifest: Manifest): Promise<string> {
-  const { readTable } = await import("../record/table.js");
-  const { values, length } = await readTable(join(directory, "series.csv"), { thinned: true });
+  const { readColumns } = await import("../record/reader.js");
+  const { t, loss } = await readColumns(join(directory, "series.csv"), ["t", "loss"]);
   const reached =
-    length === 0
+    t.length === 0
       ? "no rows yet"
-      : `${length} rows, up to t = ${formatNumber(values["t"]![length - 1]!)}, loss ${formatNumber(values["loss"]![length - 1]!)}`;
+      : `${t.length} rows, up to t = ${formatNumber(t.at(-1)!)}, loss ${formatNumber(loss.at(-1)!)}`;
   const { status, failure, process } = manifest;
   const state =
     status === "running"

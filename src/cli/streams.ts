@@ -1,4 +1,5 @@
 /** stdout and stderr that may go away or fill up: what is told there is lost, the work is not. */
+import { printable } from "./format.js";
 
 /** Node's words for them. */
 type Stream = NodeJS.WriteStream & { write(...words: unknown[]): boolean };
@@ -25,4 +26,11 @@ export function bearLoss(stream: NodeJS.WriteStream, onLoss: (error: NodeJS.Errn
       return false;
     }
   };
+}
+
+/** What is told here is plain text: a record that somebody else made shall not steer the terminal of who looks at it. */
+export function keepPlain(stream: NodeJS.WriteStream): void {
+  const write = stream.write.bind(stream) as Stream["write"];
+  (stream as Stream).write = (text, ...others) =>
+    write(typeof text === "string" ? printable(text) : text, ...others);
 }

@@ -1,6 +1,6 @@
 /** The runs of a sweep on stderr: on a terminal a table that is redrawn, in a log a line per start and end and a summary now and then. */
 import type { JobEvent } from "../experiment/launcher.js";
-import { formatDuration, formatNumber } from "./format.js";
+import { formatDuration, formatNumber, printable } from "./format.js";
 import { isLive } from "./progress.js";
 
 export interface SweepReport {
@@ -61,7 +61,7 @@ export function reportSweep(stream: NodeJS.WriteStream, quiet: boolean, total: n
   };
   const say = (line: string) => {
     clear();
-    stream.write(`${line}\n`);
+    stream.write(`${printable(line)}\n`);
     if (live && running.size > 0) draw();
   };
   return {

@@ -17,7 +17,8 @@ export function describeIssue(issue: z.core.$ZodIssue, root: z.core.$ZodType, in
       message: describeUnknownKey(key, root, input, issue.path),
     }));
   }
-  if (issue.code === "invalid_union" && issue.errors.length > 0) {
+  const isMissing = valueAt(input, issue.path) === undefined;
+  if (issue.code === "invalid_union" && issue.errors.length > 0 && !isMissing) {
     // Of the ways to write the value, the one that fits farthest is what was meant.
     const depth = (issues: readonly z.core.$ZodIssue[]): number =>
       Math.max(...issues.map(({ path }) => path.length));
@@ -67,7 +68,7 @@ function describeValue(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: un
 }
 
 function describeMissing(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: unknown): string {
-  if (issue.code === "invalid_union") {
+  if (issue.code === "invalid_union" && issue.errors.length === 0) {
     // Without its discriminator zod looks at no other key: a slip in it would go unnamed.
     const name = String(issue.path.at(-1));
     const section = valueAt(input, issue.path.slice(0, -1));
@@ -157,6 +158,7 @@ const NOUNS: Readonly<Record<string, string>> = {
   boolean: "true or false",
   object: "a section (keys and values)",
   array: "a list",
+  tuple: "a list",
 };
 
 /** zod reports a text where an integer belongs as "not a number"; the schema knows better. */

@@ -1,6 +1,7 @@
 /** A record in other programs' formats: .npz and .safetensors (series and parameters), TensorBoard events, one CSV. */
 import { access, appendFile } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { modelSchema } from "../config/schema-network.js";
 import { readNpy } from "../data/npy.js";
 import { ConfigError } from "../errors.js";
 import {
@@ -12,12 +13,13 @@ import {
   shapeIn,
   writeParameter,
 } from "../model/index.js";
+import { DESCENT_COLUMNS, SERIES_COLUMNS } from "../record/columns.js";
 import { formatNpz, formatSafetensors, type NamedArray } from "../record/export-npz.js";
 import { formatScalar, type Scalar, startEvents } from "../record/export-tensorboard.js";
-import { writeWhole } from "../record/files.js";
-import { type InitialArray, readManifest } from "../record/manifest.js";
-import { type RunRecord, readRecord } from "../record/reader.js";
-import { formatTable, type Row, readTable } from "../record/table.js";
+import { readJsonObject, writeWhole } from "../record/files.js";
+import { contentFolder, type InitialArray, type Manifest, readManifest } from "../record/manifest.js";
+import { readColumns, readOutcome } from "../record/reader.js";
+import { formatLine, readTable } from "../record/table.js";
 import { attachFiles } from "../record/writer.js";
 
 export const EXPORT_FORMATS = ["npz", "safetensors", "tensorboard", "csv"] as const;
@@ -33,9 +35,9 @@ const FILES = {
 
 /** Exports a record, finished or not. Returns the file, relative to the record. @throws ConfigError where the folder is none. */
 export async function exportRecord(directory: string, format: ExportFormat, force = false): Promise<string> {
-  const record = await readRecord(directory);
-  const content = await formatRecord(record, format);
-  await attachFiles(directory, { [FILES[format]]: content }, { force, of: record.manifest });
+  const { manifest } = await readOutcome(directory);
+  const content = inParts(formatRecord(directory, manifest, format));
+  await attachFiles(directory, { [FILES[format]]: content }, { force, of: manifest });
   return FILES[format];
 }
 
@@ -49,18 +51,16 @@ export async function exportParameters(
   format: "npz" | "safetensors",
   force = false,
 ): Promise<string> {
-  const record = await readRecord(directory);
-  const { manifest } = record;
-  const layout = layoutOf(record);
+  const { manifest } = await readOutcome(directory);
+  const layout = layoutOf(await readConfig(directory, manifest), manifest);
   const theta = join(directory, "theta.npy");
   if (layout === null || !(await exists(theta)))
     throw new ConfigError(`${directory}: has no parameters at its end; finish it with gradflow resume.`);
   const { data } = await readNpy(theta);
-  const content = formatArrays(stateDict(layout, data, manifest.initial?.arrays ?? {}), format, {
-    gradflow: manifest.gradflow,
-    layout: "torch",
-  });
+  const arrays = stateDict(layout, data, manifest.initial?.arrays ?? {});
+  const about = { gradflow: manifest.gradflow, layout: "torch" };
   const file = `export/state_dict.${format}`;
+  const content = inParts(formatArrays(arrays, format, about));
   await attachFiles(directory, { [file]: content }, { force, of: manifest });
   return file;
 }
@@ -85,6 +85,26 @@ function stateDict(
   }));
 }
 
+/** Many small parts as some larger ones. */
+async function* inParts(
+  parts: Iterable<Uint8Array> | AsyncIterable<string | Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  let gathered: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of parts) {
+    const bytes = typeof part === "string" ? Buffer.from(part) : part;
+    gathered.push(bytes);
+    size += bytes.length;
+    if (size < PART_BYTES) continue;
+    yield Buffer.concat(gathered);
+    gathered = [];
+    size = 0;
+  }
+  yield Buffer.concat(gathered);
+}
+
+const PART_BYTES = 1 << 18;
+
 /** The tables of a record that a format has no place for, by file name. */
 export async function tablesLeftOut(directory: string, format: ExportFormat): Promise<string[]> {
   if (format === "npz" || format === "safetensors") return [];
@@ -99,40 +119,65 @@ export async function exportAll(root: string, records: readonly string[], force 
   const path = join(root, "runs.csv");
   if (!force && (await exists(path)))
     throw new ConfigError(`${path}: stands already; replace it with --force, or move it away.`);
-  const all: { name: string; record: RunRecord }[] = [];
-  for (const folder of records) all.push({ name: relative(root, folder), record: await readRecord(folder) });
-  await writeWhole(path, formatTrajectories(all));
+  await writeWhole(path, inParts(formatTrajectories(root, records)));
   return path;
 }
 
-async function formatRecord(record: RunRecord, format: ExportFormat): Promise<string | Uint8Array> {
-  if (format === "csv") return formatTrajectories([{ name: null, record }]);
-  if (format === "tensorboard") {
-    const { started } = record.manifest;
-    const events = scalarsOf(record, { series: 0, descent: 0 }).map(formatScalar);
-    return new Uint8Array(Buffer.concat([startEvents(Date.parse(started) / 1000), ...events]));
+async function* formatRecord(
+  directory: string,
+  manifest: Manifest,
+  format: ExportFormat,
+): AsyncGenerator<string | Uint8Array> {
+  if (format === "csv") yield* formatTrajectories(null, [directory]);
+  else if (format === "tensorboard") {
+    yield startEvents(Date.parse(manifest.started) / 1000);
+    for (const scalar of scalarsOf(await readTrajectories(directory), { series: 0, descent: 0 }))
+      yield formatScalar(scalar);
+  } else {
+    const config = await readConfig(directory, manifest);
+    yield* formatArrays(await arraysOf(directory, manifest, config), format, {
+      gradflow: manifest.gradflow,
+      layout: "gradflow",
+      name: String(config["name"]),
+      status: manifest.status,
+    });
   }
-  return formatArrays(await arraysOf(record), format, {
-    gradflow: record.manifest.gradflow,
-    layout: "gradflow",
-    name: String(record.config["name"]),
-    status: record.manifest.status,
-  });
 }
 
 function formatArrays(
   arrays: readonly NamedArray[],
   format: "npz" | "safetensors",
   metadata: Readonly<Record<string, string>>,
-): Uint8Array {
+): Iterable<Uint8Array> {
   return format === "npz" ? formatNpz(arrays) : formatSafetensors(arrays, metadata);
 }
 
+type PlainConfig = Readonly<Record<string, unknown>>;
+
+/** The resolved config; empty where the run was killed before it was written. */
+async function readConfig(directory: string, manifest: Manifest): Promise<PlainConfig> {
+  return (await readJsonObject(join(contentFolder(directory, manifest), CONFIG))) ?? {};
+}
+
+const CONFIG = "config.resolved.json";
+
+/** What a record holds over time, of flow and descents. */
+async function readTrajectories(directory: string) {
+  const { manifest } = await readOutcome(directory);
+  const folder = contentFolder(directory, manifest);
+  return {
+    manifest,
+    series: await readColumns(join(folder, "series.csv"), SERIES_COLUMNS),
+    descent: await readColumns(join(folder, "descent.csv"), DESCENT_COLUMNS),
+  };
+}
+
+type Trajectories = Awaited<ReturnType<typeof readTrajectories>>;
+
 /** Every column of a record's tables, and its parameters: flat, and by layer at the end. */
-async function arraysOf(record: RunRecord): Promise<NamedArray[]> {
-  const { directory } = record;
+async function arraysOf(directory: string, manifest: Manifest, config: PlainConfig): Promise<NamedArray[]> {
   const arrays: NamedArray[] = [];
-  for (const file of record.manifest.files.filter((name) => TABLE.test(name))) {
+  for (const file of manifest.files.filter((name) => TABLE.test(name))) {
     const { columns, values, words, length } = await readTable(join(directory, file));
     for (const column of columns) {
       const data = words[column] ?? (values[column] as Float64Array);
@@ -143,14 +188,14 @@ async function arraysOf(record: RunRecord): Promise<NamedArray[]> {
     if (!(await exists(join(directory, `${name}.npy`)))) continue;
     const { data, shape } = await readNpy(join(directory, `${name}.npy`));
     arrays.push({ name, shape, data });
-    if (name === "theta") arrays.push(...layersOf(record, data));
+    if (name === "theta") arrays.push(...layersOf(config, manifest, data));
   }
   return arrays;
 }
 
 /** Every parameter by its name: `layers.0.weight` [in, out], `layers.0.bias` [out], of PReLU `layers.1.slope` [1]. */
-function layersOf(record: RunRecord, theta: Float64Array): NamedArray[] {
-  const layout = layoutOf(record);
+function layersOf(config: PlainConfig, manifest: Manifest, theta: Float64Array): NamedArray[] {
+  const layout = layoutOf(config, manifest);
   if (layout?.size !== theta.length) return [];
   return layout.parameters.map((parameter) => ({
     name: parameter.name,
@@ -159,39 +204,40 @@ function layersOf(record: RunRecord, theta: Float64Array): NamedArray[] {
   }));
 }
 
-/** Null of a record that was killed before its problem was known. */
-function layoutOf({ config, manifest: { problem } }: RunRecord): Layout | null {
-  const model = config["model"] as ModelFields | undefined;
+/** Null of a record that was killed before its problem was known. @throws ConfigError where its config describes no network */
+function layoutOf({ model }: PlainConfig, { problem }: Manifest): Layout | null {
   if (model === undefined || problem === undefined) return null;
   if (problem.layout !== undefined) {
     const builder = new LayoutBuilder();
     for (const { name, shape, law } of problem.layout) builder.declare(name, shape, law as Law, null);
     return builder.layout;
   }
+  if (!modelSchema.safeParse(model).success)
+    throw new ConfigError(`${CONFIG}: model is not a network's; restore the file, or run the study again.`);
   const inputShape = problem.inputShape ?? [problem.inputs];
-  return buildNetwork(model, { inputShape, outputs: problem.outputs }).layout;
+  return buildNetwork(model as ModelFields, { inputShape, outputs: problem.outputs }).layout;
 }
 
-/** Flow and descents as one table: `trajectory` is flow or descent; cells that a trajectory does not have are empty. */
-function formatTrajectories(records: readonly { name: string | null; record: RunRecord }[]): string {
-  const { series, descent } = records[0]!.record;
-  const named = records.some(({ name }) => name !== null);
-  const own = [...new Set([...Object.keys(descent), ...Object.keys(series)])];
-  const columns = [...(named ? ["run"] : []), "trajectory", ...own];
-  const rows = records.flatMap(({ name, record }) =>
-    (["series", "descent"] as const).flatMap((table) => {
-      const values = record[table] as Readonly<Record<string, Float64Array>>;
-      return Array.from({ length: values["t"]!.length }, (_, k): Row<string> => {
-        const cells = Object.entries(values).map(([column, data]) => [
-          column,
-          Number.isNaN(data[k]) ? null : data[k]!,
-        ]);
-        const head = { trajectory: table === "series" ? "flow" : "descent", ...(named ? { run: name } : {}) };
-        return { ...head, ...Object.fromEntries(cells) };
-      });
-    }),
-  );
-  return formatTable(columns, rows);
+/**
+ * Flow and descents as one table: `trajectory` is flow or descent; cells that a trajectory does not have are empty. `root`: with a
+ * column `run`, the record's path from there.
+ */
+async function* formatTrajectories(root: string | null, records: readonly string[]): AsyncGenerator<string> {
+  const own = [...new Set<string>([...DESCENT_COLUMNS, ...SERIES_COLUMNS])];
+  yield formatLine([...(root === null ? [] : ["run"]), "trajectory", ...own]);
+  for (const record of records) {
+    const { series, descent } = await readTrajectories(record);
+    const run = root === null ? [] : [relative(root, record)];
+    for (const [trajectory, table] of Object.entries<Readonly<Record<string, Float64Array>>>({
+      flow: series,
+      descent,
+    })) {
+      const columns = own.map((column) => table[column]);
+      const head = [...run, trajectory];
+      for (let k = 0; k < table["t"]!.length; k++)
+        yield formatLine([...head, ...columns.map((data) => (Number.isNaN(data?.[k]) ? null : data?.[k]))]);
+    }
+  }
 }
 
 /** Rows of each table that have been told already. */
@@ -204,22 +250,19 @@ interface Told {
  * The rows from `told` on as scalars. Flow: step is the row. Descent: step is k. The wall time is the start of the run plus the flow
  * time t in seconds, so that TensorBoard's axis RELATIVE is t.
  */
-function scalarsOf({ manifest, series, descent }: RunRecord, told: Told): Scalar[] {
+function* scalarsOf({ manifest, series, descent }: Trajectories, told: Told): Generator<Scalar> {
   const start = Date.parse(manifest.started) / 1000;
-  const scalars: Scalar[] = [];
-  const add = (tag: string, step: number, t: number, value: number) => {
-    if (!Number.isNaN(value)) scalars.push({ tag, step, wallTime: start + t, value });
-  };
+  const scalar = (tag: string, step: number, t: number, value: number): Scalar[] =>
+    Number.isNaN(value) ? [] : [{ tag, step, wallTime: start + t, value }];
   for (let k = told.series; k < series.t.length; k++)
     for (const [column, values] of Object.entries(series))
-      if (column !== "t") add(`flow/${column}`, k, series.t[k]!, values[k]!);
+      if (column !== "t") yield* scalar(`flow/${column}`, k, series.t[k]!, values[k]!);
   const { learningRate, step, t, ...measured } = descent;
   for (let k = told.descent; k < t.length; k++)
     for (const [column, values] of Object.entries(measured))
-      add(`descent/eta=${learningRate[k]}/${column}`, step[k]!, t[k]!, values[k]!);
+      yield* scalar(`descent/eta=${learningRate[k]}/${column}`, step[k]!, t[k]!, values[k]!);
   told.series = series.t.length;
   told.descent = t.length;
-  return scalars;
 }
 
 /** Seconds between two looks at a run that is going on. */
@@ -229,16 +272,16 @@ const FOLLOW_SECONDS = 1;
 export async function followRecord(directory: string, signal: AbortSignal, force = false): Promise<string> {
   const told = { series: 0, descent: 0 };
   const file = FILES.tensorboard;
-  const record = await readRecord(directory);
-  const events = [
-    startEvents(Date.parse(record.manifest.started) / 1000),
-    ...scalarsOf(record, told).map(formatScalar),
-  ];
-  const content = new Uint8Array(Buffer.concat(events));
-  await attachFiles(directory, { [file]: content }, { force, of: record.manifest });
+  const found = await readTrajectories(directory);
+  const { manifest } = found;
+  async function* eventsSoFar(): AsyncGenerator<Uint8Array> {
+    yield startEvents(Date.parse(manifest.started) / 1000);
+    for (const scalar of scalarsOf(found, told)) yield formatScalar(scalar);
+  }
+  await attachFiles(directory, { [file]: inParts(eventsSoFar()) }, { force, of: manifest });
   for (;;) {
     const status = (await readManifest(directory))?.status;
-    const scalars = scalarsOf(await readRecord(directory), told);
+    const scalars = [...scalarsOf(await readTrajectories(directory), told)];
     if (scalars.length > 0) await appendFile(join(directory, file), Buffer.concat(scalars.map(formatScalar)));
     if (status !== "running" || signal.aborted) return file;
     await new Promise((resume) => setTimeout(resume, 1000 * FOLLOW_SECONDS));

@@ -1,8 +1,11 @@
 /** Records side by side: the settings in which they differ, their results, and how far apart their curves and parameters are. */
 import { join } from "node:path";
 import { readNpy } from "../data/npy.js";
-import { type Fact, type Facts, readFacts, readResultFacts } from "./facts.js";
-import { type RunRecord, readRecord } from "./reader.js";
+import { type Fact, type FactSources, type Facts, readFacts, readResultFacts } from "./facts.js";
+import { readJsonObject } from "./files.js";
+import { inTurn } from "./in-turn.js";
+import { contentFolder } from "./manifest.js";
+import { readColumns, readOutcome } from "./reader.js";
 
 export interface Comparison {
   readonly records: readonly string[];
@@ -33,7 +36,7 @@ const DIGITS = ["node", "platform", "gradflow", "engineVersion"];
 
 /** Compares records; the first is the one that the others are measured against. @throws ConfigError where a folder is no record. */
 export async function compareRecords(directories: readonly string[]): Promise<Comparison> {
-  const records = await Promise.all(directories.map((directory) => readRecord(directory)));
+  const records = await inTurn(directories, readCompared);
   const results = records.map(({ result }) => readResultFacts(result));
   const facts = records.map(readFacts);
   const settings = facts.map((all, k) => new Map([...all].filter(([name]) => !results[k]!.has(name))));
@@ -42,13 +45,28 @@ export async function compareRecords(directories: readonly string[]): Promise<Co
     records: [...directories],
     differences,
     results: differing(results),
-    distances: await Promise.all(records.slice(1).map((record) => distanceBetween(records[0]!, record))),
+    // One after the other: each reads two tables.
+    distances: await inTurn(records.slice(1), (record) => distanceBetween(records[0]!, record), 1),
     notes: [...fileNotes(records), ...digitNotes(differences)],
   };
 }
 
+/** Of a record what is compared. */
+interface Compared extends FactSources {
+  readonly directory: string;
+  /** Where its files are. */
+  readonly folder: string;
+}
+
+async function readCompared(directory: string): Promise<Compared> {
+  const { manifest, result } = await readOutcome(directory);
+  const folder = contentFolder(directory, manifest);
+  const config = (await readJsonObject(join(folder, "config.resolved.json"))) ?? {};
+  return { directory, folder, manifest, result, config };
+}
+
 /** The hash of a study is that of its settings and of the files that they name. */
-function fileNotes(records: readonly RunRecord[]): string[] {
+function fileNotes(records: readonly Compared[]): string[] {
   const [first, ...others] = records.map(({ manifest, config }) => ({
     hash: manifest.hash,
     config: JSON.stringify(config),
@@ -74,24 +92,34 @@ function differing(facts: readonly Facts[]) {
     .filter(({ values }) => values.some((value) => value !== values[0]));
 }
 
-async function distanceBetween(first: RunRecord, other: RunRecord): Promise<Distance> {
-  const known = new Map(Array.from(first.series.t, (t, k) => [t, first.series.loss[k]!]));
-  const gaps = Array.from(other.series.t, (t, k) => {
-    const loss = known.get(t);
-    return loss === undefined ? Number.NaN : Math.abs(other.series.loss[k]! / loss - 1);
-  }).filter(Number.isFinite);
+async function distanceBetween(first: Compared, other: Compared): Promise<Distance> {
+  const [own, theirs] = [await readLosses(first), await readLosses(other)];
+  const known = new Map(Array.from(own.t, (t, k) => [t, k]));
+  let commonTimes = 0;
+  let loss: number | null = null;
+  for (let k = 0; k < theirs.t.length; k++) {
+    const at = known.get(theirs.t[k]!);
+    const gap = at === undefined ? Number.NaN : Math.abs(theirs.loss[k]! / own.loss[at]! - 1);
+    if (!Number.isFinite(gap)) continue;
+    commonTimes++;
+    loss = Math.max(loss ?? 0, gap);
+  }
   const ended = first.result !== null && first.result.time === other.result?.time;
   return {
-    loss: gaps.length === 0 ? null : gaps.reduce((a, b) => Math.max(a, b)),
-    commonTimes: gaps.length,
+    loss,
+    commonTimes,
     parameters: ended ? await arrayDistance(first, other, "theta.npy") : null,
     initialParameters: await arrayDistance(first, other, "theta0.npy"),
   };
 }
 
-async function arrayDistance(first: RunRecord, other: RunRecord, file: string): Promise<number | null> {
+function readLosses({ folder }: Compared) {
+  return readColumns(join(folder, "series.csv"), ["t", "loss"]);
+}
+
+async function arrayDistance(first: Compared, other: Compared, file: string): Promise<number | null> {
   const [a, b] = await Promise.all(
-    [first, other].map(({ directory }) => readNpy(join(directory, file)).catch(() => null)),
+    [first, other].map(({ folder }) => readNpy(join(folder, file)).catch(() => null)),
   );
   if (!a || !b || a.data.length !== b.data.length) return null;
   return Math.sqrt(a.data.reduce((sum, value, i) => sum + (value - b.data[i]!) ** 2, 0));

@@ -1,5 +1,5 @@
 /** Named arrays as one .npz for `numpy.load`, and as one .safetensors file: both keep every bit and every word. */
-import { type Zippable, zipSync } from "fflate";
+import { Zip, ZipPassThrough } from "fflate";
 import { formatNpy, formatNpyWords } from "../data/npy.js";
 
 /** Float64 in C order with its shape, or words in one axis. */
@@ -9,27 +9,34 @@ export interface NamedArray {
   readonly data: Float64Array | readonly string[];
 }
 
-/** A zip of .npy files, stored without compression as numpy.savez does. Equal arrays give equal bytes. */
-export function formatNpz(arrays: readonly NamedArray[]): Uint8Array {
-  // The earliest date of a zip: the time of the export is no part of the numbers.
-  const plain = { level: 0, mtime: new Date(1980, 0, 1) } as const;
-  const entries: Zippable = {};
+/** A zip of .npy files in parts, stored without compression as numpy.savez does. Equal arrays give equal bytes. */
+export function* formatNpz(arrays: readonly NamedArray[]): Generator<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  const zip = new Zip((error, part) => {
+    if (error !== null) throw error;
+    parts.push(part);
+  });
   for (const { name, shape, data } of arrays) {
-    const bytes = data instanceof Float64Array ? formatNpy(data, shape) : formatNpyWords(data);
-    entries[`${name}.npy`] = [bytes, plain];
+    const file = new ZipPassThrough(`${name}.npy`);
+    // The earliest date of a zip: the time of the export is no part of the numbers.
+    file.mtime = new Date(1980, 0, 1);
+    zip.add(file);
+    file.push(data instanceof Float64Array ? formatNpy(data, shape) : formatNpyWords(data), true);
+    yield* parts.splice(0);
   }
-  return zipSync(entries);
+  zip.end();
+  yield* parts;
 }
 
 /**
- * The safetensors format: the length of the header as a little-endian uint64, the header as JSON padded to a multiple of 8, the data.
+ * The safetensors format, in parts: the length of the header as a little-endian uint64, the header as JSON padded to a multiple of 8, the data.
  * `metadata` is text by name. The format has no words: they go as int32, and the metadata `codes` is a JSON object that lists, by the
  * name of the array, what 0, 1, … stand for.
  */
-export function formatSafetensors(
+export function* formatSafetensors(
   arrays: readonly NamedArray[],
   metadata: Readonly<Record<string, string>>,
-): Uint8Array {
+): Generator<Uint8Array> {
   let offset = 0;
   const codes: Record<string, string[]> = {};
   const numbers = arrays.map(({ name, data }) => {
@@ -54,9 +61,9 @@ export function formatSafetensors(
   const head = Buffer.concat([text, Buffer.alloc((8 - (text.length % 8)) % 8, " ")]);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(head.length));
-  const bytes = order.map((k) => {
+  yield Buffer.concat([length, head]);
+  for (const k of order) {
     const { buffer, byteOffset, byteLength } = numbers[k]!;
-    return Buffer.from(buffer, byteOffset, byteLength);
-  });
-  return new Uint8Array(Buffer.concat([length, head, ...bytes]));
+    yield new Uint8Array(buffer, byteOffset, byteLength);
+  }
 }

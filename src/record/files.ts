@@ -1,6 +1,6 @@
 /** Writing into a record's folder: whole files appear at once or not at all, and a refusal names the folder and the remedy. */
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ConfigError, DiskFullError, WriteError } from "../errors.js";
 
@@ -109,12 +109,15 @@ export async function writeAtomically(
   }
 }
 
-/** `writeAtomically` for text or bytes at hand. */
-export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+/** Of a file: text or bytes at hand, or in parts that are made while they are written. */
+export type Content = string | Uint8Array | AsyncIterable<string | Uint8Array>;
+
+/** `writeAtomically` for a content. */
+export async function writeWhole(path: string, content: Content): Promise<void> {
   await writeAtomically(path, async (temporary) => {
     const file = await open(temporary, "wx");
     try {
-      await file.writeFile(content);
+      await writeFile(file, content);
     } finally {
       await file.close();
     }

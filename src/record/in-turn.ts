@@ -3,7 +3,11 @@
 const AT_ONCE = 16;
 
 /** `action` of each item, in order; the first that throws ends it. */
-export async function inTurn<T, R>(items: readonly T[], action: (item: T) => Promise<R>): Promise<R[]> {
+export async function inTurn<T, R>(
+  items: readonly T[],
+  action: (item: T) => Promise<R>,
+  atOnce = AT_ONCE,
+): Promise<R[]> {
   const results = new Array<R>(items.length);
   let next = 0;
   const lane = async (): Promise<void> => {
@@ -12,6 +16,6 @@ export async function inTurn<T, R>(items: readonly T[], action: (item: T) => Pro
       results[k] = await action(items[k] as T);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, lane));
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
   return results;
 }

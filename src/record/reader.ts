@@ -21,8 +21,9 @@ import { readJsonObject } from "./files.js";
 import { contentFolder, MANIFEST, type Manifest, readManifest } from "./manifest.js";
 import type { RunResult } from "./result.js";
 import { resultShape } from "./result-shape.js";
+import { visitRows } from "./rows.js";
 import { requireShape } from "./shape.js";
-import { type ReadOptions, readCells, readTable, type Table } from "./table.js";
+import { type ReadOptions, readTable, type Table } from "./table.js";
 
 /** Equally long arrays, NaN where a cell is blank. */
 type Columns<Name extends string> = Readonly<Record<Name, Float64Array>>;
@@ -119,12 +120,12 @@ export async function readRecord(directory: string, options: ReadOptions = {}): 
 }
 
 /** A column that the file lacks reads as blank. */
-async function readColumns<Name extends string>(
+export async function readColumns<Name extends string>(
   path: string,
   names: readonly Name[],
   options: ReadOptions = {},
 ): Promise<Columns<Name>> {
-  return columnsOf(await readTable(path, options), names);
+  return columnsOf(await readTable(path, { ...options, names }), names);
 }
 
 function columnsOf<Name extends string>(table: Table, names: readonly Name[]): Columns<Name> {
@@ -136,11 +137,9 @@ function columnsOf<Name extends string>(table: Table, names: readonly Name[]): C
 }
 
 async function readEvents(path: string): Promise<RecordedEvent[] | null> {
-  const table = await readCells(path);
-  if (table === null || table.columns.length === 0) return null; // killed before its header was written
-  const column = Object.fromEntries(table.columns.map((name, index) => [name, index]));
-  return table.rows.map((row, index): RecordedEvent => {
-    const text = (name: string) => row[column[name] ?? row.length] ?? "";
+  const events: RecordedEvent[] = [];
+  const columns = await visitRows(path, (row, index, names) => {
+    const text = (name: string) => row[names.lastIndexOf(name)] ?? "";
     const damaged = (name: string, wanted: string) =>
       new ConfigError(
         `${path}: ${name} in row ${index + 1} must be ${wanted}, got ${JSON.stringify(text(name))}; restore it or run again.`,
@@ -156,7 +155,7 @@ async function readEvents(path: string): Promise<RecordedEvent[] | null> {
       if (found === undefined) throw damaged(name, words.join(" or "));
       return found;
     };
-    return {
+    events.push({
       t: number("t", 0),
       kind: word("kind", EVENT_KINDS),
       layer: number("layer", 1),
@@ -165,8 +164,9 @@ async function readEvents(path: string): Promise<RecordedEvent[] | null> {
       breakpoint: number("breakpoint", 0),
       side: word("side", SIDES),
       sliding: number("sliding", 0),
-    };
+    });
   });
+  return columns === null || columns.length === 0 ? null : events; // killed before its header was written
 }
 
 /** Null where there is no such file. */

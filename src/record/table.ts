@@ -11,7 +11,7 @@ import {
 import { ConfigError } from "../errors.js";
 import { WORD_COLUMNS } from "./columns.js";
 import { writeFault } from "./files.js";
-import { visitRows } from "./rows.js";
+import { detach, type Visit, visitRows } from "./rows.js";
 import { readThinned } from "./thin.js";
 
 /** `null`, `undefined` and an omitted key are a missing value: an empty cell. */
@@ -44,7 +44,7 @@ export function createTable<const Column extends string>(
     openSync(path, length === null ? "ax" : O_APPEND | O_CREAT | O_NOFOLLOW | O_WRONLY),
   );
   const descriptor = file;
-  if (length === null) attempt(() => appendFileSync(descriptor, `${columns.map(formatCell).join(",")}\n`));
+  if (length === null) attempt(() => appendFileSync(descriptor, formatLine(columns)));
   else {
     if (fstatSync(descriptor).size < length) {
       closeSync(descriptor);
@@ -89,14 +89,19 @@ export function formatTable<const Column extends string>(
   columns: readonly Column[],
   rows: readonly Row<Column>[],
 ): string {
-  return `${columns.map(formatCell).join(",")}\n${rows.map((row) => formatRow(columns, row)).join("")}`;
+  return `${formatLine(columns)}${rows.map((row) => formatRow(columns, row)).join("")}`;
+}
+
+/** One line of a table: its header, or a row with a cell for every column. */
+export function formatLine(cells: readonly Cell[]): string {
+  return `${cells.map(formatCell).join(",")}\n`;
 }
 
 function formatRow<Column extends string>(columns: readonly Column[], row: Row<Column>): string {
   for (const key of Object.keys(row))
     if (!(columns as readonly string[]).includes(key))
       throw new TypeError(`A table with the columns ${columns.join(", ")} has no column ${key}.`);
-  return `${columns.map((column) => formatCell(row[column])).join(",")}\n`;
+  return formatLine(columns.map((column) => row[column]));
 }
 
 /** JavaScript's own number text is the shortest that reads back to the same float64; it loses only the sign of −0. */
@@ -132,21 +137,71 @@ export interface ReadOptions {
   readonly thinned?: boolean;
 }
 
-/** Reads a table; a missing file is an empty one. Throws ConfigError where the file is damaged before its last line. */
-export async function readTable(path: string, { thinned = false }: ReadOptions = {}): Promise<Table> {
-  const found = await (thinned ? readThinned(path) : readCells(path));
-  const { columns, rows } = found ?? { columns: [], rows: [] };
+/**
+ * Reads a table, eight bytes a number; a missing file is an empty one. `names`: these columns alone.
+ * Throws ConfigError where the file is damaged before its last line.
+ */
+export async function readTable(
+  path: string,
+  { thinned = false, names }: ReadOptions & { readonly names?: readonly string[] } = {},
+): Promise<Table> {
+  const source = thinned ? await readThinned(path) : null;
+  const visit = async (each: Visit): Promise<readonly string[]> => {
+    if (!thinned) return (await visitRows(path, each)) ?? [];
+    const { rows, columns } = source ?? { rows: [], columns: [] };
+    rows.forEach((cells, row) => {
+      each(cells, row, columns);
+    });
+    return columns;
+  };
+  const isWanted = (column: string) => names === undefined || names.includes(column);
+  const read: NumberColumn[] = [];
+  let length = 0;
+  const header = await visit((cells, row, columns) => {
+    length = row + 1;
+    for (let k = 0; k < columns.length; k++) {
+      if (!isWanted(columns[k]!)) continue;
+      read[k] ??= new NumberColumn();
+      read[k]!.push(cells[k]!);
+    }
+  });
   const values: Record<string, Float64Array> = {};
   const words: Record<string, string[]> = {};
-  columns.forEach((column, index) => {
-    values[column] = Float64Array.from(rows, (row) => (row[index] ? Number(row[index]) : Number.NaN));
-    const isWord = (row: string[]) => Boolean(row[index]) && !isNumber(row[index] as string);
-    if (WORD_COLUMNS.includes(column) || rows.some(isWord))
-      words[column] = rows.map((row) => row[index] ?? "");
-  });
-  return { columns, length: rows.length, values, words };
+  for (const [k, column] of header.entries()) {
+    if (!isWanted(column)) continue;
+    values[column] = read[k]?.numbers() ?? new Float64Array(0);
+    if (WORD_COLUMNS.includes(column) || read[k]?.hasWords === true) words[column] = [];
+  }
+  // Whether a column is one of words shows only at its first word: such files, which are few, are read again.
+  if (Object.keys(words).length > 0 && length > 0)
+    await visit((cells, row, columns) => {
+      // A run may be writing it.
+      if (row >= length) return;
+      for (const [name, column] of Object.entries(words))
+        column.push(detach(cells[columns.lastIndexOf(name)]!));
+    });
+  return { columns: header.filter(isWanted), length, values, words };
 }
 
-function isNumber(cell: string): boolean {
-  return cell === "NaN" || !Number.isNaN(Number(cell));
+/** Numbers that come one by one. */
+class NumberColumn {
+  /** Whether a cell is neither blank nor a number. */
+  hasWords = false;
+  private data = new Float64Array(64);
+  private length = 0;
+
+  push(cell: string): void {
+    if (this.length === this.data.length) {
+      const larger = new Float64Array(2 * this.length);
+      larger.set(this.data);
+      this.data = larger;
+    }
+    const value = cell === "" ? Number.NaN : Number(cell);
+    this.data[this.length++] = value;
+    if (Number.isNaN(value) && cell !== "" && cell !== "NaN") this.hasWords = true;
+  }
+
+  numbers(): Float64Array {
+    return this.data.slice(0, this.length);
+  }
 }

@@ -1,5 +1,5 @@
 /** A long table reduced to what a picture of it can show, whatever column is drawn, over time or over its logarithm. */
-import { visitRows } from "./rows.js";
+import { detach, visitRows } from "./rows.js";
 
 /** Tables up to this length are read as they are. */
 const WHOLE_ROWS = 20_000;
@@ -63,12 +63,12 @@ async function choose(
   const decades = Math.log(last / first);
   const placeOf = (t: number): string =>
     `${Math.floor((SPANS * t) / last)} ${t > 0 ? Math.floor((SPANS * Math.log(t / first)) / decades) : ""}`;
-  const chosen = new Map<number, readonly string[]>();
+  const chosen = new Map<number, string[]>();
   const spans = new Map<string, Span>();
   const close = (span: Span): void => {
     const extremes = [...span.low, ...span.high].flatMap((extreme) => (extreme ? [extreme.at] : []));
     for (const [row, cells] of [span.first, span.last, ...span.odd.filter(Boolean), ...extremes])
-      chosen.set(row, cells);
+      if (!chosen.has(row)) chosen.set(row, cells.map(detach));
   };
   await visitRows(path, (line, row) => {
     const cells = [...line];
@@ -94,5 +94,5 @@ async function choose(
     }
   });
   for (const span of spans.values()) close(span);
-  return [...chosen].sort(([a], [b]) => a - b).map(([, cells]) => [...cells]);
+  return [...chosen].sort(([a], [b]) => a - b).map(([, cells]) => cells);
 }

@@ -233,7 +233,7 @@ describe("what does not fit is refused by name", () => {
       { name: "2.weight", ...x(5, 3) },
       { name: "2.bias", ...x(5) },
     ];
-    writeFileSync(join(folder, "swapped.npz"), formatNpz(arrays));
+    writeFileSync(join(folder, "swapped.npz"), Buffer.concat([...formatNpz(arrays)]));
     const init = "{ kind: npz, path: swapped.npz, layout: torch }";
     const model = "{ kind: dnn, hidden: [5], activation: { kind: tanh }, INIT }";
     expect(await refusal("dense", init, model)).toContain(
@@ -246,7 +246,10 @@ describe("what does not fit is refused by name", () => {
       /layers\.0\.weight \[3, 5\] is not there.*needs init\.layout: torch/,
     );
     const arrays = [{ name: "layers.0.weight", shape: [3, 2], data: new Float64Array(6) }];
-    writeFileSync(join(folder, "ours.safetensors"), formatSafetensors(arrays, { layout: "gradflow" }));
+    writeFileSync(
+      join(folder, "ours.safetensors"),
+      Buffer.concat([...formatSafetensors(arrays, { layout: "gradflow" })]),
+    );
     const init = "{ kind: safetensors, path: ours.safetensors, layout: torch }";
     expect(await refusal("dense", init)).toContain("set init.layout: gradflow");
   });
@@ -321,10 +324,10 @@ describe("what does not fit is refused by name", () => {
     ["cut at its front", archive.subarray(100), "directory is damaged"],
     [
       "of words",
-      formatNpz([{ name: "0.weight", shape: [1], data: ["a"] }]),
+      Buffer.concat([...formatNpz([{ name: "0.weight", shape: [1], data: ["a"] }])]),
       "here, 0.weight [1] in the file",
     ],
-    ["empty of arrays", formatNpz([]), "none in the file"],
+    ["empty of arrays", Buffer.concat([...formatNpz([])]), "none in the file"],
   ])("an .npz that is %s", async (_, content, message) => {
     writeFileSync(join(folder, "hostile.npz"), content);
     expect(await refusal("cnn", "{ kind: npz, path: hostile.npz, layout: torch }")).toContain(message);

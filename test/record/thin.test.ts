@@ -2,6 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/errors.js";
 import { type Point, thin } from "../../src/figure/curves.js";
@@ -97,5 +99,22 @@ describe("a thinned table", () => {
   it("is the table where that is short", async () => {
     const path = write(["t,loss", ...Array.from({ length: 20_000 }, (_, k) => `${k},${Math.sin(k)}`)]);
     expect(await readTable(path, { thinned: true })).toEqual(await readTable(path));
+  });
+
+  it("keeps no more of the file in memory than its own rows", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const size = 40e6;
+    // Cells are views of what was read: a long word on each row would come along.
+    const lines = Array.from({ length: size / 200 }, (_, k) => `${k},${"w".repeat(190)}`);
+    const path = write(["t,word", ...lines]);
+    lines.length = 0;
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    const table = await readTable(path, { thinned: true });
+    collect();
+    // 3 000 rows of 200 letters, and some for what the reading left.
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(size / 4);
+    expect(table.length).toBeGreaterThan(2000);
   });
 });
