@@ -31,12 +31,12 @@ const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
   input: () => [],
   constant: () => [],
   add: (b, { operands: [x, y] }, g) => [b.sumTo(g, x!.shape), b.sumTo(g, y!.shape)],
-  sub: (b, { operands: [x, y] }, g) => [b.sumTo(g, x!.shape), b.sumTo(b.neg(g), y!.shape)],
+  sub: (b, { operands: [x, y] }, g) => [b.sumTo(g, x!.shape), b.neg(b.sumTo(g, y!.shape))],
   mul: (b, { operands: [x, y] }, g) => [b.sumTo(b.mul(g, y!), x!.shape), b.sumTo(b.mul(g, x!), y!.shape)],
   div: (b, node, g) => {
     const [x, y] = node.operands as [Node, Node];
     const dx = b.div(g, y);
-    return [b.sumTo(dx, x.shape), b.sumTo(b.neg(b.mul(dx, node as Node)), y.shape)];
+    return [b.sumTo(dx, x.shape), b.neg(b.sumTo(b.mul(dx, node as Node), y.shape))];
   },
   neg: (b, _, g) => [b.neg(g)],
   exp: (b, node, g) => [b.mul(g, node as Node)],

@@ -82,8 +82,9 @@ export const activationKinds = {
   ),
   // As z times a sigmoid: no cancellation for z < 0.
   gelu: smooth("σ(z) = ½z(1 + tanh(√(2/π)(z + 0.044715z³))), the tanh form.", (b, z) => {
-    const cubic = b.add(z, b.scale(b.mul(z, b.mul(z, z)), 0.044715));
-    return b.mul(z, b.sigmoid(b.scale(cubic, 2 * Math.sqrt(2 / Math.PI))));
+    const c = 2 * Math.sqrt(2 / Math.PI);
+    const gain = b.add(b.scale(b.mul(z, z), 0.044715 * c), b.constant(c));
+    return b.mul(z, b.sigmoid(b.mul(z, gain)));
   }),
   silu: smooth("σ(z) = z/(1 + e^{−z}).", (b, z) => b.mul(z, b.sigmoid(z))),
   // max(z, 0) + ln(1 + e^{−|z|})

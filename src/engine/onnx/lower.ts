@@ -1,5 +1,13 @@
 /** Graph → ONNX model: one lowering rule per operation. Knows the operator set, not the runtime. */
-import { type AnyNode, type Graph, type Node, narrow, type OpName, sizeOf } from "../../graph/index.js";
+import {
+  type AnyNode,
+  type Graph,
+  type Node,
+  narrow,
+  type OpName,
+  sameShape,
+  sizeOf,
+} from "../../graph/index.js";
 import type { Dtype, Tensors } from "../engine.js";
 import { convolution, convolutionAdjoint } from "./convolution.js";
 import type { Emitter, Fusion } from "./emitter.js";
@@ -248,7 +256,7 @@ function fuse(node: Node, dtype: Dtype, solely: (node: Node) => boolean): Fusion
     dtype === "float32"
       ? (convolutionWithBias(node, solely) ?? convolution(node) ?? convolutionAdjoint(node))
       : undefined;
-  return own ?? affine(node, solely) ?? step(node);
+  return own ?? affine(node, solely) ?? step(node) ?? stretched(node);
 }
 
 /** W·columns + b of a convolutional layer. */
@@ -306,4 +314,18 @@ function step(node: Node): Fusion | undefined {
       else e.emit("Add", [scaled, e.number(below)], [], output);
     },
   };
+}
+
+const BROADCASTING: Partial<Record<OpName, string>> = { add: "Add", sub: "Sub", mul: "Mul", div: "Div" };
+
+/** An operation whose one operand is stretched to the shape of the other: the runtime does that as it goes. */
+function stretched(node: Node): Fusion | undefined {
+  const operator = BROADCASTING[node.op];
+  if (operator === undefined) return undefined;
+  const wide = node.operands.findIndex(
+    (operand, i) => operand.op === "broadcast" && sameShape(node.operands[1 - i]!.shape, node.shape),
+  );
+  if (wide < 0) return undefined;
+  const operands = node.operands.map((operand, i) => (i === wide ? (operand.operands[0] as Node) : operand));
+  return { operands, emit: (e, output) => void e.emit(operator, operands.map(e.name), [], output) };
 }
