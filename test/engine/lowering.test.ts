@@ -55,3 +55,38 @@ test("a stretched scalar is one, and one that is stretched in part keeps its sha
   expect([...z!]).toEqual([5, 4, 3, 11, 10, 9]);
   await engine.dispose();
 });
+
+test.for([
+  ["float64", 5e-324, 1e-310],
+  ["float32", 2 ** -149, 2 ** -140],
+] as const)(
+  "a slope is one or the other, of the smallest numbers too, in %s",
+  async ([dtype, least, small]) => {
+    const b = new GraphBuilder();
+    const z = b.input("z", [10]);
+    const gain = (values: number[], breakpoint = 0): Node => b.lookup(b.pieceOf(z, [breakpoint]), values);
+    const graph = createGraph("gains", {
+      leaky: gain([0.25, 1]),
+      same: gain([0.5, 1]),
+      relu: gain([0, 1]),
+      falling: gain([1, 0.25]),
+      steep: gain([0.25, 3]),
+      moved: gain([0.25, 1], 0.5),
+    });
+    const values = Float64Array.of(least, -least, small, -small, 0, -0, 1, -1, 1e30, -1e30);
+    const engine = createOnnxEngine({ dtype, threads: 1 });
+    const found = await (await engine.compile(graph)).run({ z: values });
+    for (const [name, below, above, breakpoint] of [
+      ["leaky", 0.25, 1, 0],
+      ["same", 0.5, 1, 0],
+      ["relu", 0, 1, 0],
+      ["falling", 1, 0.25, 0],
+      ["steep", 0.25, 3, 0],
+      ["moved", 0.25, 1, 0.5],
+    ] as const)
+      expect([...found[name]!], name).toEqual(
+        [...values].map((value) => (value > breakpoint ? above : below)),
+      );
+    await engine.dispose();
+  },
+);
