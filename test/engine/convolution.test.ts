@@ -1,4 +1,4 @@
-/** Convolutions in float32 by the runtime's own operator, against the same graphs in float64 by the reference engine. */
+/** Convolutions as the ONNX engine does them, in float32 by the runtime's own operator, against the same graphs by the reference engine. */
 import { describe, expect, test } from "vitest";
 import { createOnnxEngine } from "../../src/engine/index.js";
 import { lowerToOnnx } from "../../src/engine/onnx/lower.js";
@@ -59,8 +59,11 @@ describe.each(cases)("%s", (_, fields, inputShape, expected) => {
   );
   const data = { x: randomVector(1, SAMPLES * sizeOf(inputShape)), y: randomVector(2, SAMPLES * 2) };
 
-  test("values, gradients and Hessian products", async () => {
-    const engine = createOnnxEngine({ dtype: "float32", threads: 1 });
+  test.for([
+    ["float32", 2e-5],
+    ["float64", 1e-13],
+  ] as const)("values, gradients and Hessian products in %s", async ([dtype, rounding]) => {
+    const engine = createOnnxEngine({ dtype, threads: 1 });
     const inputs = { theta, velocity: randomVector(4, theta.length) };
     for (const graph of [
       family.predict(),
@@ -76,10 +79,10 @@ describe.each(cases)("%s", (_, fields, inputShape, expected) => {
       const exact = compileReference(graph, data).runSync(own);
       for (const [name, values] of Object.entries(exact)) {
         const scale = Math.max(...values.map(Math.abs));
-        // Some ten float32 roundings (6e-8) of sums of a hundred terms; a wrong place or weight is off by a tenth.
+        // Some hundred roundings (6e-8 and 1e-16), of sums of as many terms; a wrong place or weight is off by a tenth.
         values.forEach((value, i) => {
           expect(Math.abs(found[name]![i]! - value), `${graph.name}: ${name}[${i}]`).toBeLessThan(
-            2e-5 * scale,
+            rounding * scale,
           );
         });
       }

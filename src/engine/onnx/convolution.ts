@@ -93,3 +93,37 @@ export function convolutionAdjoint(node: Node): Fusion | undefined {
     },
   };
 }
+
+/**
+ * A gather, zeros among what it picks, from a product: W δ [C·K, places·n] seen as [C, K·places, n]. The zeros join δ, which is smaller, as one more
+ * place; put behind the product they would copy it.
+ */
+export function gatherFromProduct(node: Node, solely: (node: Node) => boolean): Fusion | undefined {
+  const gather = narrow(node);
+  if (gather.op !== "gather" || gather.attributes.axis !== 1 || node.shape.length !== 3) return undefined;
+  const { indices } = gather.attributes;
+  const spread = gather.operands[0] as Node;
+  const product = spread.op === "reshape" ? narrow(spread.operands[0] as Node) : undefined;
+  if (product?.op !== "matmul" || product.attributes.transposeB || product.shape.length !== 2)
+    return undefined;
+  const [C, length, n] = spread.shape as [number, number, number];
+  const [weight, delta] = product.operands as [Node, Node];
+  const [rows, columns] = delta.shape as [number, number];
+  const places = columns / n;
+  const copies = length / places;
+  const fits =
+    Number.isInteger(places) && product.shape[0] === C * copies && solely(spread) && solely(product as Node);
+  if (!fits || rows >= C * copies || !indices.includes(-1)) return undefined;
+  return {
+    operands: [weight, delta],
+    emit(e, output) {
+      const zeros = e.emit("Expand", [e.number(0), e.integers([rows, n])]);
+      const d = e.emit("Concat", [e.name(delta), zeros], [attribute("axis", 1)]);
+      const flags = [attribute("transA", Number(product.attributes.transposeA)), attribute("transB", 0)];
+      const made = e.emit("Gemm", [e.name(weight), d], flags);
+      const source = e.emit("Reshape", [made, e.integers([C, copies * (places + 1), n])]);
+      const moved = indices.map((index) => (index === -1 ? places : index + Math.floor(index / places)));
+      e.emit("Gather", [source, e.indices(moved)], [attribute("axis", 1)], output);
+    },
+  };
+}

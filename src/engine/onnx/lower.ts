@@ -9,7 +9,7 @@ import {
   sizeOf,
 } from "../../graph/index.js";
 import type { Dtype, Tensors } from "../engine.js";
-import { convolution, convolutionAdjoint } from "./convolution.js";
+import { convolution, convolutionAdjoint, gatherFromProduct } from "./convolution.js";
 import type { Emitter, Fusion } from "./emitter.js";
 import { attribute, elementType, encodeModel, type OnnxNode, type OnnxTensor, valueInfo } from "./schema.js";
 
@@ -256,7 +256,9 @@ function fuse(node: Node, dtype: Dtype, solely: (node: Node) => boolean): Fusion
     dtype === "float32"
       ? (convolutionWithBias(node, solely) ?? convolution(node) ?? convolutionAdjoint(node))
       : undefined;
-  return own ?? affine(node, solely) ?? step(node, dtype) ?? stretched(node);
+  return (
+    own ?? affine(node, solely) ?? gatherFromProduct(node, solely) ?? step(node, dtype) ?? stretched(node)
+  );
 }
 
 /** W·columns + b of a convolutional layer. */
