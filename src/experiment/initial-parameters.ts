@@ -102,18 +102,18 @@ async function readByName(
       return numbers;
     }),
   );
-  const { unused, sources } = match;
+  const { unused, sources, doubtful } = match;
+  const leftOut = `${shown}: ${unused.length} arrays are no parameters of this network and were left out: ${first(unused)}.`;
+  const orders = doubtful.map(
+    (layers) =>
+      `${shown}: layers of equal shapes were taken in the order ${first(layers)}, which their names do not settle; the manifest's initial.arrays says which is which.`,
+  );
   return {
     theta,
     arrays: Object.fromEntries(
       sources.map(({ parameter, array: name }) => [parameter.name, { name, shape: byName.get(name)!.shape }]),
     ),
-    notes:
-      format === "torch" && unused.length > 0
-        ? [
-            `${shown}: ${unused.length} arrays are no parameters of this network and were left out: ${first(unused)}.`,
-          ]
-        : [],
+    notes: [...(format === "torch" && unused.length > 0 ? [leftOut] : []), ...orders],
   };
 }
 

@@ -24,6 +24,8 @@ export interface Match {
   readonly sources: readonly Source[];
   /** Arrays of the file that are no parameters: PyTorch's buffers; beside our own names, whatever else there is. */
   readonly unused: readonly string[];
+  /** Layers of the file with equal shapes, as they were taken, whose order its names leave open. */
+  readonly doubtful: readonly (readonly string[])[];
 }
 
 /** A file whose arrays are not the parameters of the network; the message lists both. */
@@ -81,7 +83,24 @@ export function matchParameters(
   return {
     sources: parameters.map((parameter) => sources.get(parameter) as Source),
     unused: arrays.filter(isBuffer).map(({ name }) => name),
+    doubtful: isCounted ? [] : openOrders(theirs),
   };
+}
+
+/** Layers of equal shapes that stand otherwise by name, or whose names differ by more than numbers: only the program knows how they run. */
+function openOrders(units: readonly Unit<Piece>[]): string[][] {
+  return [...bySignature(units).values()].flatMap((equal) => {
+    const names = equal.map(({ path }) => path.join("."));
+    const patterns = new Set(names.map((name) => name.replace(/\d+/g, "#")));
+    const isNatural = orderNaturally(equal).every((unit, k) => unit === equal[k]);
+    return patterns.size > 1 || !isNatural ? [names] : [];
+  });
+}
+
+function bySignature<U extends { readonly signature: string }>(units: readonly U[]): Map<string, U[]> {
+  const groups = new Map<string, U[]>();
+  for (const unit of units) groups.set(unit.signature, [...(groups.get(unit.signature) ?? []), unit]);
+  return groups;
 }
 
 /** For each of ours the next of theirs with its signature. */
@@ -89,8 +108,7 @@ function inOrderOfEquals(
   ours: readonly Unit<Parameter>[],
   theirs: readonly Unit<Piece>[],
 ): (Unit<Piece> | undefined)[] {
-  const waiting = new Map<string, Unit<Piece>[]>();
-  for (const unit of theirs) waiting.set(unit.signature, [...(waiting.get(unit.signature) ?? []), unit]);
+  const waiting = bySignature(theirs);
   return ours.map(({ signature }) => waiting.get(signature)?.shift());
 }
 
@@ -116,6 +134,7 @@ function matchByName(
   return {
     sources: parameters.map((parameter) => ({ parameter, array: parameter.name, part: null })),
     unused: arrays.map(({ name }) => name).filter((name) => !own.has(name)),
+    doubtful: [],
   };
 }
 

@@ -116,6 +116,11 @@ describe("a state_dict loads as it is", () => {
       expect(notes.join()).toMatch(
         /3 arrays are no parameters .* 1\.running_mean, 1\.running_var, 1\.num_batches/,
       );
+    // Blocks are numbered; that the last norm comes after them is alphabet and luck, and the note says so.
+    else if (name === "encoder")
+      expect(notes).toEqual([
+        expect.stringMatching(/order encoder\.layers\.0\.norm1, .*, encoder\.norm, which their names/),
+      ]);
     else expect(notes).toEqual([]);
     if (name === "encoder") {
       const block = "encoder.layers.1.self_attn";
@@ -190,6 +195,33 @@ describe("a state_dict loads as it is", () => {
     copyFileSync(data(stored["deep"]!.file), join(folder, stored["dense"]!.file));
     await expect(loadUnfinished(directory)).rejects.toThrow("a data file has changed");
   });
+});
+
+test("layers of equal shapes that stand in the file otherwise than by name are told", async () => {
+  const array = (name: string, ...shape: number[]) => {
+    return { name, shape, data: new Float64Array(shape.reduce((p, q) => p * q, 1)) };
+  };
+  const layer = (name: string, out: number, into: number) => [
+    array(`${name}.weight`, out, into),
+    array(`${name}.bias`, out),
+  ];
+  const notesOf = async (kind: "npz" | "safetensors", names: readonly string[]) => {
+    const arrays = [...layer(names[0]!, 3, 3), ...layer(names[1]!, 3, 3), ...layer("head", 2, 3)];
+    const content = kind === "npz" ? formatNpz(arrays) : formatSafetensors(arrays, {});
+    writeFileSync(join(folder, `order.${kind}`), content);
+    const model = "{ kind: dnn, hidden: [3, 3], activation: { kind: tanh }, INIT }";
+    return (
+      await outputsOf(
+        await study("dense", `{ kind: ${kind}, path: order.${kind}, layout: torch }`, model),
+        "dense",
+      )
+    ).notes;
+  };
+  expect(await notesOf("npz", ["fc1", "fc2"])).toEqual([]);
+  expect((await notesOf("npz", ["fc2", "fc1"])).join()).toContain("in the order fc2, fc1, which their names");
+  expect((await notesOf("safetensors", ["encoder", "decoder"])).join()).toContain(
+    "in the order decoder, encoder,",
+  );
 });
 
 describe("what does not fit is refused by name", () => {
