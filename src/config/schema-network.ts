@@ -5,7 +5,7 @@
 import { z } from "zod";
 import {
   type ActivationSpec,
-  activationKinds,
+  activationSchema,
   type InitSpec,
   type LayerConfig,
   layerListSchema,
@@ -19,15 +19,6 @@ const finite = z.number();
 const positive = z.number().positive();
 
 type Options = [z.ZodObject, z.ZodObject, ...z.ZodObject[]];
-
-export const activationSchema = z
-  .discriminatedUnion(
-    "kind",
-    Object.entries(activationKinds).map(([kind, { text, fields }]) =>
-      z.strictObject({ kind: z.literal(kind).describe(text), ...fields }),
-    ) as unknown as Options,
-  )
-  .describe("The activation σ of the hidden layers.") as unknown as z.ZodType<ActivationSpec>;
 
 const zerosByDefault = z
   .enum(["zeros", "uniform"])

@@ -102,6 +102,15 @@ export type ActivationSpec = {
   [K in ActivationKind]: { readonly kind: K } & Values<(typeof activationKinds)[K]["fields"]>;
 }[ActivationKind];
 
+export const activationSchema = z
+  .discriminatedUnion(
+    "kind",
+    Object.entries(activationKinds).map(([kind, { text, fields }]) =>
+      z.strictObject({ kind: z.literal(kind).describe(text), ...fields }),
+    ) as unknown as [z.ZodObject, z.ZodObject, ...z.ZodObject[]],
+  )
+  .describe("The activation σ of the hidden layers.") as unknown as z.ZodType<ActivationSpec>;
+
 const kindOf = (spec: ActivationSpec): Kind => activationKinds[spec.kind] as unknown as Kind;
 
 /** The pieces of a fixed activation; null for smooth ones. PReLU's table is that of its initial slope. */

@@ -1,7 +1,7 @@
 /** Networks from code: a list of layers, or a function that builds the graph. */
 import { z } from "zod";
 import type { Shape } from "../graph/index.js";
-import type { ActivationSpec } from "./activation.js";
+import { type ActivationSpec, activationSchema } from "./activation.js";
 import type { LayerModule } from "./layers/define.js";
 import { layerKinds, layerListSchema } from "./layers/registry.js";
 import { type Build, createNetwork, layeredNetwork, type Network } from "./network.js";
@@ -36,17 +36,20 @@ const shared = { init: z.any().optional() };
 const schema = layerListSchema(shared);
 
 /**
- * @throws LayerError where a layer does not fit what comes in; TypeError where a layer's fields are wrong, or two layers have one kind
+ * @throws LayerError where a layer does not fit what comes in; TypeError where the fields of a layer or an activation are wrong, or two layers have one kind
  */
-export function defineNetwork(options: FromLayers | FromFunction): Network {
-  if ("build" in options) return createNetwork({ kind: "function", ...options });
+export function defineNetwork({ activation: given, ...options }: FromLayers | FromFunction): Network {
+  const activation = given && { activation: parse(activationSchema, given, "activation") };
+  if ("build" in options) return createNetwork({ kind: "function", ...options, ...activation });
   const kinds = layerKinds(options.kinds);
-  const parsed = (options.kinds === undefined ? schema : layerListSchema(shared, kinds.modules)).safeParse(
-    options.layers,
-  );
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map(({ path, message }) => `layers.${path.join(".")}: ${message}`);
-    throw new TypeError(`defineNetwork: ${faults.join("; ")}`);
-  }
-  return layeredNetwork({ ...options, layers: parsed.data, outputs: options.outputs ?? null, kinds });
+  const list = options.kinds === undefined ? schema : layerListSchema(shared, kinds.modules);
+  const layers = parse(list, options.layers, "layers");
+  return layeredNetwork({ ...options, ...activation, layers, outputs: options.outputs ?? null, kinds });
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, name: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map(({ path, message }) => `${[name, ...path].join(".")}: ${message}`);
+  throw new TypeError(`defineNetwork: ${faults.join("; ")}`);
 }

@@ -1,7 +1,7 @@
 export {
   type ActivationKind,
   type ActivationSpec,
-  activationKinds,
+  activationSchema,
   type PieceTable,
   pieceTable,
 } from "./activation.js";

@@ -103,6 +103,11 @@ describe("a network from code", () => {
   });
 
   test("must fit its data, and its study its fields", async () => {
+    const leaky = defineNetwork({ inputShape: [3], layers, activation: { kind: "leaky-relu" } as never });
+    expect(leaky.activation).toEqual({ kind: "leaky-relu", slope: 0.01 });
+    expect(() =>
+      defineNetwork({ inputShape: [3], layers, activation: { kind: "relu", slope: 1 } as never }),
+    ).toThrow(/defineNetwork: activation: .*slope/);
     await expect(run("bad", defineNetwork({ inputShape: [4], layers }))).rejects.toThrow(
       "model: takes samples of shape [4], the data have [3]",
     );
