@@ -207,7 +207,7 @@ test("layers of equal shapes that stand in the file otherwise than by name are t
   ];
   const notesOf = async (kind: "npz" | "safetensors", names: readonly string[]) => {
     const arrays = [...layer(names[0]!, 3, 3), ...layer(names[1]!, 3, 3), ...layer("head", 2, 3)];
-    const content = kind === "npz" ? formatNpz(arrays) : formatSafetensors(arrays, {});
+    const content = Buffer.concat([...(kind === "npz" ? formatNpz(arrays) : formatSafetensors(arrays, {}))]);
     writeFileSync(join(folder, `order.${kind}`), content);
     const model = "{ kind: dnn, hidden: [3, 3], activation: { kind: tanh }, INIT }";
     return (
