@@ -59,6 +59,7 @@ export {
   fitDecay,
   integrateExactly,
   integrateSmooth,
+  integrateStepping,
   type KinkTreatment,
   measureGradient,
   measureSharpness,
@@ -69,6 +70,9 @@ export {
   type Sharpness,
   type SharpnessMeasurement,
   type SharpnessOptions,
+  type SteppingFlowOptions,
+  type SteppingOutcome,
+  type SteppingSummary,
 } from "./flow/index.js";
 export { integrateFlow, type KinkedFlowOptions, type KinkedFlowOutcome } from "./flow/integrate-flow.js";
 export {

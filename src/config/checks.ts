@@ -1,7 +1,7 @@
 /** Constraints between fields. Each check needs only the sections it reads. */
 
 import { presetOf } from "../model/index.js";
-import { methods } from "../ode/methods/index.js";
+import { fixedMethodNames, methods } from "../ode/methods/index.js";
 import { type Finding, show } from "./messages.js";
 import type { ActivationConfig, Config } from "./schema.js";
 
@@ -111,10 +111,10 @@ function checkTimes({ flow, record, decay, descent }: Sections): Finding[] {
       findings.push(at(path, message));
     }
   };
-  if ("stepSize" in flow) {
+  if (flow.stepSize !== undefined) {
     notBeyondEnd("flow.stepSize", flow.stepSize);
     countable("flow.stepSize", flow.stepSize);
-  } else {
+  } else if ("rtol" in flow) {
     countable("flow.maxStep", flow.maxStep);
     notBeyondEnd("flow.firstStep", flow.firstStep);
     if (flow.firstStep !== undefined && flow.maxStep !== undefined && flow.firstStep > flow.maxStep) {
@@ -155,6 +155,14 @@ function checkBoundaries({ flow }: Sections): Finding[] {
   if (flow === undefined) return [];
   const { boundaries, smoothing } = flow;
   const { compareSmoothing } = flow;
+  if (boundaries === "stepping") return checkStepping(flow);
+  if ("rtol" in flow && flow.stepSize !== undefined)
+    return [
+      at(
+        "flow.stepSize",
+        `is only for method: ${fixedMethodNames.join(", ")}, and for boundaries: stepping, not for ${flow.method}; leave it out.`,
+      ),
+    ];
   if (compareSmoothing.length > 0 && boundaries === "smooth") {
     return [
       at(
@@ -168,6 +176,29 @@ function checkBoundaries({ flow }: Sections): Finding[] {
   if (boundaries !== "smooth" && smoothing !== undefined) {
     return [at("flow.smoothing", `is only for boundaries: smooth, not for ${boundaries}; leave it out.`)];
   }
+  return [];
+}
+
+/** Stepping has steps of its own, fixed or controlled. */
+function checkStepping(flow: Config["flow"]): Finding[] {
+  const { method, smoothing, compareSmoothing } = flow;
+  if (method !== "auto")
+    return [
+      at("flow.method", `must be auto with boundaries: stepping, which has steps of its own, got ${method}.`),
+    ];
+  if (smoothing !== undefined)
+    return [at("flow.smoothing", "is only for boundaries: smooth, not for stepping; leave it out.")];
+  if (flow.stepSize === undefined) return [];
+  const controlled = (["firstStep", "errorCheck"] as const).find((field) => flow[field]);
+  if (controlled !== undefined)
+    return [at(`flow.${controlled}`, "needs controlled steps; leave it out, or flow.stepSize.")];
+  if (compareSmoothing.length > 0)
+    return [
+      at(
+        "flow.compareSmoothing",
+        "integrates by method auto, which takes no fixed steps; leave it out, or flow.stepSize.",
+      ),
+    ];
   return [];
 }
 
@@ -186,8 +217,8 @@ function checkEngine({ flow, engine }: Sections): Finding[] {
     const message = `float32 cannot honour rtol below about ${show(smallestFloat32Tolerance)}, got ${show(flow.rtol)}; raise flow.rtol or set ${inFloat64(engine)}.`;
     findings.push(at("flow.rtol", message));
   }
-  if (flow.boundaries === "exact" && engine.dtype === "float32") {
-    const message = `exact needs ${inFloat64(engine)}, since float32 cannot tell on which side of a boundary a unit is; set that, or flow.boundaries: detect.`;
+  if ((flow.boundaries === "exact" || flow.boundaries === "stepping") && engine.dtype === "float32") {
+    const message = `${flow.boundaries} needs ${inFloat64(engine)}, since float32 cannot tell on which side of a boundary a unit is; set that, or flow.boundaries: detect.`;
     findings.push(at("flow.boundaries", message));
   }
   if (

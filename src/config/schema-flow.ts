@@ -54,10 +54,10 @@ const shared = {
     ),
   maxSteps: count.default(1_000_000).describe("Stop after this many accepted steps."),
   boundaries: z
-    .enum(["auto", "exact", "smooth", "detect", "off"])
+    .enum(["auto", "exact", "stepping", "smooth", "detect", "off"])
     .default("auto")
     .describe(
-      "Treatment of the kinks of a piecewise-polynomial activation. exact: crossings located, sliding modes followed; detect: crossings counted and chatter diagnosed, the flow left as it is; smooth: kinks replaced by polynomials of half-width flow.smoothing, an approximation; off: nothing is watched; auto: exact up to 5 000 pre-activation entries in float64, detect beyond.",
+      "Treatment of the kinks of a piecewise-polynomial activation. exact: crossings located, sliding modes followed; stepping: steps of second order go over any number of crossings and slides, adaptive or of size flow.stepSize, for networks whose events are too many to be gone to one by one (flow.method stays auto); detect: crossings counted and chatter diagnosed, the flow left as it is; smooth: kinks replaced by polynomials of half-width flow.smoothing, an approximation; off: nothing is watched; auto: exact up to 5 000 pre-activation entries in float64, detect beyond.",
     ),
   smoothing: positive
     .exactOptional()
@@ -80,12 +80,19 @@ export const flowSchema = z
         .describe(`Adaptive: ${inWords(adaptiveMethodNames)}. gradflow methods says more.`),
       rtol: positive
         .default(DEFAULT_TOLERANCES.rtol)
-        .describe("Relative tolerance of the error of one step; at least 1e-5 in float32."),
+        .describe(
+          "Relative tolerance of the error of one step; at least 1e-5 in float32. Under boundaries: stepping the error of a step may be rtol·‖θ‖/200 (1e-1 to 3e-3 are sensible there).",
+        ),
       atol: positive
         .default(DEFAULT_TOLERANCES.atol)
         .describe("Absolute tolerance of the error of one step."),
       firstStep: positive.exactOptional().describe("First step. Absent: chosen from the problem (Hairer)."),
       maxStep: positive.exactOptional().describe("Largest step. Absent: no limit."),
+      stepSize: positive
+        .exactOptional()
+        .describe(
+          "Fixed steps of this size in place of controlled ones; with boundaries: stepping only, tolerances then have no meaning.",
+        ),
       errorCheck: z
         .boolean()
         .default(false)

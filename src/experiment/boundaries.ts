@@ -33,8 +33,12 @@ export function chooseTreatment(loaded: LoadedConfig, family: Family): Choice {
 
 /** Why a run's curve is not the flow of its network up to the tolerance of its steps; null where it is. */
 export function whyNotFlow(loaded: LoadedConfig, treatment: Treatment, family: Family): string | null {
-  const { method } = loaded.config.flow;
+  const { method, stepSize } = loaded.config.flow;
   if (fixedStepLimit(method) !== null) return `${method} takes fixed steps, whose error nothing controls`;
+  if (treatment === "stepping")
+    return stepSize === undefined
+      ? "under boundaries: stepping the tolerance is one of steps, and a step over kinks promises nothing about the end"
+      : "stepping takes fixed steps here, whose error nothing controls";
   if ((treatment === "detect" || treatment === "off") && kinksOf(family) !== null)
     return `under boundaries: ${treatment} the tolerance promises nothing where the flow meets a kink`;
   return null;
@@ -65,7 +69,11 @@ export function boundaryNotes(events: EventsResult | null): string[] {
     );
   }
   const later = ambiguous - (startAmbiguous ? 1 : 0);
-  if (later > 0) {
+  if (later > 0 && events?.forcedSteps !== undefined)
+    notes.push(
+      `In ${later} ${later === 1 ? "step" : "steps"} an entry came to a repelling boundary so near that the side it goes on is within the error: another tolerance may lead along another branch of the flow. flow.errorCheck shows whether it does.`,
+    );
+  else if (later > 0) {
     notes.push(
       `At ${later} ${later === 1 ? "instant" : "instants"} an entry stood on a repelling boundary, where the flow is not unique; it kept the side it was on. Descent may end elsewhere.`,
     );
@@ -75,6 +83,14 @@ export function boundaryNotes(events: EventsResult | null): string[] {
       `${unsettledWeights} times the weights of sliding entries were taken before they had settled; the ends of slides after that are uncertain.`,
     );
   }
+  if (events?.forcedSteps)
+    notes.push(
+      `The tolerance was not attained: ${events.forcedSteps} steps of the smallest size erred by more. What limits them is the order of events within a step; a tighter flow.rtol does not help.`,
+    );
+  if (events?.eulerSteps)
+    notes.push(
+      `${events.eulerSteps} steps could not be judged, even of the smallest size, and were taken by Euler's method with what slid forgotten.`,
+    );
   if (events?.unsettled)
     notes.push(`${events.unsettled} decisions at events did not settle; do not trust the flow after them.`);
   if (events?.chattering) {

@@ -18,8 +18,8 @@ export const MANY_STEPS = 1e9;
 const MANY_ROWS = 1e7;
 /** Bytes of one row of series.csv, about. */
 const ROW_BYTES = 180;
-/** Gradients a step of the methods with a fixed step. */
-const STAGES = { euler: 1, heun: 2, rk4: 4 } as const;
+/** Gradients a step of the methods with a fixed step; auto is stepping over kinks then. */
+const STAGES: Readonly<Record<string, number>> = { euler: 1, heun: 2, rk4: 4, auto: 3 };
 
 /** The fewest steps of flow and descents, where the config says how long one is. */
 export function leastSteps({ flow, descent }: Config): Steps[] {
@@ -28,7 +28,9 @@ export function leastSteps({ flow, descent }: Config): Steps[] {
     return { field, value, count: Math.ceil(tEnd / value), gradients };
   };
   return [
-    ...("stepSize" in flow ? [fixed("flow.stepSize", flow.stepSize, STAGES[flow.method])] : []),
+    ...("stepSize" in flow && flow.stepSize !== undefined
+      ? [fixed("flow.stepSize", flow.stepSize, STAGES[flow.method]!)]
+      : []),
     ...("maxStep" in flow && flow.maxStep !== undefined ? [fixed("flow.maxStep", flow.maxStep, 1)] : []),
     ...descent.learningRates.map((value, i): Steps => {
       return { field: `descent.learningRates.${i}`, value, count: stepsUntil(tEnd, value), gradients: 1 };

@@ -90,7 +90,7 @@ export function riseNotes(
   const part = (to.loss - from.loss) / from.loss;
   const by = part < 0.1 ? `by ${show(100 * part)} % of itself` : `to ${show(to.loss)} at t = ${show(to.t)}`;
   const fact = `The loss rises along the curve, from ${show(from.loss)} at t = ${show(from.t)} ${by}; along a gradient flow it never does.`;
-  if ("stepSize" in flow)
+  if (!("rtol" in flow) || flow.stepSize !== undefined)
     return [
       `${fact} Steps of ${flow.stepSize} are too long there: lower flow.stepSize or take flow.method: auto.`,
     ];

@@ -9,6 +9,7 @@ import {
   type FlowOutcome,
   integrateExactly,
   integrateSmooth,
+  integrateStepping,
   type Segment,
 } from "../flow/index.js";
 import { EVENT_COLUMNS } from "../record/columns.js";
@@ -76,11 +77,15 @@ export async function integrateBy(
     },
     onStart: async (pieces: Float64Array) => {
       await record.array("pieces0", pieces);
-      await kernel?.start(treatment === "exact" ? pieces : null);
+      await kernel?.start(treatment === "detect" ? null : pieces);
     },
   };
   if (treatment === "exact") {
     const { events, pieces: _, ...outcome } = await integrateExactly({ ...options, ...watch });
+    return ended(outcome, events);
+  }
+  if (treatment === "stepping") {
+    const { events, pieces: _, ...outcome } = await integrateStepping({ ...options, ...watch });
     return ended(outcome, events);
   }
   const detector = await createDetector({ ...options, ...watch });

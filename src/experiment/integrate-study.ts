@@ -10,6 +10,7 @@ import {
   type FlowOutcome,
   integrateExactly,
   integrateSmooth,
+  integrateStepping,
   measureGradient,
   type Observation,
   type Rise,
@@ -60,7 +61,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   const wantsCheck = "errorCheck" in config.flow && config.flow.errorCheck;
   const solver = solverOf(config.flow);
   const { problem, theta0 } = prepared;
-  const rtol = "rtol" in solver ? solver.rtol : 0;
+  const rtol = "rtol" in solver && solver.stepSize === undefined ? solver.rtol : 0;
   const times = recordTimes(config.record, tEnd);
   const compareNear = times ?? (recordTimes({ at: "log", points: 200 }, tEnd) as number[]);
   const descents = config.descent.learningRates.map((learningRate, index) =>
@@ -205,7 +206,9 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     errorCheck = await checkError(
       treatment === "exact"
         ? (options) => integrateExactly({ ...options, onEvent: () => undefined })
-        : integrateSmooth,
+        : treatment === "stepping"
+          ? (options) => integrateStepping({ ...options, onEvent: () => undefined })
+          : integrateSmooth,
       { problem, theta0, ...limits, ...solver, maxSteps: 10 * maxSteps },
       outcome,
       descents,

@@ -9,11 +9,11 @@ import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Config, NtkConfig, TeacherConfig } from "../config/schema.js";
 import type { DrawnShape } from "../data/dataset.js";
 import { ConfigError } from "../errors.js";
-import { MAX_ROW_NUMBERS } from "../flow/index.js";
+import { MAX_ROW_NUMBERS, mostCandidates } from "../flow/index.js";
 import { type Graph, sizeOf, spaceOf, splitBound } from "../graph/index.js";
 import { createFamily, type Family } from "../model/index.js";
 import { methods } from "../ode/index.js";
-import { chooseTreatment } from "./boundaries.js";
+import { chooseTreatment, type Treatment } from "./boundaries.js";
 import { networkOf } from "./network.js";
 import { AUTO_DENSE, formatBytes, memoryOf } from "./ntk-method.js";
 import type { Watch } from "./pause.js";
@@ -42,6 +42,8 @@ const RUN_VECTORS = 11;
 const DESCENT_VECTORS = 3;
 /** Lanczos basis of the sharpness: its usual length from a random start, and the vectors kept. */
 const SHARPNESS_VECTORS = 16;
+/** Numbers of each entry that a step over kinks holds: states at both ends and in between, signals, pieces. */
+const STEP_VECTORS = 24;
 /** Bytes of one recorded row in memory, of the flow and of a descent, as objects and as text. */
 const ROW = { flow: 400, descent: 250 } as const;
 /** ONNX Runtime's arenas grow ahead of what is asked of them; measured 1.2 to 1.6. */
@@ -59,18 +61,19 @@ export function estimateMemory(loaded: LoadedConfig, shape: DrawnShape): MemoryE
   const { samples, outputDimension } = shape;
   const inputDimension = inputsOf(shape);
   const family = familyOf(loaded, shape);
+  const treatment = treatmentOf(loaded, family);
   const P = family.layout.size;
   const resident = config.engine.kind === "tfjs" && config.engine.state === "resident";
   const vector = P * (resident ? 4 : 8);
   const { flow, descent, record, measure } = config;
   const descents = descent.learningRates.length;
-  const watches = methods[flow.method].needs.includes("sharpness");
+  const watches = treatment === "stepping" || methods[flow.method].needs.includes("sharpness");
   const solver =
     methods[flow.method].vectors * ("errorCheck" in flow && flow.errorCheck ? 2 : 1) +
     RUN_VECTORS +
     (watches ? SHARPNESS_VECTORS : 0);
   const rows = record.at === "steps" ? 0 : record.points + 1;
-  const exact = followsKinks(loaded, family);
+  const exact = treatment === "exact";
   const data = 8 * samples * (inputDimension + outputDimension);
   const parts: MemoryPart[] = [
     { name: "program", bytes: PROGRAM, field: "" },
@@ -101,7 +104,7 @@ export function estimateMemory(loaded: LoadedConfig, shape: DrawnShape): MemoryE
     },
     {
       name: "gradients",
-      bytes: gradientBytes(config, family, exact, watches),
+      bytes: gradientBytes(config, family, treatment, watches),
       field: largestNode(family) > P ? sampleField(loaded) : parameterField(loaded, shape),
     },
     ...(record.checkpoint > 0
@@ -126,6 +129,15 @@ export function estimateMemory(loaded: LoadedConfig, shape: DrawnShape): MemoryE
           },
         ]
       : []),
+    ...(treatment === "stepping"
+      ? [
+          {
+            name: "entries stepped over",
+            bytes: 8 * (STEP_VECTORS * family.entries + 2 * mostCandidates(family.entries) ** 2),
+            field: sampleField(loaded),
+          },
+        ]
+      : []),
     ...(flow.method === "rodas4" ? [{ name: "Hessian", bytes: 3 * 8 * P ** 2, field: "flow.method" }] : []),
   ].filter(({ bytes }) => bytes > 0);
   parts.sort((p, q) => q.bytes - p.bytes);
@@ -133,21 +145,34 @@ export function estimateMemory(loaded: LoadedConfig, shape: DrawnShape): MemoryE
   return { parts, bytes, available: availableMemory(), parameters: P };
 }
 
-/** Whether kinks are treated exactly. What cannot be had so is refused by the commands that integrate. */
-function followsKinks(loaded: LoadedConfig, family: Family): boolean {
+/** How kinks are treated; null where what was asked cannot be had, which the commands that integrate refuse. */
+function treatmentOf(loaded: LoadedConfig, family: Family): Treatment | null {
   try {
-    return chooseTreatment(loaded, family).treatment === "exact";
+    return chooseTreatment(loaded, family).treatment;
   } catch (error) {
-    if (error instanceof ConfigError) return false;
+    if (error instanceof ConfigError) return null;
     throw error;
   }
 }
 
 /** The graphs that a run evaluates: each session keeps the room of its largest evaluation. */
-function gradientBytes(config: Config, family: Family, exact: boolean, watches: boolean): number {
+function gradientBytes(
+  config: Config,
+  family: Family,
+  treatment: Treatment | null,
+  watches: boolean,
+): number {
+  const isLocked = treatment === "exact" || treatment === "stepping";
   const { engine, descent, flow } = config;
   const graphs: Graph[] = [family.lossGradient("free")];
-  if (exact)
+  if (treatment === "stepping")
+    graphs.push(
+      family.lockedField(),
+      family.meanField(),
+      family.entryPullback(),
+      family.preactivations("free"),
+    );
+  else if (treatment === "exact")
     graphs.push(
       family.lockedField(),
       family.normalVelocity(),
@@ -157,7 +182,7 @@ function gradientBytes(config: Config, family: Family, exact: boolean, watches: 
   else graphs.push(family.flowField());
   if (descent.learningRates.length > 0) graphs.push(family.predict(), family.loss());
   else if (flow.lossFactor !== undefined) graphs.push(family.loss());
-  if (watches) graphs.push(family.hessianProduct(exact ? "locked" : "free"));
+  if (watches) graphs.push(family.hessianProduct(isLocked ? "locked" : "free"));
   // In float32 θ and the outputs are converted as well.
   const item = engine.dtype === "float32" ? 6 : 8;
   return graphs.reduce((sum, graph) => {

@@ -80,6 +80,12 @@ export async function measureWorkPrecision(
   try {
     const { problem, theta0 } = await prepare(loaded, engine);
     const { treatment } = chooseTreatment(loaded, problem.family);
+    if (treatment === "stepping")
+      throw problemAt(
+        loaded,
+        "flow.boundaries",
+        "stepping has steps of its own, and a work-precision diagram compares methods; set exact, detect or off.",
+      );
     const run = async (method: string, rtol: number) => {
       const start = performance.now();
       const flowOptions: FlowOptions = {

@@ -31,4 +31,11 @@ export {
   integrateSmooth,
   measureGradient,
 } from "./smooth.js";
+export type { SteppingSummary } from "./stepping/books.js";
+export {
+  integrateStepping,
+  type SteppingFlowOptions,
+  type SteppingOutcome,
+} from "./stepping/integrate-stepping.js";
+export { mostCandidates } from "./stepping/stepper.js";
 export { createStopRule, type StopRule, type StopWhen } from "./stop.js";

@@ -1,10 +1,14 @@
 /** The gradient flow of any network, its kinks treated as `gradflow run` treats them: the entry for who integrates from code. */
+
+import { ConfigError } from "../errors.js";
 import { createDetector, type DetectSummary } from "./boundaries/detect.js";
 import { integrateExactly } from "./boundaries/exact.js";
 import type { BoundaryEvent, BoundarySummary } from "./boundaries/ledger.js";
 import { chooseKinkTreatment, type KinkTreatment } from "./boundaries/treatment.js";
 import { cutSegment } from "./segment.js";
 import { type FlowOptions, type FlowOutcome, integrateSmooth } from "./smooth.js";
+import type { SteppingSummary } from "./stepping/books.js";
+import { integrateStepping } from "./stepping/integrate-stepping.js";
 
 export interface KinkedFlowOptions extends Omit<FlowOptions, "onSegment"> {
   /** How kinks are treated. Default `auto`: `exact` where that can be done, else `detect`, and `off` where there are none. */
@@ -19,14 +23,14 @@ export interface KinkedFlowOptions extends Omit<FlowOptions, "onSegment"> {
 export interface KinkedFlowOutcome extends FlowOutcome {
   readonly treatment: KinkTreatment;
   /** What happened at the kinks; null where nobody watched. */
-  readonly events: BoundarySummary | DetectSummary | null;
+  readonly events: BoundarySummary | SteppingSummary | DetectSummary | null;
   /** What the treatment leaves undone; empty where the tolerance means what it says. */
   readonly notes: readonly string[];
 }
 
 /**
  * Integrates from θ0 at t = 0 to `tEnd`. Numerical trouble is the outcome's `status`.
- * @throws ConfigError where `exact` is asked for and cannot be had
+ * @throws ConfigError where `exact` or `stepping` is asked for and cannot be had
  */
 export async function integrateFlow({
   boundaries = "auto",
@@ -41,6 +45,16 @@ export async function integrateFlow({
     ...given,
   };
   if (treatment === "exact") return { ...(await integrateExactly(options)), treatment, notes };
+  if (treatment === "stepping") {
+    if (options.method !== "auto")
+      throw new ConfigError([
+        {
+          path: "method",
+          message: `stepping has steps of its own; method must be auto, got ${options.method}.`,
+        },
+      ]);
+    return { ...(await integrateStepping(options)), treatment, notes };
+  }
   if (treatment === "off") return { ...(await integrateSmooth(options)), treatment, events: null, notes };
   const detector = await createDetector(options);
   const outcome = await integrateSmooth({

@@ -57,6 +57,8 @@ export interface Family extends FamilyOptions {
   pieceChanges(): Graph;
   /** `loss`, `gradient`, `z` [E] and `signal` = ∂L/∂a [E] */
   lockedField(): Graph;
+  /** The same where values are those that θ gives, and `pieces` decide about slopes alone: of a step in which entries change pieces. */
+  meanField(): Graph;
   /** From `velocity` [P]: `zDot` = (∂z/∂θ)·velocity [E] */
   normalVelocity(): Graph;
   /** From `seeds` [E]: `product` = (∂z/∂θ)ᵀ·seeds [P] */
@@ -105,10 +107,10 @@ export function createFamily(options: FamilyOptions): Family {
   /** The part of a vector over all entries that belongs to one site. */
   const cut = (node: Node, { offset, units: own, shape }: Site): Node =>
     b.reshape(b.slice(node, 0, samples * offset, samples * (offset + own)), [samples, ...shape]);
-  const pass = (pieces: Pieces): Forward => {
+  const pass = (pieces: Pieces, onlySlopes = false): Forward => {
     if (pieces === "free" || entries === 0) return rows(network.forward(b, { theta, x, pieces: null }));
     const given = b.input("pieces", [entries]);
-    return rows(network.forward(b, { theta, x, pieces: (site) => cut(given, site) }));
+    return rows(network.forward(b, { theta, x, pieces: (site) => cut(given, site), onlySlopes }));
   };
   const rows = (run: Forward): Forward => {
     const output = b.reshape(run.output, [samples, network.outputs]);
@@ -122,6 +124,16 @@ export function createFamily(options: FamilyOptions): Family {
   const lossOf = (run: Forward): Node => squaredLoss(b, run.output, y, factor);
   const orZero = (node: Node | null | undefined, shape: readonly number[]): Node =>
     node ?? b.constant(0, shape);
+  const fieldOf = (name: string, run: Forward): Graph => {
+    const loss = lossOf(run);
+    const [g, ...signals] = pullback(b, [loss], [b.constant(1)], [theta, ...run.activations]);
+    return createGraph(name, {
+      loss,
+      gradient: orZero(g, theta.shape),
+      z: flat(run.preactivations),
+      signal: flat(signals.map((signal, l) => orZero(signal, run.activations[l]!.shape))),
+    });
+  };
   /** (∂z/∂θ)ᵀ·seeds */
   const pulledEntries = (): Node => {
     const { preactivations } = pass("locked");
@@ -169,17 +181,8 @@ export function createFamily(options: FamilyOptions): Family {
       const changed = b.total(b.pieceOf(b.mul(moved, moved), [0.5]));
       return createGraph("piece-changes", { z, pieces, changed });
     },
-    lockedField: () => {
-      const run = pass("locked");
-      const loss = lossOf(run);
-      const [g, ...signals] = pullback(b, [loss], [b.constant(1)], [theta, ...run.activations]);
-      return createGraph("locked-field", {
-        loss,
-        gradient: orZero(g, theta.shape),
-        z: flat(run.preactivations),
-        signal: flat(signals.map((signal, l) => orZero(signal, run.activations[l]!.shape))),
-      });
-    },
+    lockedField: () => fieldOf("locked-field", pass("locked")),
+    meanField: () => fieldOf("mean-field", pass("locked", true)),
     normalVelocity: () => {
       const { preactivations } = pass("locked");
       const tangents = pushforward(b, preactivations, [theta], [velocity]);

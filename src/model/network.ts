@@ -53,6 +53,8 @@ export interface ForwardInputs {
   readonly x: Node;
   /** Pieces of a site, of the shape of its pre-activations; null reads them off. */
   readonly pieces: ((site: Site) => Node) | null;
+  /** Whether activations have the values that they have at z, and only their slopes are those of the given pieces. */
+  readonly onlySlopes?: boolean;
 }
 
 /** The nodes of one forward pass. */
@@ -103,7 +105,7 @@ export function createNetwork(options: NetworkOptions): Network {
   const run = (
     b: GraphBuilder,
     x: Node,
-    own: Pick<Pass, "parameter" | "pieces" | "scale">,
+    own: Pick<Pass, "parameter" | "pieces" | "onlySlopes" | "scale">,
   ): { output: Node; trace: Trace } => {
     const trace: Trace = {
       layers: [],
@@ -139,6 +141,7 @@ export function createNetwork(options: NetworkOptions): Network {
     parameter: ({ name, shape }) => b.input(`parameter ${name}`, shape),
     pieces: () => null,
     scale: parameterScale(parametrisation, null),
+    onlySlopes: false,
   });
   const scale = parameterScale(parametrisation, layout.layout);
   const { sites } = trace;
@@ -162,12 +165,13 @@ export function createNetwork(options: NetworkOptions): Network {
     tokens: trace.tokens,
     coupled,
     hasLayerProducts: !coupled && isMadeOfAffineMaps(trace, layout.layout),
-    forward(builder, { theta, x: inputs, pieces }) {
+    forward(builder, { theta, x: inputs, pieces, onlySlopes = false }) {
       const pass = run(builder, inputs, {
         parameter: ({ offset, size, shape }) =>
           builder.reshape(builder.slice(theta, 0, offset, offset + size), shape),
         pieces: (site) => pieces?.(site) ?? null,
         scale,
+        onlySlopes,
       });
       return { output: pass.output, ...pass.trace };
     },

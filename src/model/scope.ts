@@ -115,6 +115,8 @@ export interface Pass {
   scale: ParameterScale;
   /** Given pieces of the site, of the shape of its pre-activations; null reads them off. */
   pieces(site: Site): Node | null;
+  /** Whether given pieces decide about slopes alone. */
+  readonly onlySlopes: boolean;
   relation(relation: Relation): Node;
   /** Builds a layer by its kind. */
   layer(scope: Scope, config: LayerConfig, x: Node): Node;
@@ -184,17 +186,17 @@ export class Scope {
   }
 
   /** σ(z), z [n, ...]. A piecewise polynomial makes a site of it. */
-  activate(z: Node, given: ActivationSpec = this.activation): Node {
+  activate(z: Node, asked: ActivationSpec = this.activation): Node {
     const { trace, smoothing } = this.#pass;
     if (z.shape[0] !== this.samples)
       this.fail(`activates [${z.shape}] of ${this.samples} samples; their axis must stay first`);
-    const spec = smoothing === null ? given : smoothActivation(given, smoothing);
+    const spec = smoothing === null ? asked : smoothActivation(asked, smoothing);
     if (spec === null)
       throw new LayerError(
         this.path,
-        given.kind === "prelu"
+        asked.kind === "prelu"
           ? "smooth cannot blend prelu, whose slope is trained; use flow.boundaries: exact, detect or off"
-          : `must be below half the distance between the breakpoints of ${given.kind}, got ${smoothing}; lower it`,
+          : `must be below half the distance between the breakpoints of ${asked.kind}, got ${smoothing}; lower it`,
         "smoothing",
       );
     const table = pieceTable(spec);
@@ -211,7 +213,12 @@ export class Scope {
       table,
       slope: slope?.offset ?? null,
     };
-    const a = applyActivation(this.b, spec, z, this.#pass.pieces(site), slope && this.#spread(slope, z));
+    const { b } = this;
+    const trained = slope && this.#spread(slope, z);
+    const given = this.#pass.pieces(site);
+    let a = applyActivation(b, spec, z, given, trained);
+    if (given !== null && this.#pass.onlySlopes)
+      a = b.add(a, b.detached(b.sub(applyActivation(b, spec, z, null, trained), a)));
     trace.sites.push(site);
     trace.preactivations.push(z);
     trace.activations.push(a);

@@ -83,11 +83,27 @@ export interface Phase {
   readonly costPredicted: number | null;
 }
 
-/** A solver on its way through an initial value problem. */
-export interface Stepper<V> {
-  readonly space: VectorSpace<V>;
+/** What is known of any step that was accepted. */
+export interface Accepted {
+  readonly status: "accepted";
+  readonly h: number;
+}
+
+/** Whatever goes on in steps of some kind. */
+export interface Advancing<S extends Accepted> {
   readonly name: string;
   readonly t: number;
+  /** Evaluations, accepted and rejected steps so far. */
+  readonly evaluations: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  /** Takes one accepted step that ends at `limit` > t at the latest. */
+  advance(limit: number): Promise<S | Failure>;
+}
+
+/** A solver on its way through an initial value problem. */
+export interface Stepper<V> extends Advancing<Step<V>> {
+  readonly space: VectorSpace<V>;
   /** State at t; a buffer of the stepper. */
   readonly y: V;
   /** f(t, y); valid after `prepare` or a successful `advance`. */
@@ -96,8 +112,6 @@ export interface Stepper<V> {
   readonly stepSize: number | null;
   /** Field evaluations so far, those of dense output included. */
   readonly evaluations: number;
-  readonly accepted: number;
-  readonly rejected: number;
   /** Which method ran from when on, where the stepper chooses among several. */
   readonly phases?: readonly Phase[];
   /** Evaluates f(t, y) and chooses a first step where that is still to be done; `advance` does it by itself. */

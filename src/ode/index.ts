@@ -1,6 +1,9 @@
 /** ODE solvers over an abstract state. */
 
+export { rkc2Coefficients, rkc2Stages } from "./chebyshev.js";
 export type {
+  Accepted,
+  Advancing,
   Failure,
   Field,
   JacobianField,

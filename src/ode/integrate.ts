@@ -6,7 +6,7 @@
 import { ConfigError } from "../errors.js";
 import { Memory } from "../memory.js";
 import { requirePositive } from "./arguments.js";
-import type { Step, Stepper, StepperOptions } from "./contracts.js";
+import type { Accepted, Advancing, StepperOptions } from "./contracts.js";
 import { createStepper } from "./create-stepper.js";
 import { float64Space } from "./vector-space.js";
 
@@ -42,10 +42,10 @@ export interface IntegrationLimits {
   readonly signal?: AbortSignal;
 }
 
-export interface IntegrateOptions<V> extends IntegrationLimits {
-  readonly stepper: Stepper<V>;
+export interface IntegrateOptions<S extends Accepted> extends IntegrationLimits {
+  readonly stepper: Advancing<S>;
   /** Called after each accepted step; may restart the stepper. What it returns, if anything, ends the integration. */
-  readonly onStep?: (step: Step<V>) => Promise<Ending | undefined> | Ending | undefined;
+  readonly onStep?: (step: S) => Promise<Ending | undefined> | Ending | undefined;
   /** Evaluations so far, where they are counted elsewhere than in the stepper and from the beginning of all. */
   readonly spent?: () => number;
   /** Called before each step, and before an interruption ends the integration: all state is at rest and may be saved. */
@@ -61,7 +61,7 @@ export class EvaluationsSpent extends Error {}
 export type Ending = "stop" | Pick<Outcome, "status" | "message">;
 
 /** Advances `stepper` to `tEnd`. */
-export async function integrate<V>(options: IntegrateOptions<V>): Promise<Outcome> {
+export async function integrate<S extends Accepted>(options: IntegrateOptions<S>): Promise<Outcome> {
   const { stepper, tEnd, maxSteps = Infinity, maxEvaluations = Infinity, signal, onStep, onRest } = options;
   if (!(tEnd >= stepper.t && tEnd < Infinity)) {
     throw new ConfigError(

@@ -119,6 +119,14 @@ export interface EventsResult {
   readonly unsettled?: number;
   /** Looks at sliding weights that were still changing when they were taken. */
   readonly unsettledWeights?: number;
+  /** `stepping`: difference of a step's two passes along the surface of what slides, relative to ‖θ‖: the largest, and the sum of all. */
+  readonly largestPassDifference?: number;
+  readonly summedPassDifference?: number;
+  /** `stepping`: steps of the smallest size that erred by more than the tolerance; Euler steps where none could be judged. */
+  readonly forcedSteps?: number;
+  readonly eulerSteps?: number;
+  /** `stepping`: the most entries that a step simulated. */
+  readonly maxCandidates?: number;
   /** `detect`: entries that chattered, the most at once, and since when. */
   readonly chattering?: number;
   readonly maxChattering?: number;

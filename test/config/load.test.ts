@@ -300,8 +300,8 @@ describe("what YAML reads otherwise than it looks", () => {
     ],
     [
       "a key of another variant without a value",
-      braces("tEnd: 1, stepSize"),
-      "flow.stepSize: is only for method: euler, heun, rk4",
+      braces("method: rk4, stepSize: 0.1, tEnd: 1, rtol"),
+      "flow.rtol: is only for method: auto",
     ],
     [
       "a key in a list of sections",
@@ -330,6 +330,31 @@ describe("what YAML reads otherwise than it looks", () => {
       "a leading zero",
       edit("samples: 5", "samples: 010"),
       "study.yaml:2: YAML: 010 begins with a zero, which some read as octal; write 10, or 0o10 if octal is meant.",
+    ],
+    [
+      "stepping with a method",
+      braces("method: dopri5, tEnd: 1, boundaries: stepping"),
+      "flow.method: must be auto with boundaries: stepping, which has steps of its own, got dopri5.",
+    ],
+    [
+      "stepping with a width of smoothing",
+      braces("tEnd: 1, boundaries: stepping, smoothing: 0.1"),
+      "flow.smoothing: is only for boundaries: smooth",
+    ],
+    [
+      "fixed steps over kinks with a check by tolerances",
+      braces("tEnd: 1, boundaries: stepping, stepSize: 0.1, errorCheck: true"),
+      "flow.errorCheck: needs controlled steps",
+    ],
+    [
+      "a fixed step beyond the end",
+      braces("tEnd: 1, boundaries: stepping, stepSize: 2"),
+      "flow.stepSize: must be at most flow.tEnd = 1, got 2.",
+    ],
+    [
+      "stepping in float32",
+      `${braces("tEnd: 1, boundaries: stepping, rtol: 1e-2")}engine: { dtype: float32 }\n`,
+      "flow.boundaries: stepping needs engine.dtype: float64",
     ],
     ["an alias as a key", `a: &k tEnd\n${edit("tEnd: 1", "*k : 1")}`, "a key must be a plain word"],
     ["a list as a key", edit("tEnd: 1", "[tEnd]: 1"), "a key must be a plain word"],

@@ -13,6 +13,7 @@ import {
   type FlowOutcome,
   integrateExactly,
   integrateSmooth,
+  integrateStepping,
   measureGradient,
 } from "../../src/flow/index.js";
 import { Memory, type Snapshot } from "../../src/memory.js";
@@ -20,7 +21,7 @@ import { adaptiveMethodNames } from "../../src/ode/index.js";
 import { presentEngines } from "../support/engines.js";
 import { type Case, makeCase } from "../support/networks.js";
 
-type Treatment = "off" | "detect" | "exact";
+type Treatment = "off" | "detect" | "exact" | "stepping";
 
 interface Run {
   readonly rows: readonly object[];
@@ -81,6 +82,7 @@ async function runCase(
   };
   const run = async (): Promise<Partial<FlowOutcome>> => {
     if (treatment === "exact") return integrateExactly({ ...options, ...watch });
+    if (treatment === "stepping") return integrateStepping({ ...options, ...watch });
     if (treatment === "off") return integrateSmooth(options);
     const detector = await createDetector({ ...options, ...watch });
     const outcome = await integrateSmooth({
@@ -158,6 +160,15 @@ describe("goes on to the last bit", () => {
       { method: "dopri5", rtol: 1e-4, atol: 1e-6, tEnd: 3 },
       spread,
     );
+  });
+
+  test.each([
+    ["controlled", { rtol: 1e-2, atol: 1e-9 }],
+    ["fixed, stiff", { stepSize: 0.25 }],
+  ] as const)("stepping, %s", async (_, steps) => {
+    const subject = makeCase({ hidden: [6, 6], samples: 12, seed: 6 });
+    const { outcome } = await compare(subject, "stepping", { method: "auto", tEnd: 3, ...steps }, spread);
+    expect((outcome as { events: { slidingEntries: number } }).events.slidingEntries).toBeGreaterThan(0);
   });
 
   test.each([

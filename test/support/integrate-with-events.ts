@@ -30,7 +30,8 @@ export interface EventResponse<V> {
   readonly stop?: boolean;
 }
 
-export interface IntegrateWithEventsOptions<V> extends Omit<IntegrateOptions<V>, "onStep"> {
+export interface IntegrateWithEventsOptions<V> extends Omit<IntegrateOptions<Step<V>>, "onStep" | "stepper"> {
+  readonly stepper: Stepper<V>;
   readonly events: EventFunction<V>;
   /** Pieces at the start; if left out read off z, at a breakpoint off its derivative. */
   readonly pieces?: ArrayLike<number>;

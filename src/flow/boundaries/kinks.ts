@@ -21,6 +21,8 @@ export interface Kinks {
   /** E */
   readonly entries: number;
   place(entry: number): Place;
+  /** First entry of a site, counted from 0, and the one after its last. */
+  rangeOf(site: number): readonly [number, number];
   /** Of the entry's activation, ascending. */
   breakpoints(entry: number): readonly number[];
   /** σ'(b+) − σ'(b−) for the entry's site; depends on θ for PReLU only. */
@@ -68,6 +70,10 @@ export function kinksOf(family: Family): Kinks | null {
     place(entry) {
       const { site, sample, unit } = placeOf(family, entry);
       return { layer: site + 1, sample, unit };
+    },
+    rangeOf(site) {
+      const { offset, units } = sites[site] as Site;
+      return [family.samples * offset, family.samples * (offset + units)];
     },
     breakpoints: (entry) => at(entry).breakpoints,
     isFlatBelow: (entry, breakpoint) => at(entry).isFlatBelow[breakpoint] as boolean,

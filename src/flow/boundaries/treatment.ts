@@ -3,8 +3,10 @@ import { ConfigError } from "../../errors.js";
 import type { Family } from "../../model/index.js";
 import { kinksOf } from "./kinks.js";
 
-/** `exact`: crossings and slides are followed; `detect`: crossings are counted; `off`: nothing is watched, or there are no kinks. */
-export type KinkTreatment = "exact" | "detect" | "off";
+/**
+ * `exact`: crossings and slides are followed one by one; `stepping`: steps go over them with second order; `detect`: crossings are counted; `off`: nothing is watched, or there are no kinks.
+ */
+export type KinkTreatment = "exact" | "stepping" | "detect" | "off";
 
 /** Pre-activation entries up to which `auto` chooses `exact`: beyond, restarts at single events dominate the cost. */
 const AUTO_EXACT_ENTRIES = 5_000;
@@ -24,7 +26,7 @@ export interface KinkChoice {
 
 /**
  * `auto` is `exact` in float64 up to 5 000 entries, `detect` beyond and in float32.
- * @throws ConfigError where `exact` is asked for and cannot be had
+ * @throws ConfigError where `exact` or `stepping` is asked for and cannot be had
  */
 export function chooseKinkTreatment(
   family: Family,
@@ -35,10 +37,17 @@ export function chooseKinkTreatment(
     const { preset } = family.network;
     const what = preset === null ? "network" : `activation ${preset.activation.kind}`;
     const note = `The ${what} has no kinks: there are no boundaries to treat.`;
-    return { treatment: "off", notes: asked === "exact" || asked === "detect" ? [note] : [] };
+    return { treatment: "off", notes: asked === "auto" || asked === "off" ? [] : [note] };
   }
   if (asked === "off") return { treatment: "off", notes: [UNWATCHED] };
   if (asked === "detect") return { treatment: "detect", notes: [DETECTED] };
+  if (asked === "stepping") {
+    if (dtype === "float32")
+      throw refusal(
+        "stepping needs float64, the engine computes in float32; take another, or detect or off.",
+      );
+    return { treatment: "stepping", notes: [] };
+  }
   const entries = family.entries.toLocaleString("en");
   if (asked === "exact") {
     if (dtype === "float32")
@@ -46,7 +55,7 @@ export function chooseKinkTreatment(
     if (family.entries > MAX_EXACT_ENTRIES)
       throw refusal(
         `exact takes at most ${MAX_EXACT_ENTRIES.toLocaleString("en")} pre-activation entries (samples × hidden units), this problem has ${entries}; ` +
-          "use fewer samples or units, or flow.boundaries: detect, smooth or off.",
+          "use fewer samples or units, or flow.boundaries: stepping, detect, smooth or off.",
       );
     return { treatment: "exact", notes: [] };
   }

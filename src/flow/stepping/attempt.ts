@@ -1,0 +1,398 @@
+/**
+ * One step over whatever happens within it. A prediction with the pieces of its start says which entries may change theirs; what those do
+ * is simulated on the Gram matrix of their normals, which costs no gradient; the step is made again with their mean slopes, at the middle
+ * of the chord or, where it is stiff, by RKC2. Two such passes give second order, and their difference an estimate of the error.
+ */
+import { factorise } from "../../linalg/cholesky.js";
+import { dot, squaredNorm } from "../../linalg/vectors.js";
+import type { Kinks } from "../boundaries/kinks.js";
+import { length } from "../norm.js";
+import { type Simulated, type StepEvent, simulateBlocks, unitsOf } from "./blocks.js";
+import { combine } from "./combine.js";
+import type { StepField, SteppingField } from "./field.js";
+import { slopesAt } from "./slopes.js";
+
+/** The state between two steps; arrays are replaced, not changed. */
+export interface SteppingState {
+  theta: Float64Array;
+  /** z(θ) [E] */
+  z: Float64Array;
+  /** z at the start of the last step, null where there is none. */
+  zBefore: Float64Array | null;
+  /** Piece of every entry, fractional where it slides [E]. */
+  pieces: Float64Array;
+  /** The breakpoint that an entry slides on, −1 where it does not [E]. */
+  held: Float64Array;
+  /** Fractional pieces with the mean slopes of the last step [E]; null before the first. */
+  mean: Float64Array | null;
+  /** Mean velocities of the last step and of the one before, and the sizes of these steps; at the start −∇L, as of a step of size 0. */
+  velocity: Float64Array;
+  velocityBefore: Float64Array | null;
+  size: number;
+  sizeBefore: number;
+}
+
+export interface Attempt {
+  readonly h: number;
+  readonly theta: Float64Array;
+  readonly z: Float64Array;
+  readonly pieces: Float64Array;
+  readonly held: Float64Array;
+  readonly mean: Float64Array;
+  /** Since the start of the step, in order. */
+  readonly events: readonly StepEvent[];
+  /** ‖θ⁽²⁾ − θ⁽¹⁾‖ of the two passes, and its part along the surface of what slides. */
+  readonly difference: number;
+  readonly tangential: number;
+  /** Of the two passes' pre-activations, root mean square. */
+  readonly zDifference: number;
+  readonly candidates: number;
+  readonly sliding: number;
+  /** Blocks whose simulation did not come to an end. */
+  readonly unsettled: number;
+  /** Entries of which it is not known, for the error of z, on which side of a breakpoint that repels they go on. */
+  readonly ambiguous: number;
+}
+
+/** Why no step of this size can be judged: θ is not finite, or more entries change pieces than are followed. */
+export type Refusal = "nonFinite" | "tooMany";
+
+/** hρ from which a step is stabilised. */
+export const STIFF = 0.6;
+/** Part of the step beyond its end up to which the prediction looks for changes of piece. */
+const MARGIN = 0.2;
+/** The extrapolation to the middle of the step takes at most this much of the last change of velocity. */
+const MOST_EXTRAPOLATED = 2;
+/** Relative to the values of its site, an entry this near its breakpoint is on it. */
+const ON_BREAKPOINT = 1e-12;
+const PASSES = 2;
+
+interface Prediction {
+  readonly end: Float64Array;
+  /** Where `field` was evaluated. */
+  readonly middle: Float64Array;
+  readonly field: StepField;
+  /** Pieces that it was evaluated with. */
+  readonly reference: Float64Array;
+}
+
+export interface AttemptOptions {
+  /** Spectral radius of the Jacobian at the start. */
+  readonly rho: number;
+  /** Time in which sliding entries are brought back to their breakpoints. */
+  readonly repair: number;
+  readonly mostCandidates: number;
+  /** Error of z so far: the sum of `zDifference`. */
+  readonly zError: number;
+}
+
+export async function attemptStep(
+  field: SteppingField,
+  state: SteppingState,
+  h: number,
+  options: AttemptOptions,
+): Promise<Attempt | Refusal> {
+  const { rho, mostCandidates } = options;
+  const { kinks, problem } = field;
+  const { theta, z: z0, held } = state;
+  const isStiff = h * rho >= STIFF && state.mean !== null;
+  const prediction = isStiff ? await predictStiff(field, state, h) : await predict(field, state, h);
+  if (!isAllFinite(prediction.end)) return "nonFinite";
+  let at: Pick<Prediction, "middle" | "field" | "reference"> = prediction;
+  let end = prediction.end;
+  let z1 = await field.preactivations(end);
+  const ahead = z1;
+  const start = state.pieces.slice();
+  const scales = field.scales(z0);
+  const resting = restingOn(kinks, z0, held, scales);
+  const candidates = new Candidates(held);
+  if (isStiff) {
+    candidates.addDifferent(state.mean!, start);
+    candidates.addDifferent(kinks.piecesOf(combine(0.5, z0, 0.5, z1)), start);
+  }
+  let found: { readonly entries: readonly number[]; readonly gram: Float64Array } & Simulated =
+    NOTHING(start);
+  const passes: { readonly end: Float64Array; readonly z: Float64Array }[] = [];
+  for (let pass = 0; pass < PASSES; pass++) {
+    const after = kinks.piecesOf(z1);
+    // Entries that rest on a breakpoint have no side yet: the one that they move to.
+    for (const e of resting) start[e] = after[e]!;
+    candidates.addDifferent(at.reference, start, resting);
+    candidates.addDifferent(after, start);
+    if (pass === 0) candidates.addDifferent(kinks.piecesOf(combine(1 + MARGIN, z1, -MARGIN, z0)), start);
+    const entries = candidates.list();
+    if (entries.length > mostCandidates) return "tooMany";
+    if (entries.length === 0 && pass > 0) break;
+    if (entries.length > 0) {
+      const gram = await field.gram(at.middle, entries, at.reference);
+      const simulated = simulateBlocks(
+        {
+          kinks,
+          slopes: slopesAt(problem.family, kinks, at.middle),
+          z0,
+          z1,
+          signal: at.field.signal,
+          start,
+          held,
+          reference: at.reference,
+          duration: h,
+          repair: options.repair,
+          scale: (e) => scales[kinks.place(e).layer - 1]!,
+        },
+        entries,
+        gram,
+      );
+      found = { entries, gram, ...simulated };
+    } else found = NOTHING(start);
+    const { mean } = found;
+    if (isStiff) {
+      end = await field.stabilised(theta, h, rho, mean);
+      if (!isAllFinite(end)) return "nonFinite";
+      const middle = combine(0.5, theta, 0.5, end);
+      if (pass < PASSES - 1) at = { middle, field: await field.mean(middle, mean), reference: mean };
+      else at = { ...at, middle };
+    } else {
+      const middle = combine(0.5, theta, 0.5, end);
+      at = { middle, field: await field.mean(middle, mean), reference: mean };
+      end = combine(1, theta, -h, at.field.gradient);
+      if (!isAllFinite(end)) return "nonFinite";
+    }
+    z1 = await field.preactivations(end);
+    passes.push({ end, z: z1 });
+  }
+  const { pieces, held: nextHeld, events } = reconcile(kinks, state, found, z0, z1, h);
+  const [first, second] = [passes[passes.length - 2], passes[passes.length - 1]!];
+  let [difference, tangential, zDifference, ambiguous] = [0, 0, 0, 0];
+  if (first !== undefined) {
+    const between = combine(1, second.end, -1, first.end);
+    difference = length(between);
+    const moved = combine(1, second.z, -1, first.z);
+    tangential = await alongSurface(field, at.middle, found, between, moved);
+    zDifference = length(moved) / Math.sqrt(moved.length);
+    const error = options.zError + zDifference;
+    ambiguous = countAmbiguous(field, state, { signal: at.field.signal, ahead, h, error }, found);
+  }
+  return {
+    h,
+    theta: end,
+    z: z1,
+    pieces,
+    held: nextHeld,
+    mean: found.mean,
+    events,
+    difference,
+    tangential,
+    zDifference,
+    candidates: found.entries.length,
+    sliding: nextHeld.reduce((sum, b) => sum + (b >= 0 ? 1 : 0), 0),
+    unsettled: found.unsettled,
+    ambiguous,
+  };
+}
+
+/** Half a step ahead by the last velocities; from there a midpoint step, the pieces as they are. */
+async function predict(field: SteppingField, state: SteppingState, h: number): Promise<Prediction> {
+  const { theta, pieces, velocity, velocityBefore, size, sizeBefore } = state;
+  let ahead = velocity;
+  if (velocityBefore !== null) {
+    const share = Math.min((h / 4 + size / 2) / ((size + sizeBefore) / 2), MOST_EXTRAPOLATED);
+    ahead = combine(1 + share, velocity, -share, velocityBefore);
+  }
+  const middle = combine(1, theta, h / 2, ahead);
+  const found = await field.locked(middle, pieces);
+  return { end: combine(1, theta, -h, found.gradient), middle, field: found, reference: pieces };
+}
+
+/** The last velocity goes on; signals from one gradient at the middle, with the last mean slopes. */
+async function predictStiff(field: SteppingField, state: SteppingState, h: number): Promise<Prediction> {
+  const reference = state.mean!;
+  const end = combine(1, state.theta, h, state.velocity);
+  const middle = combine(0.5, state.theta, 0.5, end);
+  return { end, middle, field: await field.mean(middle, reference), reference };
+}
+
+/** Entries that may change their pieces: those that slide, and what is added. They stay for all passes. */
+class Candidates {
+  readonly #is: Uint8Array;
+
+  constructor(private readonly held: Float64Array) {
+    this.#is = Uint8Array.from(held, (breakpoint) => (breakpoint >= 0 ? 1 : 0));
+  }
+
+  /** Those whose pieces differ, all that do not slide or some of them. */
+  addDifferent(a: Float64Array, b: Float64Array, among: readonly number[] | null = null): void {
+    const see = (e: number): void => {
+      if (a[e] !== b[e] && !(this.held[e]! >= 0)) this.#is[e] = 1;
+    };
+    if (among !== null) for (const e of among) see(e);
+    else for (let e = 0; e < a.length; e++) see(e);
+  }
+
+  list(): number[] {
+    const entries: number[] = [];
+    this.#is.forEach((is, e) => {
+      if (is === 1) entries.push(e);
+    });
+    return entries;
+  }
+}
+
+const NOTHING = (start: Float64Array) => ({
+  entries: [],
+  gram: new Float64Array(0),
+  mean: start,
+  end: new Float64Array(0),
+  endHeld: new Float64Array(0),
+  events: [],
+  margins: new Float64Array(0),
+  unsettled: 0,
+});
+
+/** Entries that do not slide and are on a breakpoint up to rounding, as behind dead units without biases. */
+function restingOn(
+  kinks: Kinks,
+  z: Float64Array,
+  held: Float64Array,
+  scales: readonly number[],
+): readonly number[] {
+  const resting: number[] = [];
+  scales.forEach((scale, site) => {
+    const near = ON_BREAKPOINT * scale;
+    const [from, to] = kinks.rangeOf(site);
+    if (to === from) return;
+    const breakpoints = kinks.breakpoints(from);
+    for (let e = from; e < to; e++)
+      if (held[e]! < 0 && breakpoints.some((b) => Math.abs(z[e]! - b) <= near)) resting.push(e);
+  });
+  return resting;
+}
+
+/**
+ * The pieces at the end: of those that slide, what the simulation found; of all others, what z says. Where the simulation had it
+ * otherwise its events are mended, so that they lead from the pieces at the start to those at the end.
+ */
+function reconcile(
+  kinks: Kinks,
+  state: SteppingState,
+  found: Pick<Simulated, "end" | "endHeld" | "events"> & { readonly entries: readonly number[] },
+  z0: Float64Array,
+  z1: Float64Array,
+  h: number,
+): { pieces: Float64Array; held: Float64Array; events: StepEvent[] } {
+  const pieces = kinks.piecesOf(z1);
+  const held = new Float64Array(pieces.length).fill(-1);
+  found.entries.forEach((e, i) => {
+    if (found.endHeld[i]! < 0) return;
+    held[e] = found.endHeld[i]!;
+    pieces[e] = found.end[i]!;
+  });
+  const own = new Map<number, StepEvent[]>();
+  for (const event of found.events) {
+    const known = own.get(event.entry);
+    if (known === undefined) own.set(event.entry, [event]);
+    else known.push(event);
+  }
+  const events: StepEvent[] = [];
+  for (let e = 0; e < pieces.length; e++) {
+    const list = own.get(e) ?? [];
+    events.push(...list);
+    if (held[e]! >= 0) continue;
+    let last = list[list.length - 1];
+    let piece = state.held[e]! >= 0 ? state.held[e]! : state.pieces[e]!;
+    if (last !== undefined) piece = last.breakpoint + (last.isAbove ? 1 : 0);
+    if (piece === pieces[e]) continue;
+    // A change just before the end that has not come about, or a release to the other side.
+    if (last !== undefined) {
+      const other = last.breakpoint + (last.isAbove ? 0 : 1);
+      if (other === pieces[e]) {
+        events.pop();
+        if (last.kind === "leavesSliding") events.push({ ...last, isAbove: !last.isAbove });
+        continue;
+      }
+    }
+    while (piece !== pieces[e]) {
+      const isAbove = pieces[e]! > piece;
+      const breakpoint = isAbove ? piece : piece - 1;
+      const share = (kinks.breakpoints(e)[breakpoint]! - z0[e]!) / (z1[e]! - z0[e]!);
+      const time = share >= 0 && share <= 1 && last === undefined ? share * h : h;
+      last = { time, entry: e, kind: "crossing", breakpoint, isAbove };
+      events.push(last);
+      piece += isAbove ? 1 : -1;
+    }
+  }
+  events.sort((p, q) => p.time - q.time);
+  return { pieces, held, events };
+}
+
+/**
+ * ‖the part of `between` along the surface of what slides at the end‖: what is normal to it is repaired by the next steps. The normal part
+ * has the direction Jᵀy with K_b y = the change of z, block by block of units.
+ */
+async function alongSurface(
+  field: SteppingField,
+  theta: Float64Array,
+  found: { readonly entries: readonly number[]; readonly gram: Float64Array } & Simulated,
+  between: Float64Array,
+  moved: Float64Array,
+): Promise<number> {
+  const { entries, gram, endHeld } = found;
+  const count = entries.length;
+  const sliding = entries.flatMap((_, i) => (endHeld[i]! >= 0 ? [i] : []));
+  if (sliding.length === 0) return length(between);
+  const seeds = new Float64Array(moved.length);
+  const slidingEntries = sliding.map((i) => entries[i]!);
+  for (const unit of unitsOf(field.kinks, slidingEntries)) {
+    const members = unit.map((u) => sliding[u]!);
+    const m = members.length;
+    const block = Float64Array.from({ length: m * m }, (_, at) => {
+      const [i, j] = [members[Math.floor(at / m)]!, members[at % m]!];
+      return gram[i * count + j]!;
+    });
+    const y = Float64Array.from(members, (i) => moved[entries[i]!]!);
+    factorise(block, m).solve(y);
+    members.forEach((i, u) => {
+      seeds[entries[i]!] = y[u]!;
+    });
+  }
+  const normal = await field.pullback(theta, found.mean, seeds);
+  const size = squaredNorm(normal);
+  if (!(size > 0)) return length(between);
+  return length(combine(1, between, -dot(between, normal) / size, normal));
+}
+
+/**
+ * Entries of which the step does not tell whether they turn back at a breakpoint that repels or go over it: those that the simulation
+ * found to miss the other way by less than the error of z, and those that by the parabola through z at the last two nodes and as predicted
+ * turn as near as that.
+ */
+function countAmbiguous(
+  { kinks }: SteppingField,
+  { theta, z: z0, zBefore, size, held }: SteppingState,
+  { signal, ahead, h, error }: { signal: Float64Array; ahead: Float64Array; h: number; error: number },
+  { entries, margins }: { readonly entries: readonly number[]; readonly margins: Float64Array },
+): number {
+  let count = margins.reduce((sum, margin) => sum + (margin <= error ? 1 : 0), 0);
+  if (zBefore === null) return count;
+  const isSimulated = new Set(entries);
+  for (let e = 0; e < z0.length; e++) {
+    if (held[e]! >= 0 || isSimulated.has(e)) continue;
+    const before = (z0[e]! - zBefore[e]!) / size;
+    const after = (ahead[e]! - z0[e]!) / h;
+    const bend = (after - before) / ((h + size) / 2);
+    const speed = before + (bend * size) / 2;
+    const turn = -speed / bend;
+    if (!(turn >= 0 && turn <= h)) continue;
+    const extreme = z0[e]! + (speed * turn) / 2;
+    const isNear = kinks
+      .breakpoints(e)
+      .some((b, k) => Math.abs(extreme - b) <= error && kinks.jump(theta, e, k) * signal[e]! < 0);
+    if (isNear) count++;
+  }
+  return count;
+}
+
+function isAllFinite(v: Float64Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < v.length; i++) sum += v[i]! * 0;
+  return sum === 0;
+}

@@ -1,0 +1,109 @@
+/** Books of a flow that is stepped over its kinks: events, totals, and what the steps say about themselves. */
+import type { Memory } from "../../memory.js";
+import type { Kinks } from "../boundaries/kinks.js";
+import type { BoundaryEvent } from "../boundaries/ledger.js";
+import { length } from "../norm.js";
+import type { SteppingCost } from "./field.js";
+import type { SteppingStep } from "./stepper.js";
+
+export interface SteppingSummary {
+  readonly crossings: number;
+  readonly slidingEntries: number;
+  readonly slidingExits: number;
+  readonly maxSliding: number;
+  /** Time during which at least one entry slides, and the sum over entries, by what slides at the ends of steps. */
+  readonly timeSliding: number;
+  readonly entryTimeSliding: number;
+  readonly firstSliding: number | null;
+  readonly startOnBreakpoint: number;
+  /** Steps in which an entry came to a breakpoint that repels within the error of z: from there the flow may be on another branch. */
+  readonly ambiguous: number;
+  /** Micro-simulations that did not come to an end. */
+  readonly unsettled: number;
+  /** Difference of the two passes of a step along the surface of what slides, relative to ‖θ‖: the largest, and the sum over all steps. */
+  readonly largestPassDifference: number;
+  readonly summedPassDifference: number;
+  /** Steps of the smallest size that erred by more than the tolerance. */
+  readonly forcedSteps: number;
+  /** Euler steps in place of steps that could not be judged. */
+  readonly eulerSteps: number;
+  /** Entries simulated in a step: the most. */
+  readonly maxCandidates: number;
+  readonly forwards: number;
+  readonly pullbacks: number;
+  readonly rowSweeps: number;
+  readonly products: number;
+}
+
+export interface Books {
+  began(startOnBreakpoint: number): void;
+  /** Enters a step, up to a time within it where the flow ends there. */
+  passed(step: SteppingStep, until: number): void;
+  summary(
+    stepper: { readonly forced: number; readonly fallbacks: number },
+    cost: SteppingCost,
+  ): SteppingSummary;
+}
+
+export function createBooks(kinks: Kinks, onEvent: (event: BoundaryEvent) => void, memory: Memory): Books {
+  const state = memory.keep("books", {
+    sliding: 0,
+    crossings: 0,
+    slidingEntries: 0,
+    slidingExits: 0,
+    maxSliding: 0,
+    timeSliding: 0,
+    entryTimeSliding: 0,
+    firstSliding: null as number | null,
+    startOnBreakpoint: 0,
+    ambiguous: 0,
+    unsettled: 0,
+    largestPassDifference: 0,
+    summedPassDifference: 0,
+    maxCandidates: 0,
+  });
+  return {
+    began(count) {
+      state.startOnBreakpoint = count;
+    },
+    passed({ t0, t1, events, sliding, attempt, theta1 }, until) {
+      for (const { time, entry, kind, breakpoint, isAbove } of events) {
+        const t = t0 + time;
+        if (t > until) break;
+        if (kind === "entersSliding") {
+          state.sliding++;
+          state.slidingEntries++;
+          state.firstSliding ??= t;
+        } else if (kind === "leavesSliding") {
+          state.sliding--;
+          state.slidingExits++;
+        } else state.crossings++;
+        state.maxSliding = Math.max(state.maxSliding, state.sliding);
+        onEvent({
+          t,
+          kind,
+          ...kinks.place(entry),
+          breakpoint,
+          side: isAbove ? "above" : "below",
+          sliding: state.sliding,
+        });
+      }
+      const duration = Math.min(until, t1) - t0;
+      if (sliding > 0) state.timeSliding += duration;
+      state.entryTimeSliding += sliding * duration;
+      if (attempt === null) return;
+      const { tangential, candidates, unsettled, ambiguous } = attempt;
+      const size = length(theta1);
+      const relative = size > 0 ? tangential / size : 0;
+      state.largestPassDifference = Math.max(state.largestPassDifference, relative);
+      state.summedPassDifference += relative;
+      state.maxCandidates = Math.max(state.maxCandidates, candidates);
+      state.unsettled += unsettled;
+      if (ambiguous > 0) state.ambiguous++;
+    },
+    summary({ forced, fallbacks }, { gradients: _, ...cost }) {
+      const { sliding: __, ...counts } = state;
+      return { ...counts, forcedSteps: forced, eulerSteps: fallbacks, ...cost };
+    },
+  };
+}

@@ -1,0 +1,135 @@
+/** What a step over kinks evaluates: gradients with pieces given, pre-activations, Gram matrices of normals. Counts what it costs. */
+import type { Program } from "../../engine/index.js";
+import { rkc2Coefficients, rkc2Stages } from "../../ode/index.js";
+import type { Contact, Kinks } from "../boundaries/kinks.js";
+import { createNormals } from "../boundaries/normals.js";
+import type { Problem } from "../problem.js";
+
+/** What a run has spent: gradients, and what else. */
+export interface SteppingCost {
+  gradients: number;
+  /** Forward passes for pre-activations. */
+  forwards: number;
+  /** Reverse sweeps along normals of sliding entries. */
+  pullbacks: number;
+  /** Gram matrices by rows, and by products. */
+  rowSweeps: number;
+  products: number;
+}
+
+export interface StepField {
+  readonly loss: number;
+  readonly gradient: Float64Array;
+  /** ∂L/∂a [E] */
+  readonly signal: Float64Array;
+}
+
+export interface SteppingField {
+  readonly problem: Problem;
+  readonly kinks: Kinks;
+  readonly cost: SteppingCost;
+  /** The gradient with values and slopes of the given pieces. */
+  locked(theta: Float64Array, pieces: Float64Array): Promise<StepField>;
+  /** The gradient with the values that θ gives and the slopes of the given pieces. */
+  mean(theta: Float64Array, pieces: Float64Array): Promise<StepField>;
+  /** The same, not counted: for looking at the flow. */
+  observe(theta: Float64Array, pieces: Float64Array): Promise<StepField>;
+  /** z(θ) [E] */
+  preactivations(theta: Float64Array): Promise<Float64Array>;
+  /** z(θ), not counted. */
+  lookAt(theta: Float64Array): Promise<Float64Array>;
+  /** A step of RKC2 from θ with these slopes: its end. */
+  stabilised(theta: Float64Array, h: number, rho: number, pieces: Float64Array): Promise<Float64Array>;
+  /** K of these entries [k, k]. */
+  gram(theta: Float64Array, entries: readonly number[], pieces: Float64Array): Promise<Float64Array>;
+  /** Jᵀ·seeds, seeds [E] */
+  pullback(theta: Float64Array, pieces: Float64Array, seeds: Float64Array): Promise<Float64Array>;
+  /** Size of the pre-activations of each site: the largest, breakpoints included. */
+  scales(z: Float64Array): readonly number[];
+}
+
+/** @param spend called before each gradient that counts; throws where there may be no more */
+export async function createSteppingField(
+  problem: Problem,
+  kinks: Kinks,
+  cost: SteppingCost,
+  spend: () => void,
+): Promise<SteppingField> {
+  const { family } = problem;
+  const [P, E] = [family.layout.size, family.entries];
+  const lockedProgram = await problem.compile(family.lockedField());
+  const meanProgram = await problem.compile(family.meanField());
+  const preactivation = await problem.compile(family.preactivations("free"));
+  const pulledBack = await problem.compile(family.entryPullback());
+  const normalsAt = createNormals(problem, kinks, problem.data, cost);
+  const evaluate = async (
+    program: Program,
+    theta: Float64Array,
+    pieces: Float64Array,
+  ): Promise<StepField> => {
+    const [gradient, signal] = [new Float64Array(P), new Float64Array(E)];
+    const { loss } = await program.run({ theta, pieces }, { gradient, signal });
+    return { loss: loss?.[0] as number, gradient, signal };
+  };
+  const counted = (program: Program) => (theta: Float64Array, pieces: Float64Array) => {
+    spend();
+    cost.gradients++;
+    return evaluate(program, theta, pieces);
+  };
+  const mean = counted(meanProgram);
+  const lookAt = async (theta: Float64Array): Promise<Float64Array> => {
+    const z = new Float64Array(E);
+    await preactivation.run({ theta }, { z });
+    return z;
+  };
+  return {
+    problem,
+    kinks,
+    cost,
+    locked: counted(lockedProgram),
+    mean,
+    observe: (theta, pieces) => evaluate(meanProgram, theta, pieces),
+    lookAt,
+    preactivations(theta) {
+      cost.forwards++;
+      return lookAt(theta);
+    },
+    async stabilised(theta, h, rho, pieces) {
+      const { stages, mu, nu, muTilde, a } = rkc2Coefficients(rkc2Stages(h * rho));
+      const { gradient: first } = await mean(theta, pieces);
+      let before = theta;
+      let now = new Float64Array(P);
+      for (let i = 0; i < P; i++) now[i] = theta[i]! - h * muTilde[1]! * first[i]!;
+      for (let j = 2; j <= stages; j++) {
+        const { gradient } = await mean(now, pieces);
+        const next = new Float64Array(P);
+        const [own, step, share] = [1 - mu[j]! - nu[j]!, h * muTilde[j]!, a[j - 1]!];
+        for (let i = 0; i < P; i++)
+          next[i] =
+            own * theta[i]! +
+            mu[j]! * now[i]! +
+            nu[j]! * before[i]! -
+            step * (gradient[i]! - share * first[i]!);
+        [before, now] = [now, next];
+      }
+      return now;
+    },
+    async gram(theta, entries, pieces) {
+      const contacts = entries.map((entry): Contact => ({ entry, breakpoint: 0, weight: 0, follows: null }));
+      return (await normalsAt(theta, contacts, pieces)).gram;
+    },
+    async pullback(theta, pieces, seeds) {
+      cost.pullbacks++;
+      const product = new Float64Array(P);
+      await pulledBack.run({ theta, pieces, seeds }, { product });
+      return product;
+    },
+    scales: (z) =>
+      family.sites.map(({ table }, site) => {
+        const [from, to] = kinks.rangeOf(site);
+        let most = Math.max(...table.breakpoints.map(Math.abs));
+        for (let e = from; e < to; e++) most = Math.max(most, Math.abs(z[e]!));
+        return most;
+      }),
+  };
+}
