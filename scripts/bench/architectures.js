@@ -275,9 +275,15 @@ async function profile(name, dtype, threads) {
     const sums = new Map();
     for (const [, { operator, least }] of nodes) sums.set(operator, (sums.get(operator) ?? 0) + least);
     const total = nodes.reduce((sum, [, { least }]) => sum + least, 0);
+    const products = ["Gemm", "MatMul", "FusedMatMul", "Conv"].reduce(
+      (sum, name) => sum + (sums.get(name) ?? 0),
+      0,
+    );
     const line = (milliseconds, what) => `${milliseconds.toFixed(3).padStart(9)}  ${what}`;
     console.log(`${name} ${dtype}, ${threads} threads: milliseconds in nodes, the least of ${CALLS} calls`);
-    console.log(line(total, "all"));
+    console.log(
+      line(total, `all; products of matrices and convolutions ${((100 * products) / total).toFixed(0)} %`),
+    );
     for (const [operator, sum] of [...sums].sort((p, q) => q[1] - p[1])) console.log(line(sum, operator));
     for (const [node, { least }] of nodes.slice(0, 40)) console.log(line(least, node));
   } finally {
