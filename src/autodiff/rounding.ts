@@ -122,8 +122,9 @@ function errorRulesOf(roundoff: number): { readonly [K in OpName]: ErrorRule<K> 
             axis,
           ),
     gather: moved((b, error, { attributes: { axis, indices } }) => b.gather(error, axis, indices)),
-    // It only shifts exponents, and with any other shift the result were the same.
-    max: exact,
+    // The largest of several only shifts exponents, and with any other shift the result were the same; of one it is that one.
+    max: (b, { operands: [x], shape, attributes: { axes } }, [e]) =>
+      e && sizeOf(x!.shape) === sizeOf(shape) ? b.max(e, axes) : null,
     // Breakpoints that z and its error leave open.
     pieceOf: (b, { operands, attributes: { breakpoints } }, [e]) =>
       e

@@ -13,7 +13,9 @@ from mpmath import mp, mpf
 mp.dps = 120
 STEP = mpf(10) ** -60
 # The graphs have float64 literals, and are exact of those.
-EPSILON, CUBIC, SLOPE = mpf(1e-5), mpf(0.044715), mpf(2 * math.sqrt(2 / math.pi))
+EPSILON = mpf(1e-5)
+SLOPE = 2 * math.sqrt(2 / math.pi)
+CUBIC = 0.044715 * SLOPE
 
 flow = next(
     flow
@@ -75,7 +77,7 @@ def attention(p, rows):
 
 
 def gelu(z):
-    return z / (1 + mp.exp(-SLOPE * (z + CUBIC * z**3)))
+    return z / (1 + mp.exp(-z * (mpf(CUBIC) * z * z + mpf(SLOPE))))
 
 
 def plus(p, q):
