@@ -133,7 +133,7 @@ export function estimateMemory(loaded: LoadedConfig, shape: DrawnShape): MemoryE
       ? [
           {
             name: "entries stepped over",
-            bytes: 8 * (STEP_VECTORS * family.entries + 2 * mostCandidates(family.entries) ** 2),
+            bytes: 8 * (STEP_VECTORS * family.entries + candidateNumbers(family, inputDimension)),
             field: sampleField(loaded),
           },
         ]
@@ -190,6 +190,13 @@ function gradientBytes(
     const space = spaceOf(rest);
     return sum + item * (engine.kind === "reference" ? space.sum : ARENA * space.peak);
   }, 0);
+}
+
+/** Numbers that the Gram matrices of the candidates of a step are made of: rows of the layers' inputs and signals, or the matrix itself. */
+function candidateNumbers({ entries, network }: Family, inputDimension: number): number {
+  const most = mostCandidates(entries);
+  const row = 4 * (network.units + network.outputs + inputDimension);
+  return most * (network.hasLayerProducts ? row : 2 * most);
 }
 
 /** Its parameters, and its two widest layers side by side. */

@@ -11,6 +11,7 @@ import type { Forward, Network } from "./network.js";
 import type { Layout } from "./parameters.js";
 import type { Relation, Site } from "./scope.js";
 import {
+  factorsOfScalars,
   kernelProduct,
   pullbackError,
   scalarErrors,
@@ -91,6 +92,8 @@ export interface Family extends FamilyOptions {
   scalarRows(capacity: number, withGram?: boolean): Graph;
   /** `gram` [s, s] of s scalars in layer-product form, where the network has one. */
   scalarGram(capacity: number): Graph;
+  /** Its factors row by row, `signal l` and `input l`; see tangent.ts. */
+  scalarFactors(capacity: number): Graph;
   /** `squares` [s]: its diagonal, likewise. */
   scalarSquares(capacity: number): Graph;
 }
@@ -233,6 +236,7 @@ export function createFamily(options: FamilyOptions): Family {
     scalarRowErrors: (capacity, roundoff) => scalarRowErrors(network, samples, capacity, roundoff),
     scalarRows: (capacity, withGram = false) => scalarRows(network, samples, capacity, withGram),
     scalarGram: (capacity) => scalarGram(network, capacity),
+    scalarFactors: (capacity) => factorsOfScalars(network, capacity),
     scalarSquares: (capacity) => scalarSquares(network, capacity),
   };
 }

@@ -208,7 +208,7 @@ function createProducts(
 }
 
 /** One program for each capacity, compiled when it is first asked for. */
-function createPrograms(compile: (capacity: number) => Promise<Program>) {
+export function createPrograms(compile: (capacity: number) => Promise<Program>) {
   const programs = new Map<number, Promise<Program>>();
   return (capacity: number): Promise<Program> => {
     let program = programs.get(capacity);
@@ -221,7 +221,7 @@ function createPrograms(compile: (capacity: number) => Promise<Program>) {
 }
 
 /** Programs are compiled for the next power of two of the number of contacts. */
-function capacityFor(count: number): number {
+export function capacityFor(count: number): number {
   let capacity = 4;
   while (capacity < count) capacity *= 2;
   return capacity;

@@ -7,9 +7,10 @@ import { factorise } from "../../linalg/cholesky.js";
 import { dot, squaredNorm } from "../../linalg/vectors.js";
 import type { Kinks } from "../boundaries/kinks.js";
 import { length } from "../norm.js";
-import { type Simulated, type StepEvent, simulateBlocks, unitsOf } from "./blocks.js";
+import { type Simulated, type StepEvent, simulateBlocks } from "./blocks.js";
 import { combine } from "./combine.js";
 import type { StepField, SteppingField } from "./field.js";
+import { blockOf, type GramBlock, unitsOf } from "./gram-blocks.js";
 import { slopesAt } from "./slopes.js";
 
 /** The state between two steps; arrays are replaced, not changed. */
@@ -110,7 +111,7 @@ export async function attemptStep(
     candidates.addDifferent(state.mean!, start);
     candidates.addDifferent(kinks.piecesOf(combine(0.5, z0, 0.5, z1)), start);
   }
-  let found: { readonly entries: readonly number[]; readonly gram: Float64Array } & Simulated =
+  let found: { readonly entries: readonly number[]; readonly blocks: readonly GramBlock[] } & Simulated =
     NOTHING(start);
   const passes: { readonly end: Float64Array; readonly z: Float64Array }[] = [];
   for (let pass = 0; pass < PASSES; pass++) {
@@ -124,7 +125,7 @@ export async function attemptStep(
     if (entries.length > mostCandidates) return "tooMany";
     if (entries.length === 0 && pass > 0) break;
     if (entries.length > 0) {
-      const gram = await field.gram(at.middle, entries, at.reference);
+      const blocks = await field.gramBlocks(at.middle, entries, at.reference);
       const simulated = simulateBlocks(
         {
           kinks,
@@ -140,9 +141,9 @@ export async function attemptStep(
           scale: (e) => scales[kinks.place(e).layer - 1]!,
         },
         entries,
-        gram,
+        blocks,
       );
-      found = { entries, gram, ...simulated };
+      found = { entries, blocks, ...simulated };
     } else found = NOTHING(start);
     const { mean } = found;
     if (isStiff) {
@@ -239,7 +240,7 @@ class Candidates {
 
 const NOTHING = (start: Float64Array) => ({
   entries: [],
-  gram: new Float64Array(0),
+  blocks: [],
   mean: start,
   end: new Float64Array(0),
   endHeld: new Float64Array(0),
@@ -331,28 +332,28 @@ function reconcile(
 async function alongSurface(
   field: SteppingField,
   theta: Float64Array,
-  found: { readonly entries: readonly number[]; readonly gram: Float64Array } & Simulated,
+  found: { readonly entries: readonly number[]; readonly blocks: readonly GramBlock[] } & Simulated,
   between: Float64Array,
   moved: Float64Array,
 ): Promise<number> {
-  const { entries, gram, endHeld } = found;
-  const count = entries.length;
-  const sliding = entries.flatMap((_, i) => (endHeld[i]! >= 0 ? [i] : []));
-  if (sliding.length === 0) return length(between);
+  const { entries, blocks, endHeld } = found;
+  if (endHeld.every((breakpoint) => breakpoint < 0)) return length(between);
   const seeds = new Float64Array(moved.length);
-  const slidingEntries = sliding.map((i) => entries[i]!);
-  for (const unit of unitsOf(field.kinks, slidingEntries)) {
-    const members = unit.map((u) => sliding[u]!);
-    const m = members.length;
-    const block = Float64Array.from({ length: m * m }, (_, at) => {
-      const [i, j] = [members[Math.floor(at / m)]!, members[at % m]!];
-      return gram[i * count + j]!;
-    });
-    const y = Float64Array.from(members, (i) => moved[entries[i]!]!);
-    factorise(block, m).solve(y);
-    members.forEach((i, u) => {
-      seeds[entries[i]!] = y[u]!;
-    });
+  for (const { members, gram } of blocks) {
+    const sliding = members.flatMap((i, a) => (endHeld[i]! >= 0 ? [a] : []));
+    const own = sliding.map((a) => entries[members[a]!]!);
+    for (const unit of unitsOf(field.kinks, own)) {
+      const block = blockOf(
+        gram,
+        members.length,
+        unit.map((u) => sliding[u]!),
+      );
+      const y = Float64Array.from(unit, (u) => moved[own[u]!]!);
+      factorise(block, unit.length).solve(y);
+      unit.forEach((u, k) => {
+        seeds[own[u]!] = y[k]!;
+      });
+    }
   }
   const normal = await field.pullback(theta, found.mean, seeds);
   const size = squaredNorm(normal);

@@ -1,9 +1,9 @@
 /** What a step over kinks evaluates: gradients with pieces given, pre-activations, Gram matrices of normals. Counts what it costs. */
 import type { Program } from "../../engine/index.js";
 import { rkc2Coefficients, rkc2Stages } from "../../ode/index.js";
-import type { Contact, Kinks } from "../boundaries/kinks.js";
-import { createNormals } from "../boundaries/normals.js";
+import type { Kinks } from "../boundaries/kinks.js";
 import type { Problem } from "../problem.js";
+import { createGramBlocks, type GramBlocks } from "./gram-blocks.js";
 
 /** What a run has spent: gradients, and what else. */
 export interface SteppingCost {
@@ -40,8 +40,7 @@ export interface SteppingField {
   lookAt(theta: Float64Array): Promise<Float64Array>;
   /** A step of RKC2 from θ with these slopes: its end. */
   stabilised(theta: Float64Array, h: number, rho: number, pieces: Float64Array): Promise<Float64Array>;
-  /** K of these entries [k, k]. */
-  gram(theta: Float64Array, entries: readonly number[], pieces: Float64Array): Promise<Float64Array>;
+  readonly gramBlocks: GramBlocks;
   /** Jᵀ·seeds, seeds [E] */
   pullback(theta: Float64Array, pieces: Float64Array, seeds: Float64Array): Promise<Float64Array>;
   /** Size of the pre-activations of each site: the largest, breakpoints included. */
@@ -61,7 +60,6 @@ export async function createSteppingField(
   const meanProgram = await problem.compile(family.meanField());
   const preactivation = await problem.compile(family.preactivations("free"));
   const pulledBack = await problem.compile(family.entryPullback());
-  const normalsAt = createNormals(problem, kinks, problem.data, cost);
   const evaluate = async (
     program: Program,
     theta: Float64Array,
@@ -114,10 +112,7 @@ export async function createSteppingField(
       }
       return now;
     },
-    async gram(theta, entries, pieces) {
-      const contacts = entries.map((entry): Contact => ({ entry, breakpoint: 0, weight: 0, follows: null }));
-      return (await normalsAt(theta, contacts, pieces)).gram;
-    },
+    gramBlocks: createGramBlocks(problem, kinks, cost),
     async pullback(theta, pieces, seeds) {
       cost.pullbacks++;
       const product = new Float64Array(P);
