@@ -93,9 +93,21 @@ async function loadJobs(file: string, set: readonly string[], points: readonly P
       jobs.push({ ...point, set: all, loaded, hash });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      for (const problem of error.problems) problems.set(JSON.stringify(problem), problem);
+      for (const problem of error.problems) {
+        const own = { ...problem, message: `${problem.message}${kindHint(problem.path, point)}` };
+        problems.set(JSON.stringify(own), own);
+      }
     }
   }
   if (problems.size > 0) throw new ConfigError([...problems.values()]);
   return jobs;
+}
+
+/** Where a kind varies by itself and the fault is another field of its section: that each kind has fields of its own. */
+function kindHint(path: string, { values }: Point): string {
+  const kinds = Object.keys(values).filter((field) => field.endsWith(".kind"));
+  const section = kinds.map((field) => field.slice(0, -".kind".length)).find((name) => path.startsWith(name));
+  if (section === undefined) return "";
+  const kind = String(values[`${section}.kind`]);
+  return ` ${section}.kind varies and is ${kind} here, and every kind has fields of its own; let ${section} vary whole: -m '${section}={kind: ${kind}, …},{kind: …}'.`;
 }

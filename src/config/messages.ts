@@ -27,7 +27,13 @@ export function describeIssue(issue: z.core.$ZodIssue, root: z.core.$ZodType, in
       return meant.flatMap((inner) =>
         describeIssue({ ...inner, path: [...issue.path, ...inner.path] }, root, input),
       );
-    const ways = issue.errors.flatMap((way) => way.flatMap((inner) => describeWay(inner)));
+    const field = descend(root, input, issue.path);
+    const def = field === null ? null : unwrap(field.schema).def;
+    const options = def?.type === "union" ? def.options : [];
+    const ways = issue.errors.flatMap((way, k) => {
+      const noun = options[k] === undefined ? null : nounOfSchema(options[k]);
+      return noun === null ? way.flatMap((inner) => describeWay(inner)) : [noun];
+    });
     const got = `got ${show(valueAt(input, issue.path))}.`;
     return [{ path: issue.path, message: `must be ${[...new Set(ways)].join(" or ")}, ${got}` }];
   }
@@ -172,6 +178,18 @@ function nounOf(
   const def = field === null ? null : unwrap(field.schema).def;
   const integer = expected === "number" && def !== null && "format" in def && def.format === "safeint";
   return NOUNS[integer ? "int" : expected] ?? expected;
+}
+
+/** What values of a schema are called; null where its issues say it better. */
+function nounOfSchema(schema: z.core.$ZodType): string | null {
+  const { def } = unwrap(schema);
+  if (def.type === "number")
+    return "format" in def && def.format === "safeint" ? "an integer" : "a finite number";
+  if (def.type === "tuple") {
+    const nouns = new Set(def.items.map((item) => nounOfSchema(item)?.replace(/^an? /, "") ?? "entrie"));
+    return `a list of ${def.items.length} ${nouns.size === 1 ? `${[...nouns][0]}s` : "entries"}`;
+  }
+  return null;
 }
 
 function describeLimit(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string {

@@ -31,7 +31,14 @@ export function networkOf(
       `${place}${error.message}.`,
     );
   }
-  if (network.outputs === outputDimension) return network;
+  if (network.outputs === outputDimension) {
+    if (network.layout.size > 0) return network;
+    throw problemAt(
+      loaded,
+      "model",
+      "has no parameters, so there is nothing to train; add a layer that has some: { kind: dense }.",
+    );
+  }
   const layers = model.kind === "layers" ? (model["layers"] as readonly unknown[]) : [];
   if (model.kind === "layers" && layers.length === 0)
     throw problemAt(

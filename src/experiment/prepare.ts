@@ -52,7 +52,7 @@ export async function prepare(loaded: LoadedConfig, engine: Engine, watch: Watch
   const network = networkOf(loaded, dataset);
   const data: Record<string, Float64Array> = { x: dataset.inputs, y: dataset.targets };
   if (network.relations.length > 0) {
-    const edges = await edgesOf(loaded, dataset, watch);
+    const edges = await edgesOf(loaded, dataset, network, watch);
     for (const relation of network.relations)
       data[relation] = relationMatrix(relation, edges, dataset.samples);
   }
@@ -94,17 +94,20 @@ const SHRINKING = ["kaiming-uniform", "kaiming-normal", "xavier-uniform", "xavie
 async function edgesOf(
   loaded: LoadedConfig,
   { edges, inputs, samples }: Dataset,
+  { graphLayer }: Network,
   watch: Watch,
 ): Promise<Float64Array> {
   if (edges !== null) return edges;
   const { dataset, model } = loaded.config;
   const own = dataset.graph?.kind === "nearest-neighbours" ? dataset.graph.neighbours : null;
   const neighbours = own ?? (model["neighbours"] as number | undefined);
+  const layer =
+    model.kind === "layers" ? `model.${graphLayer}` : `${graphLayer ?? "the network"} of the ${model.kind}`;
   if (neighbours === undefined)
     throw problemAt(
       loaded,
       "dataset",
-      "the model has layers over a graph between the samples, and there is none; add dataset.graph: { kind: nearest-neighbours, neighbours: 4 } or { kind: file, edges: edges.csv }.",
+      `${layer} works on a graph between the samples, and there is none; add dataset.graph: { kind: nearest-neighbours, neighbours: 4 } or { kind: file, edges: edges.csv }.`,
     );
   if (neighbours >= samples) {
     const path = own === null ? "model.neighbours" : "dataset.graph.neighbours";

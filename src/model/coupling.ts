@@ -1,4 +1,7 @@
-/** Whether a result of one sample depends on another, read off the graph: the axis of the samples is followed through every operation. */
+/**
+ * Whether a result of one sample depends on another, read off the graph: the axis of the samples is followed through every operation. And
+ * whether it depends on how many there are, read off two graphs.
+ */
 import {
   type AnyNode,
   type Node,
@@ -148,4 +151,28 @@ export function couplesSamples(nodes: readonly Node[], x: Node, relations: reado
   const isRowOfOne = (place: Place): boolean =>
     place === null || (place !== "mixed" && place.axis === 0 && place.outer === 1 && place.inner === 1);
   return !nodes.every((node) => isRowOfOne(places.get(node) ?? null));
+}
+
+/**
+ * Whether numbers of the graphs differ where their numbers of samples do: constants, or the attributes of operations; shapes may. A constant
+ * that has a row per sample must be one number throughout, for nothing says which row belongs to which sample.
+ */
+export function dependsOnCount(nodes: readonly Node[], others: readonly Node[]): boolean {
+  const [order, other] = [topologicalOrder(nodes), topologicalOrder(others)];
+  return (
+    order.length !== other.length || order.some((node, i) => differs(narrow(node), narrow(other[i] as Node)))
+  );
+}
+
+function differs(p: AnyNode, q: AnyNode): boolean {
+  if (p.op !== q.op) return true;
+  if (p.op === "constant" && q.op === "constant") {
+    const [a, b] = [p.attributes.value, q.attributes.value];
+    const [first] = a;
+    return p.shape.join() === q.shape.join()
+      ? a.some((value, i) => !Object.is(value, b[i]))
+      : [...a, ...b].some((value) => value !== first);
+  }
+  if (p.op === "reshape" || p.op === "broadcast") return false;
+  return JSON.stringify(p.attributes) !== JSON.stringify(q.attributes);
 }

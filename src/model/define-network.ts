@@ -40,7 +40,7 @@ const schema = layerListSchema(shared);
  */
 export function defineNetwork({ activation: given, ...options }: FromLayers | FromFunction): Network {
   const activation = given && { activation: parse(activationSchema, given, "activation") };
-  if ("build" in options) return createNetwork({ kind: "function", ...options, ...activation });
+  if ("build" in options) return createNetwork({ kind: "function", isOwn: true, ...options, ...activation });
   const kinds = layerKinds(options.kinds);
   const list = options.kinds === undefined ? schema : layerListSchema(shared, kinds.modules);
   const layers = parse(list, options.layers, "layers");

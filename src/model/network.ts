@@ -4,7 +4,7 @@
  */
 import { GraphBuilder, type Node, type Shape, sizeOf } from "../graph/index.js";
 import type { ActivationSpec } from "./activation.js";
-import { couplesSamples } from "./coupling.js";
+import { couplesSamples, dependsOnCount } from "./coupling.js";
 import { type LayerKinds, layerKinds } from "./layers/registry.js";
 import { type Layout, LayoutBuilder } from "./parameters.js";
 import { type Parametrisation, parameterScale } from "./parametrisation.js";
@@ -21,8 +21,8 @@ import {
 } from "./scope.js";
 
 /**
- * Builds the outputs [n, ...] from the inputs [n, ...]. Called once for every graph, with n of its own: n may stand in shapes, never in
- * values, for rows of the Jacobian are taken from graphs of one sample.
+ * Builds the outputs [n, ...] from the inputs [n, ...]. Called once for every graph, with n of its own: where n stands in values and not
+ * in shapes alone, the samples count as coupled.
  */
 export type Build = (scope: Scope, x: Node) => Node;
 
@@ -35,6 +35,8 @@ export interface NetworkOptions {
   readonly build: Build;
   /** What `{ kind: activation }` means. */
   readonly activation?: ActivationSpec;
+  /** Whether `build` is somebody's own, so that its values may depend on n. */
+  readonly isOwn?: boolean;
   /** Half-width of polynomial blends that replace the kinks; null or absent leaves them. */
   readonly smoothing?: number | null;
   /** The layers there are; default: the registry's. */
@@ -80,6 +82,8 @@ export interface Network {
   readonly units: number;
   /** Matrices between the samples that the graphs take as inputs of these names. */
   readonly relations: readonly Relation[];
+  /** Path of the first layer that takes one; null where there is none. */
+  readonly graphLayer: string | null;
   /** Layers that take the data for numbers of tokens. */
   readonly tokens: readonly TokenUse[];
   /** Whether a result of one sample depends on another sample. */
@@ -96,6 +100,7 @@ const STANDARD: Parametrisation = { kind: "standard" };
 const IDENTITY: ActivationSpec = { kind: "identity" };
 /** Samples of the pass that declares parameters and sites: a prime that no other axis is likely to have, so that coupling shows. */
 const DECLARED_SAMPLES = 1009;
+const OTHER_SAMPLES = 1013;
 
 /** @throws LayerError where a layer does not fit what comes in */
 export function createNetwork(options: NetworkOptions): Network {
@@ -115,7 +120,7 @@ export function createNetwork(options: NetworkOptions): Network {
       affine: [],
       spreads: [],
       direct: [],
-      relations: new Set(),
+      relations: new Map(),
       tokens: [],
     };
     const samples = x.shape[0] as number;
@@ -135,21 +140,28 @@ export function createNetwork(options: NetworkOptions): Network {
       scope.fail(`the network makes [${output.shape}] of ${samples} samples; their axis must stay first`);
     return { output: outputScale === 1 ? output : b.scale(output, outputScale), trace };
   };
+  const declare = (b: GraphBuilder, samples: number) => {
+    const x = b.input("x", [samples, ...inputShape]);
+    const { output, trace } = run(b, x, {
+      parameter: ({ name, shape }) => b.input(`parameter ${name}`, shape),
+      pieces: () => null,
+      scale: parameterScale(parametrisation, null),
+      onlySlopes: false,
+    });
+    return { x, output, trace, results: [output, ...trace.preactivations] };
+  };
   const b = new GraphBuilder();
-  const x = b.input("x", [DECLARED_SAMPLES, ...inputShape]);
-  const { output, trace } = run(b, x, {
-    parameter: ({ name, shape }) => b.input(`parameter ${name}`, shape),
-    pieces: () => null,
-    scale: parameterScale(parametrisation, null),
-    onlySlopes: false,
-  });
+  const { x, output, trace, results } = declare(b, DECLARED_SAMPLES);
   const scale = parameterScale(parametrisation, layout.layout);
   const { sites } = trace;
   const last = sites[sites.length - 1];
   const outputShape = output.shape.slice(1);
-  const relations = [...trace.relations];
+  const relations = [...trace.relations.keys()];
   const matrices = relations.map((name) => b.input(name, [DECLARED_SAMPLES, DECLARED_SAMPLES]));
-  const coupled = couplesSamples([output, ...trace.preactivations], x, matrices);
+  const coupled =
+    couplesSamples(results, x, matrices) ||
+    ((options.isOwn === true || kinds !== KINDS) &&
+      dependsOnCount(results, declare(new GraphBuilder(), OTHER_SAMPLES).results));
   return {
     kind,
     preset,
@@ -162,6 +174,7 @@ export function createNetwork(options: NetworkOptions): Network {
     sites,
     units: last === undefined ? 0 : last.offset + last.units,
     relations,
+    graphLayer: trace.relations.get(relations[0] as Relation) ?? null,
     tokens: trace.tokens,
     coupled,
     hasLayerProducts: !coupled && isMadeOfAffineMaps(trace, layout.layout),

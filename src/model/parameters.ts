@@ -40,13 +40,10 @@ export class LayoutBuilder {
   readonly #byName = new Map<string, Parameter>();
   #size = 0;
 
-  /** @throws Error where a known name comes with another shape */
+  /** A known name is what it was, whatever shape it comes with. */
   declare(name: string, shape: Shape, law: Law, init: InitSpec | null): Parameter {
     const known = this.#byName.get(name);
-    if (known !== undefined) {
-      if (known.shape.join() === shape.join()) return known;
-      throw new Error(`parameter ${name} is both [${known.shape}] and [${shape}]`);
-    }
+    if (known !== undefined) return known;
     const parameter = { name, shape, offset: this.#size, size: sizeOf(shape), law, init };
     this.#size += parameter.size;
     this.#byName.set(name, parameter);

@@ -2,7 +2,7 @@
  * What a layer sees while a network is built: its parameters, by name; the activation's pieces; relations between samples. One pass
  * over the layers declares the parameters and sites, later ones build the graphs.
  */
-import { type GraphBuilder, type Node, type Shape, sizeOf } from "../graph/index.js";
+import { type GraphBuilder, type Node, type Shape, sameShape, sizeOf } from "../graph/index.js";
 import { type ActivationSpec, applyActivation, type PieceTable, pieceTable } from "./activation.js";
 import type { InitSpec, Law, LayoutBuilder, Parameter } from "./parameters.js";
 import type { ParameterScale } from "./parametrisation.js";
@@ -10,6 +10,8 @@ import { smoothActivation } from "./smoothing.js";
 
 /** Of one network, repetitions counted; their graphs take a kilobyte of memory per operation. */
 const MAX_LAYERS = 10_000;
+/** Of one parameter. */
+const MAX_ENTRIES = 2 ** 32 - 1;
 
 /** A layer as a config says it; each kind has fields of its own. */
 export interface LayerConfig {
@@ -74,7 +76,8 @@ export interface Trace {
   readonly spreads: Spread[];
   /** Parameters that a layer took as they are, beyond affine maps and spreads. */
   readonly direct: Parameter[];
-  readonly relations: Set<Relation>;
+  /** With the path of the first layer that asks for it. */
+  readonly relations: Map<Relation, string>;
   /** Layers that take the data for numbers of tokens. */
   readonly tokens: TokenUse[];
 }
@@ -158,7 +161,8 @@ export class Scope {
   }
 
   relation(relation: Relation): Node {
-    this.#pass.trace.relations.add(relation);
+    const { relations } = this.#pass.trace;
+    if (!relations.has(relation)) relations.set(relation, this.path);
     return this.#pass.relation(relation);
   }
 
@@ -241,7 +245,7 @@ export class Scope {
 
   /** A part of this layer. With `owner` its parameters are those of that part. */
   within(name: string, init: InitSpec | undefined = undefined, owner = name): Scope {
-    const join = (path: string, part: string): string => (path === "" ? part : `${path}.${part}`);
+    const join = (path: string, part: string): string => [path, part].filter((name) => name !== "").join(".");
     return new Scope(this.#pass, join(this.path, name), join(this.owner, owner), init ?? this.#init);
   }
 
@@ -252,7 +256,17 @@ export class Scope {
 
   #declare(name: string, shape: Shape, law: Law): Parameter {
     const path = this.owner === "" ? name : `${this.owner}.${name}`;
-    return this.#pass.layout.declare(path, shape, law, this.#init);
+    const size = sizeOf(shape);
+    if (size > MAX_ENTRIES)
+      this.fail(
+        `its ${name} [${shape}] has ${size} numbers, and an array holds at most ${MAX_ENTRIES}; make sizes smaller`,
+      );
+    const known = this.#pass.layout.declare(path, shape, law, this.#init);
+    if (!sameShape(known.shape, shape))
+      this.fail(
+        `shares its ${name}, which is [${known.shape}] where it stands first, and needs [${shape}] here; what layers are shared on must have one shape`,
+      );
+    return known;
   }
 
   #scaled(node: Node, parameter: Parameter): Node {

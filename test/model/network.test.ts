@@ -9,6 +9,7 @@ import {
   presetNetwork,
   type Scope,
 } from "../../src/model/index.js";
+import { createTangentKernel } from "../../src/ntk/index.js";
 import { randomVector } from "../support/networks.js";
 
 const layers = (
@@ -50,6 +51,10 @@ describe("a list of layers", () => {
       [2, 4],
     );
     expect(siamese.layout.size).toBe(15);
+    expect(siamese.layout.parameters.map(({ name }) => name)).toEqual([
+      "layers.0.layers.0.weight",
+      "layers.0.layers.0.bias",
+    ]);
     const round = [{ kind: "dense", width: 4 }];
     expect(layers([{ kind: "repeat", times: 5, shared: true, layers: round }], [4]).layout.size).toBe(20);
     expect(layers([{ kind: "repeat", times: 5, layers: round }], [4]).layout.size).toBe(100);
@@ -279,6 +284,50 @@ describe("a function", () => {
       build: (scope, x) => tangle(scope, scope.affine(x, 3, false)),
     });
     expect(network).toMatchObject({ coupled: true, hasLayerProducts: false });
+  });
+
+  test.each<[string, (scope: Scope, h: Node) => Node, boolean]>([
+    ["a share of the samples", (scope, h) => scope.b.scale(h, 1 / scope.samples), true],
+    [
+      "a constant row per sample",
+      ({ b, samples: n }, h) =>
+        b.mul(
+          h,
+          b.constant(
+            Float64Array.from({ length: 3 * n }, (_, i) => i),
+            [n, 3],
+          ),
+        ),
+      true,
+    ],
+    ["a kink that moves with n", ({ b, samples: n }, h) => b.mul(h, b.pieceOf(h, [1 / n])), true],
+    ["other operations for some n", ({ b, samples: n }, h) => (n === 1009 ? b.sin(h) : b.cos(h)), true],
+    [
+      "n in shapes, and constants that are one number",
+      ({ b, samples: n }, h) => b.add(b.constant(2, [n, 3]), h),
+      false,
+    ],
+  ])("that has the number of samples in its values counts as coupled: %s", async (_, tangle, coupled) => {
+    const network = defineNetwork({
+      inputShape: [3],
+      build: (scope, x) => tangle(scope, scope.affine(x, 3, false)),
+    });
+    expect(network.coupled).toBe(coupled);
+    // What it is for: rows of J of graphs with one sample would be those of another network.
+    const family = createFamily({ network, samples: 4, factor: 1 });
+    const data = { x: randomVector(1, 12), y: new Float64Array(12) };
+    const kernel = createTangentKernel({
+      ...{ family, data },
+      compile: async (graph, bound = {}) => compileReference(graph, bound),
+    });
+    const state = { theta: randomVector(2, 9), pieces: null, held: [] };
+    const gram = await kernel.gram(state, "rows");
+    const [unit, image] = [new Float64Array(12), new Float64Array(12)];
+    unit[5] = 1;
+    await (await kernel.operator(state)).apply(unit, image);
+    image.forEach((value, k) => {
+      expect(value).toBeCloseTo(gram[k * 12 + 5]!, 10);
+    });
   });
 
   test("keeps the samples' axis first at its kinks", () => {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { GraphBuilder, Node } from "../../graph/index.js";
 import { count, defineLayer, sampleShape } from "./define.js";
+import { checkIndices } from "./windows.js";
 
 export const attention = defineLayer({
   kind: "attention",
@@ -13,7 +14,8 @@ export const attention = defineLayer({
     const { b } = scope;
     const [T, d] = sampleShape(scope, x, ["T", "d"]) as [number, number];
     const n = x.shape[0] as number;
-    if (d % heads !== 0) scope.fail(`heads ${heads} must divide the width ${d}`);
+    if (d % heads !== 0) scope.fail(`heads ${heads} must divide the width ${d} of samples [${T}, ${d}]`);
+    if (causal) checkIndices(scope, T * T, `a mask of ${T} × ${T} tokens`);
     const size = d / heads;
     const project = (name: string, rows: Node): Node => scope.within(name).affine(rows, d, true);
     const rows = b.reshape(x, [n * T, d]);

@@ -25,6 +25,8 @@ export function joinBranches(scope: Scope, join: Join, axis: number, parts: read
         shape.length === first.shape.length &&
         shape.every((length, i) => i === axis + 1 || length === first.shape[i]),
     );
+    if (axis + 1 >= first.shape.length)
+      scope.fail(`branches of shapes ${shapes} have no axis ${axis} to be joined along; axes count from 0`);
     if (!fits)
       scope.fail(
         `branches of shapes ${shapes} cannot be joined along axis ${axis}: the other axes must agree`,

@@ -10,6 +10,7 @@ export const layerNorm = defineLayer({
     affine: z.boolean().default(true).describe("Whether g and s are there."),
   }),
   build(scope, fields, x) {
+    if (x.shape.length < 2) scope.fail("needs an axis to work on; the samples here are single numbers");
     const axis = x.shape.length - 1;
     const standard = standardise(scope, x, [axis], fields.epsilon);
     return fields.affine ? rescale(scope, standard, axis) : standard;

@@ -24,7 +24,7 @@ const MAX_INDICES = 2 ** 27;
 /** @throws LayerError where an index list would take too much memory */
 export function checkIndices(scope: Scope, indices: number, what: string): void {
   if (indices > MAX_INDICES)
-    scope.fail(`${what} take a list of ${indices} indices; ${MAX_INDICES} is the most. Make sizes smaller`);
+    scope.fail(`${what} take a list of ${indices} numbers; ${MAX_INDICES} is the most. Make sizes smaller`);
 }
 
 /** @throws LayerError where no window fits, or too many do */

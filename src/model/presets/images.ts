@@ -1,7 +1,7 @@
 /** Networks for images [C, H, W]. */
 import { z } from "zod";
 import { bias, count } from "../layers/define.js";
-import type { LayerConfig } from "../scope.js";
+import { type LayerConfig, LayerError } from "../scope.js";
 import { ACTIVATION, definePreset } from "./define.js";
 
 const kernel = count.default(3).describe("Size of the convolutions' windows.");
@@ -83,6 +83,12 @@ export const uNet = definePreset({
   sizes: ["channels"],
   layers({ channels, depth, kernel: size, bias: withBias }, { inputShape, outputs }) {
     const [, H = 1, W = 1] = inputShape;
+    const divisor = 2 ** depth;
+    if (H % divisor !== 0 || W % divisor !== 0)
+      throw new LayerError(
+        "",
+        `a u-net of depth ${depth} halves H and W ${depth} times: 2^depth = ${divisor} must divide them, the data have [${inputShape.join(", ")}]; lower model.depth, or cut or pad the images`,
+      );
     const block = (width: number): LayerConfig[] => [convolution(width, size, withBias), ACTIVATION];
     const level = (k: number): LayerConfig[] => {
       const width = channels * 2 ** k;
