@@ -39,12 +39,27 @@ const schema = layerListSchema(shared);
  * @throws LayerError where a layer does not fit what comes in; TypeError where the fields of a layer or an activation are wrong, or two layers have one kind
  */
 export function defineNetwork({ activation: given, ...options }: FromLayers | FromFunction): Network {
+  parse(z.array(z.int().min(1)).min(1), options.inputShape, "inputShape");
   const activation = given && { activation: parse(activationSchema, given, "activation") };
   if ("build" in options) return createNetwork({ kind: "function", isOwn: true, ...options, ...activation });
   const kinds = layerKinds(options.kinds);
   const list = options.kinds === undefined ? schema : layerListSchema(shared, kinds.modules);
+  if (nestsDeeper(options.layers, MAX_DEPTH))
+    throw new TypeError(
+      `defineNetwork: layers: nest more than ${MAX_DEPTH} deep; flatten them, or use repeat.`,
+    );
   const layers = parse(list, options.layers, "layers");
   return layeredNetwork({ ...options, ...activation, layers, outputs: options.outputs ?? null, kinds });
+}
+
+/** Lists and objects within one another; schema and layers are walked recursively. */
+const MAX_DEPTH = 600;
+
+function nestsDeeper(value: unknown, most: number): boolean {
+  let level = [value];
+  for (let depth = 0; depth <= most && level.length > 0; depth++)
+    level = level.flatMap((item) => (typeof item === "object" && item !== null ? Object.values(item) : []));
+  return level.length > 0;
 }
 
 function parse<T>(schema: z.ZodType<T>, value: unknown, name: string): T {

@@ -193,6 +193,22 @@ describe("a list of layers", () => {
     }
   });
 
+  test.each([[[]], [[0]], [[2.5]], [undefined], ["3"]])("says that %j is no shape of an input", (shape) => {
+    expect(() => layers([{ kind: "dense", width: 2 }], shape as number[])).toThrow(
+      /^defineNetwork: inputShape[.:]/,
+    );
+  });
+
+  test("says that ten thousand lists in one another are too many; some hundred are not", () => {
+    const nested = (depth: number) => {
+      let list: { kind: string; layers: unknown[] }[] = [];
+      for (let k = 0; k < depth; k++) list = [{ kind: "residual", layers: list }];
+      return list;
+    };
+    expect(() => layers(nested(10_000), [3])).toThrow(/^defineNetwork: layers: nest more than 600 deep/);
+    expect(layers(nested(200), [3]).outputs).toBe(3);
+  });
+
   test("says which field is wrong", () => {
     expect(() => layers([{ kind: "dense", width: 0 }], [3])).toThrow(/defineNetwork: layers\.0\.width/);
     expect(() => layers([{ kind: "densa" }], [3])).toThrow(/defineNetwork: layers\.0/);
