@@ -254,6 +254,7 @@ export const QUOTES = [
         key: [0, 1],
         columns: [2, 4],
         counts: [2],
+        others: /SciPy/,
       },
     ],
   },
@@ -273,7 +274,15 @@ export const QUOTES = [
   {
     page: "docs/benchmarks.md",
     command: "node scripts/bench/stiff.js",
-    tables: [{ header: "| solver | rtol | gradients | Hessian", key: [0, 1], columns: [2, 6], counts: [2] }],
+    tables: [
+      {
+        header: "| solver | rtol | gradients | Hessian",
+        key: [0, 1],
+        columns: [2, 6],
+        counts: [2],
+        others: /SciPy|diffrax|torchdiffeq/,
+      },
+    ],
     says: [
       [
         "`auto` errs by # after # gradients (# with the sharpness), by # after # (#); dopri5 by # after #,",

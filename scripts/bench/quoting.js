@@ -32,6 +32,7 @@ const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
  * @property {number[]} key
  * @property {number[]} columns to be compared
  * @property {number[]} [counts]
+ * @property {RegExp} [others] first cells of rows that are not ours to hold: they want programs that may be absent
  *
  * @typedef {{ value: number, within?: number }} Value
  */
@@ -65,6 +66,8 @@ export function findQuoted(page, text) {
   return found[0].slice(1);
 }
 
+const ownRows = (text, { header, others }) => tableRows(text, header).filter((row) => !others?.test(row[0]));
+
 /** Rows of the Markdown tables of a text whose header begins with `header`, as cells. */
 export function tableRows(text, header) {
   const lines = text.split("\n");
@@ -91,10 +94,10 @@ export function readPage({ page, command, says = [], tables = [] }) {
     throw new Error(`${page} has no command ${command}`);
   return [
     ...says.map(([quoted]) => ({ text: quoted, numbers: findQuoted(text, quoted) })),
-    ...tables.flatMap(({ header, columns }) =>
-      tableRows(text, header).map((row) => ({
+    ...tables.flatMap((table) =>
+      ownRows(text, table).map((row) => ({
         text: row.join(" | "),
-        numbers: columns.flatMap((column) => row[column].match(new RegExp(NUMBER, "gu")) ?? []),
+        numbers: table.columns.flatMap((column) => row[column].match(new RegExp(NUMBER, "gu")) ?? []),
       })),
     ),
   ];
@@ -112,10 +115,11 @@ export function measure(entry, folder) {
     execute(`${entry.command} ${more}`, join(folder, `out-${i}`), study),
   );
   const values = entry.says?.flatMap(([, read]) => [read(...outs)].flat()) ?? [];
-  for (const { header, key, columns, counts = [], theirs = header } of entry.tables ?? []) {
+  for (const table of entry.tables ?? []) {
+    const { header, key, columns, counts = [], theirs = header } = table;
     const rows = tableRows(outs[0].text, theirs);
     const taken = new Set();
-    for (const row of tableRows(page, header)) {
+    for (const row of ownRows(page, table)) {
       const same = rows.findIndex((other, i) => !taken.has(i) && key.every((k) => other[k] === row[k]));
       taken.add(same);
       for (const column of columns) {

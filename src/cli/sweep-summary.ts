@@ -1,7 +1,7 @@
 /** The outcome of a sweep as text for a person, and as JSON. */
 import { join } from "node:path";
 import type { SweepResult } from "../experiment/sweep.js";
-import { type JobState, lossRises, unresolvedDefects } from "../record/sweep.js";
+import { type JobState, lossRises, unresolvedRuns } from "../record/sweep.js";
 import { formatColumns, formatFact, formatNumber, formatPath } from "./format.js";
 
 /** What a summary takes of a sweep, just ended or read back. */
@@ -68,12 +68,17 @@ export function summariseSweep(sweep: SummarisedSweep, headline: string): string
 
 /** How many runs do not resolve the gradient flow, which a note of each explains. */
 function energyNote(states: readonly JobState[]): string[] {
-  const off = unresolvedDefects(states);
-  return off.length === 0
-    ? []
-    : [
-        `note: ${off.length} of ${states.length} runs do not resolve the gradient flow: ∫‖∇L‖² ds is off by up to ${formatNumber(Math.max(...off), 2)} times what the loss fell by. The notes in their result.json say why.`,
-      ];
+  const { count, largestDefect, unsettled } = unresolvedRuns(states);
+  if (count === 0) return [];
+  const why = [
+    largestDefect === null
+      ? ""
+      : `∫‖∇L‖² ds is off by up to ${formatNumber(largestDefect, 2)} times what the loss fell by`,
+    unsettled === 0 ? "" : `in ${unsettled} of them decisions at kinks did not settle`,
+  ].filter((reason) => reason !== "");
+  return [
+    `note: ${count} of ${states.length} runs do not resolve the gradient flow: ${why.join("; ")}. The notes in their result.json say why.`,
+  ];
 }
 
 /** How many runs have a loss that rises. */

@@ -6,7 +6,7 @@ import {
   overallVerdict,
   type VerdictReason,
 } from "../ntk/index.js";
-import type { NtkResult } from "../record/result.js";
+import { MOST_ENERGY_DEFECT, type NtkResult } from "../record/result.js";
 
 /** Error of one step as the solver allows it; null for fixed steps, which nothing controls. */
 export type Tolerance = { readonly rtol: number; readonly atol: number } | null;
@@ -83,6 +83,10 @@ function explain(reason: VerdictReason, t: number, notFlow: string | null): stri
       return `${at} λ_min is below what the method can resolve, and would decide whether the bound promises anything`;
     case "not-the-flow":
       return `${at} the residual is above the bound, which holds for the exact flow alone: ${notFlow}`;
+    case "energy-defect":
+      return `${at} ∫‖∇L‖² ds is off by more than ${MOST_ENERGY_DEFECT} times what the loss fell by, so the curve is not the flow, of which alone the bound speaks${notFlow === null ? "; lower flow.rtol and flow.atol" : `: ${notFlow}`}`;
+    case "unsettled-decision":
+      return `before t = ${t.toPrecision(4)} a decision at a kink did not settle, so the curve may not be the flow from there on`;
     case "not-finite":
       return `${at} residual or kernel are not finite`;
   }

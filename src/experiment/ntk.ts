@@ -2,7 +2,7 @@
 import type { LoadedConfig } from "../config/load.js";
 import type { NtkConfig } from "../config/schema.js";
 import { InterruptedError, NumericalError } from "../errors.js";
-import type { BoundaryEvent, FlowCounts, Segment } from "../flow/index.js";
+import { type BoundaryEvent, energyDefect, type FlowCounts, type Segment } from "../flow/index.js";
 import { Memory } from "../memory.js";
 import { piecesOf } from "../model/index.js";
 import {
@@ -20,7 +20,7 @@ import {
   type Warmth,
 } from "../ntk/index.js";
 import { createRandom } from "../random.js";
-import type { NtkResult } from "../record/result.js";
+import { MOST_ENERGY_DEFECT, type NtkResult } from "../record/result.js";
 import type { RecordWriter } from "../record/writer.js";
 import { chooseMethod, formatBytes } from "./ntk-method.js";
 import { followPattern } from "./ntk-pattern.js";
@@ -124,6 +124,8 @@ export async function createNtkObserver(
     frozen: null as FrozenKernel | null,
     lastState: null as KernelState | null,
     initialLoss: 0,
+    /** ∫‖θ'‖² to the end of the last segment. */
+    energy: 0,
     failure: null as string | null,
   });
   if (memory.isResumed) random.setPosition(progress.random);
@@ -149,7 +151,12 @@ export async function createNtkObserver(
     }
   };
 
-  const take = async (t: number, state: KernelState, measure: Segment["measure"]): Promise<void> => {
+  const take = async (
+    t: number,
+    state: KernelState,
+    measure: Segment["measure"],
+    passed: { readonly energy: number; readonly unsettled: number } = { energy: 0, unsettled: 0 },
+  ): Promise<void> => {
     if (progress.failure !== null || isStopped) return;
     const { loss, speed } = await measure(state.theta);
     await problem.predict(state.theta, residual);
@@ -194,8 +201,11 @@ export async function createNtkObserver(
     const rateDefect = defectOf(integral, progress.initialLoss, loss);
     progress.worstDefect = Math.max(progress.worstDefect, rateDefect);
     const floor = residualFloor(spectrum, state.theta, tolerance, rounding);
+    const defect = energyDefect(problem, progress.initialLoss, loss, passed.energy) ?? 0;
+    const isOff = defect > MOST_ENERGY_DEFECT ? "energy-defect" : null;
     samples.push({
       ...{ t, residualSquared: squared, residualFloor: floor, rateDefect },
+      notFlow: passed.unsettled > 0 ? "unsettled-decision" : isOff,
       lambdaMin: spectrum.lambdaMin,
     });
     const bounds = judgeBound(samples, {
@@ -301,7 +311,7 @@ export async function createNtkObserver(
       progress.random = random.position();
     },
     onEvent: (event) => pattern.follow(event),
-    async follow(segment) {
+    async follow(segment, { unsettled = 0 }) {
       let from = segment.t0;
       for (
         ;
@@ -312,10 +322,12 @@ export async function createNtkObserver(
         await rate.advance(segment, from, t);
         from = t;
         await segment.interpolate(t, theta);
-        await take(t, stateNow(), segment.measure);
+        const energy = progress.energy + segment.energy(t);
+        await take(t, stateNow(), segment.measure, { energy, unsettled });
         isCut ||= signal?.aborted === true;
       }
       await rate.advance(segment, from, segment.t1);
+      progress.energy += segment.energy(segment.t1);
     },
     get isCut() {
       return isCut;

@@ -1,6 +1,7 @@
 /** One run, end to end: a config in; flow and descent in lockstep; a record and its figures out. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
-import { collectDecay, type DecayFit, type Descent, type Problem } from "../flow/index.js";
+import type { Config } from "../config/schema.js";
+import { collectDecay, collectResolved, type DecayFit, type Descent, type Problem } from "../flow/index.js";
 import { methods } from "../ode/index.js";
 import type { DescentResult, RunResult } from "../record/result.js";
 import { visitRows } from "../record/rows.js";
@@ -46,7 +47,7 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
       const { outcome, first, last, descents, rise } = run;
       await study.record.array("theta", outcome.theta);
       const time = last?.t ?? 0;
-      const { factor } = problem.family;
+      const decay = await fitRecorded(study.record.series.path, problem, config, outcome.theta, time);
       return {
         status: outcome.status,
         message: outcome.message,
@@ -61,10 +62,7 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
         gradientEvaluations: outcome.evaluations,
         steps: { accepted: outcome.accepted, rejected: outcome.rejected },
         energyDefect: last?.energyDefect ?? null,
-        decay: await fitRecorded(study.record.series.path, factor, [
-          config.decay.from ?? time / 2,
-          config.decay.to ?? time,
-        ]),
+        decay: decay.fit,
         descent: descents.map(describeDescent),
         method: config.flow.method,
         phases: phasesOf(outcome),
@@ -75,7 +73,7 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
         events: run.events,
         smoothing: run.smoothing,
         ntk: run.ntk,
-        notes: [...effort, ...choice.notes, ...run.notes],
+        notes: [...effort, ...choice.notes, ...run.notes, ...decay.notes],
       };
     };
   });
@@ -97,16 +95,39 @@ function describeDescent({ learningRate, divergedAtStep, last, flips }: Descent)
   };
 }
 
-/** The decay of the recorded rows, which only the table holds. */
+/** The decay of the recorded rows, which only the table holds, as far as they resolve the residual. */
 async function fitRecorded(
   series: string,
-  factor: number,
-  window: readonly [number, number],
-): Promise<DecayFit | null> {
-  const { add, result } = collectDecay(factor, window);
-  await visitRows(series, (cells, _, columns) => {
-    const number = (name: string) => Number(cells[columns.indexOf(name)]);
-    add({ t: number("t"), loss: number("loss"), lambdaEff: number("lambdaEff") });
-  });
-  return result();
+  { family: { factor }, lossRounding }: Problem,
+  { flow, decay }: Config,
+  theta: Float64Array,
+  time: number,
+): Promise<{ readonly fit: DecayFit | null; readonly notes: readonly string[] }> {
+  const visit = (add: (row: { t: number; loss: number; lambdaEff: number }) => void) =>
+    visitRows(series, (cells, _, columns) => {
+      const number = (name: string) => Number(cells[columns.indexOf(name)]);
+      add({ t: number("t"), loss: number("loss"), lambdaEff: number("lambdaEff") });
+    });
+  const stepError =
+    "rtol" in flow
+      ? Math.sqrt(theta.reduce((sum, value) => sum + (flow.atol + flow.rtol * Math.abs(value)) ** 2, 0))
+      : 0;
+  const resolved = collectResolved(factor, stepError, lossRounding);
+  await visit(resolved.add);
+  const floorTime = resolved.result();
+  const asked = decay.to ?? time;
+  const to = Math.min(asked, floorTime ?? time);
+  const { add, result } = collectDecay(factor, [decay.from ?? to / 2, to]);
+  await visit(add);
+  const fit = result();
+  if (floorTime === null || asked <= floorTime) return { fit, notes: [] };
+  const fact = `After t = ${Number(floorTime.toPrecision(4))} ‖r‖ is within the error that ${stepError > 0 ? "flow.rtol and flow.atol allow" : "rounding makes"}`;
+  return {
+    fit,
+    notes: [
+      fit === null
+        ? `${fact}, and too few rows stand before: no decay is fitted. ${stepError > 0 ? "Lower them, or record" : "Record"} more rows before that time.`
+        : `${fact}: the decay is fitted up to there.`,
+    ],
+  };
 }

@@ -71,6 +71,11 @@ function clockFacts(record: RunRecord): string[] {
   const defect = record.result?.energyDefect;
   if (defect && defect > MOST_ENERGY_DEFECT)
     facts.push(`flow not resolved: ∫‖∇L‖² ds is off by ${formatNumber(defect, 2)} times the fall of L`);
+  const unsettled = record.result?.events?.unsettled;
+  if (unsettled)
+    facts.push(
+      `flow not resolved: ${unsettled} ${unsettled === 1 ? "decision" : "decisions"} at kinks did not settle`,
+    );
   return facts;
 }
 

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
 import { type Fact, lookUp } from "../record/facts.js";
-import { type CurvesFigureSpec, type JobState, unresolvedDefects } from "../record/sweep.js";
+import { type CurvesFigureSpec, type JobState, unresolvedRuns } from "../record/sweep.js";
 import { readTable, type Table } from "../record/table.js";
 import { formatNumber, placeOn, planLinearAxis, planLogAxis } from "./axis.js";
 import { TIME_TITLE, wrap } from "./caption.js";
@@ -87,12 +87,17 @@ export async function drawSweepCurves(
   return { rows, spec: specOf(rows, labels, names, { sweep, figure, merged, explained }) };
 }
 
-/** What the broad curves are: gradient flow only where the energy identity says so. */
+/** What the broad curves are: gradient flow only where energy identity and decisions at kinks say so. */
 function broadLine({ states }: Sweep): string {
-  const defects = unresolvedDefects(states);
-  return defects.length === 0
-    ? "broad: gradient flow"
-    : `broad: gradient flow, unresolved in ${defects.length} of ${states.length} runs (∫‖∇L‖² ds is off by up to ${formatNumber(Math.max(...defects), 2)} times the fall of L)`;
+  const { count, largestDefect, unsettled } = unresolvedRuns(states);
+  if (count === 0) return "broad: gradient flow";
+  const why = [
+    largestDefect === null
+      ? ""
+      : `∫‖∇L‖² ds is off by up to ${formatNumber(largestDefect, 2)} times the fall of L`,
+    unsettled === 0 ? "" : `decisions at kinks did not settle in ${unsettled}`,
+  ].filter((reason) => reason !== "");
+  return `broad: gradient flow, unresolved in ${count} of ${states.length} runs (${why.join("; ")})`;
 }
 
 const FLOW = "flow";

@@ -13,6 +13,28 @@ export interface DecayFit {
 /** What the fit needs of an observation. */
 type DecayRow = Pick<Observation, "t" | "loss" | "lambdaEff">;
 
+/**
+ * Up to when the rows of a flow resolve its residual: until ‖r‖ comes within what the error of one step makes by itself, ‖J‖·`stepError`, or
+ * what rounding does. λ_eff = rᵀGr/‖r‖² is never above ‖J‖²; its largest value so far stands for it, since r begins with a part in every mode.
+ * @param stepError ‖atol + rtol|θ|‖; 0 for fixed steps, which nothing controls
+ * @param rounding by how much rounding may move a loss of this size
+ */
+export function collectResolved(factor: number, stepError: number, rounding: (loss: number) => number) {
+  let steepest = 0;
+  let last = 0;
+  let isCut = false;
+  return {
+    add({ t, loss, lambdaEff }: DecayRow): void {
+      if (isCut) return;
+      steepest = Math.max(steepest, lambdaEff ?? 0);
+      isCut = loss <= factor * steepest * stepError ** 2 || loss <= rounding(loss);
+      if (!isCut) last = t;
+    },
+    /** The last time of a row before the first that is not resolved; null where all rows are. */
+    result: (): number | null => (isCut ? last : null),
+  };
+}
+
 /** `collectDecay` over rows at hand. */
 export function fitDecay(
   observations: Iterable<DecayRow>,

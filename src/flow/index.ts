@@ -4,10 +4,10 @@ export { kinksOf } from "./boundaries/kinks.js";
 export type { BoundaryEvent, BoundarySummary } from "./boundaries/ledger.js";
 export { MAX_ROW_NUMBERS } from "./boundaries/normals.js";
 export { chooseKinkTreatment, type KinkChoice, type KinkTreatment } from "./boundaries/treatment.js";
-export { collectDecay, type DecayFit, fitDecay } from "./decay.js";
+export { collectDecay, collectResolved, type DecayFit, fitDecay } from "./decay.js";
 export { type Comparison, createDescent, type Descent, stepsUntil } from "./descent.js";
 export { distance } from "./norm.js";
-export { createObserver, type Observation, type Observer } from "./observer.js";
+export { createObserver, energyDefect, type Observation, type Observer } from "./observer.js";
 export { type Cost, createProblem, type Problem } from "./problem.js";
 export type { Rise } from "./rise.js";
 export {

@@ -84,14 +84,6 @@ export function createObserver(options: {
   const see = (t: number, measured: Measured): void =>
     seeLoss(state.rise, t, measured, { rounding: problem.lossRounding, tolerance });
 
-  const balance = (loss: number, spent: number): number | null => {
-    const drop = state.initialLoss - loss;
-    const rounding = problem.lossRounding(Math.max(state.initialLoss, loss));
-    if (Math.max(Math.abs(drop), spent) <= rounding) return null;
-    const defect = Math.abs(drop - spent) / (drop > 0 ? drop : Math.max(spent, -drop));
-    return Math.min(defect, Number.MAX_VALUE);
-  };
-
   const takeSharpness = (t: number, { sharpness }: FlowCounts) => {
     if (!sharpness || sharpness.t > t || sharpness.t <= state.sharpnessTime) return NO_SHARPNESS;
     state.sharpnessTime = sharpness.t;
@@ -118,7 +110,7 @@ export function createObserver(options: {
       residualNorm: Math.sqrt(loss) / Math.sqrt(factor),
       gradientNorm: speed,
       lambdaEff: loss > 0 ? (speed / (2 * Math.sqrt(factor) * Math.sqrt(loss))) ** 2 : null,
-      energyDefect: balance(loss, spent),
+      energyDefect: energyDefect(problem, state.initialLoss, loss, spent),
       stepSize: h,
       gradientEvaluations: counts.gradients,
       acceptedSteps: counts.accepted,
@@ -192,6 +184,20 @@ export function createObserver(options: {
       return (await observe(reached.t, reached.theta, energy, reached.h, reached.counts)) ?? latest;
     },
   };
+}
+
+/** |L(0) − L(t) − ∫‖θ'‖²| as an observation has it. @param spent ∫‖θ'‖² */
+export function energyDefect(
+  problem: Problem,
+  initialLoss: number,
+  loss: number,
+  spent: number,
+): number | null {
+  const drop = initialLoss - loss;
+  const rounding = problem.lossRounding(Math.max(initialLoss, loss));
+  if (Math.max(Math.abs(drop), spent) <= rounding) return null;
+  const defect = Math.abs(drop - spent) / (drop > 0 ? drop : Math.max(spent, -drop));
+  return Math.min(defect, Number.MAX_VALUE);
 }
 
 const NO_SHARPNESS = { sharpness: null, sharpnessTime: null };

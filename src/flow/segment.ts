@@ -39,6 +39,8 @@ export interface FlowCounts {
   readonly gradients: number;
   readonly accepted: number;
   readonly rejected: number;
+  /** Decisions at kinks that did not settle; absent where none are made. */
+  readonly unsettled?: number;
   /** The last measurement of λ_max(∇²L); null or absent where there is none. */
   readonly sharpness?: { readonly t: number; readonly value: number } | null;
 }

@@ -22,6 +22,8 @@ export type VerdictReason =
   | "lambda-min-bound"
   | "lambda-min-floor"
   | "not-the-flow"
+  | "energy-defect"
+  | "unsettled-decision"
   | "not-finite";
 
 export interface BoundSample {
@@ -32,6 +34,8 @@ export interface BoundSample {
   readonly residualFloor: number;
   /** |∫4cλ_eff − ln(‖r(0)‖²/‖r(t)‖²)|: how far the curve is from obeying its own field, in ln ‖r‖². */
   readonly rateDefect: number;
+  /** What shows that the curve is no more the flow here, whatever the tolerance was; null or absent where nothing does. */
+  readonly notFlow?: "energy-defect" | "unsettled-decision" | null;
   readonly lambdaMin: Pick<LambdaMin, "value" | "kind" | "upper">;
 }
 
@@ -97,6 +101,7 @@ export function judgeBound(
       if (initial === 0) return ["vacuous", "zero-residual"];
       if (!Number.isFinite(residualSquared) || !Number.isFinite(exponent))
         return ["unresolved", "not-finite"];
+      if (sample.notFlow && highest + sampling >= vacuousBelow) return ["unresolved", sample.notFlow];
       if (margin < -(slack + uncertainty + rateDefect + below)) {
         if (!isBounded) return ["unresolved", "lambda-min-bound"];
         return isFlow ? ["violated", "above-bound"] : ["unresolved", "not-the-flow"];

@@ -294,11 +294,22 @@ export async function attachSweepFiles(
   }
 }
 
-/** Energy defects of the runs that do not resolve the gradient flow. */
-export function unresolvedDefects(states: readonly JobState[]): number[] {
-  return states
-    .map(({ results }) => Number(results.get("energyDefect") ?? 0))
-    .filter((defect) => defect > MOST_ENERGY_DEFECT);
+/** Runs whose curves are not the gradient flow: by the energy identity (the largest defect), or by decisions at kinks that did not settle. */
+export function unresolvedRuns(states: readonly JobState[]): {
+  readonly count: number;
+  readonly largestDefect: number | null;
+  readonly unsettled: number;
+} {
+  const found = states.map(({ results }) => ({
+    defect: Number(results.get("energyDefect") ?? 0),
+    isUnsettled: Number(results.get("events.unsettled") ?? 0) > 0,
+  }));
+  const off = found.map(({ defect }) => defect).filter((defect) => defect > MOST_ENERGY_DEFECT);
+  return {
+    count: found.filter(({ defect, isUnsettled }) => defect > MOST_ENERGY_DEFECT || isUnsettled).length,
+    largestDefect: off.length === 0 ? null : Math.max(...off),
+    unsettled: found.filter(({ isUnsettled }) => isUnsettled).length,
+  };
 }
 
 /** Factors by which the loss of runs rises that, along a gradient flow, never does. */

@@ -251,3 +251,37 @@ describe("a loss that is no longer finite is nonFinite", () => {
     await expectNumbers(directory);
   });
 });
+
+describe("the decay is fitted where the residual is resolved", () => {
+  const long = base
+    .replace("samples: 4, inputDimension: 2", "samples: 4, inputDimension: 3")
+    .replace(
+      "hidden: [3], activation: { kind: tanh }",
+      "hidden: [20], activation: { kind: tanh }, init: { kind: kaiming-normal, a: 1 }",
+    )
+    .replace("flow: {", "loss: { reduction: half-sum }\nflow: {")
+    .replace("points: 3", "points: 200");
+
+  test("up to the floor of the tolerance, and a note says so", async () => {
+    const { result } = await run(["flow.method=auto"], {}, long);
+    const { window, rSquared, rate, meanRateFromLambdaEff } = result.decay!;
+    expect(window[1]).toBeLessThan(60);
+    expect(window[0]).toBeGreaterThan(window[1] / 2 - 2);
+    // Over [150, 300], where steps' errors are all that is left, it was 0.08.
+    expect(rSquared).toBeGreaterThan(0.999);
+    expect(rate / meanRateFromLambdaEff).toBeCloseTo(1, 2);
+    expect(result.notes.join(" ")).toMatch(/After t = \d+.* the decay is fitted up to there/);
+  });
+
+  test("and nowhere, with the reason, where a window lies beyond it", async () => {
+    const { result } = await run(["flow.method=auto", "decay={from: 150}"], {}, long);
+    expect(result.decay).toBeNull();
+    expect(result.notes.join(" ")).toMatch(/no decay is fitted.*Lower them/);
+  });
+
+  test("as asked where it ends before", async () => {
+    const { result } = await run(["flow.method=auto", "decay={from: 5, to: 15}"], {}, long);
+    expect(result.decay!.window).toEqual([expect.closeTo(6, 0), expect.closeTo(15, 0)]);
+    expect(result.notes.join(" ")).not.toContain("decay");
+  });
+});

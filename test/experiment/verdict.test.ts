@@ -80,4 +80,21 @@ describe("no run that is right is called violated", () => {
     expect(ntk.verdict).toBe("unresolved");
     expect(ntk.verdictReason).toMatch(/fixed steps/);
   });
+
+  test("a curve whose energy is off does not pass, however far below its bound it is", async () => {
+    const one = ["model.hidden=[]", "model.activation.kind=identity", "dataset.samples=2"];
+    const { record } = await run(["flow.tEnd=1", ...one], {}, smooth);
+    // Steps beyond the fast mode's limit would diverge; a step of 1.9/λ_max makes it ring, and ∫‖∇L‖² counts every swing.
+    const step = 1.95 / record.ntk.lambdaMax[0]!;
+    const euler = smooth.replace(
+      "{ tEnd: 300 }",
+      `{ method: euler, stepSize: ${step}, tEnd: ${400 * step} }`,
+    );
+    const { result } = await run(one, {}, euler);
+    expect(result.energyDefect).toBeGreaterThan(0.1);
+    expect(result.ntk!.verdict).toBe("unresolved");
+    // Up to its first steps it may.
+    expect(result.ntk!.verdicts.unresolved).toBeGreaterThan(5);
+    expect(result.ntk!.verdictReason).toMatch(/∫‖∇L‖² ds is off.*euler takes fixed steps/);
+  });
 });

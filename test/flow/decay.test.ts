@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { fitDecay, type Observation } from "../../src/flow/index.js";
+import { collectResolved, fitDecay, type Observation } from "../../src/flow/index.js";
 import { makeCase } from "../support/networks.js";
 import { logTimes, observeFlow, problemOf } from "./runs.js";
 
@@ -128,4 +128,22 @@ test("on a real flow the fitted rate is near the mean of 4cλ_eff", async () => 
   // Over a window in which the rate itself hardly changes.
   expect(fit.rSquared).toBeGreaterThan(0.99);
   expect(Math.abs(fit.rate / fit.meanRateFromLambdaEff - 1)).toBeLessThan(0.02);
+});
+
+test("rows below what a step's error makes of ‖r‖ are not resolved, on any scale", () => {
+  // ‖r‖² = e^{−t} down to a floor of 1e-8; λ_eff falls from 9 to ¼, so ‖J‖ = 3 and steps that err by 1e-4/3 make ‖r‖ = 1e-4.
+  const times = Array.from({ length: 41 }, (_, k) => k);
+  for (const scale of [1e-9, 1, 1e9]) {
+    const { add, result } = collectResolved(FACTOR, (1e-4 / 3) * scale, () => 0);
+    for (const t of times) {
+      const squared = Math.max(Math.exp(-t), 3e-10 * (1 + (t % 2))) * scale ** 2;
+      add({ t, loss: FACTOR * squared, lambdaEff: t === 0 ? 9 : 0.25 });
+    }
+    // e^{−18} = 1.5e-8, e^{−19} = 5.6e-9.
+    expect(result()).toBe(18);
+  }
+  const { add, result } = collectResolved(FACTOR, 0, (loss) => Math.max(loss / 2, 1e-12));
+  for (const t of times) add({ t, loss: Math.exp(-t), lambdaEff: 1 });
+  // Rounding by itself: e^{−27} = 1.9e-12, e^{−28} = 6.9e-13.
+  expect(result()).toBe(27);
 });

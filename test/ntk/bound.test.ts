@@ -16,7 +16,7 @@ const samples = (
   lambda: (t: number) => number,
   kind: BoundSample["lambdaMin"]["kind"] = "certified",
   upper: number | null = null,
-  errors: Partial<Pick<BoundSample, "residualFloor" | "rateDefect">> = {},
+  errors: Partial<Pick<BoundSample, "residualFloor" | "rateDefect" | "notFlow">> = {},
 ): BoundSample[] =>
   [0, 1, 2, 3, 4].map((t) => ({
     t,
@@ -161,6 +161,25 @@ describe("the verdict is", () => {
     expect(above({ rateDefect: 4.1 })).toEqual(["unresolved", "rate-defect"]);
     expect(above({}, { ...options, isFlow: false })).toEqual(["unresolved", "not-the-flow"]);
     expect(above({ residualFloor: Number.NaN })).not.toContain("violated");
+  });
+
+  test("neither pass nor violated of a curve that is shown not to be the flow, and vacuous all the same", () => {
+    for (const notFlow of ["energy-defect", "unsettled-decision"] as const) {
+      for (const lambda of [0.25, 1.5]) {
+        const bounds = judgeBound(
+          samples(1, () => lambda, "certified", null, { notFlow }),
+          options,
+        );
+        expect(bounds.map(({ verdict, reason }) => [verdict, reason]).slice(1)).toEqual(
+          Array(4).fill(["unresolved", notFlow]),
+        );
+      }
+      const small = judgeBound(
+        samples(1, () => 1e-9, "certified", null, { notFlow }),
+        options,
+      );
+      expect(overallVerdict(small)).toBe("vacuous");
+    }
   });
 
   test("not violated by what a certified λ_min may be too large by", () => {

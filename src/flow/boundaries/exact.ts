@@ -364,6 +364,7 @@ class ExactFlow {
       accepted: this.#stepper.accepted,
       rejected: this.#stepper.rejected,
       sharpness: this.#sharpness?.last ?? null,
+      unsettled: this.#ledger.unsettled,
     });
     this.#isObserved = false;
     this.#seen = { t: segment.t1, theta: segment.theta1 };

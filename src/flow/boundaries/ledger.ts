@@ -43,6 +43,7 @@ export interface Ledger {
   decided(t: number, changes: readonly Change[], sliding: number, verdict: Verdict): void;
   /** The flow has gone on for `duration` with `sliding` entries held. */
   passed(duration: number, sliding: number): void;
+  readonly unsettled: number;
   summary(cost: BoundaryCost): BoundarySummary;
 }
 
@@ -106,6 +107,9 @@ export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => vo
       if (sliding === 0) return;
       counts.timeSliding += duration;
       counts.entryTimeSliding += sliding * duration;
+    },
+    get unsettled() {
+      return counts.unsettled;
     },
     summary: ({ evaluations: _, ...cost }) => ({ ...counts, ...cost }),
   };
