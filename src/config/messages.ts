@@ -11,6 +11,8 @@ export interface Finding {
 
 /** The findings of one zod issue on `input` under the schema `root`. */
 export function describeIssue(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: unknown): Finding[] {
+  const glued = describeGlued(issue, root, input);
+  if (glued !== null) return [{ path: issue.path, message: glued }];
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({
       path: [...issue.path, key],
@@ -125,6 +127,20 @@ export function describeSlip(key: string, value: unknown): string | null {
   if (sign === "=") return `unknown key; write a colon and a space: ${name}: ${rest}.`;
   if (!LOOKS_NUMERIC.test(key)) return null;
   return "unknown key: the comma before it ends the value. Write numbers with a decimal point (1.5, not 1,5) and without thousands separators.";
+}
+
+/** A section that is a text because its only key and the value have no space between: `loss:` above `reduction:half-sum`. */
+function describeGlued(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: unknown): string | null {
+  const value = valueAt(input, issue.path);
+  const [, name, sign, rest] =
+    typeof value === "string" ? (/^([A-Za-z]\w*)\s*([:=])\s*(\S.*)$/s.exec(value) ?? []) : [];
+  const section = name === undefined ? null : descend(root, input, issue.path);
+  if (section === null) return null;
+  const { def } = unwrap(section.schema);
+  const shapes = alternatives(def)?.options.map(({ shape }) => shape) ?? [shapeOf(def) ?? {}];
+  if (!shapes.some((shape) => Object.hasOwn(shape, name!))) return null;
+  const advice = sign === ":" ? "put a space after the colon" : "write a colon and a space";
+  return `must be a section (keys and values), got ${show(value)}; ${advice}: ${name}: ${rest}.`;
 }
 
 const LOOKS_NUMERIC = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;

@@ -76,7 +76,11 @@ function faultsOf(document: Document): Fault[] {
   const faults: Fault[] = [];
   visit(document, {
     Pair(_, { key }) {
-      if (isScalar(key)) return;
+      if (isScalar(key) && key.value !== null) return;
+      if (isScalar(key)) {
+        faults.push({ message: "a key is missing before the colon.", offset: key.range?.[0] ?? 0 });
+        return visit.SKIP;
+      }
       const offset = (key as ParsedNode | null)?.range?.[0] ?? 0;
       faults.push({ message: "a key must be a plain word, not a list, a section or an alias.", offset });
       return visit.SKIP;

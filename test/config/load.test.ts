@@ -283,6 +283,25 @@ describe("what YAML reads otherwise than it looks", () => {
       "study.yaml:8: YAML: put a space after the colon of rtol: in",
     ],
     [
+      "no space in a section of one key",
+      `${BASE}loss:\n  reduction:half-sum\n`,
+      'loss: must be a section (keys and values), got "reduction:half-sum"; put a space after the colon: reduction: half-sum.',
+    ],
+    [
+      "no space in a section that has variants",
+      `${BASE}engine:\n  kind:onnx\n`,
+      'engine: must be a section (keys and values), got "kind:onnx"; put a space after the colon: kind: onnx.',
+    ],
+    [
+      "an equals sign in a section of one key",
+      `${BASE}descent:\n  learningRates = [0.1]\n`,
+      'got "learningRates = [0.1]"; write a colon and a space: learningRates: [0.1].',
+    ],
+    ["no key, braces", braces("tEnd: 1, ~: 3"), "study.yaml:6: YAML: a key is missing before the colon."],
+    ["no key, null", braces("tEnd: 1, null: 3"), "study.yaml:6: YAML: a key is missing before the colon."],
+    ["no key, nothing", braces("tEnd: 1, : 3"), "study.yaml:6: YAML: a key is missing before the colon."],
+    ["no key, block", edit("rtol: 1e-6", ": 1e-6"), "study.yaml:8: YAML: a key is missing before the colon."],
+    [
       "an equals sign",
       braces("tEnd: 1, method=dopri5"),
       "flow.method=dopri5: unknown key; write a colon and a space: method: dopri5.",
