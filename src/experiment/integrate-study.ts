@@ -226,6 +226,8 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
           outcome.theta,
         )
       : [];
+  // A signal that came while the last kernels were computed is heard when the event loop gets its turn, and not before.
+  await new Promise((resolve) => setImmediate(resolve));
   const isCut = isInterrupted() && outcome.status !== "interrupted" && isUnfinished();
   if (isCut) await checkpoints.rest();
   const rounding = problem.engine.dtype === "float32" ? await measureRounding(prepared, outcome.theta) : null;

@@ -111,7 +111,8 @@ export async function createNtkObserver(
     drift: 0,
     /** Eigenvalues at the last time. */
     eigenvalues: new Float64Array(0) as Float64Array,
-    warm: COLD as Warmth,
+    // A copy: a resumed memory is filled in place.
+    warm: { ...COLD } as Warmth,
     /** Of the stream of probes and start vectors. */
     random: random.position(),
     /** Times taken after the start. */

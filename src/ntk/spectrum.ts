@@ -63,7 +63,7 @@ export interface Warmth {
   readonly first: Float64Array | readonly Float64Array[] | null;
 }
 
-export const COLD: Warmth = { smallest: null, largest: null, first: null };
+export const COLD: Warmth = Object.freeze({ smallest: null, largest: null, first: null });
 
 export interface SpectrumOptions {
   readonly kernel: TangentKernel;

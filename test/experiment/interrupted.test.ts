@@ -86,3 +86,37 @@ test("in the check of the error, in flows of smoothed networks, after an end by 
     "methods.csv",
   ]);
 });
+
+test.each([
+  ["the last kernel", "kernel 4/4", ["measure={ntk: {at: linear, points: 4, method: svd}}"]],
+  [
+    "the density after the flow",
+    "spectral density",
+    ["measure={ntk: {at: linear, points: 4, method: lanczos, density: {probes: 2, steps: 3}}}"],
+  ],
+  ["the first kernel", "kernel 0/4", ["measure={ntk: {at: linear, points: 4, method: svd}}"]],
+])("a signal that waits for the event loop during %s is heard", async (_, activity, set) => {
+  const file = join(folder, "pending.yaml");
+  await writeFile(file, base);
+  const loaded = await loadConfig(file, { set: [...set, "descent.learningRates=[]"] });
+  const run = async (directory: string, options: object) => {
+    const result = await runExperiment(loaded, { directory, command: ["test"], ...options });
+    return { result, files: await contents(directory, ["ntk.csv"]) };
+  };
+  const whole = await run(join(folder, `record-${count++}`), {});
+  const controller = new AbortController();
+  let seen = 0;
+  const directory = join(folder, `record-${count++}`);
+  const cut = await run(directory, {
+    signal: controller.signal,
+    // As a signal's handler does, it waits for the loop: the reference engine computes without giving it a turn.
+    onProgress: (progress: { activity?: string }) => {
+      if (progress.activity?.startsWith(activity) && seen++ === 0) setImmediate(() => controller.abort());
+    },
+  });
+  expect(seen).toBeGreaterThan(0);
+  expect(cut.result.status).toBe("interrupted");
+  const again = await run(directory, { resume: true });
+  expect(again.result.status).toBe("reachedEnd");
+  expect(again.files).toEqual(whole.files);
+});
