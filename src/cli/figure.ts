@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import type { Command } from "./command.js";
 import { EXIT } from "./exit.js";
-import { formatPath } from "./format.js";
+import { formatPath, printable } from "./format.js";
 
 export const figureCommand: Command = {
-  usage: "figure <record>",
-  summary: "Draw the figures of a record again, finished or not",
-  positionals: { record: { type: "string", describe: "The folder of a run", demandOption: true } },
+  usage: "figure <folder>",
+  summary: "Draw the figures of a run or of a sweep again, finished or not",
+  positionals: {
+    folder: { type: "string", describe: "The folder of a run or of a sweep", demandOption: true },
+  },
   options: { force: { type: "boolean", describe: "Replace files and links that stand in the way" } },
   epilogue: `Example:
   gradflow figure runs/quickstart-0123456789ab
@@ -17,9 +19,11 @@ Works on a run that is still going on and on one that was killed. Beside each fi
 and its Vega-Lite spec (.json). The last line names the figure to open.`,
 
   async execute(values) {
-    const directory = String(values["record"]);
-    const { drawFigures } = await import("../figure/draw.js");
-    const pictures = await drawFigures(directory, { force: values["force"] === true });
+    const directory = String(values["folder"]);
+    const force = values["force"] === true;
+    const { readSweep } = await import("../record/sweep.js");
+    const isSweep = (await readSweep(directory)) !== null;
+    const pictures = isSweep ? await drawSweep(directory, force) : await drawRun(directory, force);
     if (pictures.length === 0)
       throw new ConfigError(`${directory}: has no recorded rows yet, so there is nothing to draw.`);
     for (const picture of pictures) process.stdout.write(`${formatPath(join(directory, picture))}\n`);
@@ -28,3 +32,15 @@ and its Vega-Lite spec (.json). The last line names the figure to open.`,
     return EXIT.done;
   },
 };
+
+async function drawRun(directory: string, force: boolean): Promise<readonly string[]> {
+  const { drawFigures } = await import("../figure/draw.js");
+  return drawFigures(directory, { force });
+}
+
+async function drawSweep(directory: string, force: boolean): Promise<readonly string[]> {
+  const { drawSweepFigures } = await import("../figure/draw-sweep.js");
+  const { pictures, notes } = await drawSweepFigures(directory, force);
+  for (const note of notes) process.stderr.write(`${printable(note)}\n`);
+  return pictures;
+}

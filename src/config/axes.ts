@@ -146,7 +146,8 @@ function checkAxis(axis: Axis, path: readonly PropertyKey[], findings: Finding[]
         message: "cannot vary in a sweep; name a field of one run, e.g. model.hidden.",
       });
     const texts = axis.length === 1 ? values.map((value) => JSON.stringify(value)) : [];
-    const twice = texts.find((text, k) => texts.indexOf(text) < k);
+    const first = new Map(texts.map((text, k) => [text, k] as const).reverse());
+    const twice = texts.find((text, k) => first.get(text)! < k);
     if (twice !== undefined)
       findings.push({ path: [...path, field], message: `${twice} stands in the list twice.` });
   }
@@ -184,9 +185,11 @@ export function crossAxes(axes: readonly Axis[], findings: Finding[]): Point[] {
     points = points.flatMap((point) => steps.map((step) => ({ ...point, ...step })));
   }
   const names = points.map((values) => nameOf(values, fields));
+  const uses = new Map<string, number>();
+  for (const name of names) uses.set(name, 1 + (uses.get(name) ?? 0));
   return points.map((values, k) => {
     const name = names[k]!;
-    const unclear = name.length > LONGEST_NAME || names.indexOf(name) !== names.lastIndexOf(name);
+    const unclear = name.length > LONGEST_NAME || uses.get(name)! > 1;
     if (!unclear) return { name, values };
     const digest = createHash("sha256").update(JSON.stringify(values)).digest("hex").slice(0, 8);
     return { name: `${name.slice(0, LONGEST_NAME)}-${digest}`, values };

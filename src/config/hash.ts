@@ -13,14 +13,26 @@ export interface ConfigHash {
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** Hashes a config. The same whatever the order of keys, and wherever the files stand. */
-export async function hashConfig(config: Config, baseDir: string): Promise<ConfigHash> {
+/** SHA-256 of files that were read already, by their absolute path. */
+export type Digests = Map<string, string>;
+
+/**
+ * Hashes a config. The same whatever the order of keys, and wherever the files stand.
+ * @param digests of files that other configs of the same moment refer to; what is missing is added
+ */
+export async function hashConfig(
+  config: Config,
+  baseDir: string,
+  digests: Digests = new Map(),
+): Promise<ConfigHash> {
   const copy = structuredClone(config) as unknown as Record<string, unknown>;
   // How often a run is saved changes no number.
   delete (copy["record"] as Record<string, unknown>)["checkpoint"];
   const files: Record<string, string> = {};
   for (const { path, file } of fileReferences(config)) {
-    const digest = sha256(await readFile(resolve(baseDir, file)));
+    const full = resolve(baseDir, file);
+    const digest = digests.get(full) ?? sha256(await readFile(full));
+    digests.set(full, digest);
     files[path.join(".")] = digest;
     const parent = path.slice(0, -1).reduce((section, key) => section[key] as Record<string, unknown>, copy);
     parent[path.at(-1)!] = `sha256:${digest}`;

@@ -1,8 +1,8 @@
 /** A study with a sweep → every run of it, checked before the first one starts. */
 import { ConfigError, type Problem } from "../errors.js";
 import { crossAxes, mergeAxes, type Point, parseAxes, readAxes } from "./axes.js";
-import { hashConfig } from "./hash.js";
-import { type LoadedConfig, loadConfig, readStudy } from "./load.js";
+import { type Digests, hashConfig } from "./hash.js";
+import { type LoadedConfig, loadConfig, readStudy, readStudyText, type StudyText } from "./load.js";
 import { describeIssue, type Finding } from "./messages.js";
 import { configSchema } from "./schema.js";
 import { type SweepFigure, sweepSchema } from "./schema-sweep.js";
@@ -42,7 +42,8 @@ export async function loadSweep(
   options: { readonly set?: readonly string[]; readonly multiply?: readonly string[] } = {},
 ): Promise<LoadedSweep> {
   const { set = [], multiply = [] } = options;
-  const { input, source, locate, problems, notes: own } = await readStudy(file, set);
+  const text = await readStudyText(file);
+  const { input, source, locate, problems, notes: own } = readStudy(text, set);
   const given = isRecord(input) ? input["sweep"] : undefined;
   const findings: Finding[] = [];
   const parsed = sweepSchema.safeParse(given ?? { axes: [{}] });
@@ -75,21 +76,26 @@ export async function loadSweep(
     ...findings.map(({ path, message }) => ({ path: path.map(String).join("."), message, ...locate(path) })),
   );
   if (problems.length > 0) throw new ConfigError(problems);
-  const jobs = await loadJobs(file, set, points);
+  const jobs = await loadJobs(text, set, points);
   const figures = parsed.success ? parsed.data.figures : [];
   const notes = [...new Set([...own, ...jobs.flatMap(({ loaded }) => loaded.notes)])];
   return { file, name: jobs[0]!.loaded.config.name, source, set, multiply, fields, jobs, figures, notes };
 }
 
-async function loadJobs(file: string, set: readonly string[], points: readonly Point[]): Promise<SweepJob[]> {
+async function loadJobs(
+  text: StudyText,
+  set: readonly string[],
+  points: readonly Point[],
+): Promise<SweepJob[]> {
+  const digests: Digests = new Map();
   const problems = new Map<string, Problem>();
   const jobs: SweepJob[] = [];
   for (const point of points) {
     const values = Object.entries(point.values).map(([field, value]) => `${field}=${JSON.stringify(value)}`);
     const all = [...set, ...values, "sweep=null"];
     try {
-      const loaded = await loadConfig(file, { set: all });
-      const { hash } = await hashConfig(loaded.config, loaded.baseDir);
+      const loaded = await loadConfig(text, { set: all });
+      const { hash } = await hashConfig(loaded.config, loaded.baseDir, digests);
       jobs.push({ ...point, set: all, loaded, hash });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;

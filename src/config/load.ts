@@ -10,7 +10,7 @@ import { createLocate, type Locate } from "./positions.js";
 import { type Config, configSchema } from "./schema.js";
 import type { SweepConfig } from "./schema-sweep.js";
 import { validate } from "./validate.js";
-import { isUnwritten, readYaml } from "./yaml.js";
+import { isUnwritten, type ParsedYaml, readYaml } from "./yaml.js";
 
 /** A config and where it came from. */
 export interface LoadedConfig {
@@ -41,10 +41,11 @@ const LARGEST_SOURCE = 1 << 20;
  * @throws ConfigError that lists all problems at once.
  */
 export async function loadConfig(
-  file: string,
+  file: string | StudyText,
   options: { readonly set?: readonly string[]; readonly baseDir?: string } = {},
 ): Promise<LoadedConfig> {
-  const study = await readStudy(file, options.set ?? []);
+  const text = typeof file === "string" ? await readStudyText(file) : file;
+  const study = readStudy(text, options.set ?? []);
   const { input, locate, problems, source, set, notes } = study;
   const baseDir = options.baseDir ?? study.baseDir;
   const { sections, sweep, findings } = validate(input);
@@ -52,7 +53,7 @@ export async function loadConfig(
     problems.push({ path: path.map(String).join("."), message, ...locate(path) });
   }
   if (problems.length > 0) throw new ConfigError(problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
-  return { config: sections as Config, source, file, baseDir, set, locate, sweep, notes };
+  return { config: sections as Config, source, file: text.file, baseDir, set, locate, sweep, notes };
 }
 
 /** A study as plain values, unchecked. */
@@ -68,20 +69,31 @@ export interface PlainStudy {
   readonly notes: readonly string[];
 }
 
-/** Reads a study without checking its fields. @throws ConfigError where it is no YAML. */
-export async function readStudy(file: string, set: readonly string[]): Promise<PlainStudy> {
+/** A study's file, read once for all runs that are made of it. */
+export interface StudyText {
+  readonly file: string;
+  readonly source: string;
+  readonly yaml: ParsedYaml;
+}
+
+/** @throws ConfigError where the file cannot be read or is no YAML */
+export async function readStudyText(file: string): Promise<StudyText> {
   const source = await readSource(file);
+  const yaml = readYaml(source);
+  if (yaml.faults.length === 0) return { file, source, yaml };
+  throw new ConfigError(
+    yaml.faults.map(({ message, offset }) => {
+      return { path: "", message: `YAML: ${message}`, file, line: yaml.lines.linePos(offset).line };
+    }),
+  );
+}
+
+/** A study with overrides laid over it, its fields unchecked. */
+export function readStudy({ file, source, yaml }: StudyText, set: readonly string[]): PlainStudy {
+  const { document, lines } = yaml;
   const problems: Problem[] = [];
-  const { document, lines, value, faults } = readYaml(source);
-  if (faults.length > 0) {
-    throw new ConfigError(
-      faults.map(({ message, offset }) => {
-        return { path: "", message: `YAML: ${message}`, file, line: lines.linePos(offset).line };
-      }),
-    );
-  }
   const overrides = parseOverrides(set, problems);
-  const plain = value ?? {};
+  const plain = structuredClone(yaml.value ?? {});
   applyOverrides(plain, overrides, problems);
   const locate = createLocate(file, document, lines, overrides);
   const empty: EmptyKey[] = [];

@@ -138,7 +138,7 @@ const checkpoint = z
   .nonnegative()
   .default(30)
   .describe(
-    "Seconds from one checkpoint to the next, and at least 60 times what writing one takes, up to two minutes; gradflow resume goes on from the last. An interruption writes one too. 0 writes none. Not part of the hash.",
+    "Seconds from one checkpoint to the next, and at least 60 times what writing one takes, up to two minutes; gradflow resume goes on from the last. An interruption writes one too, unless it falls into a kernel's measurement or finds descents more than 128 MB of states behind, which the run then says. 0 writes none. Not part of the hash.",
   );
 
 export const recordSchema = z

@@ -8,6 +8,8 @@ const COST_SHARE = 1 / 60;
 const MOST_AGE = 110_000;
 
 export interface CheckpointSchedule {
+  /** Flow time of the last checkpoint, by this process or the one that it goes on for; null where there is none. */
+  readonly savedAt: number | null;
   /** Everything that follows the flow has come to time t, or owes what is up to it. */
   passed(t: number): void;
   /** All state is at rest: saves it where that is due, or where the run is interrupted. */
@@ -28,6 +30,7 @@ export function scheduleCheckpoints(
   isWhole: () => boolean,
 ): CheckpointSchedule {
   const place = memory.keep("place", { t: 0 });
+  let savedAt = memory.isResumed ? place.t : null;
   let last = performance.now();
   let cost = 0;
   const isDue = (): boolean => {
@@ -37,10 +40,14 @@ export function scheduleCheckpoints(
   const write = async (): Promise<void> => {
     const start = performance.now();
     await save(place.t);
+    savedAt = place.t;
     last = performance.now();
     cost = last - start;
   };
   return {
+    get savedAt() {
+      return savedAt;
+    },
     passed(t) {
       place.t = t;
     },
@@ -49,4 +56,13 @@ export function scheduleCheckpoints(
     },
     pause: () => (isDue() && isWhole() ? write() : undefined),
   };
+}
+
+/** Where an interrupted run could not be saved: why, and from where it goes on. */
+export function unsavedNote(interval: number, { savedAt }: CheckpointSchedule, cut: string | null): string[] {
+  const from = savedAt === null ? "starts again at t = 0" : `goes on from t = ${savedAt}`;
+  if (interval === 0) return [`record.checkpoint is 0, so nothing was saved: gradflow resume ${from}.`];
+  return cut === null
+    ? []
+    : [`The interruption fell into ${cut}, which is not saved: gradflow resume ${from}.`];
 }

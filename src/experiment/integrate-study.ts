@@ -25,7 +25,7 @@ import type {
   SmoothingResult,
 } from "../record/result.js";
 import { boundaryNotes, type Treatment, whyNotFlow } from "./boundaries.js";
-import { scheduleCheckpoints } from "./checkpoints.js";
+import { scheduleCheckpoints, unsavedNote } from "./checkpoints.js";
 import { checkError } from "./error-check.js";
 import { energyNotes, errorNotes, phasesOf, riseNotes, sharpnessNotes } from "./findings.js";
 import { createForecast } from "./forecast.js";
@@ -131,7 +131,14 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   });
   const said = memory.keep("said", { notes: [] as string[] });
   const isInterrupted = (): boolean => signal?.aborted === true;
-  const isWhole = (): boolean => descents.every((descent) => descent.isWhole) && kernel?.isCut !== true;
+  /** What an interruption has cut that cannot be made up for. */
+  const cutWork = (): string | null => {
+    if (kernel?.isCut === true) return "a measurement of the tangent kernel";
+    return descents.every((descent) => descent.isWhole)
+      ? null
+      : "descents that the flow was ahead of by more states than are kept (128 MB)";
+  };
+  const isWhole = (): boolean => cutWork() === null;
   const checkpoints = scheduleCheckpoints(config.record.checkpoint, study.save, memory, signal, isWhole);
   const compare = (row: object) => record.descent.append({ ...row });
   const follow = async (
@@ -230,6 +237,8 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   await new Promise((resolve) => setImmediate(resolve));
   const isCut = isInterrupted() && outcome.status !== "interrupted" && isUnfinished();
   if (isCut) await checkpoints.rest();
+  if (isCut || outcome.status === "interrupted")
+    notes.push(...unsavedNote(config.record.checkpoint, checkpoints, cutWork()));
   const rounding = problem.engine.dtype === "float32" ? await measureRounding(prepared, outcome.theta) : null;
   if (rounding !== null) notes.push(...roundingNotes(rounding, problem.engine.resident !== null));
   if (outcome.hessian !== undefined) {

@@ -39,7 +39,7 @@ export interface LaunchOptions {
 
 /** What a launcher leaves behind: a process that has drawn runs and draws the sweep without loading Vega again. */
 export interface Drawer {
-  draw(directory: string): Promise<DrawnSweep>;
+  draw(directory: string, force: boolean): Promise<DrawnSweep>;
   close(): void;
 }
 

@@ -26,10 +26,10 @@ export const launchLocally: Launch = async (jobs, options) => {
   for (const { child } of others) child.disconnect();
   return first === undefined
     ? null
-    : { draw: (directory) => draw(first, directory), close: () => first.child.disconnect() };
+    : { draw: (directory, force) => draw(first, directory, force), close: () => first.child.disconnect() };
 };
 
-function draw({ child, lastWords }: Worker, directory: string): Promise<DrawnSweep> {
+function draw({ child, lastWords }: Worker, directory: string, force: boolean): Promise<DrawnSweep> {
   return new Promise((done, fail) => {
     const hear = (report: Report) => {
       child.off("close", crash);
@@ -39,7 +39,7 @@ function draw({ child, lastWords }: Worker, directory: string): Promise<DrawnSwe
     const crash = () => fail(new Error(`the worker that drew the sweep ended. ${lastWords()}`.trim()));
     child.once("message", hear);
     child.once("close", crash);
-    child.send({ kind: "draw", directory } satisfies Order);
+    child.send({ kind: "draw", directory, force } satisfies Order);
   });
 }
 

@@ -2,6 +2,7 @@
  * What memory a study takes at its peak, from its config and the data's shape alone, and whether this machine has it.
  * Each part is counted as the code allocates it; a test compares with the resident memory of real runs.
  */
+import { readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { freemem, totalmem } from "node:os";
 import { resolve } from "node:path";
@@ -263,7 +264,21 @@ function tooMuch(loaded: LoadedConfig, { bytes, available, parts, parameters }: 
 /** What runs may have: nine tenths of the machine's memory, or of its container's; the rest is for what else runs there. */
 export function availableMemory(): number {
   const constrained = process.constrainedMemory?.() ?? 0;
-  return 0.9 * (constrained > 0 ? Math.min(totalmem(), constrained) : totalmem());
+  const most = constrained > 0 ? Math.min(totalmem(), constrained) : totalmem();
+  return 0.9 * Math.min(most, addressRoom());
+}
+
+/** What `ulimit -v` leaves of addresses, beside those that Node has reserved. Who runs into it is aborted without a word. */
+function addressRoom(): number {
+  const read = (file: string, line: RegExp): number => {
+    try {
+      return Number(line.exec(readFileSync(`/proc/self/${file}`, "utf8"))?.[1] ?? Number.POSITIVE_INFINITY);
+    } catch {
+      return Number.POSITIVE_INFINITY;
+    }
+  };
+  const limit = read("limits", /^Max address space\s+(\d+)/m);
+  return limit === Number.POSITIVE_INFINITY ? limit : limit - 1024 * read("status", /^VmSize:\s+(\d+)/m);
 }
 
 /** Says where a run may take more than is free at the moment. */

@@ -104,12 +104,13 @@ export async function recordStudy(
       ...initialFacts(config.model.init, prepared, files),
       ...{ hash, folder: baseDir },
     };
-    const claim = await claimRecord(directory, options.force === true || options.takeOver === true);
+    const force = options.force === true || options.takeOver === true;
+    const claim = await claimRecord(directory, force);
     const found = await lookForWork(directory, hash, options).catch(async (error: unknown) => {
       await giveUp(directory, claim);
       throw error;
     });
-    const draw = () => drawFigures(directory, { force: true });
+    const draw = () => drawFigures(directory, { force });
     if (found.undrawn !== null)
       return await completeRecord(directory, claim.lock, found.undrawn, draw).finally(claim.lock.release);
     const { checkpoint, replaces } = found;

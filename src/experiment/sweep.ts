@@ -5,6 +5,8 @@ import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import type { LoadedSweep, SweepJob } from "../config/load-sweep.js";
 import type { Config } from "../config/schema.js";
+import { ConfigError } from "../errors.js";
+import type { DrawnSweep } from "../figure/draw-sweep.js";
 import { buildNetwork, LayerError } from "../model/index.js";
 import type { Lock } from "../record/lock.js";
 import { isDone } from "../record/manifest.js";
@@ -108,6 +110,7 @@ async function doSweep(
   const stands = (job: SweepJob, k: number) =>
     options.force !== true && manifest.ended[job.name] === job.hash && isWhole(before[k]!);
   const pending = jobs.filter((job, k) => !stands(job, k));
+  const isPending = new Set(pending.map(({ name }) => name));
   jobs.forEach((job, k) => {
     if (stands(job, k))
       options.onEvent?.({ kind: "skipped", name: job.name, status: before[k]!.manifest!.status });
@@ -146,11 +149,15 @@ async function doSweep(
   try {
     await noting;
     const interrupted = options.signal?.aborted === true;
-    const states = await readJobs(directory, manifest);
+    // A record that was whole before is so still.
+    const states = await readJobs(directory, manifest, (job, k) =>
+      isPending.has(job.name) ? null : before[k]!,
+    );
     const good = states.every((state) => isGood(state.manifest?.status));
     const status = interrupted ? "interrupted" : good ? "done" : "failed";
-    await closeSweep(directory, lock, status);
-    const drawn = figures.length === 0 ? NOTHING_DRAWN : await draw(directory, drawer);
+    await closeSweep(directory, lock, status, states);
+    const drawn =
+      figures.length === 0 ? NOTHING_DRAWN : await draw(directory, drawer, options.force === true);
     return {
       status,
       directory,
@@ -168,11 +175,18 @@ async function doSweep(
 
 /** Peak memory of each run here, as far as the config tells; what files hold is known to their own run. @throws ConfigError */
 function memoryOf(jobs: readonly SweepJob[]): Map<SweepJob, number> {
-  const known = jobs.flatMap((job): [SweepJob, number][] => {
-    const { dataset } = job.loaded.config;
-    return dataset.kind === "file" ? [] : [[job, requireMemory(job.loaded, dataset).bytes]];
-  });
-  return new Map(known);
+  const known = new Map<SweepJob, number>();
+  /** Of equal sizes, which is all that a seed leaves. */
+  const estimates = new Map<string, number>();
+  for (const job of jobs) {
+    const { dataset, seed: _, ...sizes } = job.loaded.config;
+    if (dataset.kind === "file") continue;
+    const key = JSON.stringify([dataset, sizes]);
+    const bytes = estimates.get(key) ?? requireMemory(job.loaded, dataset).bytes;
+    estimates.set(key, bytes);
+    known.set(job, bytes);
+  }
+  return known;
 }
 
 /** As many of the most demanding runs at a time as fit into the memory. */
@@ -205,11 +219,18 @@ function announceSteps(jobs: readonly SweepJob[], say: ((line: string) => void) 
 const NOTHING_DRAWN = { pictures: [], notes: [] };
 
 /** Where a worker has drawn runs it draws these too: loading Vega takes as long as a small run. If it fails, what is wrong shows here. */
-async function draw(directory: string, drawer: Drawer | null) {
-  const drawn = await drawer?.draw(directory).catch(() => null);
+async function draw(directory: string, drawer: Drawer | null, force: boolean): Promise<DrawnSweep> {
+  const drawn = await drawer?.draw(directory, force).catch(() => null);
   if (drawn) return drawn;
   const { drawSweepFigures } = await import("../figure/draw-sweep.js");
-  return drawSweepFigures(directory);
+  return drawSweepFigures(directory, force).catch((error: unknown) => {
+    if (!(error instanceof ConfigError)) throw error;
+    // The runs have ended; what stands in the way of a picture is no reason to say that they have not.
+    return {
+      pictures: [],
+      notes: [`No figures: ${error.message} Then gradflow figure ${directory} draws them.`],
+    };
+  });
 }
 
 function isGood(status: string | undefined): boolean {

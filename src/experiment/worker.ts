@@ -15,7 +15,7 @@ export type Order =
       readonly directory: string;
       readonly command: readonly string[];
     }
-  | { readonly kind: "draw"; readonly directory: string }
+  | { readonly kind: "draw"; readonly directory: string; readonly force: boolean }
   | { readonly kind: "abort" };
 
 /** What a worker tells. */
@@ -33,7 +33,7 @@ const report = (message: Report) => process.send?.(message);
 
 process.on("message", (order: Order) => {
   if (order.kind === "abort") controller.abort();
-  else if (order.kind === "draw") void tell(() => draw(order.directory));
+  else if (order.kind === "draw") void tell(() => draw(order.directory, order.force));
   else void tell(() => run(order));
 });
 // The sweep has gone: end in order.
@@ -51,9 +51,9 @@ async function tell(work: () => Promise<Report>): Promise<void> {
   }
 }
 
-async function draw(directory: string): Promise<Report> {
+async function draw(directory: string, force: boolean): Promise<Report> {
   const { drawSweepFigures } = await import("../figure/draw-sweep.js");
-  return { kind: "drawn", drawn: await drawSweepFigures(directory) };
+  return { kind: "drawn", drawn: await drawSweepFigures(directory, force) };
 }
 
 async function run(order: Extract<Order, { kind: "run" }>): Promise<Report> {

@@ -12,8 +12,12 @@ export interface DrawnSweep {
   readonly notes: readonly string[];
 }
 
-/** Writes SVG, PNG, spec and data of every figure, finished sweep or not. */
-export async function drawSweepFigures(directory: string): Promise<DrawnSweep> {
+/**
+ * Writes SVG, PNG, spec and data of every figure, finished sweep or not.
+ * @param force replace like-named files of other origin
+ * @throws ConfigError where such a file stands, or the folder cannot be written
+ */
+export async function drawSweepFigures(directory: string, force = false): Promise<DrawnSweep> {
   const pictures: string[] = [];
   const notes: string[] = [];
   for (const { name, drawing } of await buildSweepFigures(directory)) {
@@ -23,14 +27,15 @@ export async function drawSweepFigures(directory: string): Promise<DrawnSweep> {
     }
     const svg = await renderSvg(drawing.spec);
     const stem = `figures/${name}`;
-    await attachSweepFiles(directory, {
+    const files = {
       [`${stem}.svg`]: svg,
       [`${stem}.png`]: renderPng(svg),
       [`${stem}.json`]: `${JSON.stringify(drawing.spec)}\n`,
       [`${stem}.csv`]: formatTable(Object.keys(drawing.rows[0] ?? {}), drawing.rows),
-    });
+    };
+    await attachSweepFiles(directory, files, force);
     pictures.push(`${stem}.svg`, `${stem}.png`);
   }
-  if (pictures.length > 0) await attachSweepFiles(directory, { "figures/plot.py": PLOT_SCRIPT });
+  if (pictures.length > 0) await attachSweepFiles(directory, { "figures/plot.py": PLOT_SCRIPT }, force);
   return { pictures, notes };
 }

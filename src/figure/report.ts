@@ -22,7 +22,7 @@ export async function writeReport(directory: string, force = false): Promise<str
   if (sweep === null) {
     const record = await readRecord(directory, { thinned: true });
     await attachFiles(directory, { [REPORT]: await reportRun(record) }, { force, of: record.manifest });
-  } else await attachSweepFiles(directory, { [REPORT]: await reportSweep(directory, sweep) });
+  } else await attachSweepFiles(directory, { [REPORT]: await reportSweep(directory, sweep) }, force);
   return join(directory, REPORT);
 }
 

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
 import { type Fact, lookUp } from "../record/facts.js";
+import { inTurn } from "../record/in-turn.js";
 import { type CurvesFigureSpec, type JobState, unresolvedRuns } from "../record/sweep.js";
 import { readTable, type Table } from "../record/table.js";
 import { formatNumber, placeOn, planLinearAxis, planLogAxis } from "./axis.js";
@@ -63,9 +64,7 @@ export async function drawSweepCurves(
   const merged = mergedFields(sweep, figure.merge);
   const fields = sweep.manifest.fields.filter((field) => !merged.includes(field));
   const groups = groupStates(sweep.states, fields);
-  const drawn = await Promise.all(
-    groups.map(async (group) => ({ group, lines: await mergeLines(group, figure) })),
-  );
+  const drawn = await inTurn(groups, async (group) => ({ group, lines: await mergeLines(group, figure) }), 1);
   const shown = drawn
     .map(({ group, lines }) => ({ label: legendLabel(group), lines }))
     .filter(({ lines }) => lines.some(({ rows }) => rows.length > 0));
@@ -113,7 +112,7 @@ async function mergeLines(
   group: Group,
   figure: CurvesFigureSpec,
 ): Promise<{ name: string; rows: MergedRow[] }[]> {
-  const runs = await Promise.all(group.states.map((state) => readLines(state, figure)));
+  const runs = await inTurn(group.states, (state) => readLines(state, figure));
   const names = [...new Set(runs.flat().map(({ name }) => name))];
   return names.map((name) => {
     const members = runs.flatMap((lines) => lines.filter((line) => line.name === name));

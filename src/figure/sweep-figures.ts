@@ -13,11 +13,11 @@ export async function buildSweepFigures(
   if (manifest === null)
     throw new ConfigError(`${directory}: is not a sweep (it has no sweep.json); name its folder.`);
   const sweep = { manifest, states: await readJobs(directory, manifest) };
-  return Promise.all(
-    manifest.figures.map(async (figure) => ({
-      name: figure.name,
-      drawing:
-        figure.kind === "curves" ? await drawSweepCurves(sweep, figure) : drawSweepPoints(sweep, figure),
-    })),
-  );
+  const built: { name: string; drawing: SweepDrawing<DataRow> | null }[] = [];
+  for (const figure of manifest.figures) {
+    const curves = figure.kind === "curves";
+    const drawing = curves ? await drawSweepCurves(sweep, figure) : drawSweepPoints(sweep, figure);
+    built.push({ name: figure.name, drawing });
+  }
+  return built;
 }

@@ -133,6 +133,14 @@ export function formatJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
+/** Whether anything has this name, a link that leads nowhere included. */
+export function stands(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** The text of `path`, or null where there is no such file. Throws ConfigError on any other failure. */
 export async function readIfPresent(path: string): Promise<string | null> {
   try {

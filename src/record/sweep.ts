@@ -10,12 +10,13 @@ import {
   readIfPresent,
   readJsonObject,
   removeTemporaries,
+  stands,
   writeFault,
   writeJson,
   writeWhole,
 } from "./files.js";
 import { inTurn } from "./in-turn.js";
-import { LOCKS, type Lock, lockFolder, thisProcess, type Writer, writerShape } from "./lock.js";
+import { LOCKS, type Lock, lockFolder, thisProcess, type Writer, whileListed, writerShape } from "./lock.js";
 import { contentFolder, MANIFEST, type Manifest, readManifest } from "./manifest.js";
 import { readResult } from "./reader.js";
 import { MOST_ENERGY_DEFECT } from "./result.js";
@@ -38,8 +39,10 @@ const SWEEP = "sweep.json";
 const FORMAT = "gradflow-sweep";
 /** Runs that have ended since `sweep.json` was written, a line `hash name` each: in a large sweep that file is long. */
 const JOURNAL = "sweep.ended";
+/** Names of the files that were added to it, a line each. Sweeps of older versions have no such list. */
+const LISTING = "sweep.files";
 /** Files that a sweep writes beside its runs; a folder that holds one and no sweep is somebody else's. */
-const OWN_FILES = ["sweep.yaml", "results.csv", "report.html", "figures", "slurm", JOURNAL];
+const OWN_FILES = ["sweep.yaml", "results.csv", "report.html", "figures", "slurm", JOURNAL, LISTING];
 
 /** One run of a sweep as `sweep.json` lists it. */
 export interface SweepJobRecord {
@@ -157,6 +160,7 @@ export async function openSweep(
       ended: old?.ended ?? {},
     };
     await writeManifest(directory, manifest);
+    if (old === null) await writeWhole(join(directory, LISTING), "");
     await writeWhole(join(directory, "sweep.yaml"), source);
     return { manifest, lock };
   } catch (error) {
@@ -248,9 +252,15 @@ async function readJournal(directory: string): Promise<Record<string, string>> {
   return Object.fromEntries(lines.map((line) => [line.slice(line.indexOf(" ") + 1), line.split(" ", 1)[0]!]));
 }
 
-/** What stands on disk of every run. */
-export async function readJobs(directory: string, manifest: SweepManifest): Promise<JobState[]> {
-  return inTurn(manifest.jobs, async (job): Promise<JobState> => {
+/** What stands on disk of every run. @param known what was read of a run before and holds, null where it is to be read */
+export async function readJobs(
+  directory: string,
+  manifest: SweepManifest,
+  known: (job: SweepJobRecord, index: number) => JobState | null = () => null,
+): Promise<JobState[]> {
+  return inTurn(manifest.jobs, async (job, index): Promise<JobState> => {
+    const before = known(job, index);
+    if (before !== null) return before;
     const folder = join(directory, job.name);
     const found = await readRunFacts(folder);
     const { manifest: own = null, facts = null, results = new Map<string, Fact>() } = found ?? {};
@@ -282,16 +292,31 @@ export async function markEnded(
   });
 }
 
-/** Adds files to a sweep's folder, or replaces them: `figures/loss.svg` → its content. `force` replaces links on the way by folders. */
-export async function attachSweepFiles(
+/**
+ * Adds files to a sweep's folder, or replaces them: `figures/loss.svg` → its content.
+ * @param force replace files and links that are not the sweep's
+ * @throws ConfigError where such a one stands in the way, or the folder cannot be written
+ */
+export function attachSweepFiles(
   directory: string,
   contents: Readonly<Record<string, string | Uint8Array>>,
   force = false,
 ): Promise<void> {
-  for (const [name, content] of Object.entries(contents)) {
-    await makeFoldersTo(directory, name, force);
-    await writeWhole(join(directory, name), content);
-  }
+  return whileListed(directory, async () => {
+    const listing = join(directory, LISTING);
+    const listed = (await readIfPresent(listing))?.split("\n") ?? null;
+    const names = Object.keys(contents);
+    for (const name of names) {
+      await makeFoldersTo(directory, name, force);
+      if (!force && listed?.includes(name) === false && (await stands(join(directory, name))))
+        throw new ConfigError(
+          `${join(directory, name)}: is not the sweep's; move it away, or replace it with --force.`,
+        );
+    }
+    const all = new Set([...(listed ?? []).filter((name) => name !== ""), ...names]);
+    await writeWhole(listing, `${[...all].join("\n")}\n`);
+    for (const [name, content] of Object.entries(contents)) await writeWhole(join(directory, name), content);
+  });
 }
 
 /** Runs whose curves are not the gradient flow: by the energy identity (the largest defect), or by decisions at kinks that did not settle. */
@@ -319,16 +344,19 @@ export function lossRises(states: readonly JobState[]): number[] {
     .filter((factor) => factor > 0);
 }
 
-/** Ends a sweep, or a part of it: status, `results.csv`. */
-export async function closeSweep(directory: string, lock: Lock, status: string): Promise<JobState[]> {
+/** Ends a sweep, or a part of it: status, and `results.csv` of the states that its runs have by now. */
+export async function closeSweep(
+  directory: string,
+  lock: Lock,
+  status: string,
+  states: readonly JobState[],
+): Promise<void> {
   await lock.check();
   const manifest = await readSweep(directory);
   if (manifest === null)
     throw new ConfigError(`${directory}: its ${SWEEP} has gone; the folder was removed while in use.`);
-  const states = await readJobs(directory, manifest);
   await writeWhole(join(directory, "results.csv"), formatResults(manifest.fields, states));
   await writeManifest(directory, { ...manifest, finished: new Date().toISOString(), status });
-  return states;
 }
 
 /** Columns of results.csv that come first, where they are known; then the axes, then every number and word of the results. */

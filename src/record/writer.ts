@@ -12,6 +12,7 @@ import {
   makeFolder,
   makeFoldersTo,
   removeTemporaries,
+  stands,
   temporaryPath,
   writeAtomically,
   writeFault,
@@ -325,6 +326,7 @@ function recordWriter(
         return advise(
           error,
           `The run has ended and its numbers stand; gradflow resume ${directory} draws its figures.`,
+          ConfigError,
         );
       const status = error instanceof DiskFullError ? "diskFull" : "failed";
       const failure = error instanceof Error ? error.message : String(error);
@@ -342,8 +344,8 @@ function recordWriter(
   };
 }
 
-function advise(error: unknown, advice: string): unknown {
-  if (!(error instanceof WriteError) || error instanceof RecordLostError) return error;
+function advise(error: unknown, advice: string, Refusal: typeof ConfigError = WriteError): unknown {
+  if (!(error instanceof Refusal) || error instanceof RecordLostError) return error;
   const Fault = error instanceof DiskFullError ? DiskFullError : RecordLostError;
   return new Fault(`${error.message} ${advice}`);
 }
@@ -427,13 +429,6 @@ async function attachListed(
     if (path === undefined) await writeWhole(join(directory, name), content);
     else await writeAtomically(join(directory, name), (temporary) => rename(path, temporary));
   }
-}
-
-function stands(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function recordStands(directory: string, status: string): ConfigError {

@@ -103,3 +103,109 @@ it("Slurm is given the working directory as one argument, whatever its name", ()
   expect(given).toContain(`--chdir=${join(folder, odd)}`);
   expect(readFileSync(join(folder, "slurm/slurm/array-0.sh"), "utf8")).not.toMatch(/^#SBATCH.*(chdir|wrap)/m);
 });
+
+it("many curves of a sweep are drawn within the limit of open files", async () => {
+  const words = ["sweep", study, "-m", "seed=0..199", "--out", "many", "--quiet", "--fail-fast"];
+  expect((await gradflow(folder, ...words, "--set", "flow.maxSteps=1")).code).toBe(1);
+  const { jobs } = JSON.parse(readFileSync(join(folder, "many/sweep.json"), "utf8"));
+  expect(jobs.length).toBe(200);
+  for (const { name } of jobs)
+    for (const file of [
+      "manifest.json",
+      "result.json",
+      "config.resolved.json",
+      "series.csv",
+      "descent.csv",
+    ]) {
+      mkdirSync(join(folder, "many", name), { recursive: true });
+      cpSync(join(folder, "runs/r0", file), join(folder, "many", name, file));
+    }
+  const { status, stderr, stdout } = bash("ulimit -n 140; gradflow figure many");
+  expect([status, stderr]).toEqual([0, ""]);
+  expect(stdout).toContain("figure: many/figures/loss.png");
+});
+
+it.skipIf(!existsSync("/proc/self/limits"))("too few addresses are told before anything aborts", () => {
+  const { status, stderr } = bash(`ulimit -v 1500000; gradflow run ${study}`);
+  expect([status, stderr]).toEqual([
+    2,
+    expect.stringMatching(
+      /^gradflow: only 1\.5 GB of addresses may be had \(ulimit -v\), .* raise that limit\.\n$/,
+    ),
+  ]);
+});
+
+it.skipIf(!existsSync("/proc/self/limits"))(
+  "a study that needs more addresses than are left is refused",
+  () => {
+    const { status, stderr } = bash(
+      `ulimit -v 4000000; gradflow check ${study} --set model.hidden=[30000,4000]`,
+    );
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/model\.hidden.* memory/)]);
+  },
+);
+
+/** Of its own, in namespaces where it is root; refused on some machines. */
+const canMount = spawnSync("unshare", ["-rm", "true"]).status === 0;
+
+it.skipIf(!canMount)("a read-only file system is told, at the start and in report and export", () => {
+  const inside = `mkdir -p ro && mount -t tmpfs tmpfs ro && cp -r runs/r0 ro/r0 && mount -o remount,ro ro`;
+  const script = [
+    `gradflow run ${study} --out ro/new`,
+    "gradflow report ro/r0",
+    "gradflow export ro/r0 --to csv",
+    "gradflow figure ro/r0",
+    `gradflow run ${study} --out ro/r0 --force`,
+  ];
+  const { stdout, stderr } = spawnSync(
+    "unshare",
+    [
+      "-rm",
+      "bash",
+      "-c",
+      `${inside}; ${script.map((line) => `${line} 2>&1; echo "exit $?"`).join("; ")}`.replaceAll(
+        "gradflow",
+        program,
+      ),
+    ],
+    { cwd: folder, encoding: "utf8" },
+  );
+  const said = stdout.split(/exit (\d)\n/);
+  expect(
+    said.filter((_, k) => k % 2 === 1),
+    stdout + stderr,
+  ).toEqual(["2", "2", "2", "2", "2"]);
+  for (const text of said.filter((part, k) => k % 2 === 0 && part !== ""))
+    expect(text).toMatch(
+      /^gradflow: .*ro\/.*: cannot be written \(the file system is read-only\); choose an output folder that can be written\.\n$/,
+    );
+});
+
+it.skipIf(process.getuid?.() === 0)("so is a folder that may not be written", async () => {
+  mkdirSync(join(folder, "closed"));
+  chmodSync(join(folder, "closed"), 0o555);
+  const { code, stderr } = await gradflow(folder, "run", study, "--out", "closed/new");
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringContaining("closed/new: cannot be written (permission denied)"),
+  ]);
+});
+
+it("networks that nest without end are refused in words", async () => {
+  for (const [name, text] of [
+    ["lists", `{ kind: dnn, hidden: ${"[".repeat(10_000)}2${"]".repeat(10_000)} }`],
+    [
+      "layers",
+      `{ kind: layers, layers: [${"{ kind: residual, layers: [".repeat(5000)}${"] }".repeat(5000)}] }`,
+    ],
+  ] as const) {
+    const deep = await writeStudy(folder, `${name}.yaml`, {
+      "model:\n  kind: dnn\n  hidden: [4]\n  activation: { kind: tanh }": `model: ${text}`,
+    });
+    const { code, stderr } = await gradflow(folder, "check", deep);
+    expect([code, stderr]).toEqual([
+      2,
+      `gradflow: ${deep}:4: YAML: lists or sections nest too deeply to be read; flatten them.\n`,
+    ]);
+  }
+});

@@ -187,6 +187,7 @@ describe("gradflow sweep", () => {
       "results.csv",
       "seed-5",
       "seed-6",
+      "sweep.files",
       "sweep.json",
       "sweep.yaml",
     ]);

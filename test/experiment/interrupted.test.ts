@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
+import { type CheckpointSchedule, unsavedNote } from "../../src/experiment/checkpoints.js";
 import { runExperiment } from "../../src/experiment/run.js";
 
 const folder = await mkdtemp(join(tmpdir(), "gradflow-interrupted-"));
@@ -37,6 +38,7 @@ async function contents(directory: string, extra: readonly string[] = []): Promi
   );
 }
 
+const NOTHING_SAVED = "record.checkpoint is 0, so nothing was saved: gradflow resume starts again at t = 0.";
 let count = 0;
 async function check(set: readonly string[], parts: number, extra: readonly string[] = []) {
   const file = join(folder, "study.yaml");
@@ -53,6 +55,9 @@ async function check(set: readonly string[], parts: number, extra: readonly stri
     const { signal } = abortAtLook(Math.floor((part * watch.looks()) / parts));
     const cut = await runExperiment(loaded, { directory: place, command, signal });
     expect([part, cut.status]).toEqual([part, "interrupted"]);
+    // What says where a resume starts is said of what was not saved alone, and holds.
+    const unsaved = cut.notes.filter((note) => note.includes("gradflow resume"));
+    expect(unsaved).toEqual(set.includes("record.checkpoint=0") ? [NOTHING_SAVED] : []);
     const again = await runExperiment(loaded, {
       directory: place,
       command,
@@ -77,6 +82,46 @@ test("while descents catch up with the last step of the flow", async () => {
 test("without checkpoints it starts again", async () => {
   const told = await check(["record.checkpoint=0"], 4);
   expect(told).toEqual(Array(3).fill("no checkpoint to go on from: starting at t = 0."));
+});
+
+test("what cannot be saved is said, and from where the run goes on", () => {
+  const schedule = (savedAt: number | null) => ({ savedAt }) as CheckpointSchedule;
+  expect(unsavedNote(30, schedule(0.25), null)).toEqual([]);
+  expect(unsavedNote(30, schedule(0.25), "a measurement of the tangent kernel")).toEqual([
+    "The interruption fell into a measurement of the tangent kernel, which is not saved: gradflow resume goes on from t = 0.25.",
+  ]);
+  expect(unsavedNote(30, schedule(null), "it")[0]).toMatch(/starts again at t = 0\.$/);
+});
+
+test("in the midst of a kernel, which is not saved: it goes on from the checkpoint before", async () => {
+  const file = join(folder, "kernel.yaml");
+  await writeFile(file, base.replace("samples: 4", "samples: 120").replace("points: 1,", "points: 2,"));
+  const loaded = await loadConfig(file, {
+    set: ["measure.ntk={at: linear, points: 3, method: svd}", "model.hidden=[40]", "record.checkpoint=1e-9"],
+  });
+  const directory = join(folder, "kernel");
+  const controller = new AbortController();
+  let kernels = 0;
+  const cut = await runExperiment(loaded, {
+    directory,
+    command: ["test"],
+    signal: controller.signal,
+    onProgress: ({ activity }) => {
+      if (activity !== undefined && ++kernels === 2) controller.abort();
+    },
+  });
+  expect(cut.status).toBe("interrupted");
+  const said = /kernel, which is not saved: gradflow resume goes on from t = ([\d.e-]+)\.$/;
+  const [, t] = said.exec(cut.notes.find((note) => said.test(note)) ?? "") ?? [];
+  const told: string[] = [];
+  const resumed = {
+    directory,
+    command: ["test"],
+    resume: true,
+    onMessage: (line: string) => told.push(line),
+  };
+  expect((await runExperiment(loaded, resumed)).status).toBe("reachedEnd");
+  expect(told[0]).toContain(`going on from t = ${t}, saved`);
 });
 
 test("in the check of the error, in flows of smoothed networks, after an end by stopWhen", async () => {

@@ -19,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigError, RecordLostError } from "../../src/errors.js";
 import { lockFolder, thisProcess, type Writer } from "../../src/record/lock.js";
 import { readRecord } from "../../src/record/reader.js";
+import { attachSweepFiles, openSweep } from "../../src/record/sweep.js";
 import { attachFiles, claimRecord, continueRecord, openRecord } from "../../src/record/writer.js";
 import { FACTS, syntheticRecord, syntheticResult } from "./synthetic.js";
 
@@ -219,6 +220,45 @@ describe("links and files of other origin in a received record", () => {
     expect(readFileSync(join(home, "run/report.html"), "utf8")).toBe("mine");
     await attachFiles(join(home, "run"), files, { force: true });
     await attachFiles(join(home, "run"), files);
+  });
+});
+
+describe("files of other origin in a sweep", () => {
+  const files = { "figures/loss.svg": "<svg/>" };
+  const sweep = () => join(home, "sweep");
+  beforeEach(async () => {
+    const facts = {
+      ...{ name: "s", study: "s.yaml", folder: home, set: [], multiply: [], command: [], gradflow: "0" },
+      ...{ fields: [], figures: [], jobs: [{ name: "a", values: {}, set: [], hash: "0" }] },
+    };
+    await (await openSweep(sweep(), facts, "")).lock.release();
+  });
+
+  it("stay, unless forced; the sweep's own are replaced", async () => {
+    mkdirSync(join(sweep(), "figures"));
+    writeFileSync(join(sweep(), "figures/loss.svg"), "mine");
+    expect(await refusal(attachSweepFiles(sweep(), files))).toContain("is not the sweep's");
+    expect(readFileSync(join(sweep(), "figures/loss.svg"), "utf8")).toBe("mine");
+    await attachSweepFiles(sweep(), files, true);
+    await attachSweepFiles(sweep(), { ...files, "report.html": "" });
+    await attachSweepFiles(sweep(), files);
+    expect(readdirSync(sweep()).sort()).toEqual(
+      ["figures", "report.html", "sweep.files", "sweep.json", "sweep.yaml"].sort(),
+    );
+  });
+
+  it("cannot be told from its own in a sweep of before there was a list", async () => {
+    await attachSweepFiles(sweep(), files);
+    rmSync(join(sweep(), "sweep.files"));
+    await attachSweepFiles(sweep(), files);
+    expect(readFileSync(join(sweep(), "sweep.files"), "utf8")).toBe("figures/loss.svg\n");
+  });
+
+  it("a folder that is a link is not followed", async () => {
+    mkdirSync(join(home, "victim"));
+    symlinkSync(join(home, "victim"), join(sweep(), "figures"));
+    expect(await refusal(attachSweepFiles(sweep(), files))).toContain("is a symbolic link");
+    expect(readdirSync(join(home, "victim"))).toEqual([]);
   });
 });
 

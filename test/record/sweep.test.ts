@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { lockFolder } from "../../src/record/lock.js";
-import { closeSweep } from "../../src/record/sweep.js";
+import { closeSweep, readJobs, readSweep } from "../../src/record/sweep.js";
 import { readTable } from "../../src/record/table.js";
 import { syntheticKernel, syntheticSweep } from "./synthetic-sweep.js";
 
@@ -16,7 +16,8 @@ test("results.csv has the words beside the numbers: no λ_min without its kind",
     { ntk: syntheticKernel(6e-34, "upper-bound", 1e-28) },
     { ntk: null },
   ]);
-  await closeSweep(directory, await lockFolder(directory), "done");
+  const states = await readJobs(directory, (await readSweep(directory))!);
+  await closeSweep(directory, await lockFolder(directory), "done", states);
   const { values, words, columns } = await readTable(join(directory, "results.csv"));
   expect([...values["ntk.final.lambdaMin.value"]!]).toEqual([0, 6e-34, Number.NaN]);
   expect(words["ntk.final.lambdaMin.kind"]).toEqual(["exact-zero", "upper-bound", ""]);
