@@ -1,7 +1,9 @@
 /** `gradflow init`: a commented study to start from. */
-import { writeFile } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { studyTemplate } from "../config/template.js";
 import { ConfigError } from "../errors.js";
+import { stands, writeWhole } from "../record/files.js";
 import type { Command } from "./command.js";
 import { EXIT } from "./exit.js";
 
@@ -36,20 +38,14 @@ export const initCommand: Command = {
 
   async execute(values) {
     const file = String(values["file"]);
-    try {
-      const text = studyTemplate(String(values["model"])).replaceAll("study.yaml", file);
-      await writeFile(file, text, { flag: values["force"] === true ? "w" : "wx" });
-    } catch (error) {
-      throw new ConfigError([{ path: "", message: describeFault(error as NodeJS.ErrnoException), file }]);
-    }
+    const fail = (message: string) => new ConfigError([{ path: "", message, file }]);
+    const found = await lstat(file).catch(() => null);
+    if (found?.isDirectory() === true) throw fail("is a folder; give the name of a file.");
+    if (found !== null && values["force"] !== true)
+      throw fail("stands already; use --force to replace it, or give another name.");
+    if (!(await stands(dirname(file)))) throw fail("its folder does not exist; make it first.");
+    await writeWhole(file, studyTemplate(String(values["model"])).replaceAll("study.yaml", file));
     process.stdout.write(`${file} is written. Run it with: gradflow run ${file}\n`);
     return EXIT.done;
   },
 };
-
-function describeFault(error: NodeJS.ErrnoException): string {
-  if (error.code === "EEXIST") return "stands already; use --force to replace it, or give another name.";
-  if (error.code === "ENOENT") return "its folder does not exist; make it first.";
-  if (error.code === "EISDIR") return "is a folder; give the name of a file.";
-  return `cannot be written (${error.code ?? error.message}); choose another place.`;
-}

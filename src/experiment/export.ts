@@ -16,7 +16,7 @@ import {
 import { DESCENT_COLUMNS, SERIES_COLUMNS } from "../record/columns.js";
 import { formatNpz, formatSafetensors, type NamedArray } from "../record/export-npz.js";
 import { formatScalar, type Scalar, startEvents } from "../record/export-tensorboard.js";
-import { readJsonObject, writeWhole } from "../record/files.js";
+import { readJsonObject, stands, writeWhole } from "../record/files.js";
 import { contentFolder, type InitialArray, type Manifest, readManifest } from "../record/manifest.js";
 import { readColumns, readOutcome } from "../record/reader.js";
 import { formatLine, readTable } from "../record/table.js";
@@ -117,7 +117,7 @@ const TABLE = /^[\w-]+\.csv$/;
 /** Writes the trajectories of all records below `root` into one CSV. @throws ConfigError where a file of that name stands, unless `force` */
 export async function exportAll(root: string, records: readonly string[], force = false): Promise<string> {
   const path = join(root, "runs.csv");
-  if (!force && (await exists(path)))
+  if (!force && (await stands(path)))
     throw new ConfigError(`${path}: stands already; replace it with --force, or move it away.`);
   await writeWhole(path, inParts(formatTrajectories(root, records)));
   return path;

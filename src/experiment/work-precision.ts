@@ -1,5 +1,4 @@
 /** Error against gradient evaluations of chosen methods and tolerances on one study: what each method charges for a digit. */
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import { ConfigError } from "../errors.js";
@@ -13,6 +12,7 @@ import {
   integrateSmooth,
 } from "../flow/index.js";
 import { adaptiveMethodNames, type MethodName } from "../ode/index.js";
+import { makeFolder, writeWhole } from "../record/files.js";
 import { formatTable } from "../record/table.js";
 import { chooseTreatment } from "./boundaries.js";
 import { engineOf, prepare } from "./prepare.js";
@@ -86,6 +86,7 @@ export async function measureWorkPrecision(
         "flow.boundaries",
         "stepping has steps of its own, and a work-precision diagram compares methods; set exact, detect or off.",
       );
+    await makeFolder(directory);
     const run = async (method: string, rtol: number) => {
       const start = performance.now();
       const flowOptions: FlowOptions = {
@@ -174,10 +175,9 @@ async function write(
   rows: readonly WorkPrecisionRow[],
   descent: WorkPrecision["descent"],
 ): Promise<string[]> {
-  await mkdir(directory, { recursive: true });
   const put = async (file: string, content: string | Uint8Array) => {
     const path = join(directory, file);
-    await writeFile(path, content);
+    await writeWhole(path, content);
     return path;
   };
   const columns = Object.keys(rows[0] ?? {});

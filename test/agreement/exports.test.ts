@@ -1,10 +1,16 @@
-import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { appendFile, lstat, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { unzipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { readNpy } from "../../src/data/npy.js";
-import { type ExportFormat, exportRecord, followRecord, tablesLeftOut } from "../../src/experiment/export.js";
+import {
+  type ExportFormat,
+  exportAll,
+  exportRecord,
+  followRecord,
+  tablesLeftOut,
+} from "../../src/experiment/export.js";
 import { formatNpz, formatSafetensors } from "../../src/record/export-npz.js";
 import { readCells, readTable } from "../../src/record/table.js";
 import { setUpRuns } from "../experiment/runs.js";
@@ -261,6 +267,16 @@ describe("exports read by others", () => {
       expect(steps()).toBe(lines.length - 1);
     },
   );
+});
+
+test("runs.csv takes the place of nobody's file, be it a link that leads nowhere", async () => {
+  const { directory } = await run(SET);
+  const path = join(directory, "runs.csv");
+  await symlink(join(directory, "nowhere"), path);
+  await expect(exportAll(directory, [directory])).rejects.toThrow("stands already");
+  expect((await lstat(path)).isSymbolicLink()).toBe(true);
+  await exportAll(directory, [directory], true);
+  expect((await readFile(path, "utf8")).split("\n")[0]).toMatch(/^run,trajectory,/);
 });
 
 test("csv holds flow and descents in one table", async () => {

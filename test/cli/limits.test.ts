@@ -14,6 +14,9 @@ const bash = (script: string) =>
 it.skipIf(!existsSync("/proc/self"))("a folder that cannot be made is refused at once", async () => {
   const { code, stderr } = await gradflow(folder, "run", study, "--out", "/proc/x/y");
   expect([code, stderr]).toEqual([2, expect.stringContaining("/proc/x/y: cannot be written")]);
+  const words = ["workprecision", study, "--methods", "dopri5", "--tolerances", "1e-3", "--out", "/proc/x/y"];
+  const other = await gradflow(folder, ...words);
+  expect([other.code, other.stderr]).toEqual([2, expect.stringContaining("/proc/x/y: cannot be written")]);
 });
 
 it("a working directory that has gone is told", () => {
@@ -62,6 +65,11 @@ it("a limit of file sizes is told, at the start and on the way", () => {
     expect.stringMatching(/start\/.reserve: cannot be written .*ulimit -f/),
   ]);
   expect(readdirSync(folder)).not.toContain("start");
+  writeFileSync(join(folder, "mine.yaml"), "mine");
+  const init = bash("ulimit -f 1; gradflow init new.yaml; gradflow init mine.yaml --force");
+  expect(init.stderr).toMatch(/new.yaml: cannot be written .*ulimit -f.*\n.*mine.yaml: cannot be written/);
+  expect(readdirSync(folder)).not.toContain("new.yaml");
+  expect(readFileSync(join(folder, "mine.yaml"), "utf8")).toBe("mine");
   const way = bash(
     `ulimit -f 70; gradflow run ${study} --set 'record={at: steps}' --set flow.rtol=1e-13 --set flow.atol=1e-15 --set flow.tEnd=40 --out way --quiet`,
   );
