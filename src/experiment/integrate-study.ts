@@ -15,6 +15,7 @@ import {
   type Observation,
   type Rise,
   type Segment,
+  stepsUntil,
 } from "../flow/index.js";
 import { METHOD_COLUMNS } from "../record/columns.js";
 import type {
@@ -155,6 +156,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     }
     await detect(segment);
     await kernel?.follow(segment, counts);
+    if (end !== null) for (const descent of descents) descent.endWith(segment);
     for (const descent of descents) await descent.defer(segment, compare, signal);
     checkpoints.passed(segment.t1);
     progress = {
@@ -248,7 +250,17 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     );
   }
   notes.push(...boundaryNotes(events), ...(kernel?.notes() ?? []));
-  for (const { divergedAtStep, learningRate } of descents) {
+  for (const { divergedAtStep, learningRate, last: compared } of descents) {
+    const missed = stepsUntil(outcome.t, learningRate);
+    if (
+      GOOD_ENDS.includes(outcome.status) &&
+      divergedAtStep === null &&
+      (compared?.step ?? 0) < missed &&
+      !isCut
+    )
+      notes.push(
+        `Gradient descent with learning rate ${learningRate} is compared up to step ${compared?.step ?? 0} of ${missed}: the flow ended between its steps. Raise record.points.`,
+      );
     if (divergedAtStep !== null)
       notes.push(`Gradient descent with learning rate ${learningRate} diverged at step ${divergedAtStep}.`);
   }

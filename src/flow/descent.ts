@@ -47,6 +47,8 @@ export interface Descent {
   follow(segment: Segment, onComparison: OnComparison, signal?: AbortSignal): Promise<void>;
   /** Keeps what `catchUp` needs of the segment; where that is too much, runs right through as `follow`. */
   defer(segment: Segment, onComparison: OnComparison, signal?: AbortSignal): Promise<void>;
+  /** The flow ends with this segment, before its time: a last step that falls into it is compared too. To be said before it is followed. */
+  endWith(segment: Segment): void;
   /**
    * Does what was deferred, or left undone by an interruption.
    * @param pause awaited between steps, where all of descent's state is at rest
@@ -80,7 +82,7 @@ export function createDescent(options: {
   const { problem, theta0, learningRate, tEnd } = options;
   const lastStep = stepsUntil(tEnd, learningRate);
   const wanted = [...options.times.map((t) => Math.min(Math.round(t / learningRate), lastStep)), lastStep];
-  const steps = [...new Set(wanted)].filter((k) => k > 0).sort((p, q) => p - q);
+  const planned = [...new Set(wanted)].filter((k) => k > 0).sort((p, q) => p - q);
   const memory = options.memory ?? new Memory();
   const state = memory.keep("descent", {
     theta: theta0.slice(),
@@ -95,10 +97,14 @@ export function createDescent(options: {
     /** θ(t_k) of `last`. */
     flowTheta: new Float64Array(theta0.length),
     divergedAtStep: null as number | null,
+    /** The last step of a flow that ended before its time. */
+    end: null as number | null,
     /** States of the flow at the next times, where an interruption came before them; null where they were too many. */
     owed: [] as { t: number; theta: Float64Array }[] | null,
   });
   const { flowTheta } = state;
+  const withEnd = (end: number): number[] => [...planned.filter((k) => k < end), ...(end > 0 ? [end] : [])];
+  let steps = state.end === null ? planned : withEnd(state.end);
   const iterate = createIterate(problem, state, memory);
   const outputs = problem.family.samples * problem.family.network.outputs;
   const prediction = new Float64Array(outputs);
@@ -207,7 +213,7 @@ export function createDescent(options: {
     get flips() {
       return counter?.flips ?? null;
     },
-    times: steps.map(timeOf),
+    times: planned.map(timeOf),
     get isBehind() {
       return state.owed?.length !== 0;
     },
@@ -215,6 +221,13 @@ export function createDescent(options: {
       return state.owed !== null;
     },
     follow,
+    endWith({ t0, t1 }) {
+      const last = stepsUntil(t1, learningRate);
+      // The flow at a step before the segment is not kept.
+      if (timeOf(last) < t0) return;
+      state.end = last;
+      steps = withEnd(last);
+    },
     async defer(segment, onComparison, signal) {
       if (state.divergedAtStep !== null || state.owed === null || (await owe(segment))) return;
       await this.catchUp(onComparison, signal);

@@ -252,6 +252,40 @@ describe("a loss that is no longer finite is nonFinite", () => {
   });
 });
 
+test("descents are compared at the last step before an early end", async () => {
+  for (const stopWhen of ["{lossFactor: 2}", "{gradientFactor: 1.5}"]) {
+    const rates = [0.1, 0.03];
+    const { result, record } = await run(
+      [`flow.stopWhen=${stopWhen}`, `descent.learningRates=[${rates}]`],
+      {},
+      base,
+    );
+    expect(result.status).toMatch(/lossReached|stationary/);
+    // None of the recorded times, 100, 200 and 300, comes before the end.
+    expect(result.time).toBeLessThan(100);
+    for (const [k, rate] of rates.entries()) {
+      const { steps, time, lossGap, loss } = result.descent[k]!;
+      expect(steps).toBe(Math.floor(result.time / rate));
+      expect(time).toBeCloseTo(steps * rate, 12);
+      // At the same time descent has the flow's loss to its own error, which is of order η.
+      expect(lossGap!).toBeLessThan(0.05 * loss!);
+      expect([...record.descent.learningRate].filter((each) => each === rate)).toHaveLength(1);
+    }
+  }
+});
+
+test("where the last step before an early end lies in a part of the flow that is gone, a note says so", async () => {
+  // Steps of the solver are 2 at most, so that t = 12 is gone at the end near 19.5.
+  const { result } = await run(
+    ["flow.stopWhen={lossFactor: 2}", "flow.maxStep=2", "descent.learningRates=[12]"],
+    {},
+    base,
+  );
+  expect(result.status).toBe("lossReached");
+  expect(result.descent[0]).toMatchObject({ steps: 0, loss: null });
+  expect(result.notes.join(" ")).toContain("is compared up to step 0 of 1");
+});
+
 describe("the decay is fitted where the residual is resolved", () => {
   const long = base
     .replace("samples: 4, inputDimension: 2", "samples: 4, inputDimension: 3")
