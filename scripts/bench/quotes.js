@@ -183,7 +183,7 @@ export const QUOTES = [
       ["| ReLU | #, # | #, # | #, # |", "relu"],
       ["ReLU without biases | #, # | #, # | #, # |", "relu, no bias"],
       ["PReLU 0.1 | #, # | #, # | #, # |", "prelu"],
-      ["hard tanh | #, # | #, # | #, # |", "hard-tanh"],
+      ["| hard tanh | #, # | #, # | #, # |", "hard-tanh"],
       ["| abs | #, # | #, # | #, # |", "abs"],
       ["hidden 10-10-10 | #, # | #, # | #, # |", "resnet 10-10-10"],
       ["gcn, 3 neighbours | #, # | #, # | #, # |", "gcn"],
