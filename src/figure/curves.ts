@@ -61,12 +61,21 @@ export function descentCurves(record: RunRecord, column: DescentColumn): Curve[]
     const outcome = record.result?.descent.find((run) => run.learningRate === rate);
     const end = outcome?.divergedAtStep ?? firstNonFiniteStep(record, rows);
     const before = rows.filter((row) => end === null || step[row]! < end);
-    const points = before.map((row) => ({ t: t[row]!, value: values[row]! }));
+    const points = [
+      ...startOf(record, column),
+      ...before.map((row) => ({ t: t[row]!, value: values[row]! })),
+    ];
     const verdict = end === null ? "" : `, diverged at step ${end}`;
     const label = `GD η = ${formatNumber(rate, 6)}${verdict}`;
     const shown = drawable(points, hasLogTime(record));
     return { label, ...descentStyle(k), width: 1.6, points: shown, diverged: end !== null };
   });
+}
+
+/** Descent starts where the flow does, at θ₀. On a log time axis, where t = 0 has a lane of its own, and for gaps that says nothing. */
+function startOf(record: RunRecord, column: DescentColumn): Point[] {
+  const { t, loss } = record.series;
+  return column === "loss" && t[0] === 0 && !hasLogTime(record) ? [{ t: 0, value: loss[0]! }] : [];
 }
 
 /** The values that an axis is to reach: all, of diverging curves up to a multiple of the others. */

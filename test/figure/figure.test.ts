@@ -11,12 +11,23 @@ import { lossFigure } from "../../src/figure/loss.js";
 import { measureText, renderPng, renderSvg } from "../../src/figure/render.js";
 import { THEME } from "../../src/figure/theme.js";
 import { readRecord } from "../../src/record/reader.js";
+import { setUpRuns } from "../experiment/runs.js";
 import {
   type SyntheticOptions,
   syntheticLoss,
   syntheticRecord,
   syntheticResult,
 } from "../record/synthetic.js";
+
+const run = setUpRuns();
+const STARTS = `name: starts
+seed: 1
+dataset: { kind: gaussian, samples: 4, inputDimension: 2, outputDimension: 1 }
+model: { kind: dnn, hidden: [3], activation: { kind: tanh } }
+flow: { method: dopri5, tEnd: 60 }
+record: { at: linear, points: 6 }
+engine: { kind: reference }
+`;
 
 let home: string;
 beforeEach(() => {
@@ -238,4 +249,17 @@ describe("drawing", () => {
     );
     expect(await drawFigures(home)).toEqual(["figures/loss.svg", "figures/loss.png"]);
   });
+});
+
+it("descents start at θ₀, where the flow does, one with a single comparison before it diverged too", async () => {
+  const { record } = await run(["descent.learningRates=[5, 0.5]"], {}, STARTS);
+  const [diverging, steady] = descentCurves(record, "loss");
+  const start = { t: 0, value: record.series.loss[0] };
+  expect(diverging!.diverged).toBe(true);
+  expect(diverging!.points).toHaveLength(2);
+  expect(diverging!.points[0]).toEqual(start);
+  expect(steady!.points[0]).toEqual(start);
+  expect(steady!.points).toHaveLength(7);
+  // A gap begins at 0, of which a log axis says nothing.
+  expect(descentCurves(record, "parameterGap")[1]!.points).toHaveLength(6);
 });
