@@ -15,7 +15,7 @@ describe("help", () => {
     for (const word of [
       "run <study>",
       "sweep <study>",
-      "figure <record>",
+      "figure <folder>",
       "doctor",
       "init [file]",
       "Examples:",
