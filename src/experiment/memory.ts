@@ -45,6 +45,8 @@ const DESCENT_VECTORS = 3;
 const SHARPNESS_VECTORS = 16;
 /** Numbers of each entry that a step over kinks holds: states at both ends and in between, signals, pieces. */
 const STEP_VECTORS = 24;
+/** Those of them that a checkpoint holds: z at the last two nodes, pieces, held breakpoints, mean slopes. */
+const STEP_STATE = 5;
 /** Bytes of one recorded row in memory, of the flow and of a descent, as objects and as text. */
 const ROW = { flow: 400, descent: 250 } as const;
 /** ONNX Runtime's arenas grow ahead of what is asked of them; measured 1.2 to 1.9, most in float32 and with many samples of few units. */
@@ -112,7 +114,9 @@ export function estimateMemory(loaded: LoadedConfig, shape: DrawnShape): MemoryE
       ? [
           {
             name: "a checkpoint",
-            bytes: 8 * P * (methods[flow.method].vectors + DESCENT_VECTORS * (descents + 1)),
+            bytes:
+              8 * P * (methods[flow.method].vectors + DESCENT_VECTORS * (descents + 1)) +
+              (treatment === "stepping" ? 8 * STEP_STATE * family.entries : 0),
             field: parameterField(loaded, shape),
           },
         ]

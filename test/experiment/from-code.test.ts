@@ -7,11 +7,14 @@ import { promisify } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { readNamedArrays } from "../../src/data/named-arrays.js";
+import { checkStudy } from "../../src/experiment/check.js";
 import { defineStudy } from "../../src/experiment/define-study.js";
 import { exportRecord } from "../../src/experiment/export.js";
+import { runKernelStudy } from "../../src/experiment/ntk-study.js";
 import { loadUnfinished } from "../../src/experiment/resume.js";
 import { runExperiment } from "../../src/experiment/run.js";
 import type { RunOptions } from "../../src/experiment/study-record.js";
+import { measureWorkPrecision } from "../../src/experiment/work-precision.js";
 import { defineNetwork } from "../../src/model/index.js";
 import { REPOSITORY } from "../cli/gradflow.js";
 
@@ -47,6 +50,28 @@ async function run(record: string, model: object, options: Partial<RunOptions> =
 }
 
 describe("a network from code", () => {
+  test("is checked, has its kernel measured and its methods compared, as that of a file has", async () => {
+    const file = join(folder, "smooth.yaml");
+    const smooth = { ...sections, flow: { method: "dopri5", tEnd: 1, boundaries: "off" } };
+    writeFileSync(file, JSON.stringify({ ...smooth, model: { kind: "layers", layers } }));
+    const studies = [
+      await loadConfig(file),
+      await defineStudy({ ...smooth, model: defineNetwork({ inputShape: [3], layers }) }),
+    ];
+    const found = [];
+    for (const [i, study] of studies.entries()) {
+      const at = (name: string) => ({ directory: join(folder, `${name} ${i}`), command: ["test"] });
+      const { parameters, scalars, caps } = await checkStudy(study);
+      const { loss, ntk } = await runKernelStudy(study, at("kernel"));
+      const options = { methods: ["dopri5"] as const, tolerances: [1e-3], ...at("precision") };
+      const { rows } = await measureWorkPrecision(study, options);
+      const precision = rows.map(({ error, steps }) => [error, steps]);
+      found.push({ parameters, scalars, caps, loss, initial: ntk?.initial, precision });
+    }
+    expect(found[1]).toEqual(found[0]);
+    expect(found[0]!.precision[0]![0]).toBeGreaterThan(0);
+  });
+
   test("gives bit by bit what the study file gives: list, function and file are one network", async () => {
     const file = join(folder, "study.yaml");
     writeFileSync(file, JSON.stringify({ ...sections, model: { kind: "layers", layers } }));
