@@ -26,8 +26,10 @@ export {
 export { ConfigError, EngineError, NumericalError, type Problem } from "./errors.js";
 export { type CheckReport, checkStudy } from "./experiment/check.js";
 export { defineStudy, type StudyOptions } from "./experiment/define-study.js";
+export { defineSweep, type StudyOf, type SweepDefinition } from "./experiment/define-sweep.js";
 export { type ExportFormat, exportRecord } from "./experiment/export.js";
 export { runKernelStudy } from "./experiment/ntk-study.js";
+export { withOrigin } from "./experiment/origin.js";
 export { runExperiment } from "./experiment/run.js";
 export type { Progress, RunOptions } from "./experiment/study-record.js";
 export { runSweep, type SweepOptions, type SweepResult } from "./experiment/sweep.js";

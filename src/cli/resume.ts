@@ -1,4 +1,5 @@
 /** `gradflow resume`: an unfinished run, or sweep, gone on with from where it was. */
+import { ConfigError } from "../errors.js";
 import type { Command } from "./command.js";
 import { executeStudy, RUN_INTERRUPTED, studyOptions } from "./study.js";
 import { summarise } from "./summary.js";
@@ -31,11 +32,15 @@ Exit codes: as gradflow run.`,
   async execute(values, words) {
     const directory = String(values["folder"]);
     const takeOver = values["force"] === true;
-    const { readSweep } = await import("../record/sweep.js");
+    const { CODE, readSweep } = await import("../record/sweep.js");
     const sweep = await readSweep(directory);
     if (sweep !== null) {
       const { resolve } = await import("node:path");
       const { study, folder, set, multiply } = sweep;
+      if (study === CODE)
+        throw new ConfigError(
+          `${directory}: is a sweep from code, which no file holds; start its program again with runSweep(sweep, { directory }): what is done stands, what is not goes on.`,
+        );
       const again = { ...values, force: false, study: resolve(folder, study), set, multiply, out: directory };
       return executeSweep(again, sweep.command.slice(1), takeOver);
     }

@@ -29,6 +29,8 @@ export interface LoadedSweep {
   readonly figures: readonly SweepFigure[];
   /** Keys without a value, and what was taken in place of it, in the study or in any run. */
   readonly notes: readonly string[];
+  /** Of a sweep from code: the module whose function `study` makes its studies, null where this process alone has it, and what file names are relative to. */
+  readonly code?: { readonly module: string | null; readonly folder: string };
 }
 
 const MULTIPLY = "-m key=value,value";

@@ -176,6 +176,7 @@ export const modelSchema = z
       graph: z.string().describe("SHA-256 of its parameters and operations."),
       activation,
       init,
+      output: scaling.output,
     }),
   ] as unknown as Options)
   .describe("The network.") as unknown as z.ZodType<ModelConfig>;

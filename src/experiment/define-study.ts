@@ -6,6 +6,7 @@ import type { LoadedConfig } from "../config/load.js";
 import { validate } from "../config/validate.js";
 import { ConfigError } from "../errors.js";
 import { createFamily, type Network } from "../model/index.js";
+import { CODE } from "../record/sweep.js";
 
 export interface StudyOptions {
   /** The sections of a study file; `model` as there, or a network. */
@@ -13,6 +14,8 @@ export interface StudyOptions {
   readonly model: Network | object;
   /** Of a network: how its parameters start, as `model.init` in a file. */
   readonly init?: object;
+  /** Of a network: `{ scale, centred }`, as `model.output` in a file. */
+  readonly output?: object;
 }
 
 /**
@@ -22,27 +25,31 @@ export interface StudyOptions {
  * @throws ConfigError with every problem
  */
 export async function defineStudy(
-  { model, init, ...sections }: StudyOptions,
+  { model, init, output, ...sections }: StudyOptions,
   folder = process.cwd(),
 ): Promise<LoadedConfig> {
   const network = "forward" in model ? (model as Network) : null;
-  if (network === null && init !== undefined)
-    throw new ConfigError([{ path: "init", message: "belongs into model, unless model is a network." }]);
+  const own = { ...(init && { init }), ...(output && { output }) };
+  const misplaced = network === null ? Object.keys(own) : [];
+  if (misplaced.length > 0)
+    throw new ConfigError(
+      misplaced.map((path) => ({ path, message: "belongs into model, unless model is a network." })),
+    );
   const section =
     network === null
       ? model
-      : { kind: "code", graph: digest(network), activation: network.activation, ...(init && { init }) };
+      : { kind: "code", graph: digest(network), activation: network.activation, ...own };
   const input = { ...sections, model: section };
   const baseDir = resolve(folder);
   const { sections: config, sweep, findings } = validate(input);
-  const stray = { path: ["sweep"], message: "a study from code is one run; make one study for each." };
+  const stray = { path: ["sweep"], message: "a study from code is one run; defineSweep makes many." };
   const all = [...findings, ...(sweep === null ? [] : [stray]), ...(await checkFiles(config, baseDir))];
   if (all.length > 0)
     throw new ConfigError(all.map(({ path, message }) => ({ path: path.map(String).join("."), message })));
   return {
     config: config as LoadedConfig["config"],
     source: `${JSON.stringify(input, null, 2)}\n`,
-    file: "(code)",
+    file: CODE,
     ...{ baseDir, set: [], locate: () => ({}), sweep: null, notes: [] },
     ...(network !== null && { network }),
   };

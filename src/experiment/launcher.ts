@@ -2,11 +2,24 @@
 import type { DrawnSweep } from "../figure/draw-sweep.js";
 import type { Progress } from "./study-record.js";
 
-/** A run to be started: `gradflow run <file> --set … --out <directory>`. */
+/** What workers need to make a study that a function of a module makes. */
+export interface SweepModule {
+  readonly href: string;
+  /** What file names in it are relative to. */
+  readonly folder: string;
+  /** Of the study as it was planned. */
+  readonly hash: string;
+  readonly threads: number;
+}
+
+/** A run to be started: `gradflow run <file> --set … --out <directory>`, or of a module. */
 export interface LaunchedJob {
   readonly name: string;
   readonly file: string;
   readonly set: readonly string[];
+  /** In place of file and set. */
+  readonly module: SweepModule | null;
+  readonly values: Readonly<Record<string, unknown>>;
   readonly directory: string;
   readonly command: readonly string[];
   readonly threads: number;

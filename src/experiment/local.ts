@@ -69,7 +69,7 @@ function runJob(
   { signal, tell }: LaunchOptions,
 ): Promise<void> {
   return new Promise((done) => {
-    const { name, file, set, directory, command } = job;
+    const { name, file, set, module, values, directory, command } = job;
     const started = performance.now();
     const abort = () => {
       if (job.deaf) child.kill();
@@ -99,6 +99,6 @@ function runJob(
     child.on("close", crash);
     child.on("error", fail);
     tell({ kind: "started", name });
-    child.send({ kind: "run", file, set, directory, command } satisfies Order);
+    child.send({ kind: "run", file, set, module, values, directory, command } satisfies Order);
   });
 }

@@ -19,7 +19,7 @@ export function networkOf(
     network =
       loaded.network === undefined
         ? buildNetwork(model, { inputShape, outputs: outputDimension, smoothing })
-        : fromCode(loaded.network, inputShape, smoothing);
+        : fromCode(loaded.network, inputShape, model.output?.scale ?? 1, smoothing);
   } catch (error) {
     if (!(error instanceof LayerError)) throw error;
     if (error.of === "smoothing") throw problemAt(loaded, "flow.smoothing", `${error.message}.`);
@@ -55,11 +55,17 @@ export function networkOf(
 }
 
 /** @throws LayerError where it takes other samples, or its kinks cannot be blended */
-function fromCode(network: Network, inputShape: readonly number[], smoothing: number | null): Network {
+function fromCode(
+  network: Network,
+  inputShape: readonly number[],
+  scale: number,
+  smoothing: number | null,
+): Network {
   if (network.inputShape.join() !== inputShape.join())
     throw new LayerError(
       "",
       `takes samples of shape [${network.inputShape.join(", ")}], the data have [${inputShape.join(", ")}]`,
     );
-  return smoothing === null ? network : network.smoothed(smoothing);
+  const scaled = scale === 1 ? network : network.scaled(scale);
+  return smoothing === null ? scaled : scaled.smoothed(smoothing);
 }

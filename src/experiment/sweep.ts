@@ -19,6 +19,7 @@ import {
   type SweepManifest,
 } from "../record/sweep.js";
 import { leastSteps, MANY_STEPS } from "./effort.js";
+import { launchHere } from "./here.js";
 import type { Drawer, JobEvent, Launch, LaunchedJob } from "./launcher.js";
 import { launchLocally } from "./local.js";
 import { availableMemory, requireMemory } from "./memory.js";
@@ -68,6 +69,10 @@ const NUMERICAL_FAILURES = ["nonFinite", "stepTooSmall", "tooManyContacts", "max
 export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promise<SweepResult> {
   const started = performance.now();
   const { fields, jobs, figures } = sweep;
+  if (sweep.code !== undefined && options.launch !== undefined)
+    throw new ConfigError(
+      "runSweep: launchers start gradflow on a study file, which a sweep from code has not; leave launch out.",
+    );
   const directory = resolve(options.directory ?? join("runs", `${sweep.name}-${hashSweep(sweep)}`));
   const facts = {
     name: sweep.name,
@@ -115,7 +120,12 @@ async function doSweep(
     if (stands(job, k))
       options.onEvent?.({ kind: "skipped", name: job.name, status: before[k]!.manifest!.status });
   });
-  const { parallel: wanted, threads } = planThreads(pending, options.parallel);
+  const isHere = sweep.code?.module === null;
+  if (isHere && (options.parallel ?? 1) > 1)
+    options.onMessage?.(
+      `${options.parallel} runs at a time are not possible: a function runs in this process alone, one run after the other; defineSweep({ study: new URL(…) }) names a module that workers can import.`,
+    );
+  const { parallel: wanted, threads } = planThreads(pending, isHere ? 1 : options.parallel);
   const needs = pending.map((job) => memory.get(job) ?? 0);
   const parallel = boundByMemory(wanted, needs, options.onMessage);
   announceSteps(pending, options.onMessage);
@@ -127,8 +137,9 @@ async function doSweep(
   const hashes = new Map(jobs.map(({ name, hash }) => [name, hash]));
   let over = false;
   let noting = Promise.resolve();
-  const drawer = await (options.launch?.(directory) ?? launchLocally)(
-    longestFirst(pending).map((job) => launched(job, sweep.file, directory, threads)),
+  const launch = options.launch?.(directory) ?? (isHere ? launchHere(jobs) : launchLocally);
+  const drawer = await launch(
+    longestFirst(pending).map((job) => launched(job, sweep, directory, threads, options.command)),
     {
       parallel,
       signal: options.signal,
@@ -286,18 +297,21 @@ function planThreads(
   return { parallel, threads: Math.max(1, Math.floor(cores / parallel)) };
 }
 
-function launched(job: SweepJob, file: string, folder: string, threads: number): LaunchedJob {
-  const { engine } = job.loaded.config;
-  const set = engine.threads > threads ? [...job.set, `engine.threads=${threads}`] : job.set;
-  const directory = join(folder, job.name);
-  const command = ["gradflow", "run", file, ...set.flatMap((text) => ["--set", text]), "--out", directory];
-  return {
-    name: job.name,
-    file,
-    set,
-    directory,
-    command,
-    threads: Math.min(engine.threads, threads),
-    deaf: engine.kind === "reference",
-  };
+function launched(
+  { name, set: own, values, hash, loaded }: SweepJob,
+  { file, code }: LoadedSweep,
+  folder: string,
+  most: number,
+  program: readonly string[],
+): LaunchedJob {
+  const { engine } = loaded.config;
+  const threads = Math.min(engine.threads, most);
+  const set = engine.threads > most ? [...own, `engine.threads=${most}`] : own;
+  const directory = join(folder, name);
+  const command =
+    code === undefined
+      ? ["gradflow", "run", file, ...set.flatMap((text) => ["--set", text]), "--out", directory]
+      : program;
+  const module = code?.module == null ? null : { href: code.module, folder: code.folder, hash, threads };
+  return { name, file, set, module, values, directory, command, threads, deaf: engine.kind === "reference" };
 }

@@ -3,18 +3,17 @@ import { loadConfig } from "../config/load.js";
 import { ConfigError, EngineError } from "../errors.js";
 import type { DrawnSweep } from "../figure/draw-sweep.js";
 import type { RunResult } from "../record/result.js";
+import { loadRun } from "./define-sweep.js";
+import type { LaunchedJob } from "./launcher.js";
 import { runExperiment } from "./run.js";
 import type { Progress } from "./study-record.js";
 
 /** What a worker is told. */
 export type Order =
-  | {
-      readonly kind: "run";
-      readonly file: string;
-      readonly set: readonly string[];
-      readonly directory: string;
-      readonly command: readonly string[];
-    }
+  | ({ readonly kind: "run" } & Pick<
+      LaunchedJob,
+      "file" | "set" | "module" | "values" | "directory" | "command"
+    >)
   | { readonly kind: "draw"; readonly directory: string; readonly force: boolean }
   | { readonly kind: "abort" };
 
@@ -57,7 +56,8 @@ async function draw(directory: string, force: boolean): Promise<Report> {
 }
 
 async function run(order: Extract<Order, { kind: "run" }>): Promise<Report> {
-  const loaded = await loadConfig(order.file, { set: order.set });
+  const { file, set, module, values } = order;
+  const loaded = module === null ? await loadConfig(file, { set }) : await loadRun(module, values);
   // Ctrl-C reaches every process of the terminal; the sweep passes it on in order. The reference interpreter hears no messages.
   const hears = loaded.config.engine.kind !== "reference";
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

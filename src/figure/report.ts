@@ -5,7 +5,7 @@ import { type Facts, readResultFacts } from "../record/facts.js";
 import { readIfPresent } from "../record/files.js";
 import type { Manifest, RepositoryState } from "../record/manifest.js";
 import { type RunRecord, readRecord } from "../record/reader.js";
-import { attachSweepFiles, readJobs, readSweep, type SweepManifest } from "../record/sweep.js";
+import { attachSweepFiles, CODE, readJobs, readSweep, type SweepManifest } from "../record/sweep.js";
 import { attachFiles } from "../record/writer.js";
 import { figures } from "./figures.js";
 import { describeChecks, show } from "./report-checks.js";
@@ -92,7 +92,7 @@ async function reportSweep(directory: string, sweep: SweepManifest): Promise<str
     section(
       "To reproduce",
       listing(commandsOf({ program: null, study: null, ...first, command: sweep.command })),
-      folded("each run alone", listing(alone.join("\n"))),
+      ...(sweep.study === CODE ? [] : [folded("each run alone", listing(alone.join("\n")))]),
     ),
   ]);
 }
@@ -129,7 +129,6 @@ function describeState({ commit, dirty }: RepositoryState): string {
 
 /** What to type for the same numbers. */
 function commandsOf({ command, program, study }: Pick<Manifest, "command" | "program" | "study">): string {
-  const [, ...words] = command;
   const checkout = (state: RepositoryState | null, whose: string) =>
     state
       ? [`git checkout ${state.commit}    # ${whose}${state.dirty ? ", which had changes beside" : ""}`]
@@ -138,7 +137,8 @@ function commandsOf({ command, program, study }: Pick<Manifest, "command" | "pro
     ...checkout(program, "gradflow itself"),
     "npm ci",
     ...(study?.commit === program?.commit ? [] : checkout(study, "the repository of the study")),
-    `npx ${quote(["gradflow", ...words])}`,
+    // Of a program that used the library its own.
+    command[0] === "gradflow" ? `npx ${quote(command)}` : quote(command),
   ].join("\n");
 }
 

@@ -42,8 +42,15 @@ export interface Problem {
 /** Part of ‖y‖ + ‖r‖ ≥ ‖F‖, of a centred family plus what is taken off, by which rounding moves the residual: some fifty roundings of an output of a few layers. */
 const ROUNDING = { float64: 2 ** -46, float32: 2 ** -17 } as const;
 
-/** @param data the tensors `x`, `y`, the matrices of relations between samples, and `origin` of a centred family. */
+/**
+ * @param data the tensors `x`, `y`, the matrices of relations between samples, and `origin` of a centred family
+ * @throws TypeError where a centred family has no origin
+ */
 export async function createProblem(engine: Engine, family: Family, data: Tensors): Promise<Problem> {
+  if (family.centred === true && data["origin"] === undefined)
+    throw new TypeError(
+      "createProblem: the family is centred and data has no origin, F(θ₀); withOrigin(engine, family, data, theta0) adds it.",
+    );
   const cost: Cost = { gradients: 0, predictions: 0, seconds: 0 };
   const timed = async <T>(work: () => Promise<T>): Promise<T> => {
     const start = performance.now();

@@ -93,6 +93,8 @@ export interface Network {
   forward(b: GraphBuilder, inputs: ForwardInputs): Forward;
   /** The same network with its kinks blended. @throws LayerError where they cannot be */
   smoothed(halfWidth: number): Network;
+  /** The same network with outputs α times as large. */
+  scaled(alpha: number): Network;
 }
 
 const KINDS = layerKinds();
@@ -189,6 +191,7 @@ export function createNetwork(options: NetworkOptions): Network {
       return { output: pass.output, ...pass.trace };
     },
     smoothed: (halfWidth) => createNetwork({ ...options, smoothing: halfWidth }),
+    scaled: (alpha) => createNetwork({ ...options, outputScale: outputScale * alpha }),
   };
 }
 

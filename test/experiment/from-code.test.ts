@@ -7,15 +7,18 @@ import { promisify } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { readNamedArrays } from "../../src/data/named-arrays.js";
+import { createReferenceEngine } from "../../src/engine/index.js";
 import { checkStudy } from "../../src/experiment/check.js";
 import { defineStudy } from "../../src/experiment/define-study.js";
 import { exportRecord } from "../../src/experiment/export.js";
 import { runKernelStudy } from "../../src/experiment/ntk-study.js";
+import { withOrigin } from "../../src/experiment/origin.js";
 import { loadUnfinished } from "../../src/experiment/resume.js";
 import { runExperiment } from "../../src/experiment/run.js";
 import type { RunOptions } from "../../src/experiment/study-record.js";
 import { measureWorkPrecision } from "../../src/experiment/work-precision.js";
-import { defineNetwork } from "../../src/model/index.js";
+import { createProblem } from "../../src/flow/index.js";
+import { createFamily, defineNetwork } from "../../src/model/index.js";
 import { REPOSITORY } from "../cli/gradflow.js";
 
 const folder = mkdtempSync(join(tmpdir(), "gradflow-code-"));
@@ -109,6 +112,25 @@ describe("a network from code", () => {
     expect((await run("stopped", byHand(), { resume: true })).status).toBe("reachedEnd");
     for (const name of ["theta.npy", "series.csv", "descent.csv"])
       expect(read("stopped", name).equals(read("file", name)), name).toBe(true);
+  });
+
+  test("has its outputs scaled and centred, as that of a file has", async () => {
+    const output = { scale: 10, centred: true };
+    const file = join(folder, "centred.yaml");
+    writeFileSync(file, JSON.stringify({ ...sections, model: { kind: "layers", layers, output } }));
+    const options = (record: string) => ({ directory: join(folder, record), command: ["test"] });
+    await runExperiment(await loadConfig(file), options("centred file"));
+    await runExperiment(await defineStudy({ ...sections, model: byHand(), output }), options("centred code"));
+    for (const name of ["theta0.npy", "theta.npy", "series.csv", "descent.csv", "ntk.csv"])
+      expect(read("centred code", name).equals(read("centred file", name)), name).toBe(true);
+    // Below a study the origin is the caller's to give.
+    const engine = createReferenceEngine();
+    const family = createFamily({ network: byHand(), samples: 2, factor: 1, centred: true });
+    const data = { x: Float64Array.of(1, 2, 3, 4, 5, 6), y: new Float64Array(4) };
+    await expect(createProblem(engine, family, data)).rejects.toThrow(/no origin, F\(θ₀\); withOrigin/);
+    const theta0 = Float64Array.from({ length: family.layout.size }, (_, i) => Math.sin(i + 1));
+    const problem = await createProblem(engine, family, await withOrigin(engine, family, data, theta0));
+    expect(await problem.loss(theta0)).toBe(0);
   });
 
   test("is told apart by its operations, constants and laws", async () => {
