@@ -16,8 +16,6 @@ import type { VectorSpace } from "./vector-space.js";
 const Z_TOLERANCE = 1e-12;
 /** Tolerance on event times relative to the step, beside a few units in the last place of t. */
 const TIME_TOLERANCE = 1e-12;
-/** Forecast excursions that are looked at in one step before the rest is believed to be harmless. */
-const MAX_FORECASTS = 16;
 /** Chandrupatla's method needs about ten trials; a bracket of doubles is exhausted by bisection in this many at worst. */
 const MAX_TRIALS = 120;
 
@@ -155,10 +153,8 @@ export class EventLocator<V> {
     const forecasts = this.#forecast(step, right);
     const guess =
       forecasts.find(({ component }) => this.#ranges.excess(component, right.z) > 0)?.crossing ?? null;
-    let looks = 0;
     for (const { crossing, peak } of forecasts) {
       if (peak >= right.t || crossing >= (guess ?? right.t)) continue;
-      if (++looks > MAX_FORECASTS) break;
       const top = await this.#point(step, peak);
       if (this.#ranges.anyOutside(top.z)) {
         const event = await this.#narrow(step, left, top, crossing);

@@ -106,23 +106,57 @@ export interface FirstStepProblem<V> {
   readonly scratch: readonly [V, V];
 }
 
-/** Hairer's starting step size (II.4, "Starting Step Size"): one further evaluation, at an Euler step. */
+/** A start at rest moves y by less than this many tolerances in the time at hand (dopri5.f, HINIT: 1e-5, where that time is 1). */
+const AT_REST = 1e-5;
+/** The first probe where y or f says nothing about time, in units of time (dopri5.f, HINIT: 1e-6). */
+const CAUTIOUS_PROBE = 1e-6;
+/** Slopes and their changes below this leave the step to the probe alone (II.4: 10⁻¹⁵). */
+const STRAIGHT = 1e-15;
+/** Units of time are powers of a thousand, as seconds, milliseconds and microseconds are. */
+const UNIT_BASE = 1e3;
+/** Powers of it beyond which numbers would leave the doubles. */
+const MOST_POWERS = 50;
+
+/** The unit, a power of a thousand, in which `time` is nearest to 1; 1 where no time is known. */
+function timeUnit(time: number): number {
+  const power = Math.round(Math.log10(time) / Math.log10(UNIT_BASE));
+  return Math.abs(power) <= MOST_POWERS ? UNIT_BASE ** power : 1;
+}
+
+/**
+ * Hairer's starting step size (II.4, "Starting Step Size"): one further evaluation, at an Euler step. His recipe compares slopes with
+ * curvatures, and both with constants, as if times were of order 1. So time is measured in a unit of the problem's own: of the time in
+ * which y changes by its size, ‖y‖/‖f‖, or f by its, ‖f‖/‖f'‖, whichever is shorter. Where that is within a factor 30 of 1 the unit is 1.
+ * These are plain norms: in those of the tolerance a component of zero would speak for all.
+ */
 export async function firstStep<V>(problem: FirstStepProblem<V>): Promise<number> {
   const { space, t, y, derivative, rtol, atol, interval } = problem;
   const [point, slope] = problem.scratch;
   const norm = (v: V) => space.errorNorm(v, y, y, rtol, atol);
+  const length = (v: V) => Math.sqrt(space.dot(v, v));
   const d0 = norm(y);
   const d1 = norm(derivative);
-  const h0 = Math.min(d0 < 1e-5 || d1 < 1e-5 ? 1e-6 : (0.01 * d0) / d1, interval);
+  const speed = length(derivative);
+  const span = Math.max(interval, Math.abs(t));
+  const isAtRest = d1 === 0 || d1 * span < AT_REST;
+  const isAtZero = d0 < AT_REST;
+  // A y of zero is taken for one of atol/rtol, the size from which on the tolerance is relative.
+  const size = isAtZero ? atol * Math.max(1, 1 / rtol) * Math.sqrt(space.dimension) : length(y);
+  const ownTime = isAtRest ? span : size / speed;
+  const h0 = Math.min(isAtRest || isAtZero ? CAUTIOUS_PROBE * timeUnit(ownTime) : (0.01 * d0) / d1, interval);
   space.combine(point, [h0, 1], [derivative, y]);
   const pending = problem.evaluate(t + h0, point, slope);
   if (pending) await pending;
   space.combine(slope, [1, -1], [slope, derivative]);
-  const d2 = norm(slope) / h0;
+  const change = norm(slope);
   // A probe that left the domain of f says nothing about curvature: keep the cautious h0, the error control does the rest.
-  if (!Number.isFinite(d2)) return Math.min(h0, interval);
-  const steepest = Math.max(d1, d2);
+  if (!Number.isFinite(change / h0)) return Math.min(h0, interval);
+  const unit = timeUnit(isAtRest || change === 0 ? ownTime : Math.min(ownTime, (speed / length(slope)) * h0));
+  const probe = h0 / unit;
+  const steepest = Math.max(d1 * unit, (change * unit) / probe);
   const h1 =
-    steepest <= 1e-15 ? Math.max(1e-6, h0 * 1e-3) : (0.01 / steepest) ** (1 / (problem.estimateOrder + 1));
-  return Math.min(100 * h0, h1, interval);
+    steepest <= STRAIGHT
+      ? Math.max(CAUTIOUS_PROBE, probe * 1e-3)
+      : (0.01 / steepest) ** (1 / (problem.estimateOrder + 1));
+  return Math.min(100 * h0, h1 * unit, interval);
 }

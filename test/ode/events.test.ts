@@ -274,6 +274,28 @@ describe("double crossings inside one step", () => {
     const { log, outcome } = await run({ y0: [0.125], tEnd: 0.75, firstStep: 0.75, maxStep: 0.75 }, events);
     expect([log.length, outcome.status]).toEqual([0, "reachedEnd"]);
   });
+
+  test.each([0, 20, 200])("an excursion after %i that were forecast and did not happen", async (alarms) => {
+    // The alarms rise steeply at both ends of the step and are far inside in between; what leaves does so after their forecasts.
+    const z = (t: number) => 0.5 + Math.cos(16 * Math.PI * t) ** 2;
+    const rate = (t: number) => -16 * Math.PI * Math.sin(32 * Math.PI * t);
+    const [t0, tEnd] = [1 / 64, 1 + 1 / 64];
+    const dipAt = (t: number) => (t - 0.9) ** 2 - 0.0004;
+    const falseAlarms = Array.from({ length: alarms }, (_, i) => 1 + i / 1000);
+    const events = eventsOf(
+      (_t, y) => [...falseAlarms.map((factor) => factor * z(y[0]!)), dipAt(y[0]!)],
+      (_t, y, dy) => [
+        ...falseAlarms.map((factor) => factor * rate(y[0]!) * dy[0]!),
+        2 * (y[0]! - 0.9) * dy[0]!,
+      ],
+    );
+    const { log } = await run({ y0: [t0], tEnd: tEnd - t0, firstStep: 2, maxStep: 2 }, events);
+    expect(log.map(({ crossings }) => crossings)).toEqual([
+      [{ component: alarms, from: 1, to: 0 }],
+      [{ component: alarms, from: 0, to: 1 }],
+    ]);
+    expect(Math.abs(log[0]!.t + t0 - 0.88)).toBeLessThan(1e-10);
+  });
 });
 
 describe("a component that starts at its breakpoint", () => {
