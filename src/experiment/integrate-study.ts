@@ -156,8 +156,14 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     }
     await detect(segment);
     await kernel?.follow(segment, counts);
-    if (end !== null) for (const descent of descents) descent.endWith(segment);
-    for (const descent of descents) await descent.defer(segment, compare, signal);
+    const mayBeLast =
+      end !== null ||
+      counts.accepted >= BUDGET_SHARE * maxSteps ||
+      counts.gradients >= BUDGET_SHARE * (maxGradientEvaluations ?? Number.POSITIVE_INFINITY);
+    for (const descent of descents) {
+      if (mayBeLast) await descent.remember(segment);
+      await descent.defer(segment, compare, signal);
+    }
     checkpoints.passed(segment.t1);
     progress = {
       fraction: segment.t1 / tEnd,
@@ -200,6 +206,8 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
       await checkpoints.rest();
     },
   });
+  if (EARLY_ENDS.includes(ending.flow.outcome.status))
+    for (const descent of descents) descent.endAt(ending.flow.outcome.t);
   await catchUp();
   const { outcome, events } = ending.flow;
   // Between steps the flow has saved itself, and goes on from there.
@@ -253,7 +261,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   for (const { divergedAtStep, learningRate, last: compared } of descents) {
     const missed = stepsUntil(outcome.t, learningRate);
     if (
-      GOOD_ENDS.includes(outcome.status) &&
+      (GOOD_ENDS.includes(outcome.status) || EARLY_ENDS.includes(outcome.status)) &&
       divergedAtStep === null &&
       (compared?.step ?? 0) < missed &&
       !isCut
@@ -300,6 +308,18 @@ const NOTHING_DONE = { h: null, accepted: 0, rejected: 0, evaluations: 0 };
 
 /** Ends at which the flow is as it was asked for. */
 const GOOD_ENDS: readonly FlowOutcome["status"][] = ["reachedEnd", "lossReached", "stationary"];
+/** Ends before tEnd that the study asked for. */
+const EARLY_ENDS: readonly FlowOutcome["status"][] = [
+  "lossReached",
+  "stationary",
+  "maxSteps",
+  "maxEvaluations",
+];
+/**
+ * From this part of its steps or gradients on, the flow is kept at each descent's last step so far: an end by budget does not announce
+ * itself, and the dense output of some methods costs gradients.
+ */
+const BUDGET_SHARE = 0.5;
 
 function afterEnd({ t, message }: FlowOutcome): Pick<FlowOutcome, "status" | "message"> {
   return {

@@ -47,8 +47,10 @@ export interface Descent {
   follow(segment: Segment, onComparison: OnComparison, signal?: AbortSignal): Promise<void>;
   /** Keeps what `catchUp` needs of the segment; where that is too much, runs right through as `follow`. */
   defer(segment: Segment, onComparison: OnComparison, signal?: AbortSignal): Promise<void>;
-  /** The flow ends with this segment, before its time: a last step that falls into it is compared too. To be said before it is followed. */
-  endWith(segment: Segment): void;
+  /** Keeps the flow at the last step inside the segment, for an end that comes before its time. */
+  remember(segment: Segment): Promise<void>;
+  /** The flow has ended at t, before its time: `catchUp` compares the last step before as well, where it was remembered. */
+  endAt(t: number): void;
   /**
    * Does what was deferred, or left undone by an interruption.
    * @param pause awaited between steps, where all of descent's state is at rest
@@ -99,6 +101,8 @@ export function createDescent(options: {
     divergedAtStep: null as number | null,
     /** The last step of a flow that ended before its time. */
     end: null as number | null,
+    /** The flow at a step that is compared only if it turns out to be the last. */
+    remembered: null as { step: number; theta: Float64Array } | null,
     /** States of the flow at the next times, where an interruption came before them; null where they were too many. */
     owed: [] as { t: number; theta: Float64Array }[] | null,
   });
@@ -221,12 +225,21 @@ export function createDescent(options: {
       return state.owed !== null;
     },
     follow,
-    endWith({ t0, t1 }) {
-      const last = stepsUntil(t1, learningRate);
-      // The flow at a step before the segment is not kept.
-      if (timeOf(last) < t0) return;
-      state.end = last;
-      steps = withEnd(last);
+    async remember(segment) {
+      const step = stepsUntil(segment.t1, learningRate);
+      if (state.divergedAtStep !== null || step === 0 || timeOf(step) < segment.t0) return;
+      state.remembered ??= { step, theta: new Float64Array(theta0.length) };
+      state.remembered.step = step;
+      await segment.interpolate(timeOf(step), state.remembered.theta);
+    },
+    endAt(t) {
+      const step = stepsUntil(t, learningRate);
+      const { remembered, owed } = state;
+      if (state.end !== null || remembered?.step !== step || owed === null) return;
+      const isPlanned = planned.includes(step);
+      state.end = step;
+      steps = withEnd(step);
+      if (!isPlanned) owed.push({ t: timeOf(step), theta: remembered.theta });
     },
     async defer(segment, onComparison, signal) {
       if (state.divergedAtStep !== null || state.owed === null || (await owe(segment))) return;

@@ -252,27 +252,57 @@ describe("a loss that is no longer finite is nonFinite", () => {
   });
 });
 
+/** What the run has of descents at its early end: their last step before it, beside the flow at the same time. */
+function expectComparedAtEnd({ result, record }: Awaited<ReturnType<typeof run>>, rates: readonly number[]) {
+  // None of the recorded times, 100, 200 and 300, comes before the end.
+  expect(result.time).toBeLessThan(100);
+  for (const [k, rate] of rates.entries()) {
+    const { steps, time, lossGap, loss } = result.descent[k]!;
+    expect(steps).toBe(Math.floor(result.time / rate));
+    expect(steps).toBeGreaterThan(0);
+    expect(time).toBeCloseTo(steps * rate, 12);
+    // At the same time descent has the flow's loss to its own error, which is of order η.
+    expect(lossGap!).toBeLessThan(0.05 * loss!);
+    expect([...record.descent.learningRate].filter((each) => each === rate)).toHaveLength(1);
+  }
+  expect(result.notes.join(" ")).not.toContain("ended between its steps");
+}
+
 test("descents are compared at the last step before an early end", async () => {
   for (const stopWhen of ["{lossFactor: 2}", "{gradientFactor: 1.5}"]) {
     const rates = [0.1, 0.03];
-    const { result, record } = await run(
-      [`flow.stopWhen=${stopWhen}`, `descent.learningRates=[${rates}]`],
+    const ended = await run([`flow.stopWhen=${stopWhen}`, `descent.learningRates=[${rates}]`], {}, base);
+    expect(ended.result.status).toMatch(/lossReached|stationary/);
+    expectComparedAtEnd(ended, rates);
+  }
+});
+
+test.each([
+  ["maxSteps", "dopri5", "tanh", "exact", "maxSteps: 12"],
+  ["maxSteps", "dop853", "tanh", "exact", "maxSteps: 5"],
+  ["maxSteps", "dopri5", "relu", "exact", "maxSteps: 9"],
+  ["maxSteps", "auto", "relu", "stepping", "maxSteps: 20, rtol: 1e-2"],
+  ["maxEvaluations", "dopri5", "tanh", "exact", "maxGradientEvaluations: 80"],
+  ["maxEvaluations", "auto", "tanh", "exact", "maxGradientEvaluations: 81"],
+  ["maxEvaluations", "dop853", "relu", "exact", "maxGradientEvaluations: 100"],
+  ["maxEvaluations", "dopri5", "relu", "detect", "maxGradientEvaluations: 300"],
+])(
+  "and before one that its budget makes: %s, %s, %s, %s",
+  async (status, method, activation, boundaries, budget) => {
+    const rates = [0.1, 0.03];
+    const ended = await run(
+      [
+        `flow={method: ${method}, ${budget.includes("rtol") ? "" : "rtol: 1e-6, "}tEnd: 300, boundaries: ${activation === "tanh" ? "auto" : boundaries}, ${budget}}`,
+        `model.activation.kind=${activation}`,
+        `descent.learningRates=[${rates}]`,
+      ],
       {},
       base,
     );
-    expect(result.status).toMatch(/lossReached|stationary/);
-    // None of the recorded times, 100, 200 and 300, comes before the end.
-    expect(result.time).toBeLessThan(100);
-    for (const [k, rate] of rates.entries()) {
-      const { steps, time, lossGap, loss } = result.descent[k]!;
-      expect(steps).toBe(Math.floor(result.time / rate));
-      expect(time).toBeCloseTo(steps * rate, 12);
-      // At the same time descent has the flow's loss to its own error, which is of order η.
-      expect(lossGap!).toBeLessThan(0.05 * loss!);
-      expect([...record.descent.learningRate].filter((each) => each === rate)).toHaveLength(1);
-    }
-  }
-});
+    expect(ended.result.status).toBe(status);
+    expectComparedAtEnd(ended, rates);
+  },
+);
 
 test("where the last step before an early end lies in a part of the flow that is gone, a note says so", async () => {
   // Steps of the solver are 2 at most, so that t = 12 is gone at the end near 19.5.
