@@ -182,4 +182,4 @@ export type {
   RunResult,
   SharpnessResult,
 } from "./record/result.js";
-export type { JobState } from "./record/sweep.js";
+export type { JobState } from "./record/sweep-states.js";

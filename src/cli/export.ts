@@ -55,7 +55,7 @@ the recorded row (of descents: k), its axis RELATIVE the flow time t in seconds.
     const { exportAll, exportParameters, exportRecord, followRecord, tablesLeftOut } = await import(
       "../experiment/export.js"
     );
-    const { findRecords } = await import("../record/sweep.js");
+    const { findRecords } = await import("../record/search.js");
     const { inTurn } = await import("../record/in-turn.js");
     const records = await findRecords(root);
     if (records.length === 0)

@@ -43,7 +43,8 @@ Exit codes: 0 all were read, 1 some could not be, which is told.`,
       .map((name) => name.trim());
     const { compareBy, parseCondition } = await import("../record/query.js");
     const { inTurn } = await import("../record/in-turn.js");
-    const { findRecords, readRunFacts } = await import("../record/sweep.js");
+    const { findRecords } = await import("../record/search.js");
+    const { readRunFacts } = await import("../record/sweep-states.js");
     const conditions = ((values["where"] ?? []) as string[]).map(parseCondition);
     await access(root).catch(() => {
       throw new ConfigError(`${root}: no such folder; name the one that holds the records.`);

@@ -32,7 +32,8 @@ Of a folder that holds records and sweeps, each gets its own.`,
 
   async execute(values) {
     const root = String(values["folder"]);
-    const { findRecords, readSweep } = await import("../record/sweep.js");
+    const { findRecords } = await import("../record/search.js");
+    const { readSweep } = await import("../record/sweep.js");
     const { writeReport } = await import("../figure/report.js");
     const folders = (await readSweep(root)) === null ? await findRecords(root) : [root];
     if (folders.length === 0)

@@ -60,7 +60,7 @@ async function describeUnended(directory: string, manifest: Manifest): Promise<s
 }
 
 async function showSweep(directory: string, sweep: SweepManifest, json: boolean): Promise<string> {
-  const { readJobs } = await import("../record/sweep.js");
+  const { readJobs } = await import("../record/sweep-states.js");
   const states = await readJobs(directory, sweep);
   const { status, fields, started, finished } = sweep;
   const figures = sweep.figures

@@ -1,7 +1,7 @@
 /** The outcome of a sweep as text for a person, and as JSON. */
 import { join } from "node:path";
 import type { SweepResult } from "../experiment/sweep.js";
-import { type JobState, lossRises, unresolvedRuns } from "../record/sweep.js";
+import { type JobState, lossRises, unresolvedRuns } from "../record/sweep-states.js";
 import { formatColumns, formatFact, formatNumber, formatPath } from "./format.js";
 
 /** What a summary takes of a sweep, just ended or read back. */

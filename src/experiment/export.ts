@@ -13,6 +13,7 @@ import {
   shapeIn,
   writeParameter,
 } from "../model/index.js";
+import { attachFiles } from "../record/attachments.js";
 import { DESCENT_COLUMNS, SERIES_COLUMNS } from "../record/columns.js";
 import { formatNpz, formatSafetensors, type NamedArray } from "../record/export-npz.js";
 import { formatScalar, type Scalar, startEvents } from "../record/export-tensorboard.js";
@@ -20,7 +21,6 @@ import { readJsonObject, stands, writeWhole } from "../record/files.js";
 import { contentFolder, type InitialArray, type Manifest, readManifest } from "../record/manifest.js";
 import { readColumns, readOutcome } from "../record/reader.js";
 import { formatLine, readTable } from "../record/table.js";
-import { attachFiles } from "../record/writer.js";
 
 export const EXPORT_FORMATS = ["npz", "safetensors", "tensorboard", "csv"] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];

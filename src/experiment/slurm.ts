@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { ConfigError, EngineError } from "../errors.js";
 import { isDone, readManifest } from "../record/manifest.js";
-import { attachSweepFiles, readRunFacts } from "../record/sweep.js";
+import { attachSweepFiles } from "../record/sweep.js";
+import { readRunFacts } from "../record/sweep-states.js";
 import type { Launch, LaunchedJob, LaunchOptions } from "./launcher.js";
 
 const run = promisify(execFile);

@@ -9,16 +9,10 @@ import { drawFigures } from "../figure/draw.js";
 import { Memory } from "../memory.js";
 import { type Checkpoint, readCheckpoint } from "../record/checkpoint.js";
 import { isDone, type Manifest, type RunFacts, readManifest } from "../record/manifest.js";
+import { claimRecord, giveUp } from "../record/placement.js";
 import { readOutcome } from "../record/reader.js";
 import type { RunResult } from "../record/result.js";
-import {
-  claimRecord,
-  completeRecord,
-  continueRecord,
-  giveUp,
-  openRecord,
-  type RecordWriter,
-} from "../record/writer.js";
+import { completeRecord, continueRecord, openRecord, type RecordWriter } from "../record/writer.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
 import { programState, studyState } from "./repositories.js";
 

@@ -10,14 +10,8 @@ import type { DrawnSweep } from "../figure/draw-sweep.js";
 import { buildNetwork, LayerError } from "../model/index.js";
 import type { Lock } from "../record/lock.js";
 import { isDone } from "../record/manifest.js";
-import {
-  closeSweep,
-  type JobState,
-  markEnded,
-  openSweep,
-  readJobs,
-  type SweepManifest,
-} from "../record/sweep.js";
+import { closeSweep, markEnded, openSweep, type SweepManifest } from "../record/sweep.js";
+import { formatResults, type JobState, readJobs } from "../record/sweep-states.js";
 import { leastSteps, MANY_STEPS } from "./effort.js";
 import { launchHere } from "./here.js";
 import type { Drawer, JobEvent, Launch, LaunchedJob } from "./launcher.js";
@@ -166,7 +160,7 @@ async function doSweep(
     );
     const good = states.every((state) => isGood(state.manifest?.status));
     const status = interrupted ? "interrupted" : good ? "done" : "failed";
-    await closeSweep(directory, lock, status, states);
+    await closeSweep(directory, lock, status, (fields) => formatResults(fields, states));
     const drawn =
       figures.length === 0 ? NOTHING_DRAWN : await draw(directory, drawer, options.force === true);
     return {

@@ -1,7 +1,8 @@
 /** Draws every figure of a record into its `figures/`. */
+
+import { type AttachOptions, attachFiles } from "../record/attachments.js";
 import { readRecord } from "../record/reader.js";
 import { formatTable } from "../record/table.js";
-import { type AttachOptions, attachFiles } from "../record/writer.js";
 import { figures } from "./figures.js";
 import { PLOT_SCRIPT } from "./matplotlib.js";
 import { renderPng, renderSvg } from "./render.js";

@@ -1,12 +1,13 @@
 /** The report of a run or a sweep: one HTML file with its figures alive, its results, checks, config, circumstances and commands. */
 import { join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
+import { attachFiles } from "../record/attachments.js";
 import { type Facts, readResultFacts } from "../record/facts.js";
 import { readIfPresent } from "../record/files.js";
 import type { Manifest, RepositoryState } from "../record/manifest.js";
 import { type RunRecord, readRecord } from "../record/reader.js";
-import { attachSweepFiles, CODE, readJobs, readSweep, type SweepManifest } from "../record/sweep.js";
-import { attachFiles } from "../record/writer.js";
+import { attachSweepFiles, CODE, readSweep, type SweepManifest } from "../record/sweep.js";
+import { readJobs } from "../record/sweep-states.js";
 import { figures } from "./figures.js";
 import { describeChecks, show } from "./report-checks.js";
 import { folded, listing, page, section, table, text } from "./report-page.js";

@@ -1,6 +1,7 @@
 /** The figures that a sweep asks for, as specs with their rows. */
 import { ConfigError } from "../errors.js";
-import { readJobs, readSweep } from "../record/sweep.js";
+import { readSweep } from "../record/sweep.js";
+import { readJobs } from "../record/sweep-states.js";
 import type { DataRow } from "./chart.js";
 import { drawSweepCurves, type SweepDrawing } from "./sweep-curves.js";
 import { drawSweepPoints } from "./sweep-points.js";

@@ -1,6 +1,7 @@
 /** The runs of a sweep as groups: which of them one curve stands for, what it is called, and what all of them share. */
 import type { Fact } from "../record/facts.js";
-import type { JobState, SweepManifest } from "../record/sweep.js";
+import type { SweepManifest } from "../record/sweep.js";
+import type { JobState } from "../record/sweep-states.js";
 import { formatNumber } from "./axis.js";
 
 /** A sweep with the state of its runs. */

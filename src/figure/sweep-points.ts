@@ -1,7 +1,8 @@
 /** One number of every run against another: a point per run, or its median with the ends over merged runs, joined within a group. */
 import type { TopLevelSpec } from "vega-lite";
 import { type Fact, lookUp } from "../record/facts.js";
-import type { JobState, PointsFigureSpec } from "../record/sweep.js";
+import type { PointsFigureSpec } from "../record/sweep.js";
+import type { JobState } from "../record/sweep-states.js";
 import { placeOn, planLinearAxis, planLogAxis } from "./axis.js";
 import { wrap } from "./caption.js";
 import { axesOf, legendColumns } from "./chart.js";

@@ -1,10 +1,8 @@
-/** The folder of a sweep: `sweep.json` (what runs, and how far it is), one record per run, the table of all results, figures. */
+/** The folder of a sweep: `sweep.json` (what runs, and how far it is), one record per run, the table of all results (sweep-states.ts), figures. */
 import { appendFile, readdir, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { ConfigError } from "../errors.js";
-import { type Fact, type Facts, readFacts, readResultFacts } from "./facts.js";
 import {
-  errorCode,
   makeFolder,
   makeFoldersTo,
   readIfPresent,
@@ -15,11 +13,8 @@ import {
   writeJson,
   writeWhole,
 } from "./files.js";
-import { inTurn } from "./in-turn.js";
 import { LOCKS, type Lock, lockFolder, thisProcess, type Writer, whileListed, writerShape } from "./lock.js";
-import { contentFolder, MANIFEST, type Manifest, readManifest } from "./manifest.js";
-import { readResult } from "./reader.js";
-import { MOST_ENERGY_DEFECT } from "./result.js";
+import { readManifest } from "./manifest.js";
 import {
   anything,
   fields,
@@ -33,7 +28,6 @@ import {
   type Shape,
   text,
 } from "./shape.js";
-import { formatTable } from "./table.js";
 
 /** What stands where others have the name of a study's file, of sweeps and studies from code. */
 export const CODE = "(code)";
@@ -108,16 +102,6 @@ export interface PointsFigureSpec {
   readonly yScale: "log" | "linear";
   readonly group: readonly string[];
   readonly merge?: readonly string[];
-}
-
-/** A run's outcome as its record tells it: null where no record stands. */
-export interface JobState {
-  readonly job: SweepJobRecord;
-  readonly directory: string;
-  readonly manifest: Manifest | null;
-  readonly facts: Facts | null;
-  /** Those of its result alone; empty where it has none. */
-  readonly results: Facts;
 }
 
 export type SweepFacts = Pick<
@@ -255,34 +239,6 @@ async function readJournal(directory: string): Promise<Record<string, string>> {
   return Object.fromEntries(lines.map((line) => [line.slice(line.indexOf(" ") + 1), line.split(" ", 1)[0]!]));
 }
 
-/** What stands on disk of every run. @param known what was read of a run before and holds, null where it is to be read */
-export async function readJobs(
-  directory: string,
-  manifest: SweepManifest,
-  known: (job: SweepJobRecord, index: number) => JobState | null = () => null,
-): Promise<JobState[]> {
-  return inTurn(manifest.jobs, async (job, index): Promise<JobState> => {
-    const before = known(job, index);
-    if (before !== null) return before;
-    const folder = join(directory, job.name);
-    const found = await readRunFacts(folder);
-    const { manifest: own = null, facts = null, results = new Map<string, Fact>() } = found ?? {};
-    return { job, directory: folder, manifest: own, facts, results };
-  });
-}
-
-/** Manifest and facts of one record without its tables; null where the folder holds none. */
-export async function readRunFacts(
-  directory: string,
-): Promise<{ manifest: Manifest; facts: Facts; results: Facts } | null> {
-  const manifest = await readManifest(directory);
-  if (manifest === null) return null;
-  const folder = contentFolder(directory, manifest);
-  const result = await readResult(folder);
-  const config = (await readJsonObject(join(folder, "config.resolved.json"))) ?? {};
-  return { manifest, facts: readFacts({ manifest, result, config }), results: readResultFacts(result) };
-}
-
 /** Notes that a run has ended with this config. */
 export async function markEnded(
   directory: string,
@@ -322,93 +278,20 @@ export function attachSweepFiles(
   });
 }
 
-/** Runs whose curves are not the gradient flow: by the energy identity (the largest defect), or by decisions at kinks that did not settle. */
-export function unresolvedRuns(states: readonly JobState[]): {
-  readonly count: number;
-  readonly largestDefect: number | null;
-  readonly unsettled: number;
-} {
-  const found = states.map(({ results }) => ({
-    defect: Number(results.get("energyDefect") ?? 0),
-    isUnsettled: Number(results.get("events.unsettled") ?? 0) > 0,
-  }));
-  const off = found.map(({ defect }) => defect).filter((defect) => defect > MOST_ENERGY_DEFECT);
-  return {
-    count: found.filter(({ defect, isUnsettled }) => defect > MOST_ENERGY_DEFECT || isUnsettled).length,
-    largestDefect: off.length === 0 ? null : Math.max(...off),
-    unsettled: found.filter(({ isUnsettled }) => isUnsettled).length,
-  };
-}
-
-/** Factors by which the loss of runs rises that, along a gradient flow, never does. */
-export function lossRises(states: readonly JobState[]): number[] {
-  return states
-    .map(({ results }) => Number(results.get("lossRise.to") ?? 0) / Number(results.get("lossRise.from") ?? 1))
-    .filter((factor) => factor > 0);
-}
-
-/** Ends a sweep, or a part of it: status, and `results.csv` of the states that its runs have by now. */
+/**
+ * Ends a sweep, or a part of it.
+ * @param results text of its `results.csv`, by the fields that vary
+ */
 export async function closeSweep(
   directory: string,
   lock: Lock,
   status: string,
-  states: readonly JobState[],
+  results: (fields: readonly string[]) => string,
 ): Promise<void> {
   await lock.check();
   const manifest = await readSweep(directory);
   if (manifest === null)
     throw new ConfigError(`${directory}: its ${SWEEP} has gone; the folder was removed while in use.`);
-  await writeWhole(join(directory, "results.csv"), formatResults(manifest.fields, states));
+  await writeWhole(join(directory, "results.csv"), results(manifest.fields));
   await writeManifest(directory, { ...manifest, finished: new Date().toISOString(), status });
-}
-
-/** Columns of results.csv that come first, where they are known; then the axes, then every number and word of the results. */
-const FIRST = ["status", "parameters", "samples", "outputs", "parametersPerTarget"];
-
-function formatResults(fields: readonly string[], states: readonly JobState[]): string {
-  const names = new Set(FIRST);
-  for (const { results } of states)
-    for (const [name, value] of results) if (value !== null && value !== "") names.add(name);
-  const columns = ["job", ...fields, ...[...names].filter((name) => !fields.includes(name))];
-  const rows = states.map(({ job, facts }) => {
-    const own = Object.fromEntries(fields.map((field) => [field, cell(job.values[field])]));
-    const found = Object.fromEntries([...names].map((name) => [name, facts?.get(name) ?? null]));
-    return { ...found, ...own, job: job.name };
-  });
-  return formatTable(columns, rows);
-}
-
-function cell(value: unknown): Fact {
-  return typeof value === "number" || typeof value === "string" || typeof value === "boolean"
-    ? value
-    : JSON.stringify(value);
-}
-
-/**
- * The records below a folder, sweeps included, to a depth of three, by path.
- * @param tell why a folder was passed over that could not be read
- */
-export async function findRecords(
-  root: string,
-  tell: (line: string) => void = () => undefined,
-): Promise<string[]> {
-  const found: string[] = [];
-  const look = async (folder: string, depth: number): Promise<void> => {
-    const entries = await readdir(folder, { withFileTypes: true });
-    if (entries.some(({ name }) => name === MANIFEST)) {
-      found.push(resolve(folder));
-      return;
-    }
-    if (depth === 0) return;
-    const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith("."));
-    for (const name of folders.map((entry) => entry.name).sort())
-      await look(join(folder, name), depth - 1).catch((error: unknown) => {
-        tell(`${join(folder, name)}: cannot be read (${error instanceof Error ? error.message : error}).`);
-      });
-  };
-  await look(root, 3).catch((error: unknown) => {
-    if (errorCode(error) !== "ENOENT" && errorCode(error) !== "ENOTDIR")
-      tell(`${root}: cannot be read (${error instanceof Error ? error.message : error}).`);
-  });
-  return found;
 }

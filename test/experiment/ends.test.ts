@@ -6,7 +6,7 @@ import { loadConfig } from "../../src/config/load.js";
 import { readNpy } from "../../src/data/npy.js";
 import { createReferenceEngine } from "../../src/engine/index.js";
 import { prepare } from "../../src/experiment/prepare.js";
-import { type JobState, lossRises, readRunFacts } from "../../src/record/sweep.js";
+import { type JobState, lossRises, readRunFacts } from "../../src/record/sweep-states.js";
 import { setUpRuns } from "./runs.js";
 
 const run = setUpRuns();

@@ -17,10 +17,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigError, RecordLostError } from "../../src/errors.js";
+import { attachFiles } from "../../src/record/attachments.js";
 import { lockFolder, thisProcess, type Writer } from "../../src/record/lock.js";
+import { claimRecord } from "../../src/record/placement.js";
 import { readRecord } from "../../src/record/reader.js";
 import { attachSweepFiles, openSweep } from "../../src/record/sweep.js";
-import { attachFiles, claimRecord, continueRecord, openRecord } from "../../src/record/writer.js";
+import { continueRecord, openRecord } from "../../src/record/writer.js";
 import { FACTS, syntheticRecord, syntheticResult } from "./synthetic.js";
 
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));

@@ -16,9 +16,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readNpy } from "../../src/data/npy.js";
 import { ConfigError } from "../../src/errors.js";
+import { attachFiles } from "../../src/record/attachments.js";
 import { readRecord } from "../../src/record/reader.js";
 import { createTable, formatTable, readCells, readTable } from "../../src/record/table.js";
-import { attachFiles, openRecord } from "../../src/record/writer.js";
+import { openRecord } from "../../src/record/writer.js";
 import { FACTS, syntheticRecord, syntheticResult } from "./synthetic.js";
 
 let home: string;

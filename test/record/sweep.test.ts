@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { lockFolder } from "../../src/record/lock.js";
-import { closeSweep, readJobs, readSweep } from "../../src/record/sweep.js";
+import { closeSweep, readSweep } from "../../src/record/sweep.js";
+import { formatResults, readJobs } from "../../src/record/sweep-states.js";
 import { readTable } from "../../src/record/table.js";
 import { syntheticKernel, syntheticSweep } from "./synthetic-sweep.js";
 
@@ -17,7 +18,7 @@ test("results.csv has the words beside the numbers: no λ_min without its kind",
     { ntk: null },
   ]);
   const states = await readJobs(directory, (await readSweep(directory))!);
-  await closeSweep(directory, await lockFolder(directory), "done", states);
+  await closeSweep(directory, await lockFolder(directory), "done", (fields) => formatResults(fields, states));
   const { values, words, columns } = await readTable(join(directory, "results.csv"));
   expect([...values["ntk.final.lambdaMin.value"]!]).toEqual([0, 6e-34, Number.NaN]);
   expect(words["ntk.final.lambdaMin.kind"]).toEqual(["exact-zero", "upper-bound", ""]);
