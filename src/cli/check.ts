@@ -64,7 +64,7 @@ function describe(report: CheckReport): string {
         ]),
     [
       "λ_max(G)",
-      `${formatNumber(report.lambdaMax)}; λ_max(∇²L) = ${formatNumber(report.sharpness)}, of which 2cλ_max(G) = ${formatNumber(report.gaussNewton)}`,
+      `${formatNumber(report.lambdaMax)}; λ_max(∇²L) = ${formatNumber(report.sharpness)}${report.gaussNewton === null ? "" : `, of which 2cλ_max(G) = ${formatNumber(report.gaussNewton)}`}`,
     ],
     [
       "kernel",

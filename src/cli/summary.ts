@@ -38,15 +38,22 @@ function describePlaces({ figures, record }: RunResult): string[] {
 /** The facts of an integration, one a line. */
 function describeFlow(result: RunResult): string[] {
   const { accepted, rejected } = result.steps;
-  const { time, canonicalTime } = result;
+  const { time, canonicalTime, notSquared = null, dataLoss } = result;
   const facts: [string, string][] = [
     ["loss L", `${formatNumber(result.initialLoss)} → ${formatNumber(result.loss)}${describeFall(result)}`],
+    ...(dataLoss === undefined
+      ? []
+      : [["of the data", `${formatNumber(dataLoss)} at the end, without weight decay`] as [string, string]]),
     [
       "flow time",
-      `t = ${formatNumber(time)}, canonical time τ = 2ct = ${formatNumber(canonicalTime)}, GD steps k = t/η`,
+      notSquared === null
+        ? `t = ${formatNumber(time)}, canonical time τ = 2ct = ${formatNumber(canonicalTime)}, GD steps k = t/η`
+        : `t = ${formatNumber(time)}, GD steps k = t/η`,
     ],
     ["energy defect", `${formatNumber(result.energyDefect)} (relative; L(0) − L(t) against ∫‖∇L‖² ds)`],
-    ["decay of ‖r‖²", describeDecay(result.decay)],
+    notSquared === null
+      ? ["decay of ‖r‖²", describeDecay(result.decay)]
+      : ["not defined", `canonical time, ‖r‖, λ_eff, decay of ‖r‖²: ${notSquared}`],
     ...describePhases(result),
     ...(result.sharpness === null
       ? []

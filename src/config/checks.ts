@@ -1,6 +1,6 @@
 /** Constraints between fields. Each check needs only the sections it reads. */
 
-import { presetOf } from "../model/index.js";
+import { presetOf, whyNotSquared } from "../model/index.js";
 import { fixedMethodNames, methods } from "../ode/methods/index.js";
 import { type Finding, show } from "./messages.js";
 import type { ActivationConfig, Config } from "./schema.js";
@@ -26,6 +26,7 @@ export function checkSections(sections: Sections): Finding[] {
     ...checkRecord(sections),
     ...checkEngine(sections),
     ...checkNtk(sections),
+    ...checkLoss(sections),
   ];
 }
 
@@ -262,6 +263,20 @@ function checkNtk({ measure, model, engine }: Sections): Finding[] {
     );
   }
   return findings;
+}
+
+/** What rests on L = c‖r‖² cannot be asked for elsewhere. */
+function checkLoss({ loss, measure, decay }: Sections): Finding[] {
+  const why = loss === undefined ? null : whyNotSquared(loss);
+  if (why === null) return [];
+  const remedy = "leave it out, or take loss.kind: squared without weight decay.";
+  const fields = [
+    ...(measure?.ntk === undefined ? [] : [["measure.ntk", "the exponential bound and the frozen kernel"]]),
+    ...(["from", "to"] as const)
+      .filter((field) => decay?.[field] !== undefined)
+      .map((field) => [`decay.${field}`, "the residual ‖r‖² and its fitted decay"]),
+  ] as const;
+  return fields.map(([path, what]) => at(path!, `is about ${what}: ${why}; ${remedy}`));
 }
 
 function at(path: string, message: string): Finding {

@@ -3,6 +3,7 @@
  * are in load.ts, constraints between fields in checks.ts.
  */
 import { z } from "zod";
+import { lossSchema } from "../model/index.js";
 import { plainName } from "./names.js";
 import { datasetSchema } from "./schema-dataset.js";
 import { engineSchema } from "./schema-engine.js";
@@ -24,16 +25,7 @@ export const configSchema = z.strictObject({
   seed: z.int().nonnegative().default(0).describe("Seed of every random draw: data, initial parameters."),
   dataset: datasetSchema,
   model: modelSchema,
-  loss: z
-    .strictObject({
-      kind: z.literal("squared").default("squared").describe("L = c‖r‖² of the stacked residual r = F − y."),
-      reduction: z
-        .enum(["half-mean-sample", "half-sum", "sum", "mean"])
-        .default("half-mean-sample")
-        .describe("c = 1/(2n), 1/2, 1 or 1/(nM). It sets the unit of time and of every learning rate."),
-    })
-    .prefault({})
-    .describe("The loss."),
+  loss: lossSchema.prefault({}),
   flow: flowSchema,
   descent: descentSchema.prefault({}),
   record: recordSchema.prefault({}),

@@ -38,9 +38,9 @@ export interface CheckReport {
   readonly productSeconds: number;
   /** λ_max(G) at θ₀. */
   readonly lambdaMax: number;
-  /** λ_max(∇²L) at θ₀: what limits the step; 2cλ_max(G) is its Gauss–Newton part. */
+  /** λ_max(∇²L) at θ₀: what limits the step; of L = c‖r‖² 2cλ_max(G) is its Gauss–Newton part, of other losses null. */
   readonly sharpness: number;
-  readonly gaussNewton: number;
+  readonly gaussNewton: number | null;
   readonly steps: readonly {
     readonly method: string;
     /** Stable up to h = limit/λ_max. */
@@ -162,7 +162,7 @@ export async function checkStudy(
       productSeconds,
       lambdaMax,
       sharpness,
-      gaussNewton: 2 * factor * lambdaMax,
+      gaussNewton: factor === null ? null : 2 * factor * lambdaMax,
       steps,
       tEnd,
       memory: estimateMemory(loaded, prepared.dataset),

@@ -2,7 +2,8 @@
 import type { LoadedConfig } from "../config/load.js";
 import { type Dataset, loadDataset } from "../data/dataset.js";
 import { createRandom } from "../random.js";
-import { networkOf } from "./network.js";
+import { createLoss, withLossSite } from "../model/index.js";
+import { datasetFor, networkOf } from "./network.js";
 
 export interface ModelReport {
   readonly name: string;
@@ -46,7 +47,8 @@ export interface ModelReport {
 /** @throws ConfigError where a layer does not fit, citing it */
 export async function describeModel(loaded: LoadedConfig): Promise<ModelReport> {
   const shape = await shapeOfData(loaded);
-  const network = networkOf(loaded, shape);
+  const criterion = createLoss(loaded.config.loss, { samples: shape.samples, outputs: shape.outputDimension });
+  const network = withLossSite(networkOf(loaded, shape), criterion, false);
   const { layout, sites, outputs } = network;
   const { samples } = shape;
   const isWithin = (path: string, layer: string): boolean => path === layer || path.startsWith(`${layer}.`);
@@ -80,9 +82,12 @@ export async function describeModel(loaded: LoadedConfig): Promise<ModelReport> 
 async function shapeOfData(
   loaded: LoadedConfig,
 ): Promise<Pick<Dataset, "inputShape" | "outputDimension" | "samples">> {
-  const { dataset, seed } = loaded.config;
+  const { dataset, seed, loss } = loaded.config;
   if (dataset.kind === "file")
-    return loadDataset(dataset, { baseDir: loaded.baseDir, random: createRandom(seed) });
+    return datasetFor(
+      loss,
+      await loadDataset(dataset, { baseDir: loaded.baseDir, random: createRandom(seed) }),
+    );
   const { inputShape = [dataset.inputDimension as number], outputDimension, samples } = dataset;
   return { inputShape, outputDimension, samples };
 }

@@ -14,12 +14,17 @@ import {
   writeParameter,
 } from "../model/index.js";
 import { attachFiles } from "../record/attachments.js";
-import { DESCENT_COLUMNS, SERIES_COLUMNS } from "../record/columns.js";
 import { formatNpz, formatSafetensors, type NamedArray } from "../record/export-npz.js";
 import { formatScalar, type Scalar, startEvents } from "../record/export-tensorboard.js";
 import { readJsonObject, stands, writeWhole } from "../record/files.js";
-import { contentFolder, type InitialArray, type Manifest, readManifest } from "../record/manifest.js";
-import { readColumns, readOutcome } from "../record/reader.js";
+import {
+  contentFolder,
+  type InitialArray,
+  type Manifest,
+  readManifest,
+  runColumns,
+} from "../record/manifest.js";
+import { type RunRecord, readColumns, readOutcome } from "../record/reader.js";
 import { formatLine, readTable } from "../record/table.js";
 
 export const EXPORT_FORMATS = ["npz", "safetensors", "tensorboard", "csv"] as const;
@@ -165,10 +170,14 @@ const CONFIG = "config.resolved.json";
 async function readTrajectories(directory: string) {
   const { manifest } = await readOutcome(directory);
   const folder = contentFolder(directory, manifest);
+  const columns = runColumns(manifest);
   return {
     manifest,
-    series: await readColumns(join(folder, "series.csv"), SERIES_COLUMNS),
-    descent: await readColumns(join(folder, "descent.csv"), DESCENT_COLUMNS),
+    series: (await readColumns<string>(join(folder, "series.csv"), columns.series)) as RunRecord["series"],
+    descent: (await readColumns<string>(
+      join(folder, "descent.csv"),
+      columns.descent,
+    )) as RunRecord["descent"],
   };
 }
 
@@ -223,7 +232,16 @@ function layoutOf({ model }: PlainConfig, { problem }: Manifest): Layout | null 
  * column `run`, the record's path from there.
  */
 async function* formatTrajectories(root: string | null, records: readonly string[]): AsyncGenerator<string> {
-  const own = [...new Set<string>([...DESCENT_COLUMNS, ...SERIES_COLUMNS])];
+  const columns = await Promise.all(
+    records.map(async (record) => runColumns((await readOutcome(record)).manifest)),
+  );
+  const base = runColumns({});
+  const own = [
+    ...new Set([
+      ...[base.descent, base.series].flat(),
+      ...columns.flatMap(({ descent, series }) => [...descent, ...series]),
+    ]),
+  ];
   yield formatLine([...(root === null ? [] : ["run"]), "trajectory", ...own]);
   for (const record of records) {
     const { series, descent } = await readTrajectories(record);

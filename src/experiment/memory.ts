@@ -12,7 +12,7 @@ import type { DrawnShape } from "../data/dataset.js";
 import { ConfigError } from "../errors.js";
 import { MAX_ROW_NUMBERS, mostCandidates } from "../flow/index.js";
 import { type Graph, sizeOf, spaceOf, splitBound } from "../graph/index.js";
-import { createFamily, type Family } from "../model/index.js";
+import { createFamily, createLoss, type Family } from "../model/index.js";
 import { methods } from "../ode/index.js";
 import { chooseTreatment, type Treatment } from "./boundaries.js";
 import { networkOf } from "./network.js";
@@ -380,7 +380,8 @@ const inputsOf = ({ inputDimension, inputShape }: DrawnShape): number =>
 function familyOf(loaded: LoadedConfig, shape: DrawnShape): Family {
   const { samples, outputDimension } = shape;
   const inputShape = shape.inputShape ?? [shape.inputDimension as number];
-  return createFamily({ network: networkOf(loaded, { inputShape, outputDimension }), samples, factor: 1 });
+  const criterion = createLoss(loaded.config.loss, { samples, outputs: outputDimension });
+  return createFamily({ network: networkOf(loaded, { inputShape, outputDimension }), samples, criterion });
 }
 
 /** Numbers of the largest array that a prediction makes. */

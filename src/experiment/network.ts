@@ -1,7 +1,13 @@
 /** The network that a study's model is on its data. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Dataset } from "../data/dataset.js";
-import { buildNetwork, LayerError, type Network } from "../model/index.js";
+import { type Targets, targetsFor } from "../data/targets.js";
+import { buildNetwork, LayerError, type LossSpec, lossModule, type Network } from "../model/index.js";
+
+/** The data with their targets as the loss takes them. @throws ConfigError citing the first row that does not fit */
+export function datasetFor<D extends Targets>({ kind }: LossSpec, data: D): D {
+  return targetsFor(lossModule(kind).targets, kind, data);
+}
 
 /**
  * The network of a study on its data.

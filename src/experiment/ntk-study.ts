@@ -2,6 +2,7 @@
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import { ntkDefaults } from "../config/schema-measure.js";
 import { measureGradient } from "../flow/index.js";
+import { whyNotSquared } from "../model/index.js";
 import type { RunResult } from "../record/result.js";
 import { createNtkObserver } from "./ntk.js";
 import { chooseMethod } from "./ntk-method.js";
@@ -12,6 +13,13 @@ export function runKernelStudy(loaded: LoadedConfig, options: RunOptions): Promi
   const { config } = loaded;
   if (config.engine.dtype === "float32")
     throw problemAt(loaded, "engine.dtype", "the tangent kernel needs float64; set that.");
+  const why = whyNotSquared(config.loss);
+  if (why !== null)
+    throw problemAt(
+      loaded,
+      "loss",
+      `gradflow ntk shows residual, effective rate and frozen kernel of L = c‖r‖²: ${why}; set loss.kind: squared without weight decay.`,
+    );
   return recordStudy(loaded, options, "-ntk", ({ problem }) => {
     const asked = config.measure.ntk ?? ntkDefaults();
     const { method } = chooseMethod(loaded, asked, problem.family);
@@ -45,6 +53,7 @@ export function runKernelStudy(loaded: LoadedConfig, options: RunOptions): Promi
         message: "the tangent kernel at t = 0; nothing was integrated.",
         time: 0,
         canonicalTime: 0,
+        notSquared: null,
         initialLoss: loss,
         loss,
         lossRise: null,

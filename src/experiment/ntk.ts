@@ -81,6 +81,7 @@ export async function createNtkObserver(
   const { ntk, tEnd, tolerance, notFlow, signal, onActivity } = options;
   const { family } = problem;
   const { factor } = family;
+  if (factor === null) throw new Error(`tangent kernel: ${family.criterion.notSquared}.`);
   const choice = chooseMethod(loaded, ntk, family);
   options.onMessage?.(
     `tangent kernel by ${choice.method}: nM = ${family.samples * family.network.outputs}, P = ${theta0.length}, takes about ${formatBytes(choice.bytes)}`,

@@ -2,13 +2,14 @@
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { TeacherConfig } from "../config/schema.js";
 import { type Dataset, type DatasetShape, loadDataset } from "../data/dataset.js";
+import { isOneHot } from "../data/targets.js";
 import { createEngine, type Engine } from "../engine/index.js";
 import { EngineError } from "../errors.js";
 import { createProblem, type Problem } from "../flow/index.js";
 import {
   createFamily,
+  createLoss,
   findingNeighbours,
-  lossFactor,
   type Network,
   presetNetwork,
   relationMatrix,
@@ -17,7 +18,7 @@ import { withPauses } from "../pace.js";
 import { createRandom, type Random } from "../random.js";
 import { citing, type InitialParameters, initialParameters } from "./initial-parameters.js";
 import { announceMemory, requireMemory, requireRoomForFiles } from "./memory.js";
-import { networkOf } from "./network.js";
+import { datasetFor, networkOf } from "./network.js";
 import { withOrigin } from "./origin.js";
 import { createPause, type Watch } from "./pause.js";
 
@@ -39,16 +40,23 @@ export async function prepare(loaded: LoadedConfig, engine: Engine, watch: Watch
   const random = createRandom(config.seed);
   if (config.dataset.kind === "file") await requireRoomForFiles(loaded, config.dataset);
   else announceMemory(requireMemory(loaded, config.dataset), watch);
-  const dataset = await citing(loaded, "dataset", () =>
-    loadDataset(config.dataset, {
+  const dataset = await citing(loaded, "dataset", async () =>
+    datasetFor(
+      config.loss,
+      await loadDataset(config.dataset, {
       baseDir,
       random: random.split("data"),
       pause: createPause(watch, config.dataset.kind === "file" ? "reading the data" : "drawing the data"),
       teacher: (network, inputs, shape) =>
         teach(network as TeacherConfig, inputs, shape, engine, random.split("teacher"), loaded, watch),
-    }),
+      }),
+    ),
   );
   if (config.dataset.kind === "file") announceMemory(requireMemory(loaded, dataset), watch);
+  const criterion = createLoss(config.loss, {
+    ...{ samples: dataset.samples, outputs: dataset.outputDimension },
+    isOneHot: isOneHot(dataset),
+  });
   const network = networkOf(loaded, dataset);
   const data: Record<string, Float64Array> = { x: dataset.inputs, y: dataset.targets };
   if (network.relations.length > 0) {
@@ -65,10 +73,9 @@ export async function prepare(loaded: LoadedConfig, engine: Engine, watch: Watch
     "model.init",
     watch,
   );
-  const factor = lossFactor(config.loss.reduction, dataset.samples, dataset.outputDimension);
   const { parametrisation = "standard", output, init } = config.model;
   const centred = output?.centred === true;
-  const family = createFamily({ network, samples: dataset.samples, factor, centred });
+  const family = createFamily({ network, samples: dataset.samples, criterion, centred });
   const bound = await withOrigin(engine, family, data, initial.theta);
   return {
     problem: await createProblem(engine, family, bound),

@@ -47,14 +47,18 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
       const { outcome, first, last, descents, rise } = run;
       await study.record.array("theta", outcome.theta);
       const time = last?.t ?? 0;
+      const { criterion } = problem.family;
+      const canonicalZero = criterion.factor === null ? null : 0;
       const decay = await fitRecorded(study.record.series.path, problem, config, outcome.theta, time);
       return {
         status: outcome.status,
         message: outcome.message,
         time,
-        canonicalTime: last?.canonicalTime ?? 0,
+        canonicalTime: last === null ? canonicalZero : last.canonicalTime,
+        notSquared: criterion.notSquared,
         initialLoss: first?.loss ?? null,
         loss: last?.loss ?? null,
+        ...(criterion.regularisation !== null && { dataLoss: last?.dataLoss ?? null }),
         lossRise:
           rise === null
             ? null
@@ -103,6 +107,7 @@ async function fitRecorded(
   theta: Float64Array,
   time: number,
 ): Promise<{ readonly fit: DecayFit | null; readonly notes: readonly string[] }> {
+  if (factor === null) return { fit: null, notes: [] };
   const visit = (add: (row: { t: number; loss: number; lambdaEff: number }) => void) =>
     visitRows(series, (cells, _, columns) => {
       const number = (name: string) => Number(cells[columns.indexOf(name)]);

@@ -266,5 +266,6 @@ async function runFacts(
       }),
       sites: family.sites.map(({ path, shape }) => ({ path, shape })),
     },
+    ...(family.criterion.regularisation !== null && { series: ["dataLoss"] }),
   };
 }

@@ -43,10 +43,14 @@ function extents(hidden: unknown, size: RunRecord["manifest"]["problem"]): strin
 
 function solverFacts(record: RunRecord): string[] {
   const flow = part(record.config["flow"]);
-  const reduction = words(part(record.config["loss"])["reduction"]);
+  const loss = part(record.config["loss"]);
+  const decay = part(loss["regularisation"])["weightDecay"];
+  const kind = loss["kind"] === "squared" ? "" : words(loss["kind"]);
+  const reduction = words(kind, loss["reduction"]);
   const { rtol } = flow;
   return [
     reduction && `${reduction} loss`,
+    typeof decay === "number" && decay > 0 ? `weight decay ${formatNumber(decay)}` : "",
     words(flow["method"]),
     typeof rtol === "number" ? `rtol ${formatNumber(rtol)}` : "",
     words(record.manifest.dtype),

@@ -12,7 +12,7 @@ export function show(value: unknown): string {
 
 /** The section of a run's report; every line says what was compared with what. */
 export function describeChecks(result: RunResult): string {
-  const { energyDefect, lossRise, decay, descent, errorCheck, sharpness, events, ntk } = result;
+  const { energyDefect, notSquared = null, lossRise, decay, descent, errorCheck, sharpness, events, ntk } = result;
   const rows: [string, string][] = [
     ["energy balance", `|L(0) − L(t) − ∫‖∇L‖² ds| / (L(0) − L(t)) = ${show(energyDefect)}`],
   ];
@@ -21,7 +21,9 @@ export function describeChecks(result: RunResult): string {
       "the loss rises",
       `${show(lossRise.from)} at t = ${show(lossRise.fromTime)} to ${show(lossRise.to)} at t = ${show(lossRise.time)}; along a gradient flow it never does`,
     ]);
-  if (decay === null) rows.push(["decay of ‖r‖²", "not fitted"]);
+  if (notSquared !== null)
+    rows.push(["canonical time, ‖r‖, λ_eff, decay of ‖r‖²", `not defined: ${notSquared}`]);
+  else if (decay === null) rows.push(["decay of ‖r‖²", "not fitted"]);
   else
     rows.push(
       [

@@ -8,11 +8,14 @@ import type { FlowCounts, FlowEnd, Measured, Segment } from "./segment.js";
 /** The state of the flow at one recorded time. */
 export interface Observation {
   readonly t: number;
-  /** τ = 2ct, the time of the `half-sum` loss. */
-  readonly canonicalTime: number;
+  /** τ = 2ct, the time of the `half-sum` loss. Null, as `residualNorm` and `lambdaEff`, unless L = c‖r‖². */
+  readonly canonicalTime: number | null;
+  /** With what weight decay adds. */
   readonly loss: number;
+  /** Without it; absent where there is none. */
+  readonly dataLoss?: number;
   /** ‖r‖ = √(L/c) */
-  readonly residualNorm: number;
+  readonly residualNorm: number | null;
   /** ‖θ'‖, which is ‖∇L‖ where the flow does not slide. */
   readonly gradientNorm: number;
   /** λ_eff = ‖θ'‖²/(4cL); null where the loss is zero. */
@@ -63,7 +66,7 @@ export function createObserver(options: {
   readonly memory?: Memory;
 }): Observer {
   const { problem, theta0, times, onObservation, tolerance = 0 } = options;
-  const { factor } = problem.family;
+  const { factor, criterion } = problem.family;
   const theta = theta0.slice();
   const state = (options.memory ?? new Memory()).keep("observer", {
     first: null as Observation | null,
@@ -105,11 +108,13 @@ export function createObserver(options: {
     see(t, measured);
     const observation: Observation = {
       t,
-      canonicalTime: 2 * factor * t,
+      canonicalTime: factor === null ? null : 2 * factor * t,
       loss,
-      residualNorm: Math.sqrt(loss) / Math.sqrt(factor),
+      ...(criterion.regularisation !== null && { dataLoss: await problem.dataLoss(point) }),
+      residualNorm: factor === null ? null : Math.sqrt(loss) / Math.sqrt(factor),
       gradientNorm: speed,
-      lambdaEff: loss > 0 ? (speed / (2 * Math.sqrt(factor) * Math.sqrt(loss))) ** 2 : null,
+      lambdaEff:
+        factor !== null && loss > 0 ? (speed / (2 * Math.sqrt(factor) * Math.sqrt(loss))) ** 2 : null,
       energyDefect: energyDefect(problem, state.initialLoss, loss, spent),
       stepSize: h,
       gradientEvaluations: counts.gradients,

@@ -27,6 +27,8 @@ export interface Problem {
   field(theta: Float64Array, velocity: Float64Array): Promise<number>;
   /** L(θ) alone. */
   loss(theta: Float64Array): Promise<number>;
+  /** L(θ) without what weight decay adds. */
+  dataLoss(theta: Float64Array): Promise<number>;
   /** F(θ), n × M row-major, into `output`. */
   predict(theta: Float64Array, output: Float64Array): Promise<void>;
   /** A further graph of the family, with the data bound and its time counted. */
@@ -67,6 +69,7 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
   const { y, origin } = data;
   const targets = length(y as Float64Array) + (origin === undefined ? 0 : length(origin));
   let lossProgram: Program | null = null;
+  let dataLossProgram: Program | null = null;
   let fieldProgram: Program | null = null;
   return {
     family,
@@ -79,12 +82,7 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
       const program = await engine.resident.compile(graph, data);
       return { run: (inputs, into) => timed(() => program.run(inputs, into)) };
     },
-    lossRounding(loss) {
-      const { factor } = family;
-      const residual = Math.sqrt(loss / factor);
-      const error = ROUNDING[engine.dtype] * (targets + residual);
-      return factor * error * (2 * residual + error);
-    },
+    lossRounding: (loss) => family.criterion.rounding(loss, ROUNDING[engine.dtype], targets),
     workOf: (graph) => workOf(splitBound(graph, Object.keys(data)).rest),
     async lossGradient(theta, gradient) {
       cost.gradients++;
@@ -101,6 +99,12 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
       cost.predictions++;
       lossProgram ??= await compile(family.loss());
       const { loss } = await lossProgram.run({ theta });
+      return loss?.[0] as number;
+    },
+    async dataLoss(theta) {
+      cost.predictions++;
+      dataLossProgram ??= await compile(family.dataLoss());
+      const { loss } = await dataLossProgram.run({ theta });
       return loss?.[0] as number;
     },
     async predict(theta, output) {

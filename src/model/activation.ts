@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import type { GraphBuilder, Node } from "../graph/index.js";
+import { softplus } from "./softplus.js";
 
 /** σ on piece p (between breakpoints p − 1 and p) is Σ_k coefficients[p][k] z^k. */
 export interface PieceTable {
@@ -87,12 +88,7 @@ export const activationKinds = {
     return b.mul(z, b.sigmoid(b.mul(z, gain)));
   }),
   silu: smooth("σ(z) = z/(1 + e^{−z}).", (b, z) => b.mul(z, b.sigmoid(z))),
-  // max(z, 0) + ln(1 + e^{−|z|})
-  softplus: smooth("σ(z) = ln(1 + e^z).", (b, z) => {
-    const above = b.pieceOf(z, [0]);
-    const size = b.mul(z, b.lookup(above, [-1, 1]));
-    return b.add(b.mul(z, b.lookup(above, [0, 1])), b.log1p(b.exp(b.neg(size))));
-  }),
+  softplus: smooth("σ(z) = ln(1 + e^z).", softplus),
   sin: smooth("σ(z) = sin z.", (b, z) => b.sin(z)),
 } as const;
 

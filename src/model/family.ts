@@ -6,8 +6,9 @@
  */
 import { batch, gradient, hessianProduct, pullback, pushforward, roundingErrors } from "../autodiff/index.js";
 import { createGraph, type Graph, GraphBuilder, type Node, sizeOf } from "../graph/index.js";
-import { squaredLoss } from "./loss.js";
-import type { Forward, Network } from "./network.js";
+import { type Loss, squaredLoss } from "./losses/loss.js";
+import { withLossSite } from "./losses/site.js";
+import type { Forward, Network, SampleInput } from "./network.js";
 import type { Layout } from "./parameters.js";
 import type { Relation, Site } from "./scope.js";
 import {
@@ -27,8 +28,10 @@ export interface FamilyOptions {
   readonly network: Network;
   /** n */
   readonly samples: number;
-  /** c of L = c‖r‖² */
-  readonly factor: number;
+  /** The loss; absent, it is c‖r‖². */
+  readonly criterion?: Loss;
+  /** c, only read where `criterion` is absent; default 1. */
+  readonly factor?: number | null;
   /** Whether `origin` [n, M], bound with the data, is taken off the outputs: F = αf(θ) − αf(θ₀). */
   readonly centred?: boolean;
 }
@@ -37,9 +40,12 @@ export interface FamilyOptions {
  * Graphs take `theta` [P] and, bound once per data set, `x` [n, ...], `y` [n, M] and the matrices [n, n] of `relations`; locked ones take
  * `pieces` [E] as well.
  */
-export interface Family extends FamilyOptions {
+export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
+  readonly criterion: Loss;
+  /** c of L = c‖r‖²; null for other losses, of which `criterion.notSquared` says why. */
+  readonly factor: number | null;
   readonly layout: Layout;
-  /** Where the kinks are; none for smooth activations. */
+  /** Where the kinks are, that of the loss last; none where all is smooth. */
   readonly sites: readonly Site[];
   /** E */
   readonly entries: number;
@@ -52,6 +58,8 @@ export interface Family extends FamilyOptions {
   flowField(withLoss?: boolean): Graph;
   /** `loss` [] */
   loss(): Graph;
+  /** `loss` [] without weight decay. */
+  dataLoss(): Graph;
   /** `z` [E] */
   preactivations(pieces: Pieces): Graph;
   /** From `before` [E]: `z` [E], its `pieces` [E], and `changed`, how many differ from those before. */
@@ -99,7 +107,9 @@ export interface Family extends FamilyOptions {
 }
 
 export function createFamily(options: FamilyOptions): Family {
-  const { network, samples, factor, centred = false } = options;
+  const { samples, centred = false } = options;
+  const criterion = options.criterion ?? squaredLoss(options.factor ?? 1);
+  const network = withLossSite(options.network, criterion, centred);
   const { layout, sites, units, relations } = network;
   const b = new GraphBuilder();
   const entries = samples * units;
@@ -111,9 +121,11 @@ export function createFamily(options: FamilyOptions): Family {
   const cut = (node: Node, { offset, units: own, shape }: Site): Node =>
     b.reshape(b.slice(node, 0, samples * offset, samples * (offset + own)), [samples, ...shape]);
   const pass = (pieces: Pieces, onlySlopes = false): Forward => {
-    if (pieces === "free" || entries === 0) return rows(network.forward(b, { theta, x, pieces: null }));
+    const sample = (name: SampleInput): Node => b.input(name, y.shape);
+    if (pieces === "free" || entries === 0)
+      return rows(network.forward(b, { theta, x, sample, pieces: null }));
     const given = b.input("pieces", [entries]);
-    return rows(network.forward(b, { theta, x, pieces: (site) => cut(given, site), onlySlopes }));
+    return rows(network.forward(b, { theta, x, sample, pieces: (site) => cut(given, site), onlySlopes }));
   };
   const rows = (run: Forward): Forward => {
     const output = b.reshape(run.output, [samples, network.outputs]);
@@ -124,7 +136,15 @@ export function createFamily(options: FamilyOptions): Family {
       nodes.map((node) => b.reshape(node, [sizeOf(node.shape)])),
       0,
     );
-  const lossOf = (run: Forward): Node => squaredLoss(b, run.output, y, factor);
+  const dataLossOf = (run: Forward): Node => {
+    const activated = criterion.site === null ? null : (run.activations[run.activations.length - 1] as Node);
+    return criterion.data(b, run.output, y, activated);
+  };
+  const lossOf = (run: Forward): Node => {
+    const data = dataLossOf(run);
+    const penalty = criterion.penalty(b, theta, layout);
+    return penalty === null ? data : b.add(data, penalty);
+  };
   const orZero = (node: Node | null | undefined, shape: readonly number[]): Node =>
     node ?? b.constant(0, shape);
   const fieldOf = (name: string, run: Forward): Graph => {
@@ -155,6 +175,9 @@ export function createFamily(options: FamilyOptions): Family {
 
   return {
     ...options,
+    network,
+    criterion,
+    factor: criterion.factor,
     layout,
     sites,
     entries,
@@ -174,6 +197,7 @@ export function createFamily(options: FamilyOptions): Family {
       return createGraph("flow-field", withLoss ? { velocity, loss } : { velocity });
     },
     loss: () => createGraph("loss", { loss: lossOf(pass("free")) }),
+    dataLoss: () => createGraph("data-loss", { loss: dataLossOf(pass("free")) }),
     preactivations: (pieces) =>
       createGraph(`preactivations-${pieces}`, { z: flat(pass(pieces).preactivations) }),
     pieceChanges: () => {

@@ -19,7 +19,10 @@ export { createFamily, type Family, type FamilyOptions, type Pieces } from "./fa
 export { initialise, initialising } from "./initialise.js";
 export { defineLayer, type LayerModule, type Layers } from "./layers/define.js";
 export { layerListSchema, layerModules } from "./layers/registry.js";
-export { lossFactor, type Reduction } from "./loss.js";
+export { createLoss, type Loss, squaredLoss, whyNotSquared } from "./losses/loss.js";
+export { type LossSpec, lossModule, lossSchema } from "./losses/registry.js";
+export { withLossSite } from "./losses/site.js";
+export { lossFactor, type Reduction } from "./losses/squared.js";
 export { findingNeighbours, normalisedAdjacency, relationMatrix } from "./neighbours.js";
 export { type Build, describeNetwork, layeredNetwork, type Network } from "./network.js";
 export { type InitSpec, type Law, type Layout, LayoutBuilder, type Parameter } from "./parameters.js";

@@ -47,6 +47,9 @@ export interface NetworkOptions {
   readonly outputScale?: number;
 }
 
+/** What stands beside a sample's input, [n, M]: its targets, and what is taken off its outputs. */
+export type SampleInput = "y" | "origin";
+
 /** The inputs of one forward pass. */
 export interface ForwardInputs {
   /** [P] */
@@ -57,6 +60,8 @@ export interface ForwardInputs {
   readonly pieces: ((site: Site) => Node) | null;
   /** Whether activations have the values that they have at z, and only their slopes are those of the given pieces. */
   readonly onlySlopes?: boolean;
+  /** What a loss with a kink needs of the samples; see `Network.sampleInputs`. */
+  readonly sample?: (name: SampleInput) => Node;
 }
 
 /** The nodes of one forward pass. */
@@ -86,6 +91,10 @@ export interface Network {
   readonly graphLayer: string | null;
   /** Layers that take the data for numbers of tokens. */
   readonly tokens: readonly TokenUse[];
+  /** Half-width of the blends that replace its kinks; null where they stand. */
+  readonly smoothing: number | null;
+  /** What a forward pass takes beside x: only where the kink of a loss is one of its sites. */
+  readonly sampleInputs: readonly SampleInput[];
   /** Whether a result of one sample depends on another sample. */
   readonly coupled: boolean;
   /** Whether every parameter belongs to one affine map of one row per sample: kernels then have a form without rows of J. */
@@ -178,6 +187,8 @@ export function createNetwork(options: NetworkOptions): Network {
     relations,
     graphLayer: trace.relations.get(relations[0] as Relation) ?? null,
     tokens: trace.tokens,
+    smoothing,
+    sampleInputs: [],
     coupled,
     hasLayerProducts: !coupled && isMadeOfAffineMaps(trace, layout.layout),
     forward(builder, { theta, x: inputs, pieces, onlySlopes = false }) {

@@ -48,6 +48,7 @@ function scalarFactors(b: GraphBuilder, network: Network, s: number): Factor[] {
     theta,
     x,
     pieces: given === null ? null : (site) => cut(given, site),
+    sample: (name) => b.input(name, [s, network.outputs]),
   });
   const outputs = b.reshape(b.slice(seeds, 1, units, seeds.shape[1] as number), run.output.shape);
   const pulled = pullback(
@@ -241,6 +242,7 @@ function batchedRows(b: GraphBuilder, network: Network, samples: number, s: numb
     theta,
     x: own.x,
     pieces: given === null ? null : (site) => cut(given, site),
+    sample: (name) => b.input(network.coupled ? name : `${name} of one`, [samples, outputs]),
   });
   const last = b.slice(one.seeds, 0, entries, entries + samples * outputs);
   const [row] = pullback(
@@ -253,6 +255,11 @@ function batchedRows(b: GraphBuilder, network: Network, samples: number, s: numb
   if (!network.coupled) {
     many.set(one.x, b.reshape(b.input("x", [s, ...inputShape]), [s, 1, ...inputShape]));
     if (one.pieces !== null) many.set(one.pieces, b.input("pieces", [s, units]));
+    for (const name of network.sampleInputs)
+      many.set(
+        b.input(`${name} of one`, [samples, outputs]),
+        b.reshape(b.input(name, [s, outputs]), [s, 1, outputs]),
+      );
   }
   return batch(b, [orZero(b, row, theta.shape)], many, s)[0] as Node;
 }

@@ -82,7 +82,7 @@ export function createTangentKernel(options: {
     });
     return wide;
   };
-  const bound = ["x", ...family.relations];
+  const bound = ["x", ...family.relations, ...network.sampleInputs];
   const coupledData: Tensors = network.coupled
     ? Object.fromEntries(bound.map((name) => [name, data[name] as Float64Array]))
     : {};

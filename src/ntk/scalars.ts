@@ -55,6 +55,10 @@ export function fillInputs(
   }
   const N = sizeOf(network.inputShape);
   const x = new Float64Array(capacity * N);
+  const M = network.outputs;
+  const beside = network.sampleInputs.map(
+    (name) => [data[name] as Float64Array, new Float64Array(capacity * M), name] as const,
+  );
   const seeds = new Float64Array(capacity * perSample);
   const own = Object.entries(entries).map(
     ([name, all]) => [name, all, new Float64Array(capacity * units)] as const,
@@ -63,11 +67,16 @@ export function fillInputs(
   scalars.forEach((scalar, k) => {
     const { sample, column } = place(family, scalar);
     x.set(inputs.subarray(sample * N, (sample + 1) * N), k * N);
+    for (const [all, part] of beside) part.set(all.subarray(sample * M, (sample + 1) * M), k * M);
     seeds[k * perSample + column] = 1;
     for (const { offset, units: width } of sites) {
       const from = samples * offset + sample * width;
       for (const [, all, part] of own) part.set(all.subarray(from, from + width), k * units + offset);
     }
   });
-  return { x, seeds, ...Object.fromEntries(own.map(([name, , part]) => [name, part])) };
+  return {
+    ...{ x, seeds },
+    ...Object.fromEntries(own.map(([name, , part]) => [name, part])),
+    ...Object.fromEntries(beside.map(([, part, name]) => [name, part])),
+  };
 }

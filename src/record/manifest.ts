@@ -1,6 +1,7 @@
 /** `manifest.json`: what makes a folder a record. It is written first, removed last, and lists the files that belong to the record. */
 import { join } from "node:path";
 import { ConfigError } from "../errors.js";
+import { DESCENT_COLUMNS, SERIES_COLUMNS } from "./columns.js";
 import { readJsonObject, writeJson } from "./files.js";
 import { thisProcess, type Writer, whileListed, writerShape } from "./lock.js";
 import {
@@ -89,6 +90,8 @@ export interface RunFacts {
   /** Of the repository that the study lies in; null outside git. */
   readonly study: RepositoryState | null;
   readonly problem?: ProblemSize;
+  /** Columns of series.csv beyond those of every run; absent where there are none. */
+  readonly series?: readonly string[];
   /** Where θ₀ was read from; absent where it was drawn. */
   readonly initial?: InitialFile;
   /** Hash of the config with its files (12 hexadecimal digits), and the folder that file names in it are relative to. */
@@ -199,6 +202,7 @@ const shape: Shape<Manifest> = {
       sites: optional(list(fields<Site>({ path: text, shape: list(number) }))),
     }),
   ),
+  series: optional(list(text)),
   initial: optional(
     fields<InitialFile>({
       path: text,
@@ -221,6 +225,14 @@ const shape: Shape<Manifest> = {
   drawn: optional(flag),
   announced: optional(list(text)),
 };
+
+/** Columns of `series.csv` and `descent.csv` of a run. */
+export function runColumns({ series = [] }: Pick<Manifest, "series">) {
+  return {
+    series: [...SERIES_COLUMNS, ...series] as readonly string[],
+    descent: DESCENT_COLUMNS as readonly string[],
+  };
+}
 
 export type ManifestChange = Partial<
   Pick<Manifest, "finished" | "status" | "failure" | "process" | "resumed" | "drawn" | "announced">

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { readNpy } from "../data/npy.js";
 import { ConfigError } from "../errors.js";
 import {
-  DESCENT_COLUMNS,
   type DescentColumn,
   NTK_COLUMNS,
   NTK_DENSITY_COLUMNS,
@@ -14,11 +13,10 @@ import {
   type NtkDensityColumn,
   type NtkModeColumn,
   type NtkSpectrumColumn,
-  SERIES_COLUMNS,
   type SeriesColumn,
 } from "./columns.js";
 import { readJsonObject } from "./files.js";
-import { contentFolder, MANIFEST, type Manifest, readManifest } from "./manifest.js";
+import { contentFolder, MANIFEST, type Manifest, readManifest, runColumns } from "./manifest.js";
 import type { RunResult } from "./result.js";
 import { resultShape } from "./result-shape.js";
 import { visitRows } from "./rows.js";
@@ -53,7 +51,8 @@ export interface RunRecord {
   readonly result: RunResult | null;
   /** The resolved config as JSON; empty where the run was killed before it was written. */
   readonly config: Readonly<Record<string, unknown>>;
-  readonly series: Columns<SeriesColumn>;
+  /** With the columns that the manifest adds. */
+  readonly series: Columns<SeriesColumn> & Columns<string>;
   readonly descent: Columns<DescentColumn>;
   /** The tangent kernel along the run, its columns of words NaN; all empty where it was not measured. */
   readonly ntk: Columns<NtkColumn>;
@@ -90,11 +89,12 @@ export async function readResult(folder: string): Promise<RunResult | null> {
 export async function readRecord(directory: string, options: ReadOptions = {}): Promise<RunRecord> {
   const { manifest, result } = await readOutcome(directory);
   const folder = contentFolder(directory, manifest);
+  const columns = runColumns(manifest);
   const [config, series, descent, ntk, ntkSpectrum, ntkModes, ntkDensity, events, pieces0] =
     await Promise.all([
       readJsonObject(join(folder, "config.resolved.json")),
-      readColumns(join(folder, "series.csv"), SERIES_COLUMNS, options),
-      readColumns(join(folder, "descent.csv"), DESCENT_COLUMNS, options),
+      readColumns<string>(join(folder, "series.csv"), columns.series, options),
+      readColumns<string>(join(folder, "descent.csv"), columns.descent, options),
       readTable(join(folder, "ntk.csv")),
       readColumns(join(folder, "ntk-spectrum.csv"), NTK_SPECTRUM_COLUMNS),
       readColumns(join(folder, "ntk-modes.csv"), NTK_MODE_COLUMNS),
@@ -107,8 +107,8 @@ export async function readRecord(directory: string, options: ReadOptions = {}): 
     manifest,
     result,
     config: config ?? {},
-    series,
-    descent,
+    series: series as RunRecord["series"],
+    descent: descent as RunRecord["descent"],
     ntk: columnsOf(ntk, NTK_COLUMNS),
     lambdaMinKind: ntk.words["lambdaMinKind"] ?? new Array<string>(ntk.length).fill(""),
     ntkSpectrum,

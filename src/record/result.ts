@@ -219,11 +219,16 @@ export interface RunResult {
   readonly status: string;
   readonly message: string;
   readonly time: number;
-  readonly canonicalTime: number;
+  /** Null unless L = c‖r‖². */
+  readonly canonicalTime: number | null;
+  /** Why there is no canonical time, ‖r‖, λ_eff and decay of ‖r‖²; null where the loss is c‖r‖². Absent in records of older versions. */
+  readonly notSquared?: string | null;
   /** Null where it is not finite; then nothing was integrated. */
   readonly initialLoss: number | null;
-  /** At θ of `theta.npy`. */
+  /** At θ of `theta.npy`, with what weight decay adds. */
   readonly loss: number | null;
+  /** Without it; absent where there is no weight decay. */
+  readonly dataLoss?: number | null;
   /** Null unless the loss rose by more than rounding and flow.rtol. */
   readonly lossRise: LossRise | null;
   readonly gradientEvaluations: number;

@@ -4,7 +4,7 @@ import { basename, join, resolve } from "node:path";
 import { writeNpy } from "../data/npy.js";
 import { ConfigError, DiskFullError, RecordLostError, WriteError } from "../errors.js";
 import { CHECKPOINT_FILES, type Checkpoint, serialiseCheckpoint, writeCheckpoint } from "./checkpoint.js";
-import { DESCENT_COLUMNS, type DescentColumn, SERIES_COLUMNS, type SeriesColumn } from "./columns.js";
+import type { DescentColumn, SeriesColumn } from "./columns.js";
 import { type Content, formatJson, writeAtomically, writeFault, writeJson, writeWhole } from "./files.js";
 import { type Lock, thisProcess } from "./lock.js";
 import {
@@ -12,6 +12,7 @@ import {
   presentManifest,
   type RunFacts,
   readManifest,
+  runColumns,
   startManifest,
   updateManifest,
 } from "./manifest.js";
@@ -51,6 +52,7 @@ export interface RecordOptions {
 
 export interface RecordWriter {
   readonly directory: string;
+  /** With the columns that the manifest adds. */
   readonly series: TableWriter<SeriesColumn>;
   readonly descent: TableWriter<DescentColumn>;
   /** Starts a further table `<name>.csv`, or goes on with it; it is closed with the record. */
@@ -89,7 +91,7 @@ export async function openRecord(options: RecordOptions): Promise<RecordWriter> 
     const manifest = startManifest(options.manifest, OWN_FILES);
     const replaces = old === null ? [] : [...OWN_FILES, ...old.files];
     await placeRecord(directory, { ...manifest, replaces }, startingFiles(options));
-    for (const [name, columns] of STARTING_TABLES)
+    for (const [name, columns] of startingTables(manifest))
       tables.push(createTable(join(directory, name), columns, headOf(columns).length));
     return recordWriter(directory, claim.lock, tables, null);
   } catch (error) {
@@ -99,16 +101,24 @@ export async function openRecord(options: RecordOptions): Promise<RecordWriter> 
   }
 }
 
-const STARTING_TABLES: readonly (readonly [name: string, columns: readonly string[]])[] = [
-  ["series.csv", SERIES_COLUMNS],
-  ["descent.csv", DESCENT_COLUMNS],
-];
+const startingTables = (facts: Pick<RunFacts, "series">) => {
+  const { series, descent } = runColumns(facts);
+  return [
+    ["series.csv", series],
+    ["descent.csv", descent],
+  ] as const;
+};
 
 const headOf = (columns: readonly string[]) => Buffer.from(formatTable(columns, []));
 
 /** What a record begins with, by name. */
-function startingFiles({ config, configText, overrides = [] }: RecordOptions): Record<string, Content> {
-  const tables = STARTING_TABLES.map(([name, columns]) => [name, headOf(columns)] as const);
+function startingFiles({
+  config,
+  configText,
+  overrides = [],
+  manifest,
+}: RecordOptions): Record<string, Content> {
+  const tables = startingTables(manifest).map(([name, columns]) => [name, headOf(columns)] as const);
   return {
     ...(configText === null ? {} : { [CONFIG_TEXT]: annotate(configText, overrides) }),
     [CONFIG]: formatJson(config),
@@ -129,7 +139,8 @@ export async function continueRecord(
   const opened: TableWriter<string>[] = [];
   try {
     await refuseShortTables(directory, tables);
-    const { resumed } = await presentManifest(directory);
+    const present = await presentManifest(directory);
+    const { resumed } = present;
     // From here on nobody takes the tables for those of the result.
     await updateManifest(directory, {
       status: "running",
@@ -141,7 +152,7 @@ export async function continueRecord(
     });
     await rm(join(directory, RESULT), { force: true });
     await writeWhole(join(directory, RESERVE), new Uint8Array(RESERVE_BYTES));
-    for (const [name, columns] of STARTING_TABLES)
+    for (const [name, columns] of startingTables(present))
       opened.push(createTable(join(directory, name), columns, tables[basename(name, ".csv")] ?? 0));
     return recordWriter(directory, claim.lock, opened, tables);
   } catch (error) {

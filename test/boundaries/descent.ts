@@ -123,7 +123,7 @@ export function descend(
     });
     gradient.fill(0);
     let signal = new Float64Array(n * spec.outputDimension);
-    for (let i = 0; i < signal.length; i++) signal[i] = 2 * factor * (output[i]! - bound["y"]![i]!);
+    for (let i = 0; i < signal.length; i++) signal[i] = 2 * factor! * (output[i]! - bound["y"]![i]!);
     for (let l = stages.length - 1; l >= 0; l--) {
       const stage = stages[l]!;
       const { fanIn, fanOut, z, mixed } = stage;

@@ -124,7 +124,7 @@ test("on a real flow the fitted rate is near the mean of 4cλ_eff", async () => 
     tEnd: 20,
     times: logTimes(0.002, 20, 300),
   });
-  const fit = fitDecay(observations, c.family.factor, [15, 20])!;
+  const fit = fitDecay(observations, c.family.factor!, [15, 20])!;
   // Over a window in which the rate itself hardly changes.
   expect(fit.rSquared).toBeGreaterThan(0.99);
   expect(Math.abs(fit.rate / fit.meanRateFromLambdaEff - 1)).toBeLessThan(0.02);

@@ -76,10 +76,10 @@ describe.each(kinds)("%s with tanh", (kind) => {
       tEnd: 12,
       times: [...centres.flatMap((t) => [t - h, t, t + h]), 12],
     });
-    const factor = c.family.factor;
+    const factor = c.family.factor!;
     for (const [i, t] of centres.entries()) {
       const [before, at, after] = observations.slice(1 + 3 * i, 4 + 3 * i);
-      const slope = (Math.log(after!.residualNorm ** 2) - Math.log(before!.residualNorm ** 2)) / (2 * h);
+      const slope = (Math.log(after!.residualNorm! ** 2) - Math.log(before!.residualNorm! ** 2)) / (2 * h);
       expect(at!.t).toBe(t);
       // Truncation of the central difference: h²/6 times the third derivative, of the order of the rates' cube.
       expect(Math.abs(slope / (-4 * factor * at!.lambdaEff!) - 1)).toBeLessThan(1e-5);
@@ -87,7 +87,7 @@ describe.each(kinds)("%s with tanh", (kind) => {
     const initial = observations[0]!.loss;
     for (const { t, loss, parameterDistance, gradientNorm, lambdaEff, residualNorm } of observations) {
       expect(parameterDistance).toBeLessThanOrEqual(Math.sqrt(t * (initial - loss)));
-      expect(Math.abs(residualNorm ** 2 * factor - loss)).toBeLessThan(1e-14 * initial);
+      expect(Math.abs(residualNorm! ** 2 * factor - loss)).toBeLessThan(1e-14 * initial);
       expect(Math.abs((lambdaEff! * 4 * factor * loss) / gradientNorm ** 2 - 1)).toBeLessThan(1e-14);
     }
   });

@@ -107,8 +107,11 @@ async function decideAlong(
         (sum, value, j) => sum + Math.abs((gram[i * count + j] as number) * value),
         terms[i] as number,
       );
-      // A normal in the span of the sliding ones: nothing decides about its weight, so it keeps it.
-      if (Math.abs(velocity) <= AT_REST * size) continue;
+      // A normal in the span of the sliding ones: nothing decides about its weight, so it keeps it; one that the loss does not see has none.
+      if (Math.abs(velocity) <= AT_REST * size) {
+        if (gain === 0) after[i] = before >= 0.5 ? 1 : 0;
+        continue;
+      }
       const below = velocity + before * gain * norm;
       const above = velocity - (1 - before) * gain * norm;
       const side = before >= 0.5 ? 1 : 0;
