@@ -40,7 +40,7 @@ def loss_of(kind, f, y):
     if kind == "huber":
         return F.huber_loss(f, y, reduction="sum", delta=0.7)
     if kind == "hinge":
-        return torch.clamp(1 - y * f, min=0).sum()
+        return torch.relu(1 - y * f).sum()
 
 
 def measure(loss, theta, v):

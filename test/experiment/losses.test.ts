@@ -1,0 +1,228 @@
+/** Runs with losses that are not c‖F − y‖²: what they show, what they leave out and say so, closed forms, and targets that do not fit. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { summarise } from "../../src/cli/summary.js";
+import { loadConfig } from "../../src/config/load.js";
+import { createReferenceEngine } from "../../src/engine/index.js";
+import { ConfigError } from "../../src/errors.js";
+import { describeModel } from "../../src/experiment/describe-model.js";
+import { prepare } from "../../src/experiment/prepare.js";
+import { lossFigure } from "../../src/figure/loss.js";
+import { setUpRuns } from "./runs.js";
+
+const run = setUpRuns();
+const folder = await mkdtemp(join(tmpdir(), "gradflow-losses-"));
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Files of these rows, and a study of them. */
+async function studyOf(inputs: string, targets: string, loss: string, rest = ""): Promise<string> {
+  const name = join(folder, Math.random().toString(36).slice(2));
+  await writeFile(`${name}-x.csv`, inputs);
+  await writeFile(`${name}-y.csv`, targets);
+  return `name: loss
+dataset: { kind: file, inputs: ${name}-x.csv, targets: ${name}-y.csv }
+${rest.includes("model:") ? "" : "model: { kind: dnn, hidden: [4], activation: { kind: tanh } }\n"}loss: { ${loss} }
+${rest.includes("flow:") ? "" : "flow: { tEnd: 2, rtol: 1e-6 }\n"}record: { at: linear, points: 4 }
+engine: { kind: reference }
+${rest}`;
+}
+
+const X = "1,0\n0,1\n-1,0.5\n0.3,-0.8\n";
+const classes = "0\n2\n1\n2\n";
+const signs = "1\n-1\n-1\n1\n";
+const linear = (more = "") => `model: { kind: dnn, hidden: [], bias: false${more}, activation: { kind: identity }, init: { kind: file, path: ${folder}/zero.npy } }
+`;
+
+describe("what belongs to the squared loss is absent, and the record says why", () => {
+  test.each([
+    ["cross-entropy", "kind: cross-entropy", classes, /this is cross-entropy/],
+    ["logistic", "kind: logistic", signs, /this is logistic/],
+    ["exponential", "kind: exponential, reduction: sum", signs, /this is exponential/],
+    ["huber", "kind: huber, delta: 0.5", signs, /this is huber/],
+    ["hinge", "kind: hinge", signs, /this is hinge/],
+    ["weight decay", "kind: squared, regularisation: { weightDecay: 0.1 }", signs, /weight decay adds/],
+  ])("%s", async (_, loss, targets, why) => {
+    const { result, record } = await run([], {}, await studyOf(X, targets, loss));
+    expect(result.status).toBe("reachedEnd");
+    expect(result.notSquared).toMatch(why);
+    expect([result.canonicalTime, result.decay]).toEqual([null, null]);
+    const { series } = record;
+    for (const name of ["canonicalTime", "residualNorm", "lambdaEff"] as const)
+      expect(series[name].every(Number.isNaN)).toBe(true);
+    // Ten times rtol: the identity of energy holds for every loss.
+    expect(result.energyDefect).toBeLessThan(1e-5);
+    const text = summarise(result);
+    expect(text).toMatch(why);
+    expect(text).not.toMatch(/2ct =|4cλ_eff there/);
+    const figure = JSON.stringify(lossFigure.build(record)!.spec);
+    expect(figure).not.toMatch(/squared residual|canonical time/);
+  });
+
+  test("the squared loss has them still", async () => {
+    const { result, record } = await run([], {}, await studyOf(X, signs, "kind: squared"));
+    expect(result.notSquared).toBeNull();
+    expect(result.canonicalTime).toBe(1);
+    expect(record.series.lambdaEff.some(Number.isNaN)).toBe(false);
+    expect(JSON.stringify(lossFigure.build(record)!.spec)).toMatch(/squared residual/);
+  });
+
+  test.each([
+    ["kind: logistic", "measure: { ntk: {} }", /measure\.ntk: is about the exponential bound.*this is logistic/],
+    ["regularisation: { weightDecay: 1 }", "measure: { ntk: {} }", /measure\.ntk: .*weight decay adds/],
+    ["kind: logistic", "decay: { from: 1 }", /decay\.from: is about the residual/],
+    ["kind: hubr", "", /loss\.kind.*huber/],
+    ["kind: logistic, delta: 1", "", /loss\.delta/],
+    ["kind: logistic, reduction: half-sum", "", /loss\.reduction/],
+    ["kind: squared, regularisation: { weightDecay: -1 }", "", /loss\.regularisation\.weightDecay/],
+  ])("what rests on it is refused: %s, %s", async (loss, rest, message) => {
+    const file = join(folder, "refused.yaml");
+    await writeFile(file, await studyOf(X, signs, loss, rest));
+    await expect(loadConfig(file)).rejects.toThrow(message);
+  });
+});
+
+describe("targets", () => {
+  const refusalOf = async (targets: string, loss: string): Promise<Error> => {
+    const file = join(folder, "targets.yaml");
+    await writeFile(file, await studyOf(X, targets, loss));
+    const loaded = await loadConfig(file);
+    return prepare(loaded, createReferenceEngine()).then(
+      () => new Error("it was accepted"),
+      (error: unknown) => error as Error,
+    );
+  };
+
+  test.each([
+    ["kind: logistic", "1\n-1\n0\n1\n", /dataset: target 3 is 0, and loss\.kind: logistic takes ±1; write −1 for 0/],
+    ["kind: hinge", "1,1\n-1,1\n1,-1\n1,0.5\n", /target 4 is 0\.5 in column 2/],
+    ["kind: exponential", "1e-9\n1\n1\n1\n", /target 1 is 1e-9/],
+    ["kind: cross-entropy", "0\n1\n-1\n1\n", /target 3 is -1, and loss\.kind: cross-entropy takes the index of a class/],
+    ["kind: cross-entropy", "0\n1\n1.5\n1\n", /target 3 is 1\.5/],
+    ["kind: cross-entropy", "0,1\n1,0\n0.5,0.4\n1,0\n", /target 3 must be probabilities of 2 classes.*got the sum 0\.9/],
+    ["kind: cross-entropy", "0,1\n1.5,-0.5\n0,1\n1,0\n", /target 2 must be probabilities.*a negative number/],
+  ])("%s refuses %j", async (loss, targets, message) => {
+    const error = await refusalOf(targets, loss);
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error.message).toMatch(message);
+    expect(error.message).toMatch(/targets\.yaml:2/);
+  });
+
+  test("class indices and the same classes as rows are one study", async () => {
+    const byIndex = await run([], {}, await studyOf(X, classes, "kind: cross-entropy"));
+    const rows = "1,0,0\n0,0,1\n0,1,0\n0,0,1\n";
+    const byRow = await run([], {}, await studyOf(X, rows, "kind: cross-entropy"));
+    expect(byIndex.result.outputs).toBe(3);
+    expect(byRow.result.loss).toBe(byIndex.result.loss);
+  });
+});
+
+describe("closed forms", () => {
+  const zero = (length: number) => writeZeros(join(folder, "zero.npy"), length);
+
+  test("one sample x = 1.5 from w₀ = 0.2: exponential and logistic at t = 10", async () => {
+    await writeArray(join(folder, "zero.npy"), [0.2]);
+    const flow = "flow: { method: dop853, rtol: 1e-13, atol: 1e-14, tEnd: 10 }\n";
+    for (const [kind, w] of [
+      ["exponential", 2.114518864866033],
+      ["logistic", 2.032866363630016],
+    ] as const) {
+      const yaml = await studyOf("1.5\n", "1\n", `kind: ${kind}, reduction: sum`, linear() + flow);
+      const { theta } = await end(yaml);
+      // rtol times the some hundred steps.
+      expect(Math.abs(theta[0]! - w)).toBeLessThan(1e-11);
+    }
+  });
+
+  test("weight decay pulls all of θ, or all but biases, by e^{−λt}", async () => {
+    await writeArray(join(folder, "zero.npy"), [0.5, -0.25]);
+    const flow = "flow: { method: dop853, rtol: 1e-12, atol: 1e-14, tEnd: 2 }\n";
+    const model = linear().replace("bias: false", "bias: true");
+    // The residual vanishes where F is 0.5·0 + b = −0.25 on x = 0: only the penalty acts on the weight.
+    const yaml = await studyOf("0\n", "-0.25\n", "regularisation: { weightDecay: 0.3, biases: false }", model + flow);
+    const { theta, record, result } = await end(yaml);
+    expect(Math.abs(theta[0]! - 0.5 * Math.exp(-0.6))).toBeLessThan(1e-11);
+    expect(Math.abs(theta[1]! + 0.25)).toBeLessThan(1e-15);
+    expect(Math.abs(record.series.loss[0]! - (0.3 / 2) * 0.25)).toBeLessThan(1e-16);
+    expect(Array.from(record.series["dataLoss"]!)).toEqual([0, 0, 0, 0, 0]);
+    expect(result.dataLoss).toBe(0);
+    expect(summarise(result)).toMatch(/of the data/);
+  });
+
+  test("the hinge is gone to and slid along: w' = 1 − λw to w = 1, where the support vector holds it", async () => {
+    await zero(1);
+    const lambda = 0.4;
+    const flow = "flow: { method: dopri5, rtol: 1e-10, atol: 1e-12, tEnd: 4, boundaries: exact }\n";
+    const loss = `kind: hinge, reduction: sum, regularisation: { weightDecay: ${lambda} }`;
+    const { theta, record, result } = await end(await studyOf("1\n", "1\n", loss, linear() + flow));
+    // w = 1 at t = −ln(1 − λ)/λ; the pull λ < 1 back is less than the hinge's push, so it stays.
+    const arrival = -Math.log(1 - lambda) / lambda;
+    expect(record.events).toHaveLength(1);
+    const [event] = record.events!;
+    expect(event).toMatchObject({ kind: "entersSliding", layer: 1, sample: 0, unit: 0, side: "above" });
+    // The flow's own tolerance; the instant is located far closer.
+    expect(Math.abs(event!.t - arrival)).toBeLessThan(1e-9);
+    expect(Math.abs(theta[0]! - 1)).toBeLessThan(1e-12);
+    expect(Math.abs(result.loss! - lambda / 2)).toBeLessThan(1e-12);
+    expect(result.events).toMatchObject({ crossings: 0, slidingEntries: 1, slidingExits: 0 });
+  });
+
+  test("with λ > 1 the hinge is never reached: w = (1 − e^{−λt})/λ", async () => {
+    await zero(1);
+    const flow = "flow: { method: dopri5, rtol: 1e-10, atol: 1e-12, tEnd: 3, boundaries: exact }\n";
+    const loss = "kind: hinge, reduction: sum, regularisation: { weightDecay: 2 }";
+    const { theta, result } = await end(await studyOf("1\n", "1\n", loss, linear() + flow));
+    expect(result.events).toMatchObject({ crossings: 0, slidingEntries: 0 });
+    expect(Math.abs(theta[0]! - (1 - Math.exp(-6)) / 2)).toBeLessThan(1e-9);
+  });
+
+  test("a loss of zero is reached in finite time, and rests", async () => {
+    await zero(1);
+    const flow = "flow: { method: dopri5, rtol: 1e-8, atol: 1e-10, tEnd: 5, boundaries: exact }\n";
+    const { theta, result } = await end(await studyOf("1\n", "1\n", "kind: hinge", linear() + flow));
+    expect(result.status).toBe("reachedEnd");
+    expect(result.events).toMatchObject({ crossings: 1 });
+    expect(result.loss).toBe(0);
+    expect(Math.abs(theta[0]! - 1)).toBeLessThan(1e-9);
+  });
+
+  async function end(yaml: string) {
+    const made = await run([], {}, yaml);
+    const { readNpy } = await import("../../src/data/npy.js");
+    return { ...made, theta: (await readNpy(join(made.directory, "theta.npy"))).data };
+  }
+});
+
+test("kinks of a ReLU network and of its hinge, together: exact flow, stepping and descent with small steps agree", async () => {
+  const rows = Array.from({ length: 12 }, (_, i) => [Math.cos(i), Math.sin(2.3 * i)]);
+  const inputs = `${rows.map((row) => row.join(",")).join("\n")}\n`;
+  const targets = `${rows.map(([a, b]) => (a! * b! > 0 ? 1 : -1)).join("\n")}\n`;
+  const model = "model: { kind: dnn, hidden: [6], activation: { kind: relu } }\n";
+  const yaml = await studyOf(
+    inputs,
+    targets,
+    "kind: hinge",
+    `${model}flow: { tEnd: 6, rtol: 1e-8, boundaries: exact }\ndescent: { learningRates: [0.002, 0.001] }\n`,
+  );
+  const { result } = await run([], {}, yaml);
+  expect(result.events!.slidingEntries).toBeGreaterThan(0);
+  expect(result.events!.unsettled).toBe(0);
+  const gaps = result.descent.map(({ parameterGap }) => parameterGap as number);
+  // Descent errs by O(η): half the step, half the gap. Chatter at kinks leaves some of it to chance.
+  expect(gaps[1]! / gaps[0]!).toBeGreaterThan(0.35);
+  expect(gaps[1]! / gaps[0]!).toBeLessThan(0.65);
+  expect(gaps[1]!).toBeLessThan(0.01);
+  const file = join(folder, "hinge.yaml");
+  await writeFile(file, yaml);
+  const report = await describeModel(await loadConfig(file));
+  expect(report.sites.map(({ path }) => path)).toEqual(["layers.1", "loss"]);
+  expect(report.entries).toBe(12 * 7);
+});
+
+async function writeArray(path: string, values: readonly number[]): Promise<void> {
+  const { writeNpy } = await import("../../src/data/npy.js");
+  await writeNpy(path, Float64Array.from(values), [values.length]);
+}
+
+const writeZeros = (path: string, length: number) => writeArray(path, new Array<number>(length).fill(0));
