@@ -107,6 +107,7 @@ export { Memory } from "./memory.js";
 export {
   type ActivationSpec,
   createFamily,
+  createLoss,
   defineLayer,
   defineNetwork,
   type Family,
@@ -117,6 +118,8 @@ export {
   LayerError,
   type LayerModule,
   type Layout,
+  type Loss,
+  type LossSpec,
   lossFactor,
   type Network,
   type NetworkSpec,

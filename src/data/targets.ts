@@ -63,7 +63,8 @@ export function targetsFor<D extends Targets>(kind: TargetKind, loss: string, da
 export function isOneHot({ targets, samples, outputDimension: M }: Targets): boolean {
   for (let i = 0; i < samples; i++) {
     const row = targets.subarray(i * M, (i + 1) * M);
-    if (row.some((value) => value !== 0 && value !== 1) || row.indexOf(1) !== row.lastIndexOf(1)) return false;
+    if (row.some((value) => value !== 0 && value !== 1) || row.indexOf(1) !== row.lastIndexOf(1))
+      return false;
     if (!row.includes(1)) return false;
   }
   return true;

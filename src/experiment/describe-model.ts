@@ -1,8 +1,8 @@
 /** What a study's model is, layer by layer, before anything is drawn or compiled. */
 import type { LoadedConfig } from "../config/load.js";
 import { type Dataset, loadDataset } from "../data/dataset.js";
-import { createRandom } from "../random.js";
 import { createLoss, withLossSite } from "../model/index.js";
+import { createRandom } from "../random.js";
 import { datasetFor, networkOf } from "./network.js";
 
 export interface ModelReport {
@@ -47,7 +47,10 @@ export interface ModelReport {
 /** @throws ConfigError where a layer does not fit, citing it */
 export async function describeModel(loaded: LoadedConfig): Promise<ModelReport> {
   const shape = await shapeOfData(loaded);
-  const criterion = createLoss(loaded.config.loss, { samples: shape.samples, outputs: shape.outputDimension });
+  const criterion = createLoss(loaded.config.loss, {
+    samples: shape.samples,
+    outputs: shape.outputDimension,
+  });
   const network = withLossSite(networkOf(loaded, shape), criterion, false);
   const { layout, sites, outputs } = network;
   const { samples } = shape;

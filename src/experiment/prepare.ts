@@ -44,11 +44,11 @@ export async function prepare(loaded: LoadedConfig, engine: Engine, watch: Watch
     datasetFor(
       config.loss,
       await loadDataset(config.dataset, {
-      baseDir,
-      random: random.split("data"),
-      pause: createPause(watch, config.dataset.kind === "file" ? "reading the data" : "drawing the data"),
-      teacher: (network, inputs, shape) =>
-        teach(network as TeacherConfig, inputs, shape, engine, random.split("teacher"), loaded, watch),
+        baseDir,
+        random: random.split("data"),
+        pause: createPause(watch, config.dataset.kind === "file" ? "reading the data" : "drawing the data"),
+        teacher: (network, inputs, shape) =>
+          teach(network as TeacherConfig, inputs, shape, engine, random.split("teacher"), loaded, watch),
       }),
     ),
   );

@@ -12,7 +12,17 @@ export function show(value: unknown): string {
 
 /** The section of a run's report; every line says what was compared with what. */
 export function describeChecks(result: RunResult): string {
-  const { energyDefect, notSquared = null, lossRise, decay, descent, errorCheck, sharpness, events, ntk } = result;
+  const {
+    energyDefect,
+    notSquared = null,
+    lossRise,
+    decay,
+    descent,
+    errorCheck,
+    sharpness,
+    events,
+    ntk,
+  } = result;
   const rows: [string, string][] = [
     ["energy balance", `|L(0) − L(t) − ∫‖∇L‖² ds| / (L(0) − L(t)) = ${show(energyDefect)}`],
   ];

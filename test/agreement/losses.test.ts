@@ -33,9 +33,7 @@ interface Stored {
   }[];
 }
 
-const stored = JSON.parse(
-  readFileSync(new URL("data/losses.json", import.meta.url), "utf8"),
-) as Stored;
+const stored = JSON.parse(readFileSync(new URL("data/losses.json", import.meta.url), "utf8")) as Stored;
 
 /** In float64 sums in another order; in float32 its roundoff, of a logit of 1e3 in an exponent 1e3 times that. */
 const engines: readonly (EngineSpec & { readonly tolerance: number })[] = [
@@ -69,7 +67,9 @@ describe.each(engines)("$kind in $dtype", ({ tolerance, ...spec }) => {
     engine ??= await createEngine(spec as never);
     const family = createFamily(options);
     const data = { x, y: Float64Array.from(given.targets) };
-    const { loss, gradient: g } = await (await engine.compile(family.lossGradient("free"), data)).run({ theta });
+    const { loss, gradient: g } = await (await engine.compile(family.lossGradient("free"), data)).run({
+      theta,
+    });
     expectClose(loss!, [given.loss], tolerance);
     expectClose(g!, given.gradient, tolerance);
     const velocity = Float64Array.from(given.v);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { summarise } from "../../src/cli/summary.js";
 import { loadConfig } from "../../src/config/load.js";
+import { readNpy, writeNpy } from "../../src/data/npy.js";
 import { createReferenceEngine } from "../../src/engine/index.js";
 import { ConfigError } from "../../src/errors.js";
 import { describeModel } from "../../src/experiment/describe-model.js";
@@ -16,9 +17,11 @@ const run = setUpRuns();
 const folder = await mkdtemp(join(tmpdir(), "gradflow-losses-"));
 afterAll(() => rm(folder, { recursive: true }));
 
+let count = 0;
+
 /** Files of these rows, and a study of them. */
 async function studyOf(inputs: string, targets: string, loss: string, rest = ""): Promise<string> {
-  const name = join(folder, Math.random().toString(36).slice(2));
+  const name = join(folder, `data-${count++}`);
   await writeFile(`${name}-x.csv`, inputs);
   await writeFile(`${name}-y.csv`, targets);
   return `name: loss
@@ -32,7 +35,9 @@ ${rest}`;
 const X = "1,0\n0,1\n-1,0.5\n0.3,-0.8\n";
 const classes = "0\n2\n1\n2\n";
 const signs = "1\n-1\n-1\n1\n";
-const linear = (more = "") => `model: { kind: dnn, hidden: [], bias: false${more}, activation: { kind: identity }, init: { kind: file, path: ${folder}/zero.npy } }
+const linear = (
+  more = "",
+) => `model: { kind: dnn, hidden: [], bias: false${more}, activation: { kind: identity }, init: { kind: file, path: ${folder}/zero.npy } }
 `;
 
 describe("what belongs to the squared loss is absent, and the record says why", () => {
@@ -51,8 +56,8 @@ describe("what belongs to the squared loss is absent, and the record says why", 
     const { series } = record;
     for (const name of ["canonicalTime", "residualNorm", "lambdaEff"] as const)
       expect(series[name].every(Number.isNaN)).toBe(true);
-    // Ten times rtol: the identity of energy holds for every loss.
-    expect(result.energyDefect).toBeLessThan(1e-5);
+    // The identity of energy holds for every loss: rtol times some ten steps, of Huber's field, whose slope jumps, a few more.
+    expect(result.energyDefect).toBeLessThan(1e-4);
     const text = summarise(result);
     expect(text).toMatch(why);
     expect(text).not.toMatch(/2ct =|4cλ_eff there/);
@@ -63,13 +68,17 @@ describe("what belongs to the squared loss is absent, and the record says why", 
   test("the squared loss has them still", async () => {
     const { result, record } = await run([], {}, await studyOf(X, signs, "kind: squared"));
     expect(result.notSquared).toBeNull();
-    expect(result.canonicalTime).toBe(1);
+    expect(result.canonicalTime).toBe(0.5); // 2ct, c = 1/8, t = 2
     expect(record.series.lambdaEff.some(Number.isNaN)).toBe(false);
     expect(JSON.stringify(lossFigure.build(record)!.spec)).toMatch(/squared residual/);
   });
 
   test.each([
-    ["kind: logistic", "measure: { ntk: {} }", /measure\.ntk: is about the exponential bound.*this is logistic/],
+    [
+      "kind: logistic",
+      "measure: { ntk: {} }",
+      /measure\.ntk: is about the exponential bound.*this is logistic/,
+    ],
     ["regularisation: { weightDecay: 1 }", "measure: { ntk: {} }", /measure\.ntk: .*weight decay adds/],
     ["kind: logistic", "decay: { from: 1 }", /decay\.from: is about the residual/],
     ["kind: hubr", "", /loss\.kind.*huber/],
@@ -95,12 +104,24 @@ describe("targets", () => {
   };
 
   test.each([
-    ["kind: logistic", "1\n-1\n0\n1\n", /dataset: target 3 is 0, and loss\.kind: logistic takes ±1; write −1 for 0/],
+    [
+      "kind: logistic",
+      "1\n-1\n0\n1\n",
+      /dataset: target 3 is 0, and loss\.kind: logistic takes ±1; write −1 for 0/,
+    ],
     ["kind: hinge", "1,1\n-1,1\n1,-1\n1,0.5\n", /target 4 is 0\.5 in column 2/],
     ["kind: exponential", "1e-9\n1\n1\n1\n", /target 1 is 1e-9/],
-    ["kind: cross-entropy", "0\n1\n-1\n1\n", /target 3 is -1, and loss\.kind: cross-entropy takes the index of a class/],
+    [
+      "kind: cross-entropy",
+      "0\n1\n-1\n1\n",
+      /target 3 is -1, and loss\.kind: cross-entropy takes the index of a class/,
+    ],
     ["kind: cross-entropy", "0\n1\n1.5\n1\n", /target 3 is 1\.5/],
-    ["kind: cross-entropy", "0,1\n1,0\n0.5,0.4\n1,0\n", /target 3 must be probabilities of 2 classes.*got the sum 0\.9/],
+    [
+      "kind: cross-entropy",
+      "0,1\n1,0\n0.5,0.4\n1,0\n",
+      /target 3 must be probabilities of 2 classes.*got the sum 0\.9/,
+    ],
     ["kind: cross-entropy", "0,1\n1.5,-0.5\n0,1\n1,0\n", /target 2 must be probabilities.*a negative number/],
   ])("%s refuses %j", async (loss, targets, message) => {
     const error = await refusalOf(targets, loss);
@@ -119,7 +140,7 @@ describe("targets", () => {
 });
 
 describe("closed forms", () => {
-  const zero = (length: number) => writeZeros(join(folder, "zero.npy"), length);
+  const zero = (length: number) => writeArray(join(folder, "zero.npy"), new Array<number>(length).fill(0));
 
   test("one sample x = 1.5 from w₀ = 0.2: exponential and logistic at t = 10", async () => {
     await writeArray(join(folder, "zero.npy"), [0.2]);
@@ -140,7 +161,12 @@ describe("closed forms", () => {
     const flow = "flow: { method: dop853, rtol: 1e-12, atol: 1e-14, tEnd: 2 }\n";
     const model = linear().replace("bias: false", "bias: true");
     // The residual vanishes where F is 0.5·0 + b = −0.25 on x = 0: only the penalty acts on the weight.
-    const yaml = await studyOf("0\n", "-0.25\n", "regularisation: { weightDecay: 0.3, biases: false }", model + flow);
+    const yaml = await studyOf(
+      "0\n",
+      "-0.25\n",
+      "regularisation: { weightDecay: 0.3, biases: false }",
+      model + flow,
+    );
     const { theta, record, result } = await end(yaml);
     expect(Math.abs(theta[0]! - 0.5 * Math.exp(-0.6))).toBeLessThan(1e-11);
     expect(Math.abs(theta[1]! + 0.25)).toBeLessThan(1e-15);
@@ -189,12 +215,11 @@ describe("closed forms", () => {
 
   async function end(yaml: string) {
     const made = await run([], {}, yaml);
-    const { readNpy } = await import("../../src/data/npy.js");
     return { ...made, theta: (await readNpy(join(made.directory, "theta.npy"))).data };
   }
 });
 
-test("kinks of a ReLU network and of its hinge, together: exact flow, stepping and descent with small steps agree", async () => {
+test("kinks of a ReLU network and of its hinge, together: the exact flow is the limit of descent", async () => {
   const rows = Array.from({ length: 12 }, (_, i) => [Math.cos(i), Math.sin(2.3 * i)]);
   const inputs = `${rows.map((row) => row.join(",")).join("\n")}\n`;
   const targets = `${rows.map(([a, b]) => (a! * b! > 0 ? 1 : -1)).join("\n")}\n`;
@@ -221,8 +246,5 @@ test("kinks of a ReLU network and of its hinge, together: exact flow, stepping a
 });
 
 async function writeArray(path: string, values: readonly number[]): Promise<void> {
-  const { writeNpy } = await import("../../src/data/npy.js");
   await writeNpy(path, Float64Array.from(values), [values.length]);
 }
-
-const writeZeros = (path: string, length: number) => writeArray(path, new Array<number>(length).fill(0));

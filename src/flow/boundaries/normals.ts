@@ -99,7 +99,9 @@ function createStoredRows(
 ): RowsAt {
   const { family } = problem;
   const P = family.layout.size;
-  const bound = family.network.coupled ? pick(data, ["x", ...family.relations, ...family.network.sampleInputs]) : {};
+  const bound = family.network.coupled
+    ? pick(data, ["x", ...family.relations, ...family.network.sampleInputs])
+    : {};
   const compiled = createPrograms((capacity) => problem.compile(family.scalarRows(capacity, true), bound));
   return async (theta, contacts, pieces) => {
     cost.rowSweeps++;

@@ -53,7 +53,14 @@ export interface LossModule<Fields = never> {
    * By how much an error of this part of the outputs' sizes moves L.
    * @param targets ‖y‖, and with it what a centred family takes off
    */
-  rounding(loss: number, part: number, weight: number, data: LossData, fields: Fields, targets: number): number;
+  rounding(
+    loss: number,
+    part: number,
+    weight: number,
+    data: LossData,
+    fields: Fields,
+    targets: number,
+  ): number;
 }
 
 /** A loss module, its fields typed by their schema. */
@@ -69,7 +76,12 @@ export const plainReductions = { mean: ({ samples }: LossData) => 1 / samples, s
 /**
  * By how much rounding moves Σ φ(v) for tails φ: φ moves by part·|v|φ at most, and where L is small |v| is about |ln L|.
  */
-export function tailRounding(loss: number, part: number, weight: number, { samples, outputs }: LossData): number {
+export function tailRounding(
+  loss: number,
+  part: number,
+  weight: number,
+  { samples, outputs }: LossData,
+): number {
   const scale = weight * samples * outputs;
   return loss > 0 ? part * loss * (2 + Math.abs(Math.log(loss / scale))) : 0;
 }
