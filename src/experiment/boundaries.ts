@@ -4,7 +4,7 @@ import { ConfigError } from "../errors.js";
 import { chooseKinkTreatment, type KinkTreatment, kinksOf } from "../flow/index.js";
 import type { Family } from "../model/index.js";
 import { fixedStepLimit } from "../ode/index.js";
-import type { EventsResult } from "../record/result.js";
+import type { BranchResult, EventsResult } from "../record/result.js";
 
 export type Treatment = KinkTreatment | "smooth";
 
@@ -69,10 +69,7 @@ export function boundaryNotes(events: EventsResult | null): string[] {
     );
   }
   const later = ambiguous - (startAmbiguous ? 1 : 0);
-  if (later > 0 && events?.forcedSteps !== undefined)
-    notes.push(
-      `In ${later} ${later === 1 ? "step" : "steps"} an entry came to a repelling boundary so near that the side it goes on is within the error: another tolerance may lead along another branch of the flow. flow.errorCheck shows whether it does.`,
-    );
+  if (later > 0 && events?.branches !== undefined) notes.push(branchNote(later, events.branches));
   else if (later > 0) {
     notes.push(
       `At ${later} ${later === 1 ? "instant" : "instants"} an entry stood on a repelling boundary, where the flow is not unique; it kept the side it was on. Descent may end elsewhere.`,
@@ -99,4 +96,16 @@ export function boundaryNotes(events: EventsResult | null): string[] {
     );
   }
   return notes;
+}
+
+function branchNote(count: number, branches: readonly BranchResult[]): string {
+  const first = branches.reduce((most, branch) => (branch.reach > most.reach ? branch : most));
+  const { t, layer, sample, unit, margin, error, reach } = first;
+  const short = (x: number): string => String(Number(x.toPrecision(2)));
+  return (
+    `${count === 1 ? "Once" : `${count} times`} an entry came to a repelling boundary so near that the error decides on which side it goes on: ` +
+    "another tolerance may lead along another branch of the flow. " +
+    `The one that may matter most: layer ${layer}, sample ${sample}, unit ${unit} from t = ${Number(t.toPrecision(6))} on missed the other side by ${short(margin)} with an error of ${short(error)}, ` +
+    `and could have moved the end by ${short(reach)}. flow.errorCheck shows whether another run takes another branch.`
+  );
 }

@@ -61,9 +61,16 @@ function slidingFacts(record: RunRecord, used: string): string[] {
 
 /** Whether the solution is unique and every decision settled: only a finished run says. */
 function doubts(record: RunRecord): string[] {
-  const { ambiguous, unsettled } = eventsResult(record);
+  const { ambiguous, branches, unsettled } = eventsResult(record);
   const facts: string[] = [];
-  if (ambiguous === 0) facts.push("no repelling boundary reached");
+  // Steps over kinks know it up to the error of z.
+  if (branches !== undefined && typeof ambiguous === "number")
+    facts.push(
+      ambiguous === 0
+        ? "no repelling boundary within the error"
+        : `repelling boundaries within the error at ${plural(ambiguous, "instant")}: another branch may be as near`,
+    );
+  else if (ambiguous === 0) facts.push("no repelling boundary reached");
   else if (typeof ambiguous === "number")
     facts.push(`repelling boundaries reached at ${plural(ambiguous, "instant")}: the solution is not unique`);
   if (typeof unsettled === "number" && unsettled > 0)

@@ -1,5 +1,6 @@
 /** The shape of `result.json`, field by field as result.ts describes it. */
 import type {
+  BranchResult,
   DecayFit,
   DescentResult,
   ErrorCheckResult,
@@ -90,6 +91,16 @@ const roundingAt = fields<RoundingAt>({ loss: number, gradient: number });
 const rounding = fields<RoundingResult>({ initial: roundingAt, final: roundingAt });
 
 const count = optional(number);
+const branch = fields<BranchResult>({
+  t: number,
+  layer: number,
+  sample: number,
+  unit: number,
+  breakpoint: number,
+  margin: number,
+  error: number,
+  reach: number,
+});
 const events = fields<EventsResult>({
   crossings: number,
   slidingEntries: count,
@@ -102,6 +113,7 @@ const events = fields<EventsResult>({
   startAmbiguous: count,
   startCoupled: count,
   ambiguous: count,
+  branches: optional(list(branch)),
   unsettled: count,
   unsettledWeights: count,
   largestPassDifference: count,

@@ -98,6 +98,21 @@ export interface SmoothingResult {
   readonly status: string;
 }
 
+/** An entry that came to a repelling boundary and may have gone the other way. */
+export interface BranchResult {
+  /** Start of the step. */
+  readonly t: number;
+  readonly layer: number;
+  readonly sample: number;
+  readonly unit: number;
+  readonly breakpoint: number;
+  /** By how much its pre-activation missed the other way, and the error of pre-activations so far, root mean square. */
+  readonly margin: number;
+  readonly error: number;
+  /** ‖difference of θ‖ at tEnd, had it gone the other way and stayed there. */
+  readonly reach: number;
+}
+
 /** What happened at the piece boundaries; fields that the treatment used cannot know are absent. */
 export interface EventsResult {
   readonly crossings: number;
@@ -113,8 +128,12 @@ export interface EventsResult {
   /** Those of them that nothing decides about, and those that share their sample with one in another layer. */
   readonly startAmbiguous?: number;
   readonly startCoupled?: number;
-  /** Instants, t = 0 among them, on a repelling boundary: from there the solution is not unique. */
+  /**
+   * Instants, t = 0 among them, on a repelling boundary: from there the solution is not unique. `stepping`: times that an entry came to one
+   * within the error, and the ten of them that may displace θ most.
+   */
   readonly ambiguous?: number;
+  readonly branches?: readonly BranchResult[];
   /** Decisions at an event that did not settle, or whose box problem was not solved. */
   readonly unsettled?: number;
   /** Looks at sliding weights that were still changing when they were taken. */

@@ -8,6 +8,7 @@ import { dot, squaredNorm } from "../../linalg/vectors.js";
 import type { Kinks } from "../boundaries/kinks.js";
 import { length } from "../norm.js";
 import { type Simulated, type StepEvent, simulateBlocks } from "./blocks.js";
+import { type Branching, branchesIn } from "./branches.js";
 import { combine } from "./combine.js";
 import type { StepField, SteppingField } from "./field.js";
 import { blockOf, type GramBlock, unitsOf } from "./gram-blocks.js";
@@ -51,8 +52,8 @@ export interface Attempt {
   readonly sliding: number;
   /** Blocks whose simulation did not come to an end. */
   readonly unsettled: number;
-  /** Entries of which it is not known, for the error of z, on which side of a breakpoint that repels they go on. */
-  readonly ambiguous: number;
+  /** Entries that may have gone the other way at a breakpoint that repels, for all the error of z tells. */
+  readonly branches: readonly Branching[];
 }
 
 /** Why no step of this size can be judged: θ is not finite, or more entries change pieces than are followed. */
@@ -83,8 +84,11 @@ export interface AttemptOptions {
   /** Time in which sliding entries are brought back to their breakpoints. */
   readonly repair: number;
   readonly mostCandidates: number;
-  /** Error of z so far: the sum of `zDifference`. */
+  /** Errors so far: the roots of the sums of squares of `zDifference` and of `tangential`. */
   readonly zError: number;
+  readonly thetaError: number;
+  /** Time to the end of the flow. */
+  readonly left: number;
 }
 
 export async function attemptStep(
@@ -163,15 +167,32 @@ export async function attemptStep(
   }
   const { pieces, held: nextHeld, events } = reconcile(kinks, state, found, z0, z1, h);
   const [first, second] = [passes[passes.length - 2], passes[passes.length - 1]!];
-  let [difference, tangential, zDifference, ambiguous] = [0, 0, 0, 0];
+  let [difference, tangential, zDifference] = [0, 0, 0];
+  let branches: readonly Branching[] = [];
   if (first !== undefined) {
     const between = combine(1, second.end, -1, first.end);
     difference = length(between);
     const moved = combine(1, second.z, -1, first.z);
     tangential = await alongSurface(field, at.middle, found, between, moved);
     zDifference = length(moved) / Math.sqrt(moved.length);
-    const error = options.zError + zDifference;
-    ambiguous = countAmbiguous(field, state, { signal: at.field.signal, ahead, h, error }, found);
+    branches = await branchesIn(
+      field,
+      {
+        h,
+        theta,
+        z0,
+        zBefore: state.zBefore,
+        size: state.size,
+        held,
+        ahead,
+        signal: at.field.signal,
+        mean: found.mean,
+        zError: Math.hypot(options.zError, zDifference),
+        thetaError: Math.hypot(options.thetaError, tangential),
+        left: options.left,
+      },
+      found,
+    );
   }
   return {
     h,
@@ -187,7 +208,7 @@ export async function attemptStep(
     candidates: found.entries.length,
     sliding: nextHeld.reduce((sum, b) => sum + (b >= 0 ? 1 : 0), 0),
     unsettled: found.unsettled,
-    ambiguous,
+    branches,
   };
 }
 
@@ -246,6 +267,7 @@ const NOTHING = (start: Float64Array) => ({
   endHeld: new Float64Array(0),
   events: [],
   margins: new Float64Array(0),
+  missed: new Int32Array(0),
   unsettled: 0,
 });
 
@@ -359,37 +381,6 @@ async function alongSurface(
   const size = squaredNorm(normal);
   if (!(size > 0)) return length(between);
   return length(combine(1, between, -dot(between, normal) / size, normal));
-}
-
-/**
- * Entries of which the step does not tell whether they turn back at a breakpoint that repels or go over it: those that the simulation
- * found to miss the other way by less than the error of z, and those that by the parabola through z at the last two nodes and as predicted
- * turn as near as that.
- */
-function countAmbiguous(
-  { kinks }: SteppingField,
-  { theta, z: z0, zBefore, size, held }: SteppingState,
-  { signal, ahead, h, error }: { signal: Float64Array; ahead: Float64Array; h: number; error: number },
-  { entries, margins }: { readonly entries: readonly number[]; readonly margins: Float64Array },
-): number {
-  let count = margins.reduce((sum, margin) => sum + (margin <= error ? 1 : 0), 0);
-  if (zBefore === null) return count;
-  const isSimulated = new Set(entries);
-  for (let e = 0; e < z0.length; e++) {
-    if (held[e]! >= 0 || isSimulated.has(e)) continue;
-    const before = (z0[e]! - zBefore[e]!) / size;
-    const after = (ahead[e]! - z0[e]!) / h;
-    const bend = (after - before) / ((h + size) / 2);
-    const speed = before + (bend * size) / 2;
-    const turn = -speed / bend;
-    if (!(turn >= 0 && turn <= h)) continue;
-    const extreme = z0[e]! + (speed * turn) / 2;
-    const isNear = kinks
-      .breakpoints(e)
-      .some((b, k) => Math.abs(extreme - b) <= error && kinks.jump(theta, e, k) * signal[e]! < 0);
-    if (isNear) count++;
-  }
-  return count;
 }
 
 function isAllFinite(v: Float64Array): boolean {

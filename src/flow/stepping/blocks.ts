@@ -40,8 +40,9 @@ export interface Simulated {
   readonly end: Float64Array;
   readonly endHeld: Float64Array;
   readonly events: readonly StepEvent[];
-  /** Least distance by which a candidate missed the other side of a breakpoint that repels. */
+  /** Least distance by which a candidate missed the other side of a breakpoint that repels, ∞ if none; and that breakpoint. */
   readonly margins: Float64Array;
+  readonly missed: Int32Array;
   /** Blocks whose events did not come to an end. */
   readonly unsettled: number;
 }
@@ -60,6 +61,7 @@ export function simulateBlocks(
   const end = new Float64Array(count);
   const endHeld = new Float64Array(count).fill(-1);
   const margins = new Float64Array(count).fill(Infinity);
+  const missed = new Int32Array(count);
   const events: StepEvent[] = [];
   let unsettled = 0;
   for (const { members, gram } of blocks) {
@@ -75,12 +77,13 @@ export function simulateBlocks(
         end[i] = found.slides[v] === 0 ? at : step.slopes.indexOf(e, found.slope[v]!, at, at + 1);
         endHeld[i] = found.slides[v] === 0 ? -1 : at;
         margins[i] = found.margin[v]!;
+        missed[i] = found.missed[v]!;
       }
     });
     for (const event of found.events)
       for (const a of variables[event.entry]!) events.push({ ...event, entry: entries[a]! });
   }
-  return { mean, end, endHeld, events, margins, unsettled };
+  return { mean, end, endHeld, events, margins, missed, unsettled };
 }
 
 /** @param variables lists of places in `entries`, each one variable */

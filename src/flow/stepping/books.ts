@@ -1,10 +1,25 @@
 /** Books of a flow that is stepped over its kinks: events, totals, and what the steps say about themselves. */
 import type { Memory } from "../../memory.js";
-import type { Kinks } from "../boundaries/kinks.js";
+import type { Kinks, Place } from "../boundaries/kinks.js";
 import type { BoundaryEvent } from "../boundaries/ledger.js";
 import { length } from "../norm.js";
 import type { SteppingCost } from "./field.js";
 import type { SteppingStep } from "./stepper.js";
+
+/** An entry that may have gone the other way. */
+export interface AmbiguousInstant extends Place {
+  /** Start of the step. */
+  readonly t: number;
+  readonly breakpoint: number;
+  /** By how much z missed the other way, and the error of z, root mean square over all entries. */
+  readonly margin: number;
+  readonly error: number;
+  /** ‖difference of θ‖ at the end, had it gone the other way and stayed there. */
+  readonly reach: number;
+}
+
+/** Ambiguous instants that are kept. */
+const MOST_BRANCHES = 10;
 
 export interface SteppingSummary {
   readonly crossings: number;
@@ -16,8 +31,10 @@ export interface SteppingSummary {
   readonly entryTimeSliding: number;
   readonly firstSliding: number | null;
   readonly startOnBreakpoint: number;
-  /** Steps in which an entry came to a breakpoint that repels within the error of z: from there the flow may be on another branch. */
+  /** Times that an entry came to a breakpoint that repels within the error of z: from there the flow may be on another branch. */
   readonly ambiguous: number;
+  /** Those of them that may displace θ most, in the order of time. */
+  readonly branches: readonly AmbiguousInstant[];
   /** Micro-simulations that did not come to an end. */
   readonly unsettled: number;
   /** Difference of the two passes of a step along the surface of what slides, relative to ‖θ‖: the largest, and the sum over all steps. */
@@ -45,7 +62,12 @@ export interface Books {
   ): SteppingSummary;
 }
 
-export function createBooks(kinks: Kinks, onEvent: (event: BoundaryEvent) => void, memory: Memory): Books {
+export function createBooks(
+  kinks: Kinks,
+  tEnd: number,
+  onEvent: (event: BoundaryEvent) => void,
+  memory: Memory,
+): Books {
   const state = memory.keep("books", {
     sliding: 0,
     crossings: 0,
@@ -57,6 +79,7 @@ export function createBooks(kinks: Kinks, onEvent: (event: BoundaryEvent) => voi
     firstSliding: null as number | null,
     startOnBreakpoint: 0,
     ambiguous: 0,
+    branches: [] as AmbiguousInstant[],
     unsettled: 0,
     largestPassDifference: 0,
     summedPassDifference: 0,
@@ -66,7 +89,7 @@ export function createBooks(kinks: Kinks, onEvent: (event: BoundaryEvent) => voi
     began(count) {
       state.startOnBreakpoint = count;
     },
-    passed({ t0, t1, events, sliding, attempt, theta1 }, until) {
+    passed({ t0, t1, events, sliding, attempt, theta1, zError }, until) {
       for (const { time, entry, kind, breakpoint, isAbove } of events) {
         const t = t0 + time;
         if (t > until) break;
@@ -92,14 +115,27 @@ export function createBooks(kinks: Kinks, onEvent: (event: BoundaryEvent) => voi
       if (sliding > 0) state.timeSliding += duration;
       state.entryTimeSliding += sliding * duration;
       if (attempt === null) return;
-      const { tangential, candidates, unsettled, ambiguous } = attempt;
+      const { tangential, candidates, unsettled, branches } = attempt;
       const size = length(theta1);
       const relative = size > 0 ? tangential / size : 0;
       state.largestPassDifference = Math.max(state.largestPassDifference, relative);
       state.summedPassDifference += relative;
       state.maxCandidates = Math.max(state.maxCandidates, candidates);
       state.unsettled += unsettled;
-      if (ambiguous > 0) state.ambiguous++;
+      state.ambiguous += branches.length;
+      for (const { entry, breakpoint, margin, speed } of branches)
+        state.branches.push({
+          t: t0,
+          ...kinks.place(entry),
+          breakpoint,
+          margin,
+          error: zError,
+          reach: speed * (tEnd - t0),
+        });
+      if (state.branches.length > MOST_BRANCHES) {
+        const telling = [...state.branches].sort((p, q) => q.reach - p.reach).slice(0, MOST_BRANCHES);
+        state.branches = state.branches.filter((branch) => telling.includes(branch));
+      }
     },
     summary({ forced, fallbacks }, { gradients: _, ...cost }) {
       const { sliding: __, ...counts } = state;

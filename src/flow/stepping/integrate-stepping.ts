@@ -62,7 +62,7 @@ export async function integrateStepping(options: SteppingFlowOptions): Promise<S
     ...(firstStep !== undefined && { firstStep }),
     ...(maxStep !== undefined && { maxStep }),
   });
-  const books = createBooks(kinks, onEvent, memory);
+  const books = createBooks(kinks, tEnd, onEvent, memory);
   /** Slopes of what slides as at the end of the step; of all else those that θ gives. */
   const measure: Segment["measure"] = async (theta) => {
     const pieces = kinks.piecesOf(await field.lookAt(theta));

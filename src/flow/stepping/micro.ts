@@ -58,6 +58,8 @@ export interface MicroResult {
    * would have gone, had its own crossing not driven it on. ∞ where nothing came near.
    */
   readonly margin: Float64Array;
+  /** The breakpoint that `margin` is about. */
+  readonly missed: Int32Array;
   /** False where the events did not come to an end. */
   readonly settled: boolean;
 }
@@ -70,6 +72,17 @@ const VELOCITY_ROUNDING = 1e-12;
 /** Events and pivots, for each entry and in all, after which a simulation has failed. */
 const MOST_EVENTS = [40, 200] as const;
 const MOST_PIVOTS = [20, 50] as const;
+
+/** An entry that went over a breakpoint that repels. */
+interface Crossed {
+  readonly breakpoint: number;
+  readonly direction: number;
+  /** What the crossing gave to its velocity. */
+  readonly gained: number;
+  /** z − b without that, and the largest it was, along `direction`. */
+  beyond: number;
+  farthest: number;
+}
 
 const FREE = 0;
 /** Slides, its normal in the basis. */
@@ -106,10 +119,10 @@ class Simulation {
   readonly #projection: Float64Array;
   readonly #events: MicroEvent[] = [];
   readonly #margin: Float64Array;
+  readonly #missed: Int32Array;
   /** Sign of the velocity on the last stretch. */
   readonly #heading: Int8Array;
-  /** Of entries that went over a breakpoint that repels: what the crossing gave to the velocity, z without it, and its farthest beyond. */
-  readonly #over = new Map<number, { direction: number; gained: number; beyond: number; farthest: number }>();
+  readonly #over = new Map<number, Crossed>();
   #settled = true;
 
   constructor(problem: MicroProblem) {
@@ -132,6 +145,7 @@ class Simulation {
     this.#inverse = new Float64Array(k * k);
     this.#projection = new Float64Array(k);
     this.#margin = new Float64Array(k).fill(Infinity);
+    this.#missed = new Int32Array(k);
     this.#heading = new Int8Array(k);
   }
 
@@ -247,7 +261,13 @@ class Simulation {
     const b = heading > 0 ? this.#piece[e]! : this.#piece[e]! - 1;
     const position = this.#p.breakpoints[e]![b];
     if (position === undefined || this.#gain(e, b) >= 0) return;
-    this.#margin[e] = Math.min(this.#margin[e]!, Math.abs(position - this.#z[e]!));
+    this.#miss(e, b, Math.abs(position - this.#z[e]!));
+  }
+
+  #miss(e: number, b: number, margin: number): void {
+    if (!(margin < this.#margin[e]!)) return;
+    this.#margin[e] = margin;
+    this.#missed[e] = b;
   }
 
   /** An entry on the breakpoint b: crosses, or slides. */
@@ -256,7 +276,7 @@ class Simulation {
     this.#on[e] = b;
     this.#z[e] = this.#p.breakpoints[e]![b]!;
     const goal = this.#bound(e, isUp);
-    const change = goal - this.#f[e]!;
+    const before = this.#w[e]!;
     const holds = this.#drive(e, goal, null);
     this.#lowest[e] = Math.min(this.#lowest[e]!, b);
     this.#highest[e] = Math.max(this.#highest[e]!, b + 1);
@@ -265,8 +285,9 @@ class Simulation {
       this.#f[e] = goal;
       this.#piece[e] = isUp ? b + 1 : b;
       if (this.#gain(e, b) < 0) {
-        const gained = -this.#p.gram[e * this.#p.size + e]! * change;
-        this.#over.set(e, { direction: isUp ? 1 : -1, gained, beyond: 0, farthest: 0 });
+        // What slides follows, and takes its part of the push.
+        const gained = this.#w[e]! - before;
+        this.#over.set(e, { breakpoint: b, direction: isUp ? 1 : -1, gained, beyond: 0, farthest: 0 });
         this.#heading[e] = 0;
       }
       this.#note(time, e, "crossing", isUp);
@@ -458,8 +479,8 @@ class Simulation {
         slope[e] = signal[e] !== 0 ? this.#f[e]! / signal[e]! : start[e]!;
       }
     }
-    for (const [e, { beyond, farthest }] of this.#over)
-      if (beyond < farthest) this.#margin[e] = Math.min(this.#margin[e]!, farthest);
+    for (const [e, { breakpoint, beyond, farthest }] of this.#over)
+      if (beyond < farthest) this.#miss(e, breakpoint, farthest);
     return {
       mean: this.#sum.map((sum) => sum / duration),
       place,
@@ -469,6 +490,7 @@ class Simulation {
       highest: this.#highest,
       events: this.#events,
       margin: this.#margin,
+      missed: this.#missed,
       settled: this.#settled,
     };
   }

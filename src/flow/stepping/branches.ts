@@ -1,0 +1,111 @@
+/**
+ * Where the error decides along which branch a flow goes: an entry that comes to a breakpoint that repels turns back before it or goes over
+ * it, and stays on the side that it took. Within the error of z no step can tell which; the entry, and what hangs on it, can be named.
+ */
+import type { Simulated } from "./blocks.js";
+import type { SteppingField } from "./field.js";
+import type { GramBlock } from "./gram-blocks.js";
+
+/** An entry that may have gone the other way. */
+export interface Branching {
+  readonly entry: number;
+  readonly breakpoint: number;
+  /** By how much its z missed the other way. */
+  readonly margin: number;
+  /** |(σ'₊ − σ'₋)·∂L/∂a|·‖∇z‖: ‖θ'‖ of one side less the other. */
+  readonly speed: number;
+}
+
+export interface SteppedOver {
+  readonly h: number;
+  readonly theta: Float64Array;
+  readonly z0: Float64Array;
+  /** z at the start of the step before, and its size; null where there is none. */
+  readonly zBefore: Float64Array | null;
+  readonly size: number;
+  readonly held: Float64Array;
+  /** z at the end as predicted with the pieces of the start. */
+  readonly ahead: Float64Array;
+  readonly signal: Float64Array;
+  /** Fractional pieces that have the mean slopes. */
+  readonly mean: Float64Array;
+  /** Errors of z, root mean square, and of θ so far. */
+  readonly zError: number;
+  readonly thetaError: number;
+  /** Time that is left to the flow: another branch matters if within it θ is displaced by more than its error. */
+  readonly left: number;
+}
+
+/**
+ * Those that the simulation found to miss the other way by less than the error, and those that do so by the parabola through z at the last
+ * two nodes and as predicted: it turns within the step, or goes over and would have turned later.
+ */
+export async function branchesIn(
+  field: SteppingField,
+  step: SteppedOver,
+  found: Simulated & { readonly entries: readonly number[]; readonly blocks: readonly GramBlock[] },
+): Promise<readonly Branching[]> {
+  const { theta, signal, zError, thetaError, left } = step;
+  const { kinks } = field;
+  const near = new Map<number, { readonly breakpoint: number; readonly margin: number }>();
+  found.entries.forEach((entry, i) => {
+    const margin = found.margins[i]!;
+    if (margin <= zError) near.set(entry, { breakpoint: found.missed[i]!, margin });
+  });
+  const simulated = new Set(found.entries);
+  for (const turn of turns(field, step))
+    if (!near.has(turn.entry) && (turn.goesOver || !simulated.has(turn.entry))) near.set(turn.entry, turn);
+  if (near.size === 0) return [];
+  const squared = new Map<number, number>();
+  for (const { members, gram } of found.blocks)
+    members.forEach((i, a) => {
+      squared.set(found.entries[i]!, gram[a * members.length + a]!);
+    });
+  const others = [...near.keys()].filter((entry) => !squared.has(entry));
+  if (others.length > 0)
+    for (const { members, gram } of await field.gramBlocks(theta, others, step.mean))
+      members.forEach((i, a) => {
+        squared.set(others[i]!, gram[a * members.length + a]!);
+      });
+  return [...near]
+    .map(([entry, { breakpoint, margin }]) => ({
+      entry,
+      breakpoint,
+      margin,
+      speed: Math.abs(kinks.jump(theta, entry, breakpoint) * signal[entry]!) * Math.sqrt(squared.get(entry)!),
+    }))
+    .filter(({ speed }) => speed * left > thetaError);
+}
+
+interface Turn {
+  readonly entry: number;
+  readonly breakpoint: number;
+  readonly margin: number;
+  readonly goesOver: boolean;
+}
+
+/** Entries whose parabola has its end within the error of a breakpoint that repels. */
+function turns({ kinks }: SteppingField, step: SteppedOver): Turn[] {
+  const { theta, z0, zBefore, size, held, ahead, h, signal, zError } = step;
+  const found: Turn[] = [];
+  if (zBefore === null || !(size > 0)) return found;
+  for (let entry = 0; entry < z0.length; entry++) {
+    if (held[entry]! >= 0) continue;
+    const [start, end] = [z0[entry]!, ahead[entry]!];
+    const before = (start - zBefore[entry]!) / size;
+    const after = (end - start) / h;
+    const bend = (after - before) / ((h + size) / 2);
+    const speed = before + (bend * size) / 2;
+    const turn = -speed / bend;
+    if (!(turn >= 0)) continue;
+    const extreme = start + (speed * turn) / 2;
+    kinks.breakpoints(entry).forEach((b, breakpoint) => {
+      const goesOver = start > b !== end > b;
+      const margin = Math.abs(extreme - b);
+      if (margin > zError || !(goesOver || turn <= h)) return;
+      if (kinks.jump(theta, entry, breakpoint) * signal[entry]! < 0)
+        found.push({ entry, breakpoint, margin, goesOver });
+    });
+  }
+  return found;
+}
