@@ -22,7 +22,7 @@ export function chooseTreatment(loaded: LoadedConfig, family: Family): Choice {
     return { treatment: "smooth", notes: [note] };
   }
   try {
-    return chooseKinkTreatment(family, engine.dtype, flow.boundaries);
+    return chooseKinkTreatment(family, engine.dtype, flow.boundaries, flow.method);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     // The same complaint, with the study's line.

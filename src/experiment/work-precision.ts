@@ -79,7 +79,9 @@ export async function measureWorkPrecision(
   const engine = await engineOf(loaded);
   try {
     const { problem, theta0 } = await prepare(loaded, engine);
-    const { treatment } = chooseTreatment(loaded, problem.family);
+    const { treatment: chosen } = chooseTreatment(loaded, problem.family);
+    // What auto takes for a method by name, which is what the diagram compares.
+    const treatment = flow.boundaries === "auto" && chosen === "stepping" ? "detect" : chosen;
     if (treatment === "stepping")
       throw problemAt(
         loaded,

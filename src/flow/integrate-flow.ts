@@ -11,7 +11,7 @@ import type { SteppingSummary } from "./stepping/books.js";
 import { integrateStepping } from "./stepping/integrate-stepping.js";
 
 export interface KinkedFlowOptions extends Omit<FlowOptions, "onSegment"> {
-  /** How kinks are treated. Default `auto`: `exact` where that can be done, else `detect`, and `off` where there are none. */
+  /** How kinks are treated. Default `auto`: `exact` where the network is small, else `stepping` (`detect` in float32 and for a method by name), and `off` where there are none. */
   readonly boundaries?: "auto" | KinkTreatment;
   readonly onSegment?: FlowOptions["onSegment"];
   /** Called with each crossing, entry into and exit from sliding. */
@@ -37,7 +37,7 @@ export async function integrateFlow({
   ...given
 }: KinkedFlowOptions): Promise<KinkedFlowOutcome> {
   const { engine, family } = given.problem;
-  const { treatment, notes } = chooseKinkTreatment(family, engine.dtype, boundaries);
+  const { treatment, notes } = chooseKinkTreatment(family, engine.dtype, boundaries, given.method);
   const options = {
     onSegment: async () => undefined,
     onEvent: () => undefined,

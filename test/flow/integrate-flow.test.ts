@@ -15,7 +15,7 @@ import {
   measureSharpness,
 } from "../../src/flow/index.js";
 import { integrateFlow } from "../../src/flow/integrate-flow.js";
-import { createFamily } from "../../src/model/index.js";
+import { createFamily, presetNetwork } from "../../src/model/index.js";
 import { setUpRuns, study } from "../experiment/runs.js";
 import { makeCase } from "../support/networks.js";
 import { distance, linearCase, problemOf } from "./runs.js";
@@ -95,10 +95,33 @@ describe("a network with kinks", () => {
     await engine.dispose();
     const wide = (samples: number) => createFamily({ network: relu.family.network, samples, factor: 1 });
     // 10 hidden units: 5 000 entries, and 10 more.
-    expect(chooseKinkTreatment(wide(500), "float64", "auto")).toEqual({ treatment: "exact", notes: [] });
-    expect(chooseKinkTreatment(wide(501), "float64", "auto").treatment).toBe("detect");
-    expect(chooseKinkTreatment(wide(2000), "float64", "exact").treatment).toBe("exact");
-    expect(() => chooseKinkTreatment(wide(2001), "float64", "exact")).toThrow("exact takes at most 20,000");
+    const choose = (samples: number, asked: "auto" | "exact", method = "auto") =>
+      chooseKinkTreatment(wide(samples), "float64", asked, method);
+    expect(choose(500, "auto")).toEqual({ treatment: "exact", notes: [] });
+    const beyond = choose(501, "auto");
+    expect(beyond.treatment).toBe("stepping");
+    expect(beyond.notes.join()).toContain("5,010 pre-activation entries are more than the 5,000");
+    const named = choose(501, "auto", "dopri5");
+    expect(named.treatment).toBe("detect");
+    expect(named.notes.join()).toContain("not those of dopri5");
+    expect(choose(2000, "exact", "dopri5").treatment).toBe("exact");
+    expect(() => choose(2001, "exact")).toThrow("exact takes at most 20,000");
+    // 100 samples of 40 units are 4 000 entries, but with 1.2 million parameters a gradient takes a second's tenth.
+    const costly = createFamily({
+      network: presetNetwork({
+        kind: "dnn",
+        inputDimension: 30_000,
+        hidden: [40],
+        outputDimension: 1,
+        bias: true,
+        activation: { kind: "relu" },
+      }),
+      samples: 100,
+      factor: 1,
+    });
+    const dear = chooseKinkTreatment(costly, "float64", "auto", "auto");
+    expect(dear.treatment).toBe("stepping");
+    expect(dear.notes.join()).toContain("may take exact some 49 minutes");
   });
 });
 

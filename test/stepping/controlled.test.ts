@@ -36,10 +36,6 @@ describe("controlled steps", () => {
     const fine = await run(3e-4);
     expect(fine.error).toBeLessThan(coarse.error / 3);
     expect(fine.outcome.events.largestPassDifference).toBeLessThan(events.largestPassDifference);
-    // At t = 5.1 an entry turns back 1e-5 before a breakpoint that repels. A run that sends it over goes along another branch from there,
-    // and one that does not came as near: both say so.
-    expect(fine.outcome.events.ambiguous).toBeGreaterThan(0);
-    expect(events.ambiguous).toBeGreaterThan(0);
     // The books agree with the events one by one: who slides has entered and not left.
     const sliding = new Set<string>();
     for (const { kind, layer, sample, unit, sliding: count } of fine.events) {

@@ -8,8 +8,18 @@ import { kinksOf } from "./kinks.js";
  */
 export type KinkTreatment = "exact" | "stepping" | "detect" | "off";
 
-/** Pre-activation entries up to which `auto` chooses `exact`: beyond, restarts at single events dominate the cost. */
+/**
+ * `auto` chooses `exact` up to this many pre-activation entries, and where its events are expected to take no more than this many seconds;
+ * beyond, single events dominate the cost.
+ */
 const AUTO_EXACT_ENTRIES = 5_000;
+const AUTO_EXACT_SECONDS = 300;
+/**
+ * What events cost, measured: about one event an entry (0.5 on 10-20-20-2 with 50 samples up to t = 40, 1.4 on 100-50-50-10 with 200 up to
+ * t = 200), as much as some ten gradients each; a gradient takes six flops for each sample and parameter, at 10¹⁰ a second, and a call.
+ */
+const EVENT_GRADIENTS = 10;
+const GRADIENT_SECONDS = { call: 1e-4, term: 6e-10 } as const;
 /** Entries that `exact` accepts when asked by name: beyond, the events alone take days. */
 const MAX_EXACT_ENTRIES = 20_000;
 
@@ -24,14 +34,21 @@ export interface KinkChoice {
   readonly notes: readonly string[];
 }
 
+/** Seconds that `exact` may take for the events of this many entries. */
+function eventSeconds({ entries, samples, layout }: Family): number {
+  return entries * EVENT_GRADIENTS * (GRADIENT_SECONDS.call + GRADIENT_SECONDS.term * samples * layout.size);
+}
+
 /**
- * `auto` is `exact` in float64 up to 5 000 entries, `detect` beyond and in float32.
+ * `auto` is `exact` in float64 where the network is small and its events are cheap. Beyond it is `stepping`, which has steps of its own:
+ * `detect` where a method is asked for by name, and in float32.
  * @throws ConfigError where `exact` or `stepping` is asked for and cannot be had
  */
 export function chooseKinkTreatment(
   family: Family,
   dtype: "float64" | "float32",
   asked: "auto" | KinkTreatment,
+  method: string,
 ): KinkChoice {
   if (kinksOf(family) === null) {
     const { preset } = family.network;
@@ -64,17 +81,27 @@ export function chooseKinkTreatment(
       treatment: "detect",
       notes: [`exact needs float64, the engine computes in float32. ${DETECTED}`],
     };
-  if (family.entries > AUTO_EXACT_ENTRIES) {
-    const limit = AUTO_EXACT_ENTRIES.toLocaleString("en");
+  const seconds = eventSeconds(family);
+  if (family.entries <= AUTO_EXACT_ENTRIES && seconds <= AUTO_EXACT_SECONDS)
+    return { treatment: "exact", notes: [] };
+  const why =
+    family.entries > AUTO_EXACT_ENTRIES
+      ? `${entries} pre-activation entries are more than the ${AUTO_EXACT_ENTRIES.toLocaleString("en")} up to which auto is exact`
+      : `the events of ${entries} pre-activation entries may take exact some ${Math.ceil(seconds / 60)} minutes, more than the ${AUTO_EXACT_SECONDS / 60} up to which auto is exact`;
+  if (method !== "auto")
     return {
       treatment: "detect",
-      notes: [
-        `${entries} pre-activation entries are more than the ${limit} up to which auto is exact. ${DETECTED}`,
-      ],
+      notes: [`${capital(why)}, and stepping has steps of its own, not those of ${method}. ${DETECTED}`],
     };
-  }
-  return { treatment: "exact", notes: [] };
+  return {
+    treatment: "stepping",
+    notes: [
+      `${capital(why)}: the flow is stepped over its kinks (stepping). A step may err by rtol·‖θ‖/200; flow.errorCheck says what that gives at the end.`,
+    ],
+  };
 }
+
+const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
 
 function refusal(message: string): ConfigError {
   return new ConfigError([{ path: "flow.boundaries", message }]);

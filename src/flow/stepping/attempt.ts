@@ -43,7 +43,7 @@ export interface Attempt {
   readonly mean: Float64Array;
   /** Since the start of the step, in order. */
   readonly events: readonly StepEvent[];
-  /** ‖θ⁽²⁾ − θ⁽¹⁾‖ of the two passes, and its part along the surface of what slides. */
+  /** ‖θ⁽²⁾ − θ⁽¹⁾‖ of the two passes (where one did, of it and the prediction, or RKC2's estimate); its part along what slides. */
   readonly difference: number;
   readonly tangential: number;
   /** Of the two passes' pre-activations, root mean square. */
@@ -117,6 +117,7 @@ export async function attemptStep(
   }
   let found: { readonly entries: readonly number[]; readonly blocks: readonly GramBlock[] } & Simulated =
     NOTHING(start);
+  let stiffStart: Float64Array | null = null;
   const passes: { readonly end: Float64Array; readonly z: Float64Array }[] = [];
   for (let pass = 0; pass < PASSES; pass++) {
     const after = kinks.piecesOf(z1);
@@ -151,7 +152,7 @@ export async function attemptStep(
     } else found = NOTHING(start);
     const { mean } = found;
     if (isStiff) {
-      end = await field.stabilised(theta, h, rho, mean);
+      ({ end, first: stiffStart } = await field.stabilised(theta, h, rho, mean));
       if (!isAllFinite(end)) return "nonFinite";
       const middle = combine(0.5, theta, 0.5, end);
       if (pass < PASSES - 1) at = { middle, field: await field.mean(middle, mean), reference: mean };
@@ -165,35 +166,38 @@ export async function attemptStep(
     z1 = await field.preactivations(end);
     passes.push({ end, z: z1 });
   }
+  const second = passes[passes.length - 1]!;
   const { pieces, held: nextHeld, events } = reconcile(kinks, state, found, z0, z1, h);
-  const [first, second] = [passes[passes.length - 2], passes[passes.length - 1]!];
-  let [difference, tangential, zDifference] = [0, 0, 0];
-  let branches: readonly Branching[] = [];
-  if (first !== undefined) {
-    const between = combine(1, second.end, -1, first.end);
-    difference = length(between);
-    const moved = combine(1, second.z, -1, first.z);
-    tangential = await alongSurface(field, at.middle, found, between, moved);
-    zDifference = length(moved) / Math.sqrt(moved.length);
-    branches = await branchesIn(
-      field,
-      {
-        h,
-        theta,
-        z0,
-        zBefore: state.zBefore,
-        size: state.size,
-        held,
-        ahead,
-        signal: at.field.signal,
-        mean: found.mean,
-        zError: Math.hypot(options.zError, zDifference),
-        thetaError: Math.hypot(options.thetaError, tangential),
-        left: options.left,
-      },
-      found,
-    );
+  // Where nothing may change its piece there is one pass. Beside it stands the prediction, of second order too, or the estimate of RKC2.
+  const first = passes[passes.length - 2] ?? { end: prediction.end, z: ahead };
+  let between = combine(1, second.end, -1, first.end);
+  const moved = combine(1, second.z, -1, first.z);
+  let zDifference = length(moved) / Math.sqrt(moved.length);
+  if (passes.length === 1 && stiffStart !== null) {
+    const { gradient } = await field.mean(second.end, found.mean);
+    const estimate = stabilisedError(theta, second.end, h, stiffStart, gradient);
+    zDifference *= length(estimate) / length(between);
+    between = estimate;
   }
+  const tangential = await alongSurface(field, at.middle, found, between, moved);
+  const branches = await branchesIn(
+    field,
+    {
+      h,
+      theta,
+      z0,
+      zBefore: state.zBefore,
+      size: state.size,
+      held,
+      ahead,
+      signal: at.field.signal,
+      mean: found.mean,
+      zError: Math.hypot(options.zError, zDifference),
+      thetaError: Math.hypot(options.thetaError, tangential),
+      left: options.left,
+    },
+    found,
+  );
   return {
     h,
     theta: end,
@@ -202,7 +206,7 @@ export async function attemptStep(
     held: nextHeld,
     mean: found.mean,
     events,
-    difference,
+    difference: length(between),
     tangential,
     zDifference,
     candidates: found.entries.length,
@@ -210,6 +214,17 @@ export async function attemptStep(
     unsettled: found.unsettled,
     branches,
   };
+}
+
+/** The estimate of the local error of RKC2 from gradients at both ends (Sommeijer, Shampine, Verwer 1997, eq. 2.8). */
+function stabilisedError(
+  theta: Float64Array,
+  end: Float64Array,
+  h: number,
+  first: Float64Array,
+  last: Float64Array,
+): Float64Array {
+  return theta.map((start, i) => 0.8 * (start - end[i]!) - 0.4 * h * (first[i]! + last[i]!));
 }
 
 /** Half a step ahead by the last velocities; from there a midpoint step, the pieces as they are. */

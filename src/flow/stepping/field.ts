@@ -38,8 +38,13 @@ export interface SteppingField {
   preactivations(theta: Float64Array): Promise<Float64Array>;
   /** z(θ), not counted. */
   lookAt(theta: Float64Array): Promise<Float64Array>;
-  /** A step of RKC2 from θ with these slopes: its end. */
-  stabilised(theta: Float64Array, h: number, rho: number, pieces: Float64Array): Promise<Float64Array>;
+  /** A step of RKC2 from θ with these slopes: its end, and the gradient at its start. */
+  stabilised(
+    theta: Float64Array,
+    h: number,
+    rho: number,
+    pieces: Float64Array,
+  ): Promise<{ end: Float64Array; first: Float64Array }>;
   readonly gramBlocks: GramBlocks;
   /** Jᵀ·seeds, seeds [E] */
   pullback(theta: Float64Array, pieces: Float64Array, seeds: Float64Array): Promise<Float64Array>;
@@ -110,7 +115,7 @@ export async function createSteppingField(
             step * (gradient[i]! - share * first[i]!);
         [before, now] = [now, next];
       }
-      return now;
+      return { end: now, first };
     },
     gramBlocks: createGramBlocks(problem, kinks, cost),
     async pullback(theta, pieces, seeds) {

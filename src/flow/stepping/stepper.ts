@@ -22,6 +22,12 @@ const REJECTED = 2;
 /** Bounds of hρ: the first step, the smallest one (of the smallest ρ seen), the largest. */
 const FIRST = 0.1;
 const SMALLEST = { now: 1, ever: 0.1 } as const;
+/**
+ * What bounds steps from below is the part of the difference normal to what slides. Where at least half of it is tangential, as at crossings
+ * in narrow networks, a smaller step resolves it, down to this part of the smallest.
+ */
+const FINER = 0.1;
+const RESOLVABLE = 0.5;
 const LARGEST = 160;
 /** Accepted steps after which ρ is measured again. */
 const RADIUS_AGE = 6;
@@ -96,6 +102,8 @@ export class SteppingStepper implements Advancing<SteppingStep> {
     next: number;
     errorBefore: number;
     mayGrow: boolean;
+    /** The last attempt was rejected, and smaller steps than usual resolve what it was rejected for. */
+    isFiner: boolean;
     rho: number;
     leastRho: number;
     rhoAge: number;
@@ -131,6 +139,7 @@ export class SteppingStepper implements Advancing<SteppingStep> {
       next: options.stepSize ?? options.firstStep ?? 0,
       errorBefore: 1,
       mayGrow: true,
+      isFiner: false,
       rho: 0,
       leastRho: Infinity,
       rhoAge: RADIUS_AGE,
@@ -232,7 +241,7 @@ export class SteppingStepper implements Advancing<SteppingStep> {
       if (state.next === 0) state.next = rho > 0 ? FIRST / rho : (limit - state.t) / 100;
       const smallest = rho > 0 ? Math.min(SMALLEST.now / rho, SMALLEST.ever / state.leastRho, maxStep) : 0;
       const largest = rho > 0 ? LARGEST / rho : Infinity;
-      const h = Math.max(Math.min(state.next, largest, maxStep), smallest);
+      const h = Math.max(Math.min(state.next, largest, maxStep), state.isFiner ? FINER * smallest : smallest);
       if (state.t + h === state.t) return this.#failure("stepTooSmall", h, "the step size no longer moves t");
       const isSmallest = h <= smallest;
       const attempt = await this.#attempt(h, limit);
@@ -246,8 +255,11 @@ export class SteppingStepper implements Advancing<SteppingStep> {
       }
       const error =
         Math.hypot(attempt.tangential, NORMAL_SHARE * attempt.difference) / this.#tolerance(attempt.theta);
-      if (error > REJECTED && !isSmallest) {
+      const isResolvable = attempt.tangential >= RESOLVABLE * attempt.difference;
+      const isLast = h <= smallest * (isResolvable ? FINER : 1);
+      if (error > REJECTED && !isLast) {
         state.rejected++;
+        state.isFiner = isResolvable;
         state.next = h * Math.min(0.8, Math.max(0.25, 0.9 * error ** -0.4));
         state.mayGrow = false;
         await this.#measureRho(combine(1 / h, attempt.theta, -1 / h, state.theta));
@@ -259,6 +271,7 @@ export class SteppingStepper implements Advancing<SteppingStep> {
       state.errorBefore = known;
       state.next = h * Math.min(state.mayGrow ? 1.6 : 1, Math.max(0.5, factor));
       state.mayGrow = true;
+      state.isFiner = false;
       return this.#accept(attempt, state.t + h, limit);
     }
   }

@@ -1,0 +1,96 @@
+/** Where the error decides along which branch a flow goes: the entry is named, its reach is right, and runs that nothing parts stay silent. */
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { loadConfig } from "../../src/config/load.js";
+import { createOnnxEngine } from "../../src/engine/index.js";
+import { prepare } from "../../src/experiment/prepare.js";
+import { simulate } from "../../src/flow/stepping/micro.js";
+import { distance } from "../boundaries/runs.js";
+import { golden, loadGolden } from "../golden/golden.js";
+import { stepOver } from "./runs.js";
+
+const engine = createOnnxEngine({ dtype: "float64", threads: 1 });
+
+describe("branches of a flow that is stepped over its kinks", () => {
+  // At t = 5.1 an entry of the golden network turns back 1e-5 before a breakpoint that repels, at rtol 1e-2, 1e-3 and 3e-4 within the error.
+  // The second run sends it over. All name it, and nothing else; how far it moves the end is known beforehand.
+  test.each([1e-2, 1e-3, 3e-4])(
+    "rtol %d on the golden network: names the entry at which it branches",
+    async (rtol) => {
+      const { given, references } = await loadGolden();
+      const { outcome } = await stepOver(given, { rtol, tEnd: golden.times.at(-1)!, engine });
+      const { ambiguous, branches } = outcome.events;
+      expect(ambiguous).toBe(1);
+      expect(branches[0]).toMatchObject({ layer: 1, sample: 22, unit: 4, breakpoint: 0 });
+      expect(branches[0]!.margin).toBeLessThan(branches[0]!.error);
+      // Steps may begin at different instants; the step that has the instant is no longer than 0.4.
+      expect(Math.abs(branches[0]!.t - 5)).toBeLessThan(0.4);
+      const moved = distance(references.at(-1)!, given.theta);
+      const error = distance(outcome.theta, references.at(-1)!);
+      if (rtol === 1e-3) {
+        // Constant velocities for the time left: right to a fifth where nothing else comes of it.
+        expect(branches[0]!.reach / error).toBeGreaterThan(0.5);
+        expect(branches[0]!.reach / error).toBeLessThan(2);
+      } else expect(error).toBeLessThan(1e-3 * moved);
+    },
+  );
+
+  // 100-50-50-10 on 200 samples. Runs at rtol 1e-2 and 1e-3 part at t = 1.3, where layer 1, sample 113, unit 30 turns back 1e-5 below its
+  // breakpoint (at rtol 1e-4 too) or goes over it; on another seed nothing parts them.
+  test.each([
+    [1, 1],
+    [3, 0],
+  ])("wide networks, seed %d: runs part at the entry that is named, and only there", async (seed, parts) => {
+    const subject = await wide(seed);
+    const coarse = await stepOver(subject, { rtol: 1e-2, tEnd: 3, engine });
+    const fine = await stepOver(subject, { rtol: 1e-3, tEnd: 3, engine });
+    expect(coarse.outcome.events.ambiguous).toBe(parts);
+    expect(fine.outcome.events.ambiguous).toBe(0);
+    const apart = distance(coarse.outcome.theta, fine.outcome.theta);
+    const moved = distance(fine.outcome.theta, subject.theta);
+    if (parts === 0) expect(apart).toBeLessThan(1.5e-3 * moved);
+    else {
+      const [branch] = coarse.outcome.events.branches;
+      expect(branch).toMatchObject({ layer: 1, sample: 113, unit: 30 });
+      expect(apart).toBeGreaterThan(4e-3 * moved);
+      expect(branch!.reach / apart).toBeGreaterThan(0.5);
+      expect(branch!.reach / apart).toBeLessThan(2);
+    }
+  });
+
+  // Two entries with K_01 = 0.9: one slides, the other goes over a breakpoint that repels. What slides takes 0.81 of the push, so that the
+  // entry keeps its velocity of 0.1 and a gain of 0.19; were the gain taken to be 1, it would seem to have turned back at once.
+  test("a crossing beside a slide has the margin that it has", () => {
+    const found = simulate({
+      size: 2,
+      gram: Float64Array.of(1, 0.9, 0.9, 1),
+      z: Float64Array.of(0, -0.05),
+      velocity: Float64Array.of(0, 0.1),
+      signal: Float64Array.of(10, -1),
+      reference: Float64Array.of(5, 0),
+      place: Int32Array.of(0, 0),
+      slides: Uint8Array.of(1, 0),
+      slope: Float64Array.of(0.5, 0),
+      breakpoints: [[0], [0]],
+      slopes: [Float64Array.of(0, 1), Float64Array.of(0, 1)],
+      duration: 1,
+    });
+    expect(found.events).toMatchObject([{ kind: "crossing", entry: 1, isAbove: true }]);
+    expect([...found.slides]).toEqual([1, 0]);
+    expect(found.margin[1]).toBe(Infinity);
+  });
+});
+
+/** 100-50-50-10 on 200 samples, as scripts/bench/stepping.js has it. */
+async function wide(seed: number) {
+  const study = await loadConfig(fileURLToPath(new URL("../../configs/quickstart.yaml", import.meta.url)), {
+    set: [
+      `seed=${seed}`,
+      "dataset={ kind: uniform-ball, samples: 200, inputDimension: 100, outputDimension: 10 }",
+      "flow={ rtol: 1e-2, tEnd: 1 }",
+      "model={ kind: dnn, hidden: [50, 50], activation: { kind: leaky-relu, slope: 0.01 }, init: { kind: kaiming-uniform } }",
+    ],
+  });
+  const { problem, data, theta0 } = await prepare(study, engine);
+  return { family: problem.family, bound: data, theta: theta0 };
+}
