@@ -1,12 +1,10 @@
 /** Controlled steps over kinks: what a tolerance gives and costs, that no step collapses, and that nothing has a scale of its own. */
 import { describe, expect, test } from "vitest";
 import { createOnnxEngine } from "../../src/engine/index.js";
-import { createFamily, initialise, layeredNetwork } from "../../src/model/index.js";
-import { createRandom } from "../../src/random.js";
 import { distance, follow } from "../boundaries/runs.js";
 import { golden, loadGolden } from "../golden/golden.js";
-import { type Case, makeCase, randomVector } from "../support/networks.js";
-import { stepOver } from "./runs.js";
+import { type Case, makeCase } from "../support/networks.js";
+import { convolution, stepOver } from "./runs.js";
 
 const engine = createOnnxEngine({ dtype: "float64", threads: 1 });
 const TINY = 1e-300;
@@ -97,7 +95,7 @@ describe("controlled steps", () => {
       "equal samples",
       withTwins(makeCase({ hidden: [6, 6], samples: 16, seed: 6, activation: { kind: "relu" } })),
     ],
-    ["CNN with max-pool", convolution()],
+    ["CNN with max-pool", convolution(1)],
   ];
   test.each(kinds)("%s: arrives, as near as a tenth of the tolerance says", async (_, subject) => {
     const tEnd = 2;
@@ -149,31 +147,4 @@ function withTwins(given: Case): Case {
   };
   expect(samples % 2).toBe(0);
   return { ...given, bound };
-}
-
-function convolution(): Case {
-  const samples = 8;
-  const network = layeredNetwork({
-    inputShape: [1, 6, 6],
-    outputs: 2,
-    layers: [
-      { kind: "conv2d", channels: 3, kernel: 3, bias: true, stride: 1, padding: "same", groups: 1 },
-      { kind: "relu" },
-      { kind: "max-pool", size: 2 },
-      { kind: "flatten" },
-      { kind: "dense", width: 2, bias: true },
-    ],
-  });
-  const family = createFamily({ network, samples, factor: 0.5 / samples });
-  const theta = initialise(
-    network.layout,
-    { kind: "kaiming-uniform", a: Math.sqrt(5), bias: "uniform" },
-    createRandom(1).split("init"),
-  );
-  return {
-    label: "cnn",
-    family,
-    theta,
-    bound: { x: randomVector(1, samples * 36), y: randomVector(2, samples * 2) },
-  };
 }

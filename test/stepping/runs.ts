@@ -7,7 +7,9 @@ import {
   type SteppingFlowOptions,
   type SteppingOutcome,
 } from "../../src/flow/index.js";
-import type { Case } from "../support/networks.js";
+import { createFamily, initialise, layeredNetwork } from "../../src/model/index.js";
+import { createRandom } from "../../src/random.js";
+import { type Case, randomVector } from "../support/networks.js";
 
 export interface Stepped {
   readonly outcome: SteppingOutcome;
@@ -46,4 +48,32 @@ export async function stepOver(
     },
   });
   return { outcome, events, states, energy };
+}
+
+/** A convolution, ReLU and max-pool on 8 images of 6 × 6. */
+export function convolution(seed: number): Case {
+  const samples = 8;
+  const network = layeredNetwork({
+    inputShape: [1, 6, 6],
+    outputs: 2,
+    layers: [
+      { kind: "conv2d", channels: 3, kernel: 3, bias: true, stride: 1, padding: "same", groups: 1 },
+      { kind: "relu" },
+      { kind: "max-pool", size: 2 },
+      { kind: "flatten" },
+      { kind: "dense", width: 2, bias: true },
+    ],
+  });
+  const family = createFamily({ network, samples, factor: 0.5 / samples });
+  const theta = initialise(
+    network.layout,
+    { kind: "kaiming-uniform", a: Math.sqrt(5), bias: "uniform" },
+    createRandom(seed).split("init"),
+  );
+  return {
+    label: "cnn",
+    family,
+    theta,
+    bound: { x: randomVector(seed, samples * 36), y: randomVector(seed + 1, samples * 2) },
+  };
 }
