@@ -1,9 +1,11 @@
 /** `gradflow figure`: a record's figures, drawn again from its tables. */
 import { join } from "node:path";
 import { ConfigError } from "../errors.js";
+import type { DrawOptions } from "../figure/draw.js";
 import type { Command } from "./command.js";
 import { EXIT } from "./exit.js";
 import { formatPath, printable } from "./format.js";
+import { reportProgress } from "./progress.js";
 
 export const figureCommand: Command = {
   usage: "figure <folder>",
@@ -23,7 +25,10 @@ and its Vega-Lite spec (.json). The last line names the figure to open.`,
     const force = values["force"] === true;
     const { readSweep } = await import("../record/sweep.js");
     const isSweep = (await readSweep(directory)) !== null;
-    const pictures = isSweep ? await drawSweep(directory, force) : await drawRun(directory, force);
+    const { createPause } = await import("../experiment/pause.js");
+    const { say } = reportProgress(process.stderr, false);
+    const options = { force, pause: createPause({ say }, "drawing the figures") };
+    const pictures = isSweep ? await drawSweep(directory, options) : await drawRun(directory, options);
     if (pictures.length === 0)
       throw new ConfigError(`${directory}: has no recorded rows yet, so there is nothing to draw.`);
     for (const picture of pictures) process.stdout.write(`${formatPath(join(directory, picture))}\n`);
@@ -33,14 +38,14 @@ and its Vega-Lite spec (.json). The last line names the figure to open.`,
   },
 };
 
-async function drawRun(directory: string, force: boolean): Promise<readonly string[]> {
+async function drawRun(directory: string, options: DrawOptions): Promise<readonly string[]> {
   const { drawFigures } = await import("../figure/draw.js");
-  return drawFigures(directory, { force });
+  return drawFigures(directory, options);
 }
 
-async function drawSweep(directory: string, force: boolean): Promise<readonly string[]> {
+async function drawSweep(directory: string, options: DrawOptions): Promise<readonly string[]> {
   const { drawSweepFigures } = await import("../figure/draw-sweep.js");
-  const { pictures, notes } = await drawSweepFigures(directory, force);
+  const { pictures, notes } = await drawSweepFigures(directory, options);
   for (const note of notes) process.stderr.write(`${printable(note)}\n`);
   return pictures;
 }

@@ -26,12 +26,23 @@ export const launchLocally: Launch = async (jobs, options) => {
   for (const { child } of others) child.disconnect();
   return first === undefined
     ? null
-    : { draw: (directory, force) => draw(first, directory, force), close: () => first.child.disconnect() };
+    : {
+        draw: (directory, force) => draw(first, directory, force, options.signal),
+        close: () => first.child.disconnect(),
+      };
 };
 
-function draw({ child, lastWords }: Worker, directory: string, force: boolean): Promise<DrawnSweep> {
+function draw(
+  { child, lastWords }: Worker,
+  directory: string,
+  force: boolean,
+  signal: AbortSignal | undefined,
+): Promise<DrawnSweep> {
   return new Promise((done, fail) => {
+    const abort = () => void (child.connected && child.send({ kind: "abort" } satisfies Order));
+    signal?.addEventListener("abort", abort, { once: true });
     const hear = (report: Report) => {
+      signal?.removeEventListener("abort", abort);
       child.off("close", crash);
       if (report.kind === "drawn") done(report.drawn);
       else if (report.kind === "error") fail(new Error(report.message));

@@ -20,7 +20,7 @@ import { citing, type InitialParameters, initialParameters } from "./initial-par
 import { announceMemory, requireMemory, requireRoomForFiles } from "./memory.js";
 import { datasetFor, networkOf } from "./network.js";
 import { withOrigin } from "./origin.js";
-import { createPause, type Watch } from "./pause.js";
+import { createPause, pauseBetweenCompilations, type Watch } from "./pause.js";
 
 export interface Prepared {
   readonly problem: Problem;
@@ -35,8 +35,13 @@ export interface Prepared {
 }
 
 /** @throws ConfigError where data, network and initial parameters do not fit, citing the config's line. */
-export async function prepare(loaded: LoadedConfig, engine: Engine, watch: Watch = {}): Promise<Prepared> {
+export async function prepare(
+  loaded: LoadedConfig,
+  plainEngine: Engine,
+  watch: Watch = {},
+): Promise<Prepared> {
   const { config, baseDir } = loaded;
+  const { engine, handOver } = pauseBetweenCompilations(plainEngine, watch);
   const random = createRandom(config.seed);
   if (config.dataset.kind === "file") await requireRoomForFiles(loaded, config.dataset);
   else announceMemory(requireMemory(loaded, config.dataset), watch);
@@ -77,8 +82,10 @@ export async function prepare(loaded: LoadedConfig, engine: Engine, watch: Watch
   const centred = output?.centred === true;
   const family = createFamily({ network, samples: dataset.samples, criterion, centred });
   const bound = await withOrigin(engine, family, data, initial.theta);
+  const problem = await createProblem(engine, family, bound);
+  handOver();
   return {
-    problem: await createProblem(engine, family, bound),
+    problem,
     dataset,
     theta0: initial.theta,
     initialArrays: initial.arrays,

@@ -13,6 +13,7 @@ import { claimRecord, giveUp } from "../record/placement.js";
 import { readOutcome } from "../record/reader.js";
 import type { RunResult } from "../record/result.js";
 import { completeRecord, continueRecord, openRecord, type RecordWriter } from "../record/writer.js";
+import { createPause } from "./pause.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
 import { programState, studyState } from "./repositories.js";
 
@@ -104,9 +105,23 @@ export async function recordStudy(
       await giveUp(directory, claim);
       throw error;
     });
-    const draw = () => drawFigures(directory, { force });
+    // An interrupt that ended the run has been heard; the next one kills.
+    const drawing = (status: RunResult["status"]) => () =>
+      drawFigures(directory, {
+        force,
+        pause: createPause(
+          { signal: status === "interrupted" ? undefined : options.signal, say: options.onMessage },
+          "drawing the figures",
+          `the run has ended and its numbers stand; gradflow resume ${directory} draws its figures.`,
+        ),
+      });
     if (found.undrawn !== null)
-      return await completeRecord(directory, claim.lock, found.undrawn, draw).finally(claim.lock.release);
+      return await completeRecord(
+        directory,
+        claim.lock,
+        found.undrawn,
+        drawing(found.undrawn.status),
+      ).finally(claim.lock.release);
     const { checkpoint, replaces } = found;
     const record =
       checkpoint !== null
@@ -149,7 +164,7 @@ export async function recordStudy(
         record: record.directory,
         figures: [],
       };
-      return await record.finish(result, draw);
+      return await record.finish(result, drawing(result.status));
     } catch (error) {
       throw await record.fail(error);
     }

@@ -18,6 +18,7 @@ import type { Drawer, JobEvent, Launch, LaunchedJob } from "./launcher.js";
 import { launchLocally } from "./local.js";
 import { availableMemory, requireMemory } from "./memory.js";
 import { formatBytes } from "./ntk-method.js";
+import { createPause, type Watch } from "./pause.js";
 
 export interface SweepOptions {
   /** The sweep's folder. Default `runs/<name>-<hash>` in the working directory. */
@@ -162,7 +163,9 @@ async function doSweep(
     const status = interrupted ? "interrupted" : good ? "done" : "failed";
     await closeSweep(directory, lock, status, (fields) => formatResults(fields, states));
     const drawn =
-      figures.length === 0 ? NOTHING_DRAWN : await draw(directory, drawer, options.force === true);
+      figures.length === 0
+        ? NOTHING_DRAWN
+        : await draw(directory, drawer, { ...options, signal: interrupted ? undefined : options.signal });
     return {
       status,
       directory,
@@ -221,14 +224,28 @@ function announceSteps(jobs: readonly SweepJob[], say: ((line: string) => void) 
     );
 }
 
+/** In milliseconds. */
+const SECOND = 1000;
 const NOTHING_DRAWN = { pictures: [], notes: [] };
 
 /** Where a worker has drawn runs it draws these too: loading Vega takes as long as a small run. If it fails, what is wrong shows here. */
-async function draw(directory: string, drawer: Drawer | null, force: boolean): Promise<DrawnSweep> {
+async function draw(
+  directory: string,
+  drawer: Drawer | null,
+  { force = false, signal, onMessage: say }: Pick<SweepOptions, "force" | "onMessage"> & Watch,
+): Promise<DrawnSweep> {
+  const pause = createPause(
+    { signal, say },
+    "drawing the figures",
+    `the runs have ended; gradflow figure ${directory} draws them.`,
+  );
+  // The worker reports when it is done; meanwhile somebody waits here.
+  const waiting = drawer === null ? null : setInterval(() => void pause()?.catch(() => undefined), SECOND);
   const drawn = await drawer?.draw(directory, force).catch(() => null);
+  if (waiting !== null) clearInterval(waiting);
   if (drawn) return drawn;
   const { drawSweepFigures } = await import("../figure/draw-sweep.js");
-  return drawSweepFigures(directory, force).catch((error: unknown) => {
+  return drawSweepFigures(directory, { force, pause }).catch((error: unknown) => {
     if (!(error instanceof ConfigError)) throw error;
     // The runs have ended; what stands in the way of a picture is no reason to say that they have not.
     return {

@@ -5,6 +5,7 @@ import type { DrawnSweep } from "../figure/draw-sweep.js";
 import type { RunResult } from "../record/result.js";
 import { loadRun } from "./define-sweep.js";
 import type { LaunchedJob } from "./launcher.js";
+import { createPause } from "./pause.js";
 import { runExperiment } from "./run.js";
 import type { Progress } from "./study-record.js";
 
@@ -52,7 +53,10 @@ async function tell(work: () => Promise<Report>): Promise<void> {
 
 async function draw(directory: string, force: boolean): Promise<Report> {
   const { drawSweepFigures } = await import("../figure/draw-sweep.js");
-  return { kind: "drawn", drawn: await drawSweepFigures(directory, force) };
+  // An interrupt that ended runs has been heard.
+  const signal = controller.signal.aborted ? undefined : controller.signal;
+  const pause = createPause({ signal }, "drawing the figures");
+  return { kind: "drawn", drawn: await drawSweepFigures(directory, { force, pause }) };
 }
 
 async function run(order: Extract<Order, { kind: "run" }>): Promise<Report> {

@@ -1,6 +1,7 @@
 /** Draws the pictures that a sweep asks for into its `figures/`, from the records below it alone. */
 import { attachSweepFiles } from "../record/sweep.js";
 import { formatTable } from "../record/table.js";
+import type { DrawOptions } from "./draw.js";
 import { PLOT_SCRIPT } from "./matplotlib.js";
 import { renderPng, renderSvg } from "./render.js";
 import { buildSweepFigures } from "./sweep-figures.js";
@@ -14,10 +15,13 @@ export interface DrawnSweep {
 
 /**
  * Writes SVG, PNG, spec and data of every figure, finished sweep or not.
- * @param force replace like-named files of other origin
+ * With `force` it replaces like-named files of other origin.
  * @throws ConfigError where such a file stands, or the folder cannot be written
  */
-export async function drawSweepFigures(directory: string, force = false): Promise<DrawnSweep> {
+export async function drawSweepFigures(
+  directory: string,
+  { force = false, pause }: DrawOptions = {},
+): Promise<DrawnSweep> {
   const pictures: string[] = [];
   const notes: string[] = [];
   for (const { name, drawing } of await buildSweepFigures(directory)) {
@@ -25,7 +29,9 @@ export async function drawSweepFigures(directory: string, force = false): Promis
       notes.push(`The figure ${name} was not drawn: no run has the numbers that it shows.`);
       continue;
     }
+    await pause?.();
     const svg = await renderSvg(drawing.spec);
+    await pause?.();
     const stem = `figures/${name}`;
     const files = {
       [`${stem}.svg`]: svg,

@@ -7,6 +7,11 @@ import { figures } from "./figures.js";
 import { PLOT_SCRIPT } from "./matplotlib.js";
 import { renderPng, renderSvg } from "./render.js";
 
+export interface DrawOptions extends Pick<AttachOptions, "force"> {
+  /** Awaited between pictures, each of which takes a tenth of a second or several; what it throws ends the drawing. */
+  readonly pause?: () => Promise<void> | undefined;
+}
+
 /**
  * Writes `figures/<name>.svg`, `.png`, `.json` (the Vega-Lite spec with its data) and `.csv` (the plotted rows) for every figure
  * that the record can fill, finished or not. Returns the pictures' paths relative to the record, SVG before PNG.
@@ -14,7 +19,7 @@ import { renderPng, renderSvg } from "./render.js";
  */
 export async function drawFigures(
   directory: string,
-  { force = false }: Pick<AttachOptions, "force"> = {},
+  { force = false, pause }: DrawOptions = {},
 ): Promise<string[]> {
   const record = await readRecord(directory, { thinned: true });
   const options = { force, of: record.manifest };
@@ -22,7 +27,9 @@ export async function drawFigures(
   for (const figure of figures) {
     const drawing = figure.build(record);
     if (drawing === null) continue;
+    await pause?.();
     const svg = await renderSvg(drawing.spec);
+    await pause?.();
     const stem = `figures/${figure.name}`;
     const files = {
       [`${stem}.svg`]: svg,

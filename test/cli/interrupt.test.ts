@@ -1,4 +1,5 @@
 import type { ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -60,4 +61,27 @@ it("SIGINT kills a run on the reference engine, which cannot listen, and the rec
   expect(record.manifest.status).toBe("running");
   expect(record.result).toBeNull();
   expect(record.series.t.length).toBeGreaterThan(1);
+});
+
+it("SIGINT between two compilations ends a run before it has a record", async () => {
+  const hidden = Array(150).fill(2).join(",");
+  const run = start(folder, [
+    ...[
+      "run",
+      study,
+      "--out",
+      "deep",
+      "--set",
+      `model={kind: dnn, hidden: [${hidden}], activation: {kind: tanh}}`,
+    ],
+  ]);
+  running.push(run.child);
+  // Heard after the first of the two graphs, whichever the signal meets.
+  run.child.stderr!.on("data", (text) => {
+    if (String(text).includes("compiling a graph of")) run.child.kill("SIGINT");
+  });
+  const { code, stderr } = await run.ended;
+  expect(code, stderr).toBe(130);
+  expect(stderr).toContain("interrupted while compiling the network; nothing was written.");
+  expect(existsSync(join(folder, "deep"))).toBe(false);
 });

@@ -175,15 +175,15 @@ describe("long phases before a run", () => {
     expect(result).toMatchObject({ status: "interrupted", ntk: null });
   });
 
-  it("say what they do, each five seconds", async () => {
+  it("say what they do after a second, and then each five", async () => {
     const said: string[] = [];
     const now = vi.spyOn(performance, "now").mockReturnValue(0);
     const pause = createPause({ say: (line) => said.push(line) }, "counting sheep");
-    for (const milliseconds of [10, 4000, 6000, 7000, 11_500]) {
+    for (const milliseconds of [10, 900, 1100, 6000, 7000, 11_500]) {
       now.mockReturnValue(milliseconds);
       await pause();
     }
     now.mockRestore();
-    expect(said).toEqual(["counting sheep … 6 s", "counting sheep … 12 s"]);
+    expect(said).toEqual(["counting sheep … 1 s", "counting sheep … 7 s"]);
   });
 });
