@@ -105,6 +105,7 @@ const events = fields<EventsResult>({
   crossings: number,
   slidingEntries: count,
   slidingExits: count,
+  coupledExits: count,
   maxSliding: count,
   timeSliding: count,
   entryTimeSliding: count,

@@ -118,6 +118,8 @@ export interface EventsResult {
   readonly crossings: number;
   readonly slidingEntries?: number;
   readonly slidingExits?: number;
+  /** Slides that ended while their sample slid in another layer too: descent may end them elsewhere. */
+  readonly coupledExits?: number;
   readonly maxSliding?: number;
   /** Time during which at least one entry slides, and its sum over entries. */
   readonly timeSliding?: number;

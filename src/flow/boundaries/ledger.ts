@@ -19,6 +19,8 @@ export interface BoundarySummary extends Openings {
   readonly crossings: number;
   readonly slidingEntries: number;
   readonly slidingExits: number;
+  /** Those of them where the sample slid in another layer too. The mean slopes multiply there, which is a choice: descent's may be correlated. */
+  readonly coupledExits: number;
   readonly maxSliding: number;
   /** Time during which at least one entry slides, and the sum over entries. */
   readonly timeSliding: number;
@@ -66,6 +68,7 @@ export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => vo
     crossings: 0,
     slidingEntries: 0,
     slidingExits: 0,
+    coupledExits: 0,
     maxSliding: 0,
     timeSliding: 0,
     entryTimeSliding: 0,
@@ -77,6 +80,14 @@ export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => vo
     unsettled: 0,
     instants: 0,
   });
+  /** Whether a slope of another of these entries multiplies its own. */
+  const isCoupled = (entry: number, sliding: readonly number[]): boolean => {
+    const { layer, sample } = kinks.place(entry);
+    return sliding.some((other) => {
+      const place = kinks.place(other);
+      return place.layer !== layer && (kinks.coupled || place.sample === sample);
+    });
+  };
   return {
     began: (openings) => Object.assign(counts, openings),
     decided(t, changes, sliding, { settled, ambiguous }) {
@@ -85,6 +96,7 @@ export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => vo
       if (ambiguous > 0 || (t === 0 && counts.startAmbiguous > 0)) counts.ambiguous++;
       counts.maxSliding = Math.max(counts.maxSliding, sliding);
       if (sliding > 0) counts.firstSliding ??= t;
+      const slid = changes.flatMap(({ contact, slidBefore }) => (slidBefore ? [contact.entry] : []));
       for (const { contact, weightBefore, slidBefore } of changes) {
         const { entry, breakpoint, weight } = contact;
         const emit = (kind: BoundaryEvent["kind"], side: BoundaryEvent["side"]): void =>
@@ -96,6 +108,7 @@ export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => vo
           emit("entersSliding", weightBefore >= 0.5 ? "above" : "below");
         } else if (!slides && slidBefore) {
           counts.slidingExits++;
+          if (isCoupled(entry, slid)) counts.coupledExits++;
           emit("leavesSliding", goesTo);
         } else if (!slides && weight !== weightBefore) {
           counts.crossings++;
