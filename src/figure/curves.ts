@@ -78,13 +78,21 @@ function startOf(record: RunRecord, column: DescentColumn): Point[] {
   return column === "loss" && t[0] === 0 && !hasLogTime(record) ? [{ t: 0, value: loss[0]! }] : [];
 }
 
-/** The values that an axis is to reach: all, of diverging curves up to a multiple of the others. */
+/**
+ * The values that an axis is to reach: all, of diverging curves up to a multiple of the others. A single point of one, which makes no line, does
+ * not stretch the axis: it stands at its edge.
+ */
 export function valuesToReach(curves: readonly Curve[]): number[] {
   const steady = curves.filter(({ diverged }) => !diverged).flatMap(({ points }) => points);
   const largest = steady.reduce((top, { value }) => (Number.isFinite(value) ? Math.max(top, value) : top), 0);
-  const cap = largest > 0 ? DIVERGENCE_SHOWN * largest : Number.POSITIVE_INFINITY;
-  return curves.flatMap(({ points, diverged }) =>
-    points.map(({ value }) => value).filter((value) => !diverged || value <= cap),
+  const capOf = ({ points, diverged }: Curve): number =>
+    diverged && largest > 0
+      ? points.length > 1
+        ? DIVERGENCE_SHOWN * largest
+        : largest
+      : Number.POSITIVE_INFINITY;
+  return curves.flatMap((curve) =>
+    curve.points.map(({ value }) => value).filter((value) => !curve.diverged || value <= capOf(curve)),
   );
 }
 

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { formatNumber, planLinearAxis, planLogAxis } from "../../src/figure/axis.js";
 import { caption } from "../../src/figure/caption.js";
-import { descentCurves, flowCurve, valuesToReach } from "../../src/figure/curves.js";
+import { type Curve, descentCurves, flowCurve, type Point, valuesToReach } from "../../src/figure/curves.js";
 import { drawFigures } from "../../src/figure/draw.js";
 import { gapFigure } from "../../src/figure/gap.js";
 import { lossFigure } from "../../src/figure/loss.js";
+import { traceCurve } from "../../src/figure/marks.js";
 import { measureText, renderPng, renderSvg } from "../../src/figure/render.js";
 import { THEME } from "../../src/figure/theme.js";
 import { readRecord } from "../../src/record/reader.js";
@@ -262,4 +263,30 @@ it("descents start at θ₀, where the flow does, one with a single comparison b
   expect(steady!.points).toHaveLength(7);
   // A gap begins at 0, of which a log axis says nothing.
   expect(descentCurves(record, "parameterGap")[1]!.points).toHaveLength(6);
+});
+
+it("a single point of a descent that diverged does not stretch the axis of the others", () => {
+  const curve = (points: Point[], diverged: boolean): Curve => ({
+    ...{ label: "c", colour: "#000", dash: [1, 0], width: 1, points, diverged },
+  });
+  const steady = curve(
+    [1, 2, 3].map((t) => ({ t, value: t })),
+    false,
+  );
+  const lone = curve([{ t: 1, value: 50 }], true);
+  const two = curve(
+    [
+      { t: 1, value: 2 },
+      { t: 2, value: 50 },
+    ],
+    true,
+  );
+  expect(valuesToReach([steady, lone])).toEqual([1, 2, 3]);
+  // A line is followed up to a hundred times the others.
+  expect(valuesToReach([steady, two])).toEqual([1, 2, 3, 2, 50]);
+  expect(valuesToReach([steady, curve([{ t: 1, value: 2 }], true)])).toEqual([1, 2, 3, 2]);
+  // Where there is nothing else the axis is its.
+  expect(valuesToReach([lone])).toEqual([50]);
+  const { marks } = traceCurve(lone, planLinearAxis([1, 3]), planLogAxis(valuesToReach([steady, lone])));
+  expect(marks).toMatchObject([{ kind: "above", t: 1 }]);
 });
