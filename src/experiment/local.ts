@@ -94,15 +94,15 @@ function runJob(
       tell({ kind: "finished", name, status, message, loss, seconds: (performance.now() - started) / 1000 });
       done();
     };
+    const failure = () => (signal?.aborted === true ? "interrupted" : "failed");
     const hear = (report: Report) => {
       if (report.kind === "progress") tell({ kind: "progress", name, progress: report.progress });
-      else if (report.kind === "error") end("failed", report.message, null);
+      else if (report.kind === "error") end(failure(), report.message, null);
       else if (report.kind === "result") end(report.result.status, report.result.message, report.result.loss);
     };
     const crash = (code: number | null, killedBy: NodeJS.Signals | null) => {
       const how = killedBy === null ? `with exit code ${code}` : `by ${killedBy}`;
-      const status = signal?.aborted === true ? "interrupted" : "failed";
-      end(status, `the worker process ended ${how}. ${lastWords()}`.trim(), null);
+      end(failure(), `the worker process ended ${how}. ${lastWords()}`.trim(), null);
     };
     const fail = (error: Error) => end("failed", `the worker process cannot be used: ${error.message}`, null);
     signal?.addEventListener("abort", abort, { once: true });
