@@ -38,7 +38,8 @@ function describePlaces({ figures, record }: RunResult): string[] {
 /** The facts of an integration, one a line. */
 function describeFlow(result: RunResult): string[] {
   const { accepted, rejected } = result.steps;
-  const { time, canonicalTime, notSquared = null, dataLoss } = result;
+  const { time, canonicalTime, notSquared = null, dataLoss, logTime, logLoss } = result;
+  const isLogClock = logTime !== undefined;
   const facts: [string, string][] = [
     ["loss L", `${formatNumber(result.initialLoss)} → ${formatNumber(result.loss)}${describeFall(result)}`],
     ...(dataLoss === undefined
@@ -50,7 +51,13 @@ function describeFlow(result: RunResult): string[] {
         ? `t = ${formatNumber(time)}, canonical time τ = 2ct = ${formatNumber(canonicalTime)}, GD steps k = t/η`
         : `t = ${formatNumber(time)}, GD steps k = t/η`,
     ],
-    ["energy defect", `${formatNumber(result.energyDefect)} (relative; L(0) − L(t) against ∫‖∇L‖² ds)`],
+    ...(isLogClock
+      ? [["logarithms", `ln L = ${formatNumber(logLoss ?? null, 8)} at ln t = ${formatNumber(logTime, 8)}`] as [string, string]]
+      : []),
+    [
+      "energy defect",
+      `${formatNumber(result.energyDefect)} (relative; ${isLogClock ? "ln L(0) − ln L(t) against ∫‖∇ln L‖² dτ, dτ = L dt" : "L(0) − L(t) against ∫‖∇L‖² ds"})`,
+    ],
     notSquared === null
       ? ["decay of ‖r‖²", describeDecay(result.decay)]
       : ["not defined", `canonical time, ‖r‖, λ_eff, decay of ‖r‖²: ${notSquared}`],

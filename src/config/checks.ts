@@ -1,8 +1,8 @@
 /** Constraints between fields. Each check needs only the sections it reads. */
 
-import { presetOf, whyNotSquared } from "../model/index.js";
+import { createLoss, presetOf, whyNotSquared } from "../model/index.js";
 import { fixedMethodNames, methods } from "../ode/methods/index.js";
-import { type Finding, show } from "./messages.js";
+import { type Finding, logClockRefusal, show } from "./messages.js";
 import type { ActivationConfig, Config } from "./schema.js";
 
 /** Below this, rounding of float32 (unit 6e-8, accumulated over a gradient) drowns the error estimate; mathematics.md section 6. */
@@ -27,6 +27,7 @@ export function checkSections(sections: Sections): Finding[] {
     ...checkEngine(sections),
     ...checkNtk(sections),
     ...checkLoss(sections),
+    ...checkClock(sections),
   ];
 }
 
@@ -102,6 +103,8 @@ function checkTimes({ flow, record, decay, descent }: Sections): Finding[] {
   if (flow === undefined) return [];
   const findings: Finding[] = [];
   const { tEnd } = flow;
+  /** Steps are of another clock than the end. */
+  const isTime = flow.clock !== "log";
   const notBeyondEnd = (path: string, value: number | undefined) => {
     if (value !== undefined && value > tEnd)
       findings.push(at(path, `must be at most flow.tEnd = ${tEnd}, got ${value}.`));
@@ -112,12 +115,12 @@ function checkTimes({ flow, record, decay, descent }: Sections): Finding[] {
       findings.push(at(path, message));
     }
   };
-  if (flow.stepSize !== undefined) {
+  if (flow.stepSize !== undefined && isTime) {
     notBeyondEnd("flow.stepSize", flow.stepSize);
     countable("flow.stepSize", flow.stepSize);
   } else if ("rtol" in flow) {
-    countable("flow.maxStep", flow.maxStep);
-    notBeyondEnd("flow.firstStep", flow.firstStep);
+    if (isTime) countable("flow.maxStep", flow.maxStep);
+    if (isTime) notBeyondEnd("flow.firstStep", flow.firstStep);
     if (flow.firstStep !== undefined && flow.maxStep !== undefined && flow.firstStep > flow.maxStep) {
       findings.push(
         at("flow.firstStep", `must be at most flow.maxStep = ${flow.maxStep}, got ${flow.firstStep}.`),
@@ -263,6 +266,13 @@ function checkNtk({ measure, model, engine }: Sections): Finding[] {
     );
   }
   return findings;
+}
+
+/** Classes that are not certain are only known with the data. */
+function checkClock({ flow, loss }: Sections): Finding[] {
+  if (flow?.clock !== "log" || loss === undefined) return [];
+  const why = createLoss(loss, { samples: 1, outputs: 2 }).notLogarithmic;
+  return why === null ? [] : [at("flow.clock", logClockRefusal(why))];
 }
 
 /** What rests on L = c‖r‖² cannot be asked for elsewhere. */

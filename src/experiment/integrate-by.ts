@@ -7,6 +7,7 @@ import {
   type FlowEnd,
   type FlowOptions,
   type FlowOutcome,
+  inLogClock,
   integrateExactly,
   integrateSmooth,
   integrateStepping,
@@ -43,12 +44,24 @@ export function solverOf(flow: Config["flow"]) {
     stopWhen: __,
     maxGradientEvaluations: ___,
     boundaries: ____,
+    clock: ________,
     smoothing: _____,
     compareSmoothing: ______,
     ...given
   } = flow;
   const { errorCheck: _______, ...solver } = { errorCheck: false, ...given };
   return solver;
+}
+
+/** What integrates, in the clock of the study. */
+export function integratorsOf({ clock }: Config["flow"]) {
+  return clock === "log"
+    ? {
+        smooth: inLogClock(integrateSmooth),
+        exact: inLogClock(integrateExactly),
+        stepping: inLogClock(integrateStepping),
+      }
+    : { smooth: integrateSmooth, exact: integrateExactly, stepping: integrateStepping };
 }
 
 const nothing = async (): Promise<void> => undefined;
@@ -68,7 +81,8 @@ export async function integrateBy(
     memory: memory.within("flow"),
     onSegment: (segment, counts) => follow(segment, counts, nothing),
   };
-  if (treatment === "off" || treatment === "smooth") return ended(await integrateSmooth(options), null);
+  const { smooth, exact, stepping } = integratorsOf(loaded.config.flow);
+  if (treatment === "off" || treatment === "smooth") return ended(await smooth(options), null);
   const table = await record.table("events", EVENT_COLUMNS);
   const watch = {
     onEvent: (event: BoundaryEvent) => {
@@ -81,15 +95,15 @@ export async function integrateBy(
     },
   };
   if (treatment === "exact") {
-    const { events, pieces: _, ...outcome } = await integrateExactly({ ...options, ...watch });
+    const { events, pieces: _, ...outcome } = await exact({ ...options, ...watch });
     return ended(outcome, events);
   }
   if (treatment === "stepping") {
-    const { events, pieces: _, ...outcome } = await integrateStepping({ ...options, ...watch });
+    const { events, pieces: _, ...outcome } = await stepping({ ...options, ...watch });
     return ended(outcome, events);
   }
   const detector = await createDetector({ ...options, ...watch });
-  const outcome = await integrateSmooth({
+  const outcome = await smooth({
     ...options,
     onSegment: (segment, counts) => follow(segment, counts, detector.follow),
   });

@@ -8,10 +8,8 @@ import {
   type FlowCounts,
   type FlowEnd,
   type FlowOutcome,
-  integrateExactly,
-  integrateSmooth,
-  integrateStepping,
   measureGradient,
+  measureInLogClock,
   type Observation,
   type Rise,
   type Segment,
@@ -30,12 +28,12 @@ import { scheduleCheckpoints, unsavedNote } from "./checkpoints.js";
 import { checkError } from "./error-check.js";
 import { energyNotes, errorNotes, phasesOf, riseNotes, sharpnessNotes } from "./findings.js";
 import { createForecast } from "./forecast.js";
-import { type EndedFlow, integrateBy, solverOf } from "./integrate-by.js";
+import { type EndedFlow, integrateBy, integratorsOf, solverOf } from "./integrate-by.js";
 import { createNtkObserver, type NtkObserver } from "./ntk.js";
 import { measureRounding, roundingNotes } from "./rounding.js";
 import { compareSmoothing } from "./smoothing.js";
 import type { OpenStudy, Progress } from "./study-record.js";
-import { recordTimes } from "./times.js";
+import { recordTimes, timesIn } from "./times.js";
 
 export interface Integrated {
   readonly outcome: FlowOutcome;
@@ -61,10 +59,13 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   const { stopWhen = lossFactor === undefined ? {} : { lossFactor } } = config.flow;
   const wantsCheck = "errorCheck" in config.flow && config.flow.errorCheck;
   const solver = solverOf(config.flow);
+  const isLogClock = config.flow.clock === "log";
+  const integrators = integratorsOf(config.flow);
   const { problem, theta0 } = prepared;
   const rtol = "rtol" in solver && solver.stepSize === undefined ? solver.rtol : 0;
-  const times = recordTimes(config.record, tEnd);
-  const compareNear = times ?? (recordTimes({ at: "log", points: 200 }, tEnd) as number[]);
+  const times = recordTimes(timesIn(config.record, config.flow), tEnd);
+  const compareNear =
+    times ?? (recordTimes(timesIn({ at: "log", points: 200 }, config.flow), tEnd) as number[]);
   const descents = config.descent.learningRates.map((learningRate, index) =>
     createDescent({
       problem,
@@ -81,7 +82,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     theta0,
     times,
     tolerance: rtol,
-    measure: measureGradient(problem),
+    measure: isLogClock ? await measureInLogClock(problem) : measureGradient(problem),
     onObservation: (observation) => record.series.append({ ...observation }),
     memory: memory.within("observer"),
   });
@@ -166,7 +167,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     }
     checkpoints.passed(segment.t1);
     progress = {
-      fraction: segment.t1 / tEnd,
+      fraction: isLogClock ? Math.log1p(segment.t1) / Math.log1p(tEnd) : segment.t1 / tEnd,
       t: segment.t1,
       tEnd,
       loss: observer.last!.loss,
@@ -175,7 +176,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     };
     onProgress?.(progress);
     const warning =
-      end === null && failure === null ? forecast({ t: segment.t1, ...counts }, problem.cost.seconds) : null;
+      end === null && failure === null && !isLogClock ? forecast({ t: segment.t1, ...counts }, problem.cost.seconds) : null;
     if (warning !== null) {
       said.notes.push(warning);
       onMessage?.(`note: ${warning}`);
@@ -222,10 +223,10 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   if (wantsCheck && outcome.t > 0 && !isInterrupted()) {
     errorCheck = await checkError(
       treatment === "exact"
-        ? (options) => integrateExactly({ ...options, onEvent: () => undefined })
+        ? (options) => integrators.exact({ ...options, onEvent: () => undefined })
         : treatment === "stepping"
-          ? (options) => integrateStepping({ ...options, onEvent: () => undefined })
-          : integrateSmooth,
+          ? (options) => integrators.stepping({ ...options, onEvent: () => undefined })
+          : integrators.smooth,
       { problem, theta0, ...limits, ...solver, maxSteps: 10 * maxSteps },
       outcome,
       descents,
@@ -241,6 +242,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
           prepared,
           { ...solver, tEnd: outcome.t, maxSteps, ...(signal && { signal }) },
           outcome.theta,
+          integrators.smooth,
         )
       : [];
   // A signal that came while the last kernels were computed is heard when the event loop gets its turn, and not before.

@@ -1,5 +1,6 @@
 /** From a config to a problem that can be integrated: data, network, initial parameters, engine. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
+import { logClockRefusal } from "../config/messages.js";
 import type { TeacherConfig } from "../config/schema.js";
 import { type Dataset, type DatasetShape, loadDataset } from "../data/dataset.js";
 import { isOneHot } from "../data/targets.js";
@@ -62,6 +63,8 @@ export async function prepare(
     ...{ samples: dataset.samples, outputs: dataset.outputDimension },
     isOneHot: isOneHot(dataset),
   });
+  if (config.flow.clock === "log" && criterion.notLogarithmic !== null)
+    throw problemAt(loaded, "flow.clock", logClockRefusal(criterion.notLogarithmic));
   const network = networkOf(loaded, dataset);
   const data: Record<string, Float64Array> = { x: dataset.inputs, y: dataset.targets };
   if (network.relations.length > 0) {

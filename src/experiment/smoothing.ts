@@ -1,7 +1,7 @@
 /** Flows of smoothed networks beside the flow of the kinked one: how fast, and whether, the approximation converges. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Engine } from "../engine/index.js";
-import { createProblem, distance, type FlowOptions, integrateSmooth } from "../flow/index.js";
+import { createProblem, distance, type FlowOptions, type integrateSmooth } from "../flow/index.js";
 import { createFamily, LayerError, type Network } from "../model/index.js";
 import type { SmoothingResult } from "../record/result.js";
 import { withOrigin } from "./origin.js";
@@ -26,13 +26,14 @@ export async function compareSmoothing(
   { problem, data, theta0 }: Prepared,
   options: Omit<FlowOptions, "problem" | "theta0" | "onSegment">,
   theta: Float64Array,
+  integrate: typeof integrateSmooth,
 ): Promise<SmoothingResult[]> {
   const results: SmoothingResult[] = [];
   for (const halfWidth of halfWidths) {
     const { network } = problem.family;
     const family = createFamily({ ...problem.family, network: network.smoothed(halfWidth) });
     const smoothed = await createProblem(engine, family, await withOrigin(engine, family, data, theta0));
-    const outcome = await integrateSmooth({
+    const outcome = await integrate({
       ...options,
       problem: smoothed,
       theta0,

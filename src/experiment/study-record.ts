@@ -260,6 +260,10 @@ async function runFacts(
   engine: Engine,
   command: readonly string[],
 ): Promise<Omit<RunFacts, "hash" | "folder">> {
+  const further = [
+    ...(family.criterion.regularisation === null ? [] : ["dataLoss"]),
+    ...(config.flow.clock === "log" ? ["logTime", "logLoss"] : []),
+  ];
   return {
     command,
     gradflow: version,
@@ -281,6 +285,6 @@ async function runFacts(
       }),
       sites: family.sites.map(({ path, shape }) => ({ path, shape })),
     },
-    ...(family.criterion.regularisation !== null && { series: ["dataLoss"] }),
+    ...(further.length > 0 && { series: further }),
   };
 }

@@ -6,6 +6,15 @@ type Times =
   | { readonly at: "linear"; readonly points: number }
   | { readonly at: "log"; readonly points: number; readonly from?: number };
 
+/** First time after 0 of a flow in the clock of ln L, whose end may be any number of decades later. */
+const FIRST = 1;
+
+/** The same with the first time that the clock of the flow has by default. */
+export function timesIn<T extends Times>(record: T, flow: { readonly tEnd: number; readonly clock?: string }): T {
+  if (flow.clock !== "log" || record.at !== "log" || record.from !== undefined) return record;
+  return { ...record, from: Math.min(FIRST, flow.tEnd / 10_000) };
+}
+
 /** Increasing times in (0, tEnd], the last of them tEnd; fewer than asked where they are closer than t resolves. Null for every step. */
 export function recordTimes(record: Times, tEnd: number): number[] | null {
   if (record.at === "steps") return null;

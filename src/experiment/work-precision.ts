@@ -8,13 +8,12 @@ import {
   distance,
   type FlowOptions,
   type FlowOutcome,
-  integrateExactly,
-  integrateSmooth,
 } from "../flow/index.js";
 import { adaptiveMethodNames, type MethodName } from "../ode/index.js";
 import { makeFolder, writeWhole } from "../record/files.js";
 import { formatTable } from "../record/table.js";
 import { chooseTreatment } from "./boundaries.js";
+import { integratorsOf } from "./integrate-by.js";
 import { engineOf, prepare } from "./prepare.js";
 
 /** One run. Errors are ‖θ(T) − θ*‖, relative to ‖θ*‖ and to the distance moved; null where the run did not reach the end. */
@@ -89,6 +88,7 @@ export async function measureWorkPrecision(
         "stepping has steps of its own, and a work-precision diagram compares methods; set exact, detect or off.",
       );
     await makeFolder(directory);
+    const integrators = integratorsOf(flow);
     const run = async (method: string, rtol: number) => {
       const start = performance.now();
       const flowOptions: FlowOptions = {
@@ -105,8 +105,8 @@ export async function measureWorkPrecision(
       };
       const outcome: FlowOutcome =
         treatment === "exact"
-          ? await integrateExactly({ ...flowOptions, onEvent: () => undefined })
-          : await integrateSmooth(flowOptions);
+          ? await integrators.exact({ ...flowOptions, onEvent: () => undefined })
+          : await integrators.smooth(flowOptions);
       return { ...outcome, seconds: (performance.now() - start) / 1000 };
     };
     const rtol = Math.max(TIGHTEST, REFERENCE_SHARE * Math.min(...tolerances));

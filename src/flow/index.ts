@@ -6,6 +6,7 @@ export { MAX_ROW_NUMBERS } from "./boundaries/normals.js";
 export { chooseKinkTreatment, type KinkChoice, type KinkTreatment } from "./boundaries/treatment.js";
 export { collectDecay, collectResolved, type DecayFit, fitDecay } from "./decay.js";
 export { type Comparison, createDescent, type Descent, stepsUntil } from "./descent.js";
+export { inLogClock, measureInLogClock } from "./log-clock.js";
 export { distance } from "./norm.js";
 export { createObserver, energyDefect, type Observation, type Observer } from "./observer.js";
 export { type Cost, createProblem, type Problem } from "./problem.js";

@@ -12,6 +12,9 @@ export interface Observation {
   readonly canonicalTime: number | null;
   /** With what weight decay adds. */
   readonly loss: number;
+  /** ln t (null at t = 0) and ln L; only in the clock of ln L. */
+  readonly logTime?: number | null;
+  readonly logLoss?: number;
   /** Without it; absent where there is none. */
   readonly dataLoss?: number;
   /** ‖r‖ = √(L/c) */
@@ -76,6 +79,7 @@ export function createObserver(options: {
     /** Times observed. */
     next: 0,
     initialLoss: 0,
+    initialLogLoss: null as number | null,
     /** Of the last measurement of the sharpness that a row holds. */
     sharpnessTime: Number.NEGATIVE_INFINITY,
     rise: { least: null, largest: null } as RiseState,
@@ -103,8 +107,11 @@ export function createObserver(options: {
   ): Promise<Observation | null> => {
     const measured = await measure(point);
     if (!(isSound(measured) && Number.isFinite(spent))) return null;
-    const { loss, speed } = measured;
-    if (t === 0) state.initialLoss = loss;
+    const { loss, speed, logLoss } = measured;
+    if (t === 0) {
+      state.initialLoss = loss;
+      state.initialLogLoss = logLoss ?? null;
+    }
     see(t, measured);
     const observation: Observation = {
       t,
@@ -115,11 +122,15 @@ export function createObserver(options: {
       gradientNorm: speed,
       lambdaEff:
         factor !== null && loss > 0 ? (speed / (2 * Math.sqrt(factor) * Math.sqrt(loss))) ** 2 : null,
-      energyDefect: energyDefect(problem, state.initialLoss, loss, spent),
+      energyDefect:
+        logLoss === undefined
+          ? energyDefect(problem, state.initialLoss, loss, spent)
+          : logEnergyDefect(state.initialLogLoss as number, logLoss, spent),
       stepSize: h,
       gradientEvaluations: counts.gradients,
       acceptedSteps: counts.accepted,
       parameterDistance: distance(point, theta0),
+      ...(logLoss !== undefined && { logTime: t > 0 ? Math.log(t) : null, logLoss }),
       ...takeSharpness(t, counts),
     };
     state.first ??= observation;
@@ -204,6 +215,16 @@ export function energyDefect(
   const defect = Math.abs(drop - spent) / (drop > 0 ? drop : Math.max(spent, -drop));
   return Math.min(defect, Number.MAX_VALUE);
 }
+
+/** The same of a flow of ln L, whose energy is ∫‖∇ln L‖² dτ; ln L is a number near its rounding where it moves by less than that. */
+function logEnergyDefect(initial: number, logLoss: number, spent: number): number | null {
+  const drop = initial - logLoss;
+  if (Math.max(Math.abs(drop), spent) <= LOG_ROUNDING * (1 + Math.abs(logLoss))) return null;
+  return Math.min(Math.abs(drop - spent) / (drop > 0 ? drop : Math.max(spent, -drop)), Number.MAX_VALUE);
+}
+
+/** Part of the logits by which rounding moves ln L: some fifty roundings. */
+const LOG_ROUNDING = 2 ** -46;
 
 const NO_SHARPNESS = { sharpness: null, sharpnessTime: null };
 

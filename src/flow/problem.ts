@@ -4,7 +4,7 @@
  */
 import type { Engine, Program, ResidentProgram, Tensors } from "../engine/index.js";
 import { type Graph, splitBound, workOf } from "../graph/index.js";
-import type { Family } from "../model/index.js";
+import { createFamily, type Family } from "../model/index.js";
 import { length } from "./norm.js";
 
 /** What evaluations have cost so far. */
@@ -35,6 +35,8 @@ export interface Problem {
   compile(graph: Graph, bound?: Tensors): Promise<Program>;
   /** The same over vectors that stay with the engine; only where the engine has such. */
   compileResident(graph: Graph): Promise<ResidentProgram>;
+  /** The same with ln L for its loss, of which the costs are counted here too. @throws Error where there is none */
+  logarithm(): Promise<Problem>;
   /** By how much rounding may move a loss of this size. */
   lossRounding(loss: number): number;
   /** Arithmetic of one evaluation of a graph of the family, without what the data alone decide. */
@@ -46,14 +48,19 @@ const ROUNDING = { float64: 2 ** -46, float32: 2 ** -17 } as const;
 
 /**
  * @param data the tensors `x`, `y`, the matrices of relations between samples, and `origin` of a centred family
+ * @param cost where costs are added to
  * @throws TypeError where a centred family has no origin
  */
-export async function createProblem(engine: Engine, family: Family, data: Tensors): Promise<Problem> {
+export async function createProblem(
+  engine: Engine,
+  family: Family,
+  data: Tensors,
+  cost: Cost = { gradients: 0, predictions: 0, seconds: 0 },
+): Promise<Problem> {
   if (family.centred === true && data["origin"] === undefined)
     throw new TypeError(
       "createProblem: the family is centred and data has no origin, F(θ₀); withOrigin(engine, family, data, theta0) adds it.",
     );
-  const cost: Cost = { gradients: 0, predictions: 0, seconds: 0 };
   const timed = async <T>(work: () => Promise<T>): Promise<T> => {
     const start = performance.now();
     const result = await work();
@@ -70,6 +77,7 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
   const targets = length(y as Float64Array) + (origin === undefined ? 0 : length(origin));
   let lossProgram: Program | null = null;
   let dataLossProgram: Program | null = null;
+  let logarithm: Promise<Problem> | null = null;
   let fieldProgram: Program | null = null;
   return {
     family,
@@ -81,6 +89,10 @@ export async function createProblem(engine: Engine, family: Family, data: Tensor
       if (engine.resident === null) throw new Error(`${engine.kind}: the engine keeps no vectors.`);
       const program = await engine.resident.compile(graph, data);
       return { run: (inputs, into) => timed(() => program.run(inputs, into)) };
+    },
+    logarithm() {
+      logarithm ??= createProblem(engine, createFamily({ ...family, logarithmic: true }), data, cost);
+      return logarithm;
     },
     lossRounding: (loss) => family.criterion.rounding(loss, ROUNDING[engine.dtype], targets),
     workOf: (graph) => workOf(splitBound(graph, Object.keys(data)).rest),

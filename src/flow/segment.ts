@@ -7,6 +7,8 @@ import type { Problem } from "./problem.js";
 export interface Measured {
   readonly loss: number;
   readonly speed: number;
+  /** ln L, of flows that are integrated in the clock of ln L. */
+  readonly logLoss?: number;
 }
 
 /** A stretch of the flow, handed to observers in order; valid during the call. */

@@ -32,6 +32,8 @@ export interface FamilyOptions {
   readonly criterion?: Loss;
   /** c, only read where `criterion` is absent; default 1. */
   readonly factor?: number | null;
+  /** Whether ln L stands in the place of L; only where `criterion.notLogarithmic` is null. */
+  readonly logarithmic?: boolean;
   /** Whether `origin` [n, M], bound with the data, is taken off the outputs: F = αf(θ) − αf(θ₀). */
   readonly centred?: boolean;
 }
@@ -107,7 +109,7 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
 }
 
 export function createFamily(options: FamilyOptions): Family {
-  const { samples, centred = false } = options;
+  const { samples, centred = false, logarithmic = false } = options;
   const criterion = options.criterion ?? squaredLoss(options.factor ?? 1);
   const network = withLossSite(options.network, criterion, centred);
   const { layout, sites, units, relations } = network;
@@ -141,6 +143,7 @@ export function createFamily(options: FamilyOptions): Family {
     return criterion.data(b, run.output, y, activated);
   };
   const lossOf = (run: Forward): Node => {
+    if (logarithmic) return criterion.logarithm(b, run.output, y);
     const data = dataLossOf(run);
     const penalty = criterion.penalty(b, theta, layout);
     return penalty === null ? data : b.add(data, penalty);

@@ -4,7 +4,8 @@
  * `series.csv`, one row per recorded time of the flow: t, canonicalTime τ = 2ct, loss L = c‖r‖², residualNorm ‖r‖, gradientNorm ‖∇L‖,
  * lambdaEff ‖∇L‖²/(4cL) (these three blank unless the loss is c‖r‖²), energyDefect (relative), stepSize h, the two running counts, parameterDistance ‖θ − θ0‖,
  * sharpness λ_max(∇²L) as measured at sharpnessTime, the last time since the row before; empty where none was. A record's manifest names
- * further columns: with weight decay dataLoss, the loss without it.
+ * further columns: with weight decay dataLoss, the loss without it; in the clock of ln L logTime ln t and logLoss ln L, and energyDefect is then
+ * that of ln L(0) − ln L(t) against ∫‖∇ln L‖² dτ.
  */
 export const SERIES_COLUMNS = [
   "t",

@@ -183,6 +183,8 @@ export const resultShape: Shape<RunResult> = {
   status: text,
   message: text,
   time: number,
+  logTime: optional(number),
+  logLoss: optional(number),
   canonicalTime: number,
   notSquared: optional(nullable(text)),
   initialLoss: number,

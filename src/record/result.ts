@@ -240,6 +240,9 @@ export interface RunResult {
   readonly status: string;
   readonly message: string;
   readonly time: number;
+  /** ln t and ln L at the end; absent unless flow.clock is log. */
+  readonly logTime?: number | null;
+  readonly logLoss?: number | null;
   /** Null unless L = c‖r‖². */
   readonly canonicalTime: number | null;
   /** Why there is no canonical time, ‖r‖, λ_eff and decay of ‖r‖²; null where the loss is c‖r‖². Absent in records of older versions. */
