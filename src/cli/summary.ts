@@ -52,7 +52,12 @@ function describeFlow(result: RunResult): string[] {
         : `t = ${formatNumber(time)}, GD steps k = t/η`,
     ],
     ...(isLogClock
-      ? [["logarithms", `ln L = ${formatNumber(logLoss ?? null, 8)} at ln t = ${formatNumber(logTime, 8)}`] as [string, string]]
+      ? [
+          [
+            "logarithms",
+            `ln L = ${formatNumber(logLoss ?? null, 8)} at ln t = ${formatNumber(logTime, 8)}`,
+          ] as [string, string],
+        ]
       : []),
     [
       "energy defect",

@@ -176,7 +176,9 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     };
     onProgress?.(progress);
     const warning =
-      end === null && failure === null && !isLogClock ? forecast({ t: segment.t1, ...counts }, problem.cost.seconds) : null;
+      end === null && failure === null && !isLogClock
+        ? forecast({ t: segment.t1, ...counts }, problem.cost.seconds)
+        : null;
     if (warning !== null) {
       said.notes.push(warning);
       onMessage?.(`note: ${warning}`);

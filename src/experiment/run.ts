@@ -55,7 +55,10 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
         message: outcome.message,
         time,
         canonicalTime: last === null ? canonicalZero : last.canonicalTime,
-        ...(config.flow.clock === "log" && { logTime: last?.logTime ?? null, logLoss: last?.logLoss ?? null }),
+        ...(config.flow.clock === "log" && {
+          logTime: last?.logTime ?? null,
+          logLoss: last?.logLoss ?? null,
+        }),
         notSquared: criterion.notSquared,
         initialLoss: first?.loss ?? null,
         loss: last?.loss ?? null,

@@ -10,7 +10,10 @@ type Times =
 const FIRST = 1;
 
 /** The same with the first time that the clock of the flow has by default. */
-export function timesIn<T extends Times>(record: T, flow: { readonly tEnd: number; readonly clock?: string }): T {
+export function timesIn<T extends Times>(
+  record: T,
+  flow: { readonly tEnd: number; readonly clock?: string },
+): T {
   if (flow.clock !== "log" || record.at !== "log" || record.from !== undefined) return record;
   return { ...record, from: Math.min(FIRST, flow.tEnd / 10_000) };
 }

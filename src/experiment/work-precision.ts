@@ -4,11 +4,7 @@ import { type LoadedConfig, problemAt } from "../config/load.js";
 import { ConfigError } from "../errors.js";
 import { renderPng, renderSvg } from "../figure/render.js";
 import { workPrecisionSpec } from "../figure/work-precision.js";
-import {
-  distance,
-  type FlowOptions,
-  type FlowOutcome,
-} from "../flow/index.js";
+import { distance, type FlowOptions, type FlowOutcome } from "../flow/index.js";
 import { adaptiveMethodNames, type MethodName } from "../ode/index.js";
 import { makeFolder, writeWhole } from "../record/files.js";
 import { formatTable } from "../record/table.js";

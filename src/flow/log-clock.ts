@@ -75,16 +75,21 @@ function polynomial(values: readonly number[], s: number): number {
 /** ln ∫ e^{−ln L} dτ from `s0` to `s1` of a stretch, over which ln L varies little. */
 function logIntegral({ tau0, tau1, logLoss }: Stretch, s0: number, s1: number): number {
   if (!(s1 > s0)) return Number.NEGATIVE_INFINITY;
-  return GAUSS.reduce(
-    (sum, [node, weight]) => logAdd(sum, Math.log(weight) - polynomial(logLoss, s0 + node * (s1 - s0))),
-    Number.NEGATIVE_INFINITY,
-  ) + Math.log((s1 - s0) * (tau1 - tau0));
+  return (
+    GAUSS.reduce(
+      (sum, [node, weight]) => logAdd(sum, Math.log(weight) - polynomial(logLoss, s0 + node * (s1 - s0))),
+      Number.NEGATIVE_INFINITY,
+    ) + Math.log((s1 - s0) * (tau1 - tau0))
+  );
 }
 
 /** ln t at the ends of pieces of a stretch, over each of which ln L varies little. */
 function tabulate(stretch: Stretch): { readonly s: number; readonly logTime: number }[] {
   const { logLoss, logTime0 } = stretch;
-  const variation = logLoss.reduce((sum, value, k) => sum + (k === 0 ? 0 : Math.abs(value - logLoss[k - 1]!)), 0);
+  const variation = logLoss.reduce(
+    (sum, value, k) => sum + (k === 0 ? 0 : Math.abs(value - logLoss[k - 1]!)),
+    0,
+  );
   const pieces = Math.max(1, Math.ceil(variation / VARIATION));
   const table = [{ s: 0, logTime: logTime0 }];
   for (let k = 0; k < pieces; k++) {
@@ -119,8 +124,7 @@ class LogClock {
     const theta = new Float64Array(theta1.length);
     for (const [k, node] of nodes.entries()) {
       if (k === 0 && before?.tau1 === tau0) logLoss.push(before.logLoss[NODES - 1] as number);
-      else if (k === NODES - 1)
-        logLoss.push(known === null ? await this.#problem.loss(theta1) : known.loss);
+      else if (k === NODES - 1) logLoss.push(known === null ? await this.#problem.loss(theta1) : known.loss);
       else {
         await segment.interpolate(tau0 + node * (tau1 - tau0), theta);
         logLoss.push(await this.#problem.loss(theta));
@@ -143,7 +147,10 @@ class LogClock {
       return a.t + ((b.t - a.t) * (tau - a.tau)) / (b.tau - a.tau);
     }
     const s = Math.min((tau - stretch.tau0) / (stretch.tau1 - stretch.tau0), 1);
-    const k = Math.max(this.#table.findIndex((row) => row.s >= s), 1);
+    const k = Math.max(
+      this.#table.findIndex((row) => row.s >= s),
+      1,
+    );
     const from = this.#table[k - 1]!;
     if (s === this.#table[k]!.s) return Math.exp(this.#table[k]!.logTime);
     return Math.exp(logAdd(from.logTime, logIntegral(stretch, from.s, s)));
@@ -220,7 +227,10 @@ export function inLogClock<O extends Watching, R extends FlowOutcome>(
         if (books.sliding > 0) books.timeSliding += seen.t1 - seen.t0;
         const end = await onSegment(seen, counts);
         const last =
-          end ?? (seen.t1 === tEnd ? { t: tEnd, status: "reachedEnd" as const, message: `reached t = ${tEnd}.` } : null);
+          end ??
+          (seen.t1 === tEnd
+            ? { t: tEnd, status: "reachedEnd" as const, message: `reached t = ${tEnd}.` }
+            : null);
         if (last === null) return null;
         ended = last;
         return { ...last, t: clock.tauAt(last.t) };
@@ -260,7 +270,8 @@ function inTime(segment: Segment, clock: LogClock, t1: number): Segment {
     ...(resident && {
       resident: {
         theta1: resident.theta1,
-        interpolate: (t: number, out: Parameters<typeof resident.interpolate>[1]) => resident.interpolate(tauOf(t), out),
+        interpolate: (t: number, out: Parameters<typeof resident.interpolate>[1]) =>
+          resident.interpolate(tauOf(t), out),
       },
     }),
   };

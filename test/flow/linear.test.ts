@@ -74,6 +74,36 @@ describe("L = ½(ab − 1)²", () => {
   });
 });
 
+const precise = { method: "dop853", rtol: 1e-13, atol: 1e-15 } as const;
+
+test.each([
+  [3, 1.3206409426197],
+  [4, 1.445051287913],
+])("%d layers of one unit, balanced: σ' = Nσ^{2−2/N}(s − σ)", async (layers, sigma) => {
+  const widths = new Array<number>(layers + 1).fill(1);
+  const data = { x: Float64Array.of(1), y: Float64Array.of(1.5) };
+  const { outcome } = await observeFlow({
+    problem: await problemOf(linearCase(widths, data, 1 / 2)),
+    theta0: new Float64Array(layers).fill(0.2 ** (1 / layers)),
+    ...precise,
+    tEnd: 1,
+  });
+  // The digits given.
+  expect(Math.abs(outcome.theta.reduce((p, q) => p * q, 1) - sigma)).toBeLessThan(1e-12);
+});
+
+test("a single unbalanced linear neuron a·w on whitened inputs", async () => {
+  const data = { x: Float64Array.of(1, 0, 0, 1), y: Float64Array.of(1, 0.5) };
+  const { outcome } = await observeFlow({
+    problem: await problemOf(linearCase([2, 1, 1], data, 1 / 2)),
+    theta0: Float64Array.of(0.3, -0.2, 0.9),
+    ...precise,
+    tEnd: 1,
+  });
+  const closed = [0.727363069036434, 0.237281163676132, 1.124881942620469];
+  expect(distance(outcome.theta, Float64Array.from(closed))).toBeLessThan(1e-13);
+});
+
 describe("two linear layers on whitened inputs, balanced at the start", () => {
   const [samples, inputs, width, outputs] = [9, 4, 5, 3];
   const limits = [3, 2, 0.7];

@@ -95,7 +95,9 @@ function build(
   function whyNotLogarithmic(): string | null {
     if (regularisation !== null) return "weight decay keeps the loss away from zero";
     if (module.logTerms === undefined) return `${kind} has no exponential tail`;
-    return module.targets !== "classes" || known.isOneHot ? null : "targets that are no certain classes keep the loss away from zero";
+    return module.targets !== "classes" || known.isOneHot
+      ? null
+      : "targets that are no certain classes keep the loss away from zero";
   }
 }
 
