@@ -13,14 +13,13 @@ import type { FlowOptions, FlowOutcome } from "./smooth.js";
 const NODES = 7;
 /** ln L varies by at most this over a piece of the quadrature, so that e^{−ln L} there is as good as a polynomial. */
 const VARIATION = 1;
-/** Gauss–Legendre nodes and weights on [0, 1], five of them: degree 9. */
-const GAUSS = [
-  [0.046910077030668, 0.118463442528094544],
-  [0.230765344947158454, 0.239314335249683234],
-  [0.5, 0.284444444444444444],
-  [0.769234655052841546, 0.239314335249683234],
-  [0.953089922969332, 0.118463442528094544],
-] as const;
+/** Nodes and weights on [0, 1] of Gauss's rule of five points, which integrates degree 9. */
+const GAUSS = [-1, -1, 0, 1, 1].map((side, k) => {
+  const isInner = k === 1 || k === 3;
+  const distance = Math.sqrt(5 + (isInner ? -2 : 2) * Math.sqrt(10 / 7)) / 3;
+  const weight = side === 0 ? 64 / 225 : (322 + (isInner ? 13 : -13) * Math.sqrt(70)) / 1800;
+  return [(1 + side * distance) / 2, weight] as const;
+});
 /** τ that is never reached; solvers need an end. */
 const NEVER = Number.MAX_VALUE / 4;
 

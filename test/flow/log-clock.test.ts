@@ -72,9 +72,9 @@ describe("four separable samples, linear, the sum of exponentials", () => {
       tEnd: 1.59e60,
       ...unwatched,
     });
-    // t·L → 1/γ², its distance from there falling like 1/ln t.
+    // t·L → 1/γ²; the first sample, beyond the margin by a sixth of it, keeps it away by t^{−1/6}: 1e-10 here.
     const product = Math.exp((await (await p.logarithm()).loss(late.theta)) + Math.log(1.59e60));
-    expect(Math.abs(product - 1.154195011)).toBeLessThan(3e-4);
+    expect(Math.abs(product - 1.154195011)).toBeLessThan(1e-9);
     const [a, b] = [22 / 21, 5 / 21].map((v) => v / Math.hypot(22 / 21, 5 / 21)) as [number, number];
     const off = (w: Float64Array) => Math.hypot(w[0]! / norm(w) - a, w[1]! / norm(w) - b);
     // Direction error · ln t tends to a limit: the error itself is 138.6/36 times smaller.
@@ -105,11 +105,11 @@ function planar(samples: number): { x: number[]; y: number[] } {
   };
 }
 
-/** Sixteen signs, or the two classes of the same. */
+/** Ten signs, or the two classes of the same. */
 async function relu(kind: "exponential" | "logistic" | "cross-entropy") {
-  const { x, y } = planar(16);
+  const { x, y } = planar(10);
   const targets = kind === "cross-entropy" ? y.flatMap((sign) => (sign > 0 ? [1, 0] : [0, 1])) : y;
-  const problem = await problemOf(kind, [8], x, targets, 16);
+  const problem = await problemOf(kind, [6], x, targets, 10);
   return { problem, theta0: randomVector(5, problem.family.layout.size).map((value) => 0.6 * value) };
 }
 
@@ -120,7 +120,7 @@ describe("a ReLU network, its kinks followed exactly", () => {
       const { problem, theta0 } = await relu(kind);
       const run = async (integrate: typeof integrateExactly) => {
         const events: BoundaryEvent[] = [];
-        const options = { problem, theta0, method: "dop853", rtol: 1e-9, atol: 1e-11, tEnd: 300 } as const;
+        const options = { problem, theta0, method: "dop853", rtol: 1e-9, atol: 1e-11, tEnd: 60 } as const;
         const outcome = await integrate({
           ...options,
           onSegment: async () => undefined,
@@ -129,24 +129,24 @@ describe("a ReLU network, its kinks followed exactly", () => {
         return { ...outcome, list: events };
       };
       const [there, here] = [await run(integrateExactly), await run(exact)];
-      expect(here.t).toBe(300);
+      expect(here.t).toBe(60);
       expect(here.list.length).toBeGreaterThan(5);
       const told = ({ kind: what, layer, sample, unit, side, sliding }: BoundaryEvent) =>
         [what, layer, sample, unit, side, sliding].join();
       expect(here.list.map(told)).toEqual(there.list.map(told));
       here.list.forEach(({ t }, k) => {
-        // rtol, and what the instants make of it.
-        expect(Math.abs(t - there.list[k]!.t)).toBeLessThan(1e-6 * Math.max(1, t));
+        // rtol, over how slowly an entry may come to its kink.
+        expect(Math.abs(t - there.list[k]!.t)).toBeLessThan(1e-5 * Math.max(1, t));
       });
       expect(norm(here.theta.map((value, i) => value - there.theta[i]!)) / norm(there.theta)).toBeLessThan(
         1e-7,
       );
       for (const field of ["timeSliding", "entryTimeSliding"] as const)
-        expect(Math.abs(here.events[field] - there.events[field])).toBeLessThan(1e-5 * 300);
+        expect(Math.abs(here.events[field] - there.events[field])).toBeLessThan(1e-5 * 60);
     },
   );
 
-  test("the smoothed margin ln(1/L)/‖θ‖² never decreases, through crossings and slides, to t = 1e40", async () => {
+  test("the smoothed margin ln(1/L)/‖θ‖² never decreases, through crossings and slides, to t = 1e20", async () => {
     const { problem, theta0 } = await relu("exponential");
     const margins: number[] = [];
     const logarithm = await problem.logarithm();
@@ -156,7 +156,7 @@ describe("a ReLU network, its kinks followed exactly", () => {
       method: "auto",
       rtol: 1e-8,
       atol: 1e-10,
-      tEnd: 1e40,
+      tEnd: 1e20,
       onEvent: () => undefined,
       onSegment: async ({ theta1 }) => {
         const logLoss = await logarithm.loss(theta1);
@@ -165,7 +165,7 @@ describe("a ReLU network, its kinks followed exactly", () => {
         return undefined;
       },
     });
-    expect(t).toBe(1e40);
+    expect(t).toBe(1e20);
     expect(events.slidingEntries).toBeGreaterThan(0);
     expect(margins.length).toBeGreaterThan(50);
     for (let k = 1; k < margins.length; k++)
@@ -181,7 +181,7 @@ describe("a ReLU network, its kinks followed exactly", () => {
       const rests: Snapshot[] = [];
       const events: BoundaryEvent[] = [];
       const options: FlowOptions = {
-        ...{ problem, theta0, method: "dopri5", rtol: 1e-6, atol: 1e-9, tEnd: 1e6 },
+        ...{ problem, theta0, method: "dopri5", rtol: 1e-6, atol: 1e-9, tEnd: 1e3 },
         memory,
         onResume: () => undefined,
         onRest: () => void rests.push(structuredClone(memory.snapshot())),
