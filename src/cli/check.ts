@@ -51,7 +51,7 @@ function describe(report: CheckReport): string {
     [
       "λ_min(G)",
       report.exactZero
-        ? "0 exactly at the initial parameters: the exponential bound is vacuous there"
+        ? `0 exactly at the initial parameters${report.gaussNewton === null ? "" : ": the exponential bound is vacuous there"}`
         : "no known cap forces it to be 0; P ≥ nM is necessary for λ_min > 0, not sufficient",
     ],
     ...(report.adjacency === null

@@ -219,6 +219,50 @@ describe("closed forms", () => {
   }
 });
 
+describe("clock: log", () => {
+  const flow = (more = "") => `flow: { tEnd: 1e20, clock: log, rtol: 1e-8${more} }\n`;
+
+  test("has ln t and ln L in rows and result", async () => {
+    const yaml = await studyOf(X, classes, "kind: cross-entropy", `${flow(", errorCheck: true")}`);
+    const { result, record } = await run([], {}, yaml);
+    const { series } = record;
+    expect(result.status).toBe("reachedEnd");
+    expect([result.time, result.logTime]).toEqual([1e20, Math.log(1e20)]);
+    expect(Array.from(series["logTime"]!.slice(1))).toEqual(Array.from(series.t.slice(1), Math.log));
+    expect(series["logTime"]![0]).toBeNaN();
+    // e^{ln L} has the roundings of a number of the size of ln L.
+    series["logLoss"]!.forEach((logLoss, k) => {
+      expect(Math.abs(Math.exp(logLoss) / series.loss[k]! - 1)).toBeLessThan(1e-13);
+    });
+    expect(result.logLoss).toBe(series["logLoss"]!.at(-1));
+    expect(result.loss!).toBeLessThan(1e-18);
+    expect(result.energyDefect).toBeLessThan(1e-6);
+    expect(result.errorCheck!.relativeToParameters).toBeLessThan(1e-6);
+    expect(summarise(result)).toMatch(/ln L = -4\d.* at ln t = 46\.0517/);
+  });
+
+  test("rows on a logarithmic record begin at t = 1", async () => {
+    const yaml = await studyOf(X, signs, "kind: logistic", flow());
+    const { record } = await run(["record={ at: log, points: 21 }"], {}, yaml);
+    const { t } = record.series;
+    expect([t.length, t[1]]).toEqual([22, 1]);
+    // A decade from one to the next.
+    expect(t[8]! / t[7]!).toBeCloseTo(10, 9);
+  });
+
+  test.each([
+    ["kind: squared", signs, /flow\.clock: log follows the tail.*squared has no exponential tail/],
+    ["kind: hinge", signs, /flow\.clock: .*hinge has no exponential tail/],
+    ["kind: logistic, regularisation: { weightDecay: 1 }", signs, /flow\.clock: .*weight decay keeps/],
+    ["kind: cross-entropy", "0.5,0.5\n0,1\n1,0\n1,0\n", /flow\.clock: .*no certain classes/],
+  ])("is refused for %s", async (loss, targets, message) => {
+    const file = join(folder, "clock.yaml");
+    await writeFile(file, await studyOf(X, targets, loss, flow()));
+    const prepared = loadConfig(file).then((loaded) => prepare(loaded, createReferenceEngine()));
+    await expect(prepared).rejects.toThrow(message);
+  });
+});
+
 test("kinks of a ReLU network and of its hinge, together: the exact flow is the limit of descent", async () => {
   const rows = Array.from({ length: 12 }, (_, i) => [Math.cos(i), Math.sin(2.3 * i)]);
   const inputs = `${rows.map((row) => row.join(",")).join("\n")}\n`;
