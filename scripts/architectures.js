@@ -1,5 +1,5 @@
-// Decay against P/nM for every architecture: the table and the two pictures of docs/architectures.md, from the sweeps of
-// configs/architectures. A quarter of an hour on 2 idle cores; sweeps that stand already are read.
+// Decay against P/nM for every architecture: the table and the pictures of docs/architectures.md, one a study, from the sweeps of
+// configs/architectures. Half an hour on 2 idle cores; sweeps that stand already are read.
 //   npm run --silent build && node scripts/architectures.js [folder]        # default: runs/architectures
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -111,16 +111,8 @@ const columns = Object.keys(rows[0]);
 const lines = rows.map((row) => columns.map((name) => row[name] ?? "").join(","));
 await writeFile(join(folder, "architectures.csv"), `${columns.join(",")}\n${lines.join("\n")}\n`);
 
-const panel = { width: 190, height: 130 };
-const facet = {
-  field: "kind",
-  type: "nominal",
-  sort: KINDS,
-  title: null,
-  header: { labelFontSize: 12, labelFontWeight: "bold" },
-};
-const small = { labelFontSize: 9, titleFontSize: 10 };
-const config = { ...THEME, axisLeft: {}, facet: { spacing: 16 } };
+const panel = { width: 330, height: 210 };
+const SHAPES = { domain: ["smooth", "leaky"], range: ["#0072B2", "#D55E00"] };
 const DASHES = {
   domain: ["smooth", "leaky"],
   range: [
@@ -128,19 +120,35 @@ const DASHES = {
     [4, 2],
   ],
 };
-const rates = {
-  $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-  title: {
-    text: "Decay rate of ‖r‖² against P/nM",
-    subtitle: [
-      "blue: smooth; orange: leaky ReLU; fitted over the second half of each run; half-sum loss",
-      "hollow: λ_min = 0 exactly at t = 0; filled: not; triangle: ended early by its budget; dashed: P = nM",
-    ],
-  },
-  ...{ config, data: { values: rows }, columns: 4, facet },
-  resolve: { scale: { y: "independent" }, axis: { x: "independent" } },
-  spec: {
+const legend = { orient: "top", title: null };
+
+/** Left the losses, right the rates. */
+function specOf(kind) {
+  const own = rows.filter((row) => row.kind === kind);
+  const ratios = [...new Set(own.map(({ ratio }) => ratio))];
+  const colours = { domain: ratios, range: ratios.map((_, k) => modeColour(k, ratios.length)) };
+  const losses = {
     ...panel,
+    title: { text: "Loss along the flow, colour: P/nM", anchor: "middle", fontSize: 11 },
+    data: { values: curves.filter((point) => point.kind === kind && point.loss > 0) },
+    mark: { type: "line", strokeWidth: 1.4, clip: true },
+    encoding: {
+      x: { field: "t", type: "quantitative", axis: { title: "flow time t", tickCount: 5 } },
+      y: {
+        field: "loss",
+        type: "quantitative",
+        scale: { type: "log" },
+        axis: { title: "loss L", format: ".0e", tickCount: 5 },
+      },
+      color: { field: "ratio", type: "ordinal", scale: colours, legend: { ...legend, format: ".2f" } },
+      strokeDash: { field: "activation", type: "nominal", scale: DASHES, legend },
+      detail: [{ field: "ratio" }, { field: "activation" }],
+    },
+  };
+  const rates = {
+    ...panel,
+    title: { text: "Decay rate of ‖r‖², second half of the time", anchor: "middle", fontSize: 11 },
+    data: { values: own.filter(({ rate }) => rate !== null && rate > 0) },
     layer: [
       {
         mark: { type: "rule", strokeDash: [3, 3] },
@@ -153,7 +161,7 @@ const rates = {
       },
       { mark: { type: "line", strokeWidth: 1.4 } },
       {
-        mark: { type: "point", size: 34, strokeWidth: 1.4 },
+        mark: { type: "point", size: 44, strokeWidth: 1.6 },
         encoding: {
           shape: {
             condition: { test: "datum.status === 'maxEvaluations'", value: "triangle-up" },
@@ -161,72 +169,38 @@ const rates = {
           },
           fill: {
             condition: { test: "datum.worth === 'exact-zero'", value: "#FFFFFF" },
-            field: "activation",
-            type: "nominal",
-            scale: { domain: DASHES.domain, range: ["#0072B2", "#D55E00"] },
-            legend: null,
+            ...{ field: "activation", type: "nominal", scale: SHAPES, legend: null },
           },
         },
       },
     ],
     encoding: {
       x: {
-        field: "ratio",
-        type: "quantitative",
-        scale: { type: "log", domain: [0.4, 5] },
-        axis: { ...small, title: "P/nM", values: [0.5, 1, 2, 4] },
+        ...{ field: "ratio", type: "quantitative", scale: { type: "log", domain: [0.4, 5] } },
+        axis: { title: "P/nM", values: [0.5, 1, 2, 4] },
       },
       y: {
-        field: "rate",
-        type: "quantitative",
-        scale: { type: "log" },
-        axis: { ...small, title: "rate (1/t)", format: ".0e", tickCount: 4 },
+        ...{ field: "rate", type: "quantitative", scale: { type: "log" } },
+        axis: { title: "rate (1/t)", format: ".0e", tickCount: 5 },
       },
-      color: {
-        field: "activation",
-        type: "nominal",
-        scale: { domain: DASHES.domain, range: ["#0072B2", "#D55E00"] },
-      },
+      color: { field: "activation", type: "nominal", scale: SHAPES, legend },
     },
-  },
-};
-const ratios = [0.4, 0.8, 1.6, 3.2, 5];
-const losses = {
-  $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-  title: {
-    text: "Loss along the flow",
-    subtitle: "straight lines are exponential decay; colour: P/nM; solid: smooth; dashed: leaky ReLU",
-  },
-  ...{ config, data: { values: curves }, columns: 4, facet },
-  resolve: { scale: { x: "independent", y: "independent" } },
-  spec: {
-    ...panel,
-    mark: { type: "line", strokeWidth: 1.3, clip: true },
-    encoding: {
-      x: { field: "t", type: "quantitative", axis: { ...small, title: "flow time t", tickCount: 4 } },
-      y: {
-        field: "loss",
-        type: "quantitative",
-        scale: { type: "log" },
-        axis: { ...small, title: "loss L", format: ".0e", tickCount: 4 },
-      },
-      color: {
-        field: "ratio",
-        type: "quantitative",
-        scale: { type: "log", domain: ratios, range: ratios.map((_, k) => modeColour(k, ratios.length)) },
-        legend: { title: "P/nM", values: [0.5, 1, 2, 4], gradientLength: 200 },
-      },
-      strokeDash: { field: "activation", type: "nominal", scale: DASHES },
-      detail: [{ field: "ratio" }, { field: "activation" }],
+  };
+  return {
+    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
+    title: {
+      text: kind,
+      subtitle:
+        "hollow: λ_min = 0 exactly at t = 0; triangle: ended early by its budget; dashed upright: P = nM",
     },
-  },
-};
-for (const [name, spec] of [
-  ["rate", rates],
-  ["loss", losses],
-]) {
-  const svg = await renderSvg(spec);
-  await writeFile(join(folder, `${name}.svg`), svg);
-  await writeFile(join(folder, `${name}.png`), renderPng(svg));
-  console.log(`figure: ${join(folder, `${name}.png`)}`);
+    ...{ config: { ...THEME, axisLeft: {} }, spacing: 30, hconcat: [losses, rates] },
+    resolve: { scale: { color: "independent" } },
+  };
+}
+
+for (const kind of KINDS) {
+  const svg = await renderSvg(specOf(kind));
+  await writeFile(join(folder, `${kind}.svg`), svg);
+  await writeFile(join(folder, `${kind}.png`), renderPng(svg));
+  console.log(`figure: ${join(folder, `${kind}.png`)}`);
 }

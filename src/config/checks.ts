@@ -45,8 +45,9 @@ function checkModel({ model, dataset }: Sections): Finding[] {
             "belongs to the parametrisations ntk and mean-field; set one of them, or leave it out.",
           ),
         );
-  const neighbours =
-    dataset?.graph?.kind === "nearest-neighbours" ? dataset.graph.neighbours : model["neighbours"];
+  // A graph of the data stands in place of the model's.
+  if (dataset?.graph?.kind === "file") return findings;
+  const neighbours = dataset?.graph === undefined ? model["neighbours"] : dataset.graph.neighbours;
   const path = dataset?.graph === undefined ? "model.neighbours" : "dataset.graph.neighbours";
   if (dataset !== undefined && dataset.kind !== "file" && Number(neighbours) >= dataset.samples)
     findings.push(at(path, `must be less than dataset.samples = ${dataset.samples}, got ${neighbours}.`));

@@ -3,11 +3,12 @@
  * computed. A cap below nM means λ_min(G) = 0 exactly, in exact arithmetic, at every θ with these pieces.
  */
 import type { Tensors } from "../engine/index.js";
-import type { Family, PieceTable } from "../model/index.js";
+import { integerNullVectors } from "../linalg/nullity.js";
+import { type Family, type PieceTable, relationMatrix } from "../model/index.js";
 import type { KernelState } from "./scalars.js";
 
 export interface RankCap {
-  readonly kind: "parameters" | "directions" | "duplicate-inputs" | "few-kinks";
+  readonly kind: "parameters" | "directions" | "duplicate-inputs" | "few-kinks" | "singular-graph";
   readonly rank: number;
   /** Why, in a sentence. */
   readonly reason: string;
@@ -36,7 +37,7 @@ export function rankCaps(family: Family, data: Tensors, state: KernelState): Ran
       reason: `of the P = ${P} directions, ${without}`,
     });
   }
-  caps.push(...inputCaps(family, data, pieces));
+  caps.push(...inputCaps(family, data, pieces), ...graphCap(family, data));
   return caps.filter(({ rank }) => rank < samples * M).sort((p, q) => p.rank - q.rank);
 }
 
@@ -55,6 +56,43 @@ function inputCaps(family: Family, data: Tensors, pieces: Float64Array | null): 
   };
   const kinks = kinkCap(family, pieces, distinct);
   return kinks === null ? [duplicates] : [duplicates, kinks];
+}
+
+/** Nodes up to which a graph's matrix is eliminated exactly: half a second. */
+const MOST_NODES = 400;
+
+/**
+ * A last layer ÂHW + 1bᵀ keeps every output orthogonal to w where Âw = 0, up to b wᵀ1. Â = D^{−1/2}(A + I)D^{−1/2}, so w = D^{1/2}k with
+ * (A + I)k = 0, whose entries are 0 and 1: a ring of 3m nodes has two such k. wᵀ1 = Σ_i √d_i k_i vanishes where the k_i of every degree
+ * sum to zero.
+ */
+function graphCap({ network, samples, layout }: Family, data: Tensors): RankCap[] {
+  const last = network.layers.findLast(({ path }) => /^layers\.\d+$/.test(path));
+  if (last?.kind !== "gcn-conv" || samples > MOST_NODES) return [];
+  const given = data["adjacency"] as Float64Array;
+  const linked = given.map((entry) => (entry === 0 ? 0 : 1));
+  const expected = relationMatrix("adjacency", linked, samples);
+  // The pattern of a matrix that is no Â says nothing about its rank.
+  if (given.some((entry, e) => entry !== expected[e])) return [];
+  const found = integerNullVectors(linked, samples);
+  const degrees = Array.from({ length: samples }, (_, i) =>
+    linked.subarray(i * samples, (i + 1) * samples).reduce((sum, entry) => sum + entry, 0),
+  );
+  const isOrthogonalToOnes = found.every((k) =>
+    degrees.every(
+      (degree) => k.reduce((sum, entry, i) => sum + (degrees[i] === degree ? entry : 0), 0) === 0,
+    ),
+  );
+  const hasBias = layout.parameters.some(({ name }) => name === `${last.path}.bias`);
+  const rank = samples - found.length;
+  const free = rank + (hasBias && !isOrthogonalToOnes ? 1 : 0);
+  return [
+    {
+      kind: "singular-graph",
+      rank: free * network.outputs,
+      reason: `the last layer multiplies by Â, which has rank ${rank} with its ${samples} nodes, so each output moves in ${free} directions${free > rank ? ", its bias included" : ""}`,
+    },
+  ];
 }
 
 /**

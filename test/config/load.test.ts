@@ -640,3 +640,14 @@ describe("problemAt", () => {
     );
   });
 });
+
+test("a graph from a file leaves the neighbours of a gcn out of account", () => {
+  const study = (graph?: object) => ({
+    name: "few",
+    dataset: { kind: "gaussian", samples: 6, inputDimension: 3, outputDimension: 1, ...(graph && { graph }) },
+    model: { kind: "gcn", hidden: [4] },
+    flow: { tEnd: 1 },
+  });
+  expect(validate(study({ kind: "file", edges: "ring.csv" })).findings).toEqual([]);
+  expect(validate(study()).findings.map(({ path }) => path.join("."))).toEqual(["model.neighbours"]);
+});

@@ -1,7 +1,13 @@
 /** Kernels whose λ_min is known: by counting parameters, by structure, in closed form, or by construction over twenty decades. */
 import { describe, expect, test } from "vitest";
 import { createReferenceEngine } from "../../src/engine/index.js";
-import { createFamily, type NetworkSpec, piecesOf, presetNetwork } from "../../src/model/index.js";
+import {
+  createFamily,
+  type NetworkSpec,
+  piecesOf,
+  presetNetwork,
+  relationMatrix,
+} from "../../src/model/index.js";
 import {
   COLD,
   createTangentKernel,
@@ -85,6 +91,58 @@ describe("λ_min is zero exactly, and it is said why", () => {
     expect(caps[0]).toMatchObject({ kind: "duplicate-inputs", rank: 15 });
     const { values, resolvable } = await dense("svd");
     expect(values.filter((value) => value > resolvable).length).toBe(15);
+  });
+
+  // Eigenvalues of A + I: 1 + 2cos(2πk/n) in a ring, 1 + 2cos(πk/(n + 1)) along a path. In both 1 lies in the range of Â, in that of the tree,
+  // whose null vector is (1, 1, −1, −1, −1, −1), it does not: there a bias makes up for the lack.
+  const line = (n: number) => Array.from({ length: n - 1 }, (_, i) => [i, i + 1] as const);
+  test.each([
+    ["a ring of 6", 6, [...line(6), [5, 0]], true, 4],
+    ["a ring of 9", 9, [...line(9), [8, 0]], true, 7],
+    ["a ring of 8", 8, [...line(8), [7, 0]], true, null],
+    ["a path of 8", 8, line(8), true, 7],
+    ["a path of 9", 9, line(9), false, null],
+    [
+      "a tree with biases",
+      6,
+      [
+        [0, 1],
+        [0, 4],
+        [0, 5],
+        [1, 2],
+        [1, 3],
+      ],
+      true,
+      null,
+    ],
+    [
+      "a tree without",
+      6,
+      [
+        [0, 1],
+        [0, 4],
+        [0, 5],
+        [1, 2],
+        [1, 3],
+      ],
+      false,
+      5,
+    ],
+  ] as const)("with a graph whose matrix is singular: %s", async (_, n, links, bias, rank) => {
+    const item = makeCase({ kind: "gcn", samples: n, hidden: [30], bias, activation: { kind: "tanh" } });
+    const edges = new Float64Array(n * n);
+    for (const [i, j] of links as readonly (readonly [number, number])[])
+      edges[i * n + j] = edges[j * n + i] = 1;
+    item.bound["adjacency"] = relationMatrix("adjacency", edges, n);
+    const { caps, dense } = await look(item);
+    expect(caps.map(({ kind, rank }) => [kind, rank])).toEqual(
+      rank === null ? [] : [["singular-graph", 3 * rank]],
+    );
+    const { values, resolvable } = await dense("svd");
+    expect(values.filter((value) => value > resolvable).length).toBe(3 * (rank ?? n));
+    // Of entries that no graph has nothing is claimed.
+    item.bound["adjacency"]![0]! += 1e-3;
+    expect((await look(item)).caps).toEqual([]);
   });
 });
 
