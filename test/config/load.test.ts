@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadConfig, problemAt } from "../../src/config/load.js";
+import { validate } from "../../src/config/validate.js";
 import { ConfigError } from "../../src/errors.js";
 
 const BASE = `name: base
@@ -641,7 +642,7 @@ describe("problemAt", () => {
   });
 });
 
-test("a graph from a file leaves the neighbours of a gcn out of account", () => {
+it("a graph from a file leaves the neighbours of a gcn out of account", () => {
   const study = (graph?: object) => ({
     name: "few",
     dataset: { kind: "gaussian", samples: 6, inputDimension: 3, outputDimension: 1, ...(graph && { graph }) },
