@@ -129,7 +129,11 @@ function specOf(kind) {
   const colours = { domain: ratios, range: ratios.map((_, k) => modeColour(k, ratios.length)) };
   const losses = {
     ...panel,
-    title: { text: "Loss along the flow, colour: P/nM", anchor: "middle", fontSize: 11 },
+    title: {
+      text: "Loss along the flow; colour: P/nM; solid: smooth, dashed: leaky",
+      anchor: "middle",
+      fontSize: 11,
+    },
     data: { values: curves.filter((point) => point.kind === kind && point.loss > 0) },
     mark: { type: "line", strokeWidth: 1.4, clip: true },
     encoding: {
@@ -141,7 +145,7 @@ function specOf(kind) {
         axis: { title: "loss L", format: ".0e", tickCount: 5 },
       },
       color: { field: "ratio", type: "ordinal", scale: colours, legend: { ...legend, format: ".2f" } },
-      strokeDash: { field: "activation", type: "nominal", scale: DASHES, legend },
+      strokeDash: { field: "activation", type: "nominal", scale: DASHES, legend: null },
       detail: [{ field: "ratio" }, { field: "activation" }],
     },
   };
