@@ -60,7 +60,6 @@ async function decideAlong(
   held: readonly boolean[],
 ): Promise<Decision & { readonly tied: boolean }> {
   const weights = Float64Array.from(given, ({ weight }) => weight);
-  const place = (): void => placeWeights(field, given, weights);
   const { ties, sides } = await tie(field, kinks, theta, given, held);
   const moves = ties.map(({ leader, bound }, i) => leader === i && !bound && sides[i] === null);
   sides.forEach((side, i) => {
@@ -70,7 +69,7 @@ async function decideAlong(
   let settled = false;
   let movedBefore = Number.POSITIVE_INFINITY;
   for (let round = 0; round < MAX_ROUNDS && !settled; round++) {
-    place();
+    await field.reweigh(given, weights);
     const { gradient, signal } = await field.evaluate(theta);
     const normals = await field.normals(theta, given);
     const { gram, count } = normals;
@@ -134,7 +133,7 @@ async function decideAlong(
     if (settled && w <= snap) weights[i] = 0;
     else if (settled && w >= 1 - snap) weights[i] = 1;
   });
-  place();
+  await field.reweigh(given, weights);
   const contacts = given.map((contact, i) => {
     const { leader } = ties[i]!;
     return {

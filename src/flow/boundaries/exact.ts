@@ -249,11 +249,8 @@ class ExactFlow {
     theta.set(step.y1);
     const weights = isCut ? await slidingWeights(field, this.#kinks, theta) : this.#watch.weights;
     const { z } = await field.evaluate(theta);
-    const drifts = sliding.some(({ entry, breakpoint }) => {
-      const off = Math.abs((z[entry] as number) - (this.#kinks.breakpoints(entry)[breakpoint] as number));
-      return off > (this.#contacts.distances[entry] as number);
-    });
-    setWeights(field, weights);
+    const drifts = sliding.some((contact) => this.#isOff(contact, z));
+    await setWeights(field, weights);
     if (drifts || isCut) {
       await field.project(theta);
       await this.#goOn(step.t1, theta, true);
@@ -265,10 +262,10 @@ class ExactFlow {
     const field = this.#field;
     const { pattern } = field;
     const slid = new Set(pattern.sliding.map(({ entry }) => entry));
-    if (t > 0 && slid.size > 0) setWeights(field, await slidingWeights(field, this.#kinks, theta));
     // What the step missed the breakpoint by is an error of the step; others may have to arrive there with the one that leads.
     const arrived = lead === null ? [] : [await this.#arrived(theta, lead)];
-    await field.project(theta, [...pattern.sliding, ...arrived]);
+    await this.#hold(theta, [...pattern.sliding, ...arrived]);
+    if (t > 0 && slid.size > 0) await setWeights(field, await slidingWeights(field, this.#kinks, theta));
     const touching = await this.#touching(t, theta, lead);
     if (touching.length > 0) {
       const snap = lead === null && t > 0 ? WEIGHT_SNAP : 0;
@@ -283,8 +280,20 @@ class ExactFlow {
       }));
       this.#ledger.decided(t, changes, pattern.sliding.length, decision);
     }
-    await field.project(theta);
+    await this.#hold(theta, pattern.sliding);
     await this.#goOn(t, theta, t > 0);
+  }
+
+  /** Puts θ where all of these entries are on their breakpoints. */
+  async #hold(theta: Float64Array, contacts: readonly Contact[]): Promise<void> {
+    if (contacts.length === 0) return;
+    const z = await this.#field.preactivations(theta);
+    if (contacts.some((contact) => this.#isOff(contact, z))) await this.#field.project(theta, contacts);
+  }
+
+  #isOff({ entry, breakpoint }: Contact, z: Float64Array): boolean {
+    const off = Math.abs((z[entry] as number) - (this.#kinks.breakpoints(entry)[breakpoint] as number));
+    return off > (this.#contacts.distances[entry] as number);
   }
 
   /** The entry on the breakpoint nearest to it. */

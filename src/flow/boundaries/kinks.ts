@@ -97,3 +97,15 @@ export function firstLayer(kinks: Kinks, contacts: readonly Contact[]): (contact
   }
   return ({ entry }) => first.get(groupOf(entry)) ?? Infinity;
 }
+
+/** Whether the weight of one contact enters the signal of another: one of an earlier layer, of its sample, or of any where samples couple. */
+export function enterEachOther(contacts: readonly Contact[], kinks: Kinks): boolean {
+  const layerOf = new Map<number, number>();
+  return contacts.some(({ entry }) => {
+    const { layer, sample } = kinks.place(entry);
+    const group = kinks.coupled ? 0 : sample;
+    const known = layerOf.get(group);
+    layerOf.set(group, layer);
+    return known !== undefined && known !== layer;
+  });
+}

@@ -4,7 +4,7 @@
  */
 import type { Memory } from "../../memory.js";
 import type { Problem } from "../problem.js";
-import type { Contact, Kinks } from "./kinks.js";
+import { type Contact, enterEachOther, type Kinks } from "./kinks.js";
 import { createNormals, type Normals } from "./normals.js";
 
 /** Everything one evaluation found at θ. Buffers live until the next evaluation. */
@@ -21,8 +21,6 @@ export interface Evaluation {
   readonly velocity: Float64Array;
   /** K⁻¹J_S g, one per sliding contact; zero for those that depend on earlier ones. */
   readonly multipliers: Float64Array;
-  /** Of the sliding contacts; null where nothing slides. */
-  readonly normals: Normals | null;
 }
 
 /** Mutable pattern: piece index of every entry (fractional where it slides) and the sliding contacts. */
@@ -54,7 +52,13 @@ export interface LockedField {
   observe(theta: Float64Array): Promise<Evaluation>;
   /** L(θ) where the last evaluation found it under the pattern as it is; else null. */
   lossAt(theta: Float64Array): number | null;
+  /** Valid until the next call; those of a part of the contacts asked about last, at the same place, cost nothing. */
   normals(theta: Float64Array, contacts: readonly Contact[]): Promise<Normals>;
+  /**
+   * Gives contacts, which are on their breakpoints, other weights. The gradient evaluated last follows by their normals, at no evaluation,
+   * unless a weight enters the signal of another contact.
+   */
+  reweigh(contacts: readonly Contact[], weights: ArrayLike<number>): Promise<void>;
   /** ż of all entries along `velocity`, into `out` [E]. */
   normalVelocities(theta: Float64Array, velocity: Float64Array, out: Float64Array): Promise<void>;
   /** Pre-activations under the current pattern. */
@@ -84,22 +88,21 @@ export async function createLockedField(
     unsettledWeights: 0,
   });
   const normalsAt = createNormals(problem, kinks, data, cost, maxRowNumbers);
-  /** The last answer: its numbers, which a checkpoint keeps, and the normals, which follow from them. */
-  const remember = (name: string) => ({
-    numbers: memory.keep(name, {
+  /** The last answer. */
+  const remember = (name: string) =>
+    memory.keep(name, {
       theta: new Float64Array(P).fill(Number.NaN),
       /** The pattern that the numbers below belong to. */
       pieces: new Float64Array(family.entries),
-      sliding: [] as readonly Contact[],
+      /** The set that the velocity is held by; null where the gradient has changed since. */
+      sliding: null as readonly Contact[] | null,
       loss: Number.NaN,
       z: new Float64Array(family.entries),
       signal: new Float64Array(family.entries),
       gradient: new Float64Array(P),
       velocity: new Float64Array(P),
       multipliers: new Float64Array(0) as Float64Array,
-    }),
-    normals: null as Normals | null,
-  });
+    });
   const evaluated = remember("evaluated");
   const observed = remember("observed");
   const z = new Float64Array(family.entries);
@@ -111,8 +114,34 @@ export async function createLockedField(
     return result;
   };
 
-  const answer = async (theta: Float64Array, last: ReturnType<typeof remember>): Promise<Evaluation> => {
-    const { numbers } = last;
+  /** The normals asked for last; null in their place once others have been written over them. */
+  const known = {
+    theta: new Float64Array(P).fill(Number.NaN),
+    pieces: new Float64Array(family.entries),
+    contacts: [] as readonly Contact[],
+    normals: null as Normals | null,
+  };
+  const rememberedNormals = async (theta: Float64Array, contacts: readonly Contact[]): Promise<Normals> => {
+    const isThere = same(theta, known.theta) && same(pattern.pieces, known.pieces);
+    const places = isThere ? placesOf(contacts, known.contacts) : null;
+    if (places === null) {
+      known.theta.set(theta);
+      known.pieces.set(pattern.pieces);
+      known.contacts = contacts;
+      known.normals = await normalsAt(known.theta, contacts, known.pieces);
+      return known.normals;
+    }
+    known.normals ??= await uncounted(() => normalsAt(known.theta, known.contacts, known.pieces));
+    return places.length === known.contacts.length && places.every((place, s) => place === s)
+      ? known.normals
+      : known.normals.select(places);
+  };
+
+  const answer = async (
+    theta: Float64Array,
+    numbers: ReturnType<typeof remember>,
+    normalsOf: (contacts: readonly Contact[]) => Promise<Normals>,
+  ): Promise<Evaluation> => {
     const { pieces, sliding } = pattern;
     const { velocity, gradient } = numbers;
     if (!(same(theta, numbers.theta) && same(pieces, numbers.pieces))) {
@@ -124,41 +153,67 @@ export async function createLockedField(
         { z: numbers.z, signal: numbers.signal, gradient },
       );
       numbers.loss = outputs["loss"]?.[0] as number;
-    } else if (sameEntries(sliding, numbers.sliding)) {
-      if (sliding.length > 0)
-        last.normals ??= await uncounted(() => normalsAt(numbers.theta, numbers.sliding, numbers.pieces));
-      return { ...numbers, normals: last.normals };
-    }
+    } else if (numbers.sliding !== null && sameEntries(sliding, numbers.sliding)) return { ...numbers };
     numbers.sliding = sliding;
     for (let i = 0; i < P; i++) velocity[i] = -(gradient[i] as number);
-    last.normals = null;
     if (sliding.length === 0) numbers.multipliers = new Float64Array(0);
     else {
-      const normals = await normalsAt(numbers.theta, sliding, numbers.pieces);
-      last.normals = normals;
+      const normals = await normalsOf(sliding);
       numbers.multipliers = normals.solve(await normals.along(gradient));
       await normals.add(velocity, numbers.multipliers);
     }
-    return { ...numbers, normals: last.normals };
+    return { ...numbers };
   };
 
   const self: LockedField = {
     pattern,
     cost,
-    evaluate: (theta) => answer(theta, evaluated),
-    observe: (theta) => uncounted(() => answer(theta, observed)),
+    evaluate: (theta) => answer(theta, evaluated, (contacts) => rememberedNormals(theta, contacts)),
+    observe: (theta) =>
+      uncounted(() =>
+        answer(theta, observed, (contacts) => {
+          known.normals = null;
+          return normalsAt(observed.theta, contacts, observed.pieces);
+        }),
+      ),
     lossAt(theta) {
-      const { numbers } = evaluated;
-      return same(theta, numbers.theta) && same(pattern.pieces, numbers.pieces) ? numbers.loss : null;
+      const { loss } = evaluated;
+      return same(theta, evaluated.theta) && same(pattern.pieces, evaluated.pieces) ? loss : null;
     },
-    normals: (theta, contacts) => normalsAt(theta, contacts, pattern.pieces),
+    normals: rememberedNormals,
+    async reweigh(contacts, weights) {
+      const { pieces } = pattern;
+      const shifts = Float64Array.from(
+        contacts,
+        ({ entry, breakpoint }, i) => breakpoint + (weights[i] as number) - (pieces[entry] as number),
+      );
+      if (shifts.every((shift) => shift === 0)) return;
+      const follows = same(pieces, evaluated.pieces) && !enterEachOther(contacts, kinks);
+      if (follows) {
+        const normals = await rememberedNormals(evaluated.theta, contacts);
+        const gains = contacts.map(
+          ({ entry, breakpoint }) =>
+            kinks.jump(evaluated.theta, entry, breakpoint) * (evaluated.signal[entry] as number),
+        );
+        await normals.add(
+          evaluated.gradient,
+          shifts.map((shift, i) => shift * (gains[i] as number)),
+        );
+        evaluated.sliding = null;
+      }
+      contacts.forEach(({ entry, breakpoint }, i) => {
+        pieces[entry] = breakpoint + (weights[i] as number);
+      });
+      if (!follows) return;
+      evaluated.pieces.set(pieces);
+      known.pieces.set(pieces);
+    },
     async normalVelocities(theta, velocity, out) {
       cost.pushforwards++;
       await pushforward.run({ theta, velocity, pieces: pattern.pieces }, { zDot: out });
     },
     async preactivations(theta) {
-      const { numbers } = evaluated;
-      if (same(theta, numbers.theta) && same(pattern.pieces, numbers.pieces)) return numbers.z;
+      if (same(theta, evaluated.theta) && same(pattern.pieces, evaluated.pieces)) return evaluated.z;
       await preactivation.run({ theta, pieces: pattern.pieces }, { z });
       return z;
     },
@@ -175,6 +230,13 @@ export async function createLockedField(
     },
   };
   return self;
+}
+
+/** Where each of `contacts` stands in `all`; null if one does not. */
+function placesOf(contacts: readonly Contact[], all: readonly Contact[]): number[] | null {
+  const places = new Map(all.map(({ entry }, s) => [entry, s]));
+  const found = contacts.map(({ entry }) => places.get(entry) ?? -1);
+  return found.includes(-1) ? null : found;
 }
 
 function sameEntries(a: readonly Contact[], b: readonly Contact[]): boolean {

@@ -40,16 +40,17 @@ export function createLockedJacobian(problem: Problem, field: LockedField, memor
       out.fill(0);
       await matrices.add(ofLoss, { theta, pieces }, -1, out);
       if (sliding.length === 0) return;
-      const { velocity, multipliers, normals } = await field.evaluate(theta);
+      const { velocity, multipliers } = await field.evaluate(theta);
       const seeds = new Float64Array(family.entries);
       for (const [s, { entry }] of sliding.entries()) seeds[entry] = multipliers[s]!;
       await matrices.add(ofEntries, { theta, pieces, seeds }, 1, out);
       const z = await curvatures(theta, velocity);
+      const normals = await field.normals(theta, sliding);
       // M is symmetric: its rows are its columns, and become those of Dv, which is not.
       for (let j = 0; j < P; j++) {
         const column = out.subarray(j * P, (j + 1) * P);
-        const normal = await normals!.along(column);
-        await normals!.add(column, normals!.solve(normal.map((value, s) => -(value + z[s]![j]!))));
+        const normal = await normals.along(column);
+        await normals.add(column, normals.solve(normal.map((value, s) => -(value + z[s]![j]!))));
       }
       for (let i = 0; i < P; i++)
         for (let j = 0; j < i; j++) {

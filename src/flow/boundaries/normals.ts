@@ -38,6 +38,8 @@ export interface Normals {
   product(x: Float64Array): Float64Array;
   /** A solution of Ku = b; zero for rows that depend on earlier ones. */
   solve(b: Float64Array): Float64Array;
+  /** Those of some of the contacts, in any order. */
+  select(indices: readonly number[]): Normals;
 }
 
 export type NormalsAt = (
@@ -68,26 +70,53 @@ export function createNormals(
         `${count} entries are on their boundaries at once, more than the ${MAX_CONTACTS} that exact can decide on together.`,
       );
     const rowsAt = capacityFor(count) * P > maxRowNumbers ? products : stored;
-    const rows = await rowsAt(theta, contacts, pieces);
-    const { gram } = rows;
-    let factor: Factor | null = null;
-    return {
-      ...rows,
-      count,
-      layers: contacts.map(({ entry }) => kinks.place(entry).layer),
-      product: (x) =>
-        x.map((_, i) => {
-          let sum = 0;
-          for (let j = 0; j < count; j++) sum += (gram[i * count + j] as number) * (x[j] as number);
-          return sum;
-        }),
-      solve(b) {
-        factor ??= factorise(gram, count);
-        const u = b.slice();
-        factor.solve(u);
-        return u;
-      },
-    };
+    const layers = contacts.map(({ entry }) => kinks.place(entry).layer);
+    return withGram(await rowsAt(theta, contacts, pieces), layers);
+  };
+}
+
+function withGram(rows: Rows, layers: readonly number[]): Normals {
+  const { gram } = rows;
+  const count = layers.length;
+  let factor: Factor | null = null;
+  return {
+    ...rows,
+    count,
+    layers,
+    product: (x) =>
+      x.map((_, i) => {
+        let sum = 0;
+        for (let j = 0; j < count; j++) sum += (gram[i * count + j] as number) * (x[j] as number);
+        return sum;
+      }),
+    solve(b) {
+      factor ??= factorise(gram, count);
+      const u = b.slice();
+      factor.solve(u);
+      return u;
+    },
+    select(indices) {
+      const n = indices.length;
+      const pick = (all: Float64Array): Float64Array => Float64Array.from(indices, (i) => all[i] as number);
+      return withGram(
+        {
+          gram: Float64Array.from(
+            { length: n * n },
+            (_, c) => gram[indices[Math.floor(c / n)]! * count + indices[c % n]!] as number,
+          ),
+          along: async (v) => pick(await rows.along(v)),
+          terms: async (v) => pick(await rows.terms(v)),
+          async add(out, u) {
+            const all = new Float64Array(count);
+            indices.forEach((i, s) => {
+              all[i] = u[s] as number;
+            });
+            await rows.add(out, all);
+          },
+        },
+        indices.map((i) => layers[i]!),
+      );
+    },
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { factorise } from "../../linalg/cholesky.js";
 import { solveSquare } from "../../linalg/square-system.js";
-import type { Kinks } from "./kinks.js";
+import { enterEachOther, type Kinks } from "./kinks.js";
 import type { Evaluation, LockedField } from "./locked-field.js";
 
 const MAX_ROUNDS = 10;
@@ -22,11 +22,11 @@ export async function slidingWeights(
   theta: Float64Array,
 ): Promise<number[]> {
   const { pattern } = field;
-  const isCoupled = entersEachOther(field, kinks);
+  const isCoupled = enterEachOther(pattern.sliding, kinks);
   let before = pattern.sliding.map(({ weight }) => weight);
   for (let round = 1; ; round++) {
     const evaluation = await field.evaluate(theta);
-    const changes = changesAt(field, kinks, evaluation);
+    const changes = await changesAt(field, kinks, evaluation);
     const weights = pattern.sliding.map(({ weight }, s) => weight + (changes[s] as number));
     const moved = largestDifference(weights, before);
     const isFar = weights.every((w) => w > moved && w < 1 - moved);
@@ -35,7 +35,7 @@ export async function slidingWeights(
       field.cost.unsettledWeights++;
       return weights;
     }
-    setWeights(field, weights);
+    await setWeights(field, weights);
     before = weights;
   }
 }
@@ -43,13 +43,16 @@ export async function slidingWeights(
 /**
  * Makes `weights`, cut to [0, 1], the references of the sliding contacts: the field stays what it is, its signals c follow.
  */
-export function setWeights(field: LockedField, weights: readonly number[]): void {
+export async function setWeights(field: LockedField, weights: readonly number[]): Promise<void> {
   const { pattern } = field;
   pattern.sliding = pattern.sliding.map((contact, s) => ({
     ...contact,
     weight: Math.min(Math.max(weights[s] as number, 0), 1),
   }));
-  for (const { entry, breakpoint, weight } of pattern.sliding) pattern.pieces[entry] = breakpoint + weight;
+  await field.reweigh(
+    pattern.sliding,
+    pattern.sliding.map(({ weight }) => weight),
+  );
 }
 
 function largestDifference(a: readonly number[], b: readonly number[]): number {
@@ -57,18 +60,18 @@ function largestDifference(a: readonly number[], b: readonly number[]): number {
 }
 
 /** What the weights lack of w = w_ref + Δ, Σ gain_i·Δ_i·∇z_i = −Jᵀu, contacts that follow a leader taking its Δ. */
-function changesAt(
+async function changesAt(
   field: LockedField,
   kinks: Kinks,
-  { theta, signal, multipliers, normals }: Evaluation,
-): number[] {
+  { theta, signal, multipliers }: Evaluation,
+): Promise<number[]> {
   const { sliding } = field.pattern;
   const gains = sliding.map(
     ({ entry, breakpoint }) => kinks.jump(theta, entry, breakpoint) * (signal[entry] as number),
   );
-  if (normals === null || sliding.every(({ follows }) => follows === null))
+  if (sliding.every(({ follows }) => follows === null))
     return gains.map((gain, s) => -(multipliers[s] as number) / gain);
-  const { gram, count } = normals;
+  const { gram, count } = await field.normals(theta, sliding);
   const at = (i: number, j: number): number => gram[i * count + j] as number;
   const leaders = sliding.flatMap(({ follows }, s) => (follows === null ? [s] : []));
   const n = leaders.length;
@@ -105,17 +108,5 @@ function changesAt(
   return sliding.map(({ entry, follows }, s) => {
     const { column } = leads.get(follows ?? entry)!;
     return (signs[s] as number) * (shares[column] as number);
-  });
-}
-
-/** Whether the weight of one sliding entry enters the signal of another: one of an earlier layer, of its sample, or of any where samples couple. */
-function entersEachOther({ pattern }: LockedField, kinks: Kinks): boolean {
-  const layerOf = new Map<number, number>();
-  return pattern.sliding.some(({ entry }) => {
-    const { layer, sample } = kinks.place(entry);
-    const group = kinks.coupled ? 0 : sample;
-    const known = layerOf.get(group);
-    layerOf.set(group, layer);
-    return known !== undefined && known !== layer;
   });
 }
