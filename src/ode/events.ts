@@ -7,7 +7,7 @@ import { ConfigError } from "../errors.js";
 import { Memory } from "../memory.js";
 import { requirePositive } from "./arguments.js";
 import type { Step } from "./contracts.js";
-import { firstExcursion, mayLeave } from "./hermite-excursion.js";
+import { firstExcursion, firstExit, mayLeave } from "./hermite-excursion.js";
 import { type Breakpoints, PieceRanges, type ZTolerance } from "./piece-ranges.js";
 import { nextTrial } from "./root.js";
 import type { VectorSpace } from "./vector-space.js";
@@ -34,6 +34,15 @@ export interface Crossing {
   readonly component: number;
   readonly from: number;
   readonly to: number;
+}
+
+/** What the slopes at the start of a step foretell. */
+export interface Forecast {
+  readonly component: number;
+  /** Time until it leaves its piece. */
+  readonly after: number;
+  /** Whether to the piece above. */
+  readonly isUp: boolean;
 }
 
 /** The first event of a step. */
@@ -145,6 +154,26 @@ export class EventLocator<V> {
     [this.#state.startSlope, this.#endSlope] = [this.#endSlope, this.#state.startSlope];
     this.#ranges.arm(this.#state.start.z);
     return null;
+  }
+
+  /**
+   * The first event within `room` after where the locator is, if its slopes stay; or, where values at a later time are known of the first
+   * components, if theirs bend as those tell.
+   */
+  ahead(room: number, later?: { readonly after: number; readonly z: Float64Array }): Forecast | null {
+    const { low, high, threshold } = this.#ranges.state;
+    const { start, startSlope } = this.#state;
+    let first: Forecast | null = null;
+    for (let e = 0; e < start.z.length; e++) {
+      if (low[e] === -Infinity && high[e] === Infinity) continue;
+      const [z, d] = [start.z[e]!, startSlope[e]!];
+      const bent = later !== undefined && e < later.z.length;
+      const q = bent ? (later.z[e]! - z - d * later.after) / later.after ** 2 : 0;
+      const exit = firstExit(z, d, q, low[e]! - threshold[e]!, high[e]! + threshold[e]!);
+      if (exit !== null && exit.after <= room && exit.after < (first?.after ?? Infinity))
+        first = { component: e, ...exit };
+    }
+    return first;
   }
 
   /** The first event in (left.t, right.t], the whole step; nothing has left its piece at `left`. Frees `right` where there is one. */

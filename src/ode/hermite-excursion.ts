@@ -56,6 +56,26 @@ function quadraticRoots(a: number, b: number, c: number): number[] {
   return [q / a, c / q].filter(Number.isFinite).sort((x, y) => x - y);
 }
 
+/**
+ * When z + d·s + q·s² first leaves [low, high], in which it begins, and on which side; null if it does not.
+ */
+export function firstExit(
+  z: number,
+  d: number,
+  q: number,
+  low: number,
+  high: number,
+): { readonly after: number; readonly isUp: boolean } | null {
+  const until = (level: number): number => {
+    if (!Number.isFinite(level)) return Infinity;
+    if (q === 0) return (level - z) / d;
+    return quadraticRoots(q, d, z - level).find((s) => s > 0) ?? Infinity;
+  };
+  const [down, up] = [until(low), until(high)].map((s) => (s > 0 ? s : Infinity)) as [number, number];
+  if (up === Infinity && down === Infinity) return null;
+  return up < down ? { after: up, isUp: true } : { after: down, isUp: false };
+}
+
 /** Bisections suffice: a forecast need not be better than the cubic is. 30 halvings are 1e-9 of the step. */
 const BISECTIONS = 30;
 

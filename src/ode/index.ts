@@ -7,6 +7,7 @@ export type {
   Failure,
   Field,
   JacobianField,
+  Node,
   Phase,
   Restart,
   SpectralRadius,
@@ -22,7 +23,9 @@ export {
   type EventFunction,
   EventLocator,
   type EventLocatorOptions,
+  type Forecast,
 } from "./events.js";
+export { hermiteStep } from "./hermite-step.js";
 export {
   type Ending,
   EvaluationsSpent,

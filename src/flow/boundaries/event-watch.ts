@@ -3,7 +3,7 @@
  * entry against 0 and 1. Finds the first event of a step; decides nothing about it.
  */
 import type { Memory } from "../../memory.js";
-import { EventLocator, type Step, type Stepper } from "../../ode/index.js";
+import { EventLocator, type Forecast, type Step, type Stepper } from "../../ode/index.js";
 import type { Ahead } from "./approach.js";
 import type { Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
@@ -17,6 +17,8 @@ export interface EventWatch {
   readonly weights: readonly number[];
   /** Begins at (t, θ) with the pattern as it is. */
   begin(t: number, theta: Float64Array): Promise<void>;
+  /** What slopes foretell of the next `room`, components being entries and, E further on, their weights; see `EventLocator.ahead`. */
+  ahead(room: number, later?: { readonly after: number; readonly z: Float64Array }): Forecast | null;
   /** The first event in a step that begins where the last one ended; null if there is none. Finds the weights at its end. */
   find(step: Step<Float64Array>): Promise<Ahead | null>;
 }
@@ -87,6 +89,7 @@ export function createEventWatch(
       state.rates = [];
       await locator.begin(t, theta, velocity, watched);
     },
+    ahead: (room, later) => locator.ahead(room, later),
     async find(step) {
       const before = field.pattern.sliding.map(({ weight }) => weight);
       const weights = await slidingWeights(field, kinks, step.y1);

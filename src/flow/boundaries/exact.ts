@@ -10,6 +10,7 @@ import {
   DEFAULT_TOLERANCES,
   type Ending,
   EvaluationsSpent,
+  type Failure,
   float64Space,
   integrate,
   methods,
@@ -22,7 +23,7 @@ import { length } from "../norm.js";
 import type { FlowEnd, Segment } from "../segment.js";
 import type { Sharpness } from "../sharpness.js";
 import { type FlowOptions, type FlowOutcome, sharpnessOf } from "../smooth.js";
-import { type Approach, ending, type Stretch, stepToEvent } from "./approach.js";
+import { type Ahead, type Approach, ending, type Stretch, stepToEvent } from "./approach.js";
 import { type Contacts, createContacts, movable } from "./contact.js";
 import { decide } from "./decide.js";
 import { createEventWatch, type EventWatch } from "./event-watch.js";
@@ -31,6 +32,7 @@ import { type BoundaryEvent, type BoundarySummary, createLedger, isSliding, type
 import { createLockedField, type LockedField } from "./locked-field.js";
 import { createLockedJacobian } from "./locked-jacobian.js";
 import { TooManyContacts } from "./normals.js";
+import { createShortSteps, type ShortStep, type ShortSteps } from "./short-step.js";
 import { openings, turned } from "./openings.js";
 import { setWeights, slidingWeights } from "./weights.js";
 
@@ -54,6 +56,8 @@ const WEIGHT_SNAP = 1e-7;
 const SAME_INSTANT = 1e-13;
 /** Decisions at one instant before it is declared a cycle. */
 const MAX_DECISIONS = 50;
+/** An event this part of a short step before its end is the one that it was aimed at. */
+const AIMED = 1e-6;
 /** @throws Error if the activation has no kinks: there is nothing to do that `integrateSmooth` does not. */
 export async function integrateExactly(options: ExactOptions): Promise<ExactOutcome> {
   const kinks = kinksOf(options.problem.family);
@@ -69,6 +73,8 @@ class ExactFlow {
   readonly #field: LockedField;
   readonly #stepper: Stepper<Float64Array>;
   readonly #watch: EventWatch;
+  /** Null where the steps of the method have a size of their own. */
+  readonly #short: ShortSteps | null;
   readonly #ledger: Ledger;
   readonly #approach: Approach;
   readonly #sharpness: Sharpness | null;
@@ -125,6 +131,10 @@ class ExactFlow {
       () => field.pattern.pieces,
     );
     this.#hessian = needs.includes("jacobian") ? createLockedJacobian(options.problem, field, memory) : null;
+    const evaluate = (theta: Float64Array) => {
+      if (!this.#isObserved && field.cost.evaluations >= maxEvaluations) throw new EvaluationsSpent();
+      return field.evaluate(theta);
+    };
     this.#stepper = createStepper({
       ...solver,
       memory,
@@ -135,8 +145,7 @@ class ExactFlow {
       t0: 0,
       y0: theta0,
       field: async (_t, theta, out) => {
-        if (!this.#isObserved && field.cost.evaluations >= maxEvaluations) throw new EvaluationsSpent();
-        out.set((await field.evaluate(theta)).velocity);
+        out.set((await evaluate(theta)).velocity);
       },
     });
     this.#approach = {
@@ -148,6 +157,9 @@ class ExactFlow {
       zDot: this.#zDot,
     };
     this.#watch = createEventWatch(field, kinks, this.#stepper, this.#contacts.distances, memory);
+    const tools = { stepper: this.#stepper, field, kinks, watch: this.#watch, evaluate, memory };
+    const { maxStep = Number.POSITIVE_INFINITY } = options;
+    this.#short = options.stepSize === undefined ? createShortSteps({ ...tools, rtol, atol, maxStep }) : null;
   }
 
   async run(): Promise<ExactOutcome> {
@@ -155,7 +167,8 @@ class ExactFlow {
     const field = this.#field;
     const outcome = await this.#integrate().catch((error: unknown) => {
       if (!(error instanceof TooManyContacts)) throw error;
-      const { t, accepted, rejected, stepSize: h } = stepper;
+      const { t, stepSize: h } = stepper;
+      const { accepted, rejected } = this;
       const message = `${stepper.name}: ${error.message}`;
       const { evaluations } = field.cost;
       return { status: "tooManyContacts" as const, t, h, message, accepted, rejected, evaluations };
@@ -182,8 +195,8 @@ class ExactFlow {
       this.#options.onResume?.(this.#measure);
       this.#seen = { t: this.#stepper.t, theta: this.#stepper.y.slice() };
     } else await this.#begin();
-    return integrate({
-      stepper: this.#stepper,
+    return integrate<Step<Float64Array> | ShortStep>({
+      stepper: this,
       tEnd,
       spent: () => this.#field.cost.evaluations,
       memory: this.#memory,
@@ -195,13 +208,46 @@ class ExactFlow {
     });
   }
 
+  get name(): string {
+    return this.#stepper.name;
+  }
+
+  get t(): number {
+    return this.#stepper.t;
+  }
+
+  get evaluations(): number {
+    return this.#field.cost.evaluations;
+  }
+
+  get accepted(): number {
+    return this.#stepper.accepted + (this.#short?.accepted ?? 0);
+  }
+
+  get rejected(): number {
+    return this.#stepper.rejected + (this.#short?.rejected ?? 0);
+  }
+
+  /** A short step to the next event where that is the cheaper one, else one of the method. */
+  async advance(limit: number): Promise<Step<Float64Array> | ShortStep | Failure> {
+    const stepper = this.#stepper;
+    const failed = await stepper.prepare();
+    if (failed !== null) return failed;
+    const short = await this.#short?.advance(limit);
+    if (short) return short;
+    const before = stepper.evaluations;
+    const step = await stepper.advance(limit);
+    this.#short?.methodTook(stepper.evaluations - before);
+    return step;
+  }
+
   /** What follows an accepted step: its first event, if it has one, is gone to and decided. */
-  async #pass(step: Step<Float64Array>): Promise<Ending | undefined> {
+  async #pass(step: Step<Float64Array> | ShortStep): Promise<Ending | undefined> {
     const state = this.#state;
     this.#isObserved = true;
     const found = await this.#watch.find(step);
     this.#isObserved = false;
-    const reached = found === null ? ending(step) : await stepToEvent(this.#approach, found, step);
+    const reached = await this.#reach(step, found);
     if ("status" in reached) {
       const why = reached.message.replace(`${this.#stepper.name}: `, "");
       return { status: reached.status, message: `on the way to the event at t = ${found?.t}: ${why}` };
@@ -210,7 +256,7 @@ class ExactFlow {
     const { t1, event } = reached;
     await this.#sharpness?.follow(t1, () => reached.theta1);
     if (event === null) {
-      await this.#carryOn(reached.step, found !== null);
+      await this.#carryOn(reached.step, found !== null && !("lead" in step));
       return undefined;
     }
     const isSame = t1 - state.lastInstant <= SAME_INSTANT * t1;
@@ -221,6 +267,18 @@ class ExactFlow {
     await this.#settle(t1, this.#probe, event.lead);
     if (!isCycle) return undefined;
     return { status: "stepTooSmall", message: `the events at t = ${t1} did not come to an end.` };
+  }
+
+  /** Goes to the first event of a step: that found on the way, or that which a short step has aimed at. */
+  async #reach(step: Step<Float64Array> | ShortStep, found: Ahead | null): Promise<Stretch | Failure> {
+    if (!("lead" in step)) return found === null ? ending(step) : stepToEvent(this.#approach, found, step);
+    const { lead, t1 } = step;
+    if (lead !== null && (found === null || t1 - found.t <= AIMED * step.h))
+      return { ...ending(step), event: { t: t1, lead } };
+    if (found === null) return ending(step);
+    const theta1 = new Float64Array(step.y1.length);
+    await step.interpolate(found.t, theta1);
+    return { step, t1: found.t, theta1, event: found };
   }
 
   readonly #measure: Segment["measure"] = async (theta) => {
@@ -244,7 +302,10 @@ class ExactFlow {
     const field = this.#field;
     const { sliding } = field.pattern;
     await this.#contacts.renew(step.y1);
-    if (sliding.length === 0 && !isCut) return;
+    if (sliding.length === 0 && !isCut) {
+      if ("lead" in step) this.#stepper.restart(this.#endOf(step));
+      return;
+    }
     const theta = this.#probe;
     theta.set(step.y1);
     const weights = isCut ? await slidingWeights(field, this.#kinks, theta) : this.#watch.weights;
@@ -254,7 +315,11 @@ class ExactFlow {
     if (drifts || isCut) {
       await field.project(theta);
       await this.#goOn(step.t1, theta, true);
-    }
+    } else if ("lead" in step) this.#stepper.restart(this.#endOf(step));
+  }
+
+  #endOf({ t1, y1, derivative1 }: Step<Float64Array>) {
+    return { t: t1, y: y1, derivative: derivative1, keepStepSize: true };
   }
 
   /** Decides an instant: who crosses, who slides, who leaves; then the flow goes on from `theta`. */
@@ -349,7 +414,8 @@ class ExactFlow {
   #segmentOf({ step, t1, theta1 }: Stretch): Segment {
     const atEnd = theta1.slice();
     const { derivative1 } = step;
-    const loss = this.#field.lossAt(atEnd);
+    const loss = theta1 === step.y1 ? this.#field.lossAt(atEnd) : null;
+    const isInside = t1 < step.t1 - AIMED * step.h;
     return {
       t0: step.t0,
       t1,
@@ -357,7 +423,7 @@ class ExactFlow {
       theta1: atEnd,
       interpolate: (t, out) => (t === t1 ? this.#space.copy(atEnd, out) : step.interpolate(t, out)),
       energy: (until) =>
-        until === t1
+        until === t1 && !isInside
           ? step.quadrature((k) => squaredNorm(k)) + (t1 - step.t1) * squaredNorm(derivative1)
           : step.quadrature((k) => squaredNorm(k), until),
       measure: this.#measure,
@@ -370,8 +436,8 @@ class ExactFlow {
     this.#isObserved = true;
     const end = await this.#options.onSegment(segment, {
       gradients: this.#field.cost.evaluations,
-      accepted: this.#stepper.accepted,
-      rejected: this.#stepper.rejected,
+      accepted: this.accepted,
+      rejected: this.rejected,
       sharpness: this.#sharpness?.last ?? null,
       unsettled: this.#ledger.unsettled,
     });

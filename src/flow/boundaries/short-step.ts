@@ -1,0 +1,172 @@
+/**
+ * The step to an event nearer than the method's own step. Orders above three are wasted on so short a way, and a step that goes past the
+ * event is thrown away. This one finds its length on the way: of the pair of Bogacki and Shampine the second stage already says where the
+ * path bends, pre-activations along it say when the event comes, and the third stage is placed for a step that ends there.
+ */
+import type { Memory } from "../../memory.js";
+import { type Forecast, hermiteStep, type Node, type Step, type Stepper } from "../../ode/index.js";
+import type { EventWatch } from "./event-watch.js";
+import type { Contact, Kinks } from "./kinks.js";
+import type { Evaluation, LockedField } from "./locked-field.js";
+
+/** Where the stages stand of a step that ends where it was meant to. */
+const [SECOND, THIRD] = [1 / 2, 3 / 4];
+/** Of the meant length, lengths that leave the second stage its place between start and third. */
+const [SHORTEST, LONGEST] = [0.77, 1.4];
+/** By how much a step may be longer than proposed, where the event is found a little further away. */
+const OVER = 1.05;
+/** Gradients of a step. */
+const GRADIENTS = 3;
+/** A last shift of the end by more than this part of the step is no correction. */
+const LARGEST_SHIFT = 0.02;
+const ORDER = 3;
+const SAFETY = 0.9;
+const [LEAST_FACTOR, MOST_FACTOR] = [0.2, 5];
+
+/** A step of this kind, and the entry that arrives at its end; null where none was aimed at. */
+export interface ShortStep extends Step<Float64Array> {
+  readonly lead: number | null;
+}
+
+export interface ShortSteps {
+  readonly accepted: number;
+  readonly rejected: number;
+  /** What a step of the method has cost. */
+  methodTook(evaluations: number): void;
+  /** A step from where the stepper is, to `limit` at most; null where the method's is to be preferred or the error is too large. */
+  advance(limit: number): Promise<ShortStep | null>;
+}
+
+export function createShortSteps(tools: {
+  readonly stepper: Stepper<Float64Array>;
+  readonly field: LockedField;
+  readonly kinks: Kinks;
+  readonly watch: EventWatch;
+  readonly rtol: number;
+  readonly atol: number;
+  readonly maxStep: number;
+  readonly evaluate: (theta: Float64Array) => Promise<Evaluation>;
+  readonly memory: Memory;
+}): ShortSteps {
+  const { stepper, field, kinks, watch, rtol, atol, maxStep, evaluate, memory } = tools;
+  const { space } = stepper;
+  const state = memory.keep("short steps", {
+    accepted: 0,
+    rejected: 0,
+    /** The length that the tolerance allows, as far as known. */
+    size: Number.MAX_VALUE,
+    methodCost: GRADIENTS,
+  });
+  const node = (): Node<Float64Array> => ({ t: 0, y: space.create(), f: space.create() });
+  const [start, end] = [node(), node()];
+  const [k2, k3, scratch] = [space.create(), space.create(), space.create()];
+  let stepId = 0;
+
+  /** Whether steps of this kind take fewer gradients to an event at this distance, which the method steps past and goes back to. */
+  const isCheaper = (distance: number): boolean =>
+    distance <= (stepper.stepSize ?? 0) && GRADIENTS * Math.max(1, distance / state.size) <= 2 * state.methodCost;
+
+  /** Moves the end along `velocity` to when the lead arrives, and onto the boundaries of what slides. Null if it does not arrive. */
+  const land = async (h: number, lead: Contact | null, velocity: Float64Array): Promise<number | null> => {
+    const { sliding } = field.pattern;
+    const led = lead === null ? [] : [lead];
+    const contacts: readonly Contact[] = [...sliding, ...led];
+    if (contacts.length === 0) return 0;
+    const z = await field.preactivations(end.y);
+    const miss = Float64Array.from(
+      contacts,
+      ({ entry, breakpoint }) =>
+        (kinks.breakpoints(entry)[breakpoint] as number) - (z[entry] as number),
+    );
+    const normals = await field.normals(end.y, contacts);
+    let shift = 0;
+    if (lead !== null) {
+      const last = contacts.length - 1;
+      shift = (miss[last] as number) / ((await normals.along(velocity))[last] as number);
+      if (!(Math.abs(shift) <= LARGEST_SHIFT * h)) return null;
+      miss[last] = 0;
+    }
+    const back = normals.solve(miss);
+    space.combine(end.y, [shift, 1], [velocity, end.y]);
+    await normals.add(end.y, back);
+    return shift;
+  };
+
+  const attempt = async (meant: number, limit: number): Promise<ShortStep | null> => {
+    const { y, f: k1 } = start;
+    space.combine(scratch, [SECOND * meant, 1], [k1, y]);
+    k2.set((await evaluate(scratch)).velocity);
+    // θ(t0 + s) = θ + s·k1 + s²/meant·(k2 − k1), to second order.
+    space.combine(scratch, [meant, -meant, meant, 1], [k1, k1, k2, y]);
+    const room = Math.min(LONGEST * meant, OVER * state.size, limit - start.t);
+    const first = watch.ahead(room, { after: meant, z: await field.preactivations(scratch) });
+    const isAimed = first !== null && first.after >= SHORTEST * meant;
+    const h = isAimed ? first.after : Math.min(meant, limit - start.t);
+    let lead = isAimed && first.component < kinks.entries ? arrival(field, first) : null;
+    const c2 = (SECOND * meant) / h;
+    const a32 = (THIRD * (THIRD - c2)) / (c2 * (2 - 3 * c2));
+    space.combine(scratch, [h * (THIRD - a32), h * a32, 1], [k1, k2, y]);
+    k3.set((await evaluate(scratch)).velocity);
+    const b2 = (3 * THIRD - 2) / (6 * c2 * (THIRD - c2));
+    const b3 = (2 - 3 * c2) / (6 * THIRD * (THIRD - c2));
+    space.combine(end.y, [h * (1 - b2 - b3), h * b2, h * b3, 1], [k1, k2, k3, y]);
+    end.t = lead === null && h === limit - start.t ? limit : start.t + h;
+    // The slope at the end, on the line through first and third.
+    space.combine(scratch, [1 - 1 / THIRD, 1 / THIRD], [k1, k3]);
+    const shift = await land(h, lead, scratch);
+    if (shift === null || end.t + shift > limit) lead = null;
+    else end.t += shift;
+    end.f.set((await evaluate(end.y)).velocity);
+    // That of Bogacki and Shampine where c2 = 1/2: combinations that a solution of second order does not see.
+    const e2 = -1 / 24 / c2;
+    const e3 = -1 / 12 / THIRD;
+    space.combine(scratch, [h * (-1 / 8 - e2 - e3), h * e2, h * e3, h / 8], [k1, k2, k3, end.f]);
+    const error = space.errorNorm(scratch, y, end.y, rtol, atol);
+    const factor = SAFETY / error ** (1 / ORDER);
+    const allowed = h * Math.max(LEAST_FACTOR, Math.min(MOST_FACTOR, Number.isNaN(factor) ? 0 : factor));
+    // A step cut short by an event says little about longer ones.
+    if (!(factor >= MOST_FACTOR && state.size > allowed)) state.size = allowed;
+    if (!(error <= 1)) {
+      state.rejected++;
+      return null;
+    }
+    state.accepted++;
+    const id = ++stepId;
+    const step = hermiteStep(space, start, end, end.t - start.t, scratch, () => {
+      if (id !== stepId) throw new Error("short step: it is no longer valid.");
+    });
+    return { ...step, lead: lead?.entry ?? null };
+  };
+
+  return {
+    get accepted() {
+      return state.accepted;
+    },
+    get rejected() {
+      return state.rejected;
+    },
+    methodTook(evaluations) {
+      state.methodCost = evaluations;
+    },
+    async advance(limit) {
+      const room = Math.min(limit - stepper.t, maxStep);
+      const distance = watch.ahead(Number.POSITIVE_INFINITY)?.after ?? Number.POSITIVE_INFINITY;
+      while (isCheaper(distance)) {
+        start.t = stepper.t;
+        start.y.set(stepper.y);
+        start.f.set(stepper.derivative);
+        const meant = Math.min(distance / Math.ceil(distance / (OVER * state.size)), room);
+        if (!(stepper.t + SHORTEST * meant > stepper.t)) return null;
+        const step = await attempt(meant, stepper.t + room);
+        if (step !== null) return step;
+      }
+      return null;
+    },
+  };
+}
+
+/** The entry on the breakpoint that it moves to. */
+function arrival({ pattern }: LockedField, { component: entry, isUp }: Forecast): Contact {
+  const piece = pattern.pieces[entry] as number;
+  return { entry, breakpoint: isUp ? piece : piece - 1, weight: isUp ? 0 : 1, follows: null };
+}
