@@ -19,6 +19,7 @@ import {
   scalarGram,
   scalarRowErrors,
   scalarRows,
+  scalarSignals,
   scalarSquares,
 } from "./tangent.js";
 
@@ -102,6 +103,8 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   scalarRows(capacity: number, withGram?: boolean): Graph;
   /** `gram` [s, s] of s scalars in layer-product form, where the network has one. */
   scalarGram(capacity: number): Graph;
+  /** `signals`: derivatives of s scalars with respect to activations; see tangent.ts. */
+  scalarSignals(capacity: number): Graph;
   /** Its factors row by row, `signal l` and `input l`; see tangent.ts. */
   scalarFactors(capacity: number): Graph;
   /** `squares` [s]: its diagonal, likewise. */
@@ -263,6 +266,7 @@ export function createFamily(options: FamilyOptions): Family {
     scalarRowErrors: (capacity, roundoff) => scalarRowErrors(network, samples, capacity, roundoff),
     scalarRows: (capacity, withGram = false) => scalarRows(network, samples, capacity, withGram),
     scalarGram: (capacity) => scalarGram(network, capacity),
+    scalarSignals: (capacity) => scalarSignals(network, samples, capacity),
     scalarFactors: (capacity) => factorsOfScalars(network, capacity),
     scalarSquares: (capacity) => scalarSquares(network, capacity),
   };

@@ -219,10 +219,29 @@ function pieceErrors(b: GraphBuilder, network: Network, samples: number, s: numb
 }
 
 /**
- * Rows of any network, one reverse sweep batched over s seeds. Each row sees `samples` samples: one of its own where they do not couple
- * (`x` [s, ...], `pieces` [s, units], `seeds` [s, scalars]), else all of them.
+ * `signals` [s, units]: derivatives of s scalars with respect to the activations of their sample, site by site in its order; where samples
+ * couple, [s, samples × units] with respect to those of all, in the order of entries.
  */
-function batchedRows(b: GraphBuilder, network: Network, samples: number, s: number): Node {
+export function scalarSignals(network: Network, samples: number, s: number): Graph {
+  const b = new GraphBuilder();
+  const signals = batchedPull(b, network, network.coupled ? samples : 1, s, ({ activations }) => activations);
+  return createGraph(`scalar-signals-${s}`, { signals });
+}
+
+const batchedRows = (b: GraphBuilder, network: Network, samples: number, s: number): Node =>
+  batchedPull(b, network, samples, s, (_, theta) => [theta]);
+
+/**
+ * Derivatives of s scalars of any network, flat and one after the other, by one reverse sweep batched over s seeds. Each row sees `samples`
+ * samples: one of its own where they do not couple (`x` [s, ...], `pieces` [s, units], `seeds` [s, scalars]), else all of them.
+ */
+function batchedPull(
+  b: GraphBuilder,
+  network: Network,
+  samples: number,
+  s: number,
+  withRespectTo: (run: Forward, theta: Node) => readonly Node[],
+): Node {
   const { units, outputs, sites, inputShape } = network;
   const { size } = network.layout;
   const theta = b.input("theta", [size]);
@@ -245,11 +264,16 @@ function batchedRows(b: GraphBuilder, network: Network, samples: number, s: numb
     sample: (name) => b.input(network.coupled ? name : `${name} of one`, [samples, outputs]),
   });
   const last = b.slice(one.seeds, 0, entries, entries + samples * outputs);
-  const [row] = pullback(
+  const nodes = withRespectTo(run, theta);
+  const pulled = pullback(
     b,
     [...run.preactivations, run.output],
     [...sites.map((site) => cut(one.seeds, site)), b.reshape(last, run.output.shape)],
-    [theta],
+    nodes,
+  );
+  const row = b.concat(
+    nodes.map(({ shape }, k) => b.reshape(orZero(b, pulled[k], shape), [sizeOf(shape)])),
+    0,
   );
   const many = new Map<Node, Node>([[one.seeds, b.input("seeds", [s, samples * scalarsPerSample(network)])]]);
   if (!network.coupled) {
@@ -261,7 +285,7 @@ function batchedRows(b: GraphBuilder, network: Network, samples: number, s: numb
         b.reshape(b.input(name, [s, outputs]), [s, 1, outputs]),
       );
   }
-  return batch(b, [orZero(b, row, theta.shape)], many, s)[0] as Node;
+  return batch(b, [row], many, s)[0] as Node;
 }
 
 /** Jᵀ·cotangents [P] of all outputs or all pre-activations, `cotangents` [m] flat in their order. */

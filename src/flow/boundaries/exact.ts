@@ -231,6 +231,7 @@ class ExactFlow {
   /** A short step to the next event where that is the cheaper one, else one of the method. */
   async advance(limit: number): Promise<Step<Float64Array> | ShortStep | Failure> {
     const stepper = this.#stepper;
+    this.#field.forget();
     const failed = await stepper.prepare();
     if (failed !== null) return failed;
     const short = await this.#short?.advance(limit);
@@ -330,8 +331,8 @@ class ExactFlow {
     // What the step missed the breakpoint by is an error of the step; others may have to arrive there with the one that leads.
     const arrived = lead === null ? [] : [await this.#arrived(theta, lead)];
     await this.#hold(theta, [...pattern.sliding, ...arrived]);
-    if (t > 0 && slid.size > 0) await setWeights(field, await slidingWeights(field, this.#kinks, theta));
-    const touching = await this.#touching(t, theta, lead);
+    let touching = await this.#touching(t, theta, lead);
+    if (t > 0 && slid.size > 0) touching = await this.#withWeights(theta, touching);
     if (touching.length > 0) {
       const snap = lead === null && t > 0 ? WEIGHT_SNAP : 0;
       const fromAbove = t === 0 ? await decide(field, this.#kinks, theta, touching.map(turned), snap) : null;
@@ -347,6 +348,17 @@ class ExactFlow {
     }
     await this.#hold(theta, pattern.sliding);
     await this.#goOn(t, theta, t > 0);
+  }
+
+  /** The same contacts with the weights with which they slide at θ. */
+  async #withWeights(theta: Float64Array, touching: readonly Contact[]): Promise<readonly Contact[]> {
+    const field = this.#field;
+    const { pattern } = field;
+    const slides = new Set(pattern.sliding.map(({ entry }) => entry));
+    const others = touching.filter(({ entry }) => !slides.has(entry));
+    await setWeights(field, await slidingWeights(field, this.#kinks, theta), others);
+    const renewed = new Map(pattern.sliding.map((contact) => [contact.entry, contact]));
+    return touching.map((contact) => renewed.get(contact.entry) ?? contact);
   }
 
   /** Puts θ where all of these entries are on their breakpoints. */
@@ -415,7 +427,7 @@ class ExactFlow {
     const atEnd = theta1.slice();
     const { derivative1 } = step;
     const loss = theta1 === step.y1 ? this.#field.lossAt(atEnd) : null;
-    const isInside = t1 < step.t1 - AIMED * step.h;
+    const isInside = "lead" in step && theta1 !== step.y1;
     return {
       t0: step.t0,
       t1,

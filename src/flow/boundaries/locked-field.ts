@@ -4,7 +4,7 @@
  */
 import type { Memory } from "../../memory.js";
 import type { Problem } from "../problem.js";
-import { type Contact, enterEachOther, type Kinks } from "./kinks.js";
+import type { Contact, Kinks } from "./kinks.js";
 import { createNormals, type Normals } from "./normals.js";
 
 /** Everything one evaluation found at θ. Buffers live until the next evaluation. */
@@ -55,12 +55,14 @@ export interface LockedField {
   /** Valid until the next call; those of a part of the contacts asked about last, at the same place, cost nothing. */
   normals(theta: Float64Array, contacts: readonly Contact[]): Promise<Normals>;
   /**
-   * Gives contacts, which are on their breakpoints, other weights. The gradient evaluated last follows by their normals, at no evaluation,
-   * unless a weight enters the signal of another contact.
+   * Gives contacts, which are on their breakpoints, other weights. The gradient evaluated last, their signals and normals follow at no
+   * evaluation; signals of other entries keep their values.
    */
   reweigh(contacts: readonly Contact[], weights: ArrayLike<number>): Promise<void>;
-  /** ż of all entries along `velocity`, into `out` [E]. */
+  /** ż of all entries along `velocity`, into `out` [E]; the last answer is kept. */
   normalVelocities(theta: Float64Array, velocity: Float64Array, out: Float64Array): Promise<void>;
+  /** Forgets answers that no checkpoint holds: what follows then costs the same wherever it begins. */
+  forget(): void;
   /** Pre-activations under the current pattern. */
   preactivations(theta: Float64Array): Promise<Float64Array>;
   /** Moves θ by the least amount onto z = b of the contacts, those that slide by default, using the rows at θ. */
@@ -96,6 +98,8 @@ export async function createLockedField(
       pieces: new Float64Array(family.entries),
       /** The set that the velocity is held by; null where the gradient has changed since. */
       sliding: null as readonly Contact[] | null,
+      /** Entries whose signals are those of the pieces; null where all are. */
+      current: null as readonly number[] | null,
       loss: Number.NaN,
       z: new Float64Array(family.entries),
       signal: new Float64Array(family.entries),
@@ -106,6 +110,12 @@ export async function createLockedField(
   const evaluated = remember("evaluated");
   const observed = remember("observed");
   const z = new Float64Array(family.entries);
+  const pushed = {
+    theta: new Float64Array(P).fill(Number.NaN),
+    velocity: new Float64Array(P),
+    pieces: new Float64Array(family.entries),
+    zDot: new Float64Array(family.entries),
+  };
 
   const uncounted = async <T>(work: () => Promise<T>): Promise<T> => {
     const before = { ...cost };
@@ -128,10 +138,12 @@ export async function createLockedField(
       known.theta.set(theta);
       known.pieces.set(pattern.pieces);
       known.contacts = contacts;
-      known.normals = await normalsAt(known.theta, contacts, known.pieces);
+      known.normals = await normalsAt(known.theta, contacts, known.pieces.slice());
       return known.normals;
     }
-    known.normals ??= await uncounted(() => normalsAt(known.theta, known.contacts, known.pieces));
+    known.normals ??= await uncounted(() =>
+      normalsAt(known.theta, known.contacts, known.pieces.slice()),
+    );
     return places.length === known.contacts.length && places.every((place, s) => place === s)
       ? known.normals
       : known.normals.select(places);
@@ -153,6 +165,7 @@ export async function createLockedField(
         { z: numbers.z, signal: numbers.signal, gradient },
       );
       numbers.loss = outputs["loss"]?.[0] as number;
+      numbers.current = null;
     } else if (numbers.sliding !== null && sameEntries(sliding, numbers.sliding)) return { ...numbers };
     numbers.sliding = sliding;
     for (let i = 0; i < P; i++) velocity[i] = -(gradient[i] as number);
@@ -163,6 +176,37 @@ export async function createLockedField(
       await normals.add(velocity, numbers.multipliers);
     }
     return { ...numbers };
+  };
+
+  /**
+   * The gradient is the old one and Σ c_e′·slope_e·∇z_e, the signals c′ being the new ones: paths from θ to L sorted by the first contact
+   * on them whose slope has changed. Signals of other entries keep their old values.
+   */
+  const follow = async (contacts: readonly Contact[], shifts: Float64Array): Promise<void> => {
+    const { theta, signal, gradient } = evaluated;
+    const normals = await rememberedNormals(theta, contacts);
+    const transfers = await normals.transfers();
+    const n = contacts.length;
+    const slopes = shifts.map(
+      (shift, i) => shift * kinks.jump(theta, contacts[i]!.entry, contacts[i]!.breakpoint),
+    );
+    const signals = Float64Array.from(contacts, ({ entry }) => signal[entry] as number);
+    const order = contacts.map((_, i) => i).sort((i, j) => normals.layers[j]! - normals.layers[i]!);
+    if (transfers !== null)
+      for (const j of order)
+        for (let i = 0; i < n; i++)
+          signals[j]! += (transfers[i * n + j] as number) * (slopes[i] as number) * (signals[i] as number);
+    await normals.add(
+      gradient,
+      slopes.map((slope, i) => slope * (signals[i] as number)),
+    );
+    contacts.forEach(({ entry }, i) => {
+      signal[entry] = signals[i] as number;
+    });
+    evaluated.sliding = null;
+    evaluated.current = contacts.map(({ entry }) => entry);
+    known.normals = await normals.reslope(slopes);
+    known.contacts = contacts;
   };
 
   const self: LockedField = {
@@ -187,20 +231,12 @@ export async function createLockedField(
         contacts,
         ({ entry, breakpoint }, i) => breakpoint + (weights[i] as number) - (pieces[entry] as number),
       );
+      const { current } = evaluated;
+      if (current !== null && !contacts.every(({ entry }) => current.includes(entry)))
+        evaluated.theta.fill(Number.NaN);
       if (shifts.every((shift) => shift === 0)) return;
-      const follows = same(pieces, evaluated.pieces) && !enterEachOther(contacts, kinks);
-      if (follows) {
-        const normals = await rememberedNormals(evaluated.theta, contacts);
-        const gains = contacts.map(
-          ({ entry, breakpoint }) =>
-            kinks.jump(evaluated.theta, entry, breakpoint) * (evaluated.signal[entry] as number),
-        );
-        await normals.add(
-          evaluated.gradient,
-          shifts.map((shift, i) => shift * (gains[i] as number)),
-        );
-        evaluated.sliding = null;
-      }
+      const follows = !Number.isNaN(evaluated.theta[0]) && same(pieces, evaluated.pieces);
+      if (follows) await follow(contacts, shifts);
       contacts.forEach(({ entry, breakpoint }, i) => {
         pieces[entry] = breakpoint + (weights[i] as number);
       });
@@ -209,8 +245,19 @@ export async function createLockedField(
       known.pieces.set(pieces);
     },
     async normalVelocities(theta, velocity, out) {
-      cost.pushforwards++;
-      await pushforward.run({ theta, velocity, pieces: pattern.pieces }, { zDot: out });
+      const { pieces } = pattern;
+      if (!(same(theta, pushed.theta) && same(velocity, pushed.velocity) && same(pieces, pushed.pieces))) {
+        cost.pushforwards++;
+        pushed.theta.set(theta);
+        pushed.velocity.set(velocity);
+        pushed.pieces.set(pieces);
+        await pushforward.run({ theta, velocity, pieces }, { zDot: pushed.zDot });
+      }
+      out.set(pushed.zDot);
+    },
+    forget() {
+      known.theta.fill(Number.NaN);
+      pushed.theta.fill(Number.NaN);
     },
     async preactivations(theta) {
       if (same(theta, evaluated.theta) && same(pattern.pieces, evaluated.pieces)) return evaluated.z;

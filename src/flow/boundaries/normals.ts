@@ -8,7 +8,7 @@ import { NumericalError } from "../../errors.js";
 import { type Factor, factorise } from "../../linalg/cholesky.js";
 import { fillInputs } from "../../ntk/index.js";
 import type { Problem } from "../problem.js";
-import type { Contact, Kinks } from "./kinks.js";
+import { type Contact, enterEachOther, type Kinks } from "./kinks.js";
 import { createProbes } from "./probes.js";
 
 /** Numbers that the rows of one set may take (256 MiB); larger sets are treated by products. */
@@ -40,6 +40,13 @@ export interface Normals {
   solve(b: Float64Array): Float64Array;
   /** Those of some of the contacts, in any order. */
   select(indices: readonly number[]): Normals;
+  /**
+   * What the activation of contact j passes on to z_i of a later layer, ∂z_i/∂a_j [s, s], row-major: the pieces of contacts enter
+   * each other's normals and signals by these alone. Null where none does.
+   */
+  transfers(): Promise<Float64Array | null>;
+  /** Those after the slopes of the contacts have changed by `slopes` where nothing else has. */
+  reslope(slopes: Float64Array): Promise<Normals>;
 }
 
 export type NormalsAt = (
@@ -49,8 +56,12 @@ export type NormalsAt = (
 ) => Promise<Normals>;
 
 /** What a set of rows, stored or not, has to offer; the rest follows from K. */
-type Rows = Pick<Normals, "gram" | "along" | "terms" | "add">;
-type RowsAt = (theta: Float64Array, contacts: readonly Contact[], pieces: Float64Array) => Promise<Rows>;
+type Rows = Pick<Normals, "gram" | "along" | "terms" | "add" | "transfers">;
+type RowsAt = (
+  theta: Float64Array,
+  contacts: readonly Contact[],
+  pieces: Float64Array,
+) => Promise<Omit<Rows, "transfers">>;
 
 /** @param cost counts batched reverse sweeps, and pushforwards and pullbacks in place of rows */
 export function createNormals(
@@ -63,6 +74,7 @@ export function createNormals(
   const P = problem.family.layout.size;
   const stored = createStoredRows(problem, data, cost);
   const products = createProducts(problem, data, cost);
+  const transfersAt = createTransfers(problem, kinks, data, cost);
   return async (theta, contacts, pieces) => {
     const count = contacts.length;
     if (count > MAX_CONTACTS)
@@ -71,7 +83,8 @@ export function createNormals(
       );
     const rowsAt = capacityFor(count) * P > maxRowNumbers ? products : stored;
     const layers = contacts.map(({ entry }) => kinks.place(entry).layer);
-    return withGram(await rowsAt(theta, contacts, pieces), layers);
+    const transfers = () => transfersAt(theta, contacts, pieces);
+    return withGram({ ...(await rowsAt(theta, contacts, pieces)), transfers }, layers);
   };
 }
 
@@ -95,15 +108,25 @@ function withGram(rows: Rows, layers: readonly number[]): Normals {
       factor.solve(u);
       return u;
     },
+    async reslope(slopes) {
+      const passed = await rows.transfers();
+      return passed === null ? this : withGram(reslope(rows, count, passed, slopes, layers), layers);
+    },
     select(indices) {
       const n = indices.length;
       const pick = (all: Float64Array): Float64Array => Float64Array.from(indices, (i) => all[i] as number);
+      const block = (all: Float64Array): Float64Array =>
+        Float64Array.from(
+          { length: n * n },
+          (_, c) => all[indices[Math.floor(c / n)]! * count + indices[c % n]!] as number,
+        );
       return withGram(
         {
-          gram: Float64Array.from(
-            { length: n * n },
-            (_, c) => gram[indices[Math.floor(c / n)]! * count + indices[c % n]!] as number,
-          ),
+          gram: block(gram),
+          async transfers() {
+            const all = await rows.transfers();
+            return all === null ? null : block(all);
+          },
           along: async (v) => pick(await rows.along(v)),
           terms: async (v) => pick(await rows.terms(v)),
           async add(out, u) {
@@ -117,6 +140,96 @@ function withGram(rows: Rows, layers: readonly number[]): Normals {
         indices.map((i) => layers[i]!),
       );
     },
+  };
+}
+
+/**
+ * Rows ∇z_i + Σ_j ∂z_i/∂a_j·slope_j·∇z_j′ with the new ∇z_j′ of earlier layers: paths from θ to z_i, sorted by the last contact on them
+ * whose slope has changed. So J′ = TJ, and what is passed on changes in the same way.
+ */
+function reslope(
+  rows: Rows,
+  n: number,
+  passed: Float64Array,
+  slopes: Float64Array,
+  layers: readonly number[],
+): Rows {
+  const order = layers.map((_, i) => i).sort((i, j) => layers[i]! - layers[j]!);
+  /** T·M for M [n, columns], in place. */
+  const forwards = (m: Float64Array, columns: number): Float64Array => {
+    for (const i of order)
+      for (let j = 0; j < n; j++) {
+        const factor = (passed[i * n + j] as number) * (slopes[j] as number);
+        if (factor === 0) continue;
+        for (let c = 0; c < columns; c++) m[i * columns + c]! += factor * (m[j * columns + c] as number);
+      }
+    return m;
+  };
+  /** Tᵀu */
+  const backwards = (u: Float64Array): Float64Array => {
+    const all = u.slice();
+    for (const i of order.toReversed())
+      for (let j = 0; j < n; j++)
+        all[j]! += (passed[i * n + j] as number) * (slopes[j] as number) * (all[i] as number);
+    return all;
+  };
+  const transposed = (m: Float64Array): Float64Array =>
+    m.map((_, c) => m[(c % n) * n + Math.floor(c / n)] as number);
+  return {
+    gram: forwards(transposed(forwards(rows.gram.slice(), n)), n),
+    transfers: async () => forwards(passed.slice(), n),
+    along: async (v) => forwards((await rows.along(v)).slice(), 1),
+    // Sizes: those of the terms that are added.
+    async terms(v) {
+      const sizes = (await rows.terms(v)).slice();
+      for (const i of order)
+        for (let j = 0; j < n; j++)
+          sizes[i] = Math.hypot(
+            sizes[i] as number,
+            (passed[i * n + j] as number) * (slopes[j] as number) * (sizes[j] as number),
+          );
+      return sizes;
+    },
+    add: (out, u) => rows.add(out, backwards(u)),
+  };
+}
+
+function createTransfers(
+  problem: Problem,
+  kinks: Kinks,
+  data: Readonly<Record<string, Float64Array>>,
+  cost: { rowSweeps: number },
+) {
+  const { family } = problem;
+  const { network, samples } = family;
+  const bound = network.coupled ? pick(data, ["x", ...family.relations]) : {};
+  const compiled = createPrograms((capacity) => problem.compile(family.scalarSignals(capacity), bound));
+  return async (
+    theta: Float64Array,
+    contacts: readonly Contact[],
+    pieces: Float64Array,
+  ): Promise<Float64Array | null> => {
+    if (!enterEachOther(contacts, kinks)) return null;
+    cost.rowSweeps++;
+    const n = contacts.length;
+    const capacity = capacityFor(n);
+    const program = await compiled(capacity);
+    const entries = contacts.map(({ entry }) => entry);
+    const outputs = await program.run({ theta, ...fillInputs(family, data, entries, capacity, { pieces }) });
+    const signals = outputs["signals"] as Float64Array;
+    const width = network.coupled ? samples * network.units : network.units;
+    const places = entries.map((entry) => kinks.place(entry));
+    const transfers = new Float64Array(n * n);
+    places.forEach((to, i) => {
+      places.forEach((from, j) => {
+        if (from.layer >= to.layer || (from.sample !== to.sample && !network.coupled)) return;
+        const column = network.coupled
+          ? (entries[j] as number)
+          : family.sites[from.layer - 1]!.offset + from.unit;
+        transfers[i * n + j] = signals[i * width + column] as number;
+      });
+    });
+    return transfers;
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { factorise } from "../../linalg/cholesky.js";
 import { solveSquare } from "../../linalg/square-system.js";
-import { enterEachOther, type Kinks } from "./kinks.js";
+import { type Contact, enterEachOther, type Kinks } from "./kinks.js";
 import type { Evaluation, LockedField } from "./locked-field.js";
 
 const MAX_ROUNDS = 10;
@@ -22,8 +22,16 @@ export async function slidingWeights(
   theta: Float64Array,
 ): Promise<number[]> {
   const { pattern } = field;
-  const isCoupled = enterEachOther(pattern.sliding, kinks);
   let before = pattern.sliding.map(({ weight }) => weight);
+  if (pattern.sliding.every(({ follows }) => follows === null)) {
+    const weights = await independentWeights(field, kinks, await field.evaluate(theta), false);
+    const moved = largestDifference(weights, before);
+    const isFar = weights.every((w) => w > moved && w < 1 - moved);
+    return isFar || !enterEachOther(pattern.sliding, kinks)
+      ? weights
+      : independentWeights(field, kinks, await field.evaluate(theta), true);
+  }
+  const isCoupled = enterEachOther(pattern.sliding, kinks);
   for (let round = 1; ; round++) {
     const evaluation = await field.evaluate(theta);
     const changes = await changesAt(field, kinks, evaluation);
@@ -41,17 +49,51 @@ export async function slidingWeights(
 }
 
 /**
- * Makes `weights`, cut to [0, 1], the references of the sliding contacts: the field stays what it is, its signals c follow.
+ * The same where none follows another: −u is slope·c of each contact, c being its signal once the slopes behind it are the new ones, so
+ * that the last layer comes first. Without `passing` the signals are those under the reference weights.
  */
-export async function setWeights(field: LockedField, weights: readonly number[]): Promise<void> {
+async function independentWeights(
+  field: LockedField,
+  kinks: Kinks,
+  { theta, signal, multipliers }: Evaluation,
+  passing: boolean,
+): Promise<number[]> {
+  const { sliding } = field.pattern;
+  const n = sliding.length;
+  const weights = new Array<number>(n).fill(0);
+  const signals = sliding.map(({ entry }) => signal[entry] as number);
+  const normals = passing ? await field.normals(theta, sliding) : null;
+  const transfers = (await normals?.transfers()) ?? null;
+  const layers = sliding.map(({ entry }) => kinks.place(entry).layer);
+  const order = sliding.map((_, s) => s).sort((r, s) => layers[s]! - layers[r]!);
+  for (const s of order) {
+    const { entry, breakpoint, weight } = sliding[s]!;
+    const u = multipliers[s] as number;
+    weights[s] = weight - u / (kinks.jump(theta, entry, breakpoint) * signals[s]!);
+    if (transfers !== null)
+      for (let j = 0; j < n; j++) signals[j]! -= (transfers[s * n + j] as number) * u;
+  }
+  return weights;
+}
+
+/**
+ * Makes `weights`, cut to [0, 1], the references of the sliding contacts: the field stays what it is, its signals c follow, and those of
+ * `others`, which keep theirs.
+ */
+export async function setWeights(
+  field: LockedField,
+  weights: readonly number[],
+  others: readonly Contact[] = [],
+): Promise<void> {
   const { pattern } = field;
   pattern.sliding = pattern.sliding.map((contact, s) => ({
     ...contact,
     weight: Math.min(Math.max(weights[s] as number, 0), 1),
   }));
+  const all = [...pattern.sliding, ...others].sort((a, b) => a.entry - b.entry);
   await field.reweigh(
-    pattern.sliding,
-    pattern.sliding.map(({ weight }) => weight),
+    all,
+    all.map(({ weight }) => weight),
   );
 }
 
