@@ -32,8 +32,8 @@ import { type BoundaryEvent, type BoundarySummary, createLedger, isSliding, type
 import { createLockedField, type LockedField } from "./locked-field.js";
 import { createLockedJacobian } from "./locked-jacobian.js";
 import { TooManyContacts } from "./normals.js";
-import { createShortSteps, type ShortStep, type ShortSteps } from "./short-step.js";
 import { openings, turned } from "./openings.js";
+import { createShortSteps, type ShortStep, type ShortSteps } from "./short-step.js";
 import { setWeights, slidingWeights } from "./weights.js";
 
 export interface ExactOptions extends FlowOptions {
@@ -347,6 +347,8 @@ class ExactFlow {
       this.#ledger.decided(t, changes, pattern.sliding.length, decision);
     }
     await this.#hold(theta, pattern.sliding);
+    if (touching.some(({ entry, breakpoint }) => this.#kinks.cutsOff(entry, breakpoint)))
+      await this.#contacts.measure(theta);
     await this.#goOn(t, theta, t > 0);
   }
 
@@ -419,7 +421,7 @@ class ExactFlow {
   async #goOn(t: number, theta: Float64Array, keepStepSize: boolean): Promise<void> {
     const { velocity } = await this.#field.evaluate(theta);
     this.#stepper.restart({ t, y: theta, derivative: velocity, keepStepSize });
-    await this.#contacts.measure(theta);
+    await this.#contacts.renew(theta);
     await this.#watch.begin(t, theta);
   }
 

@@ -29,6 +29,8 @@ export interface Kinks {
   jump(theta: Float64Array, entry: number, breakpoint: number): number;
   /** Whether σ' vanishes below the breakpoint: what is behind an entry there is cut off. */
   isFlatBelow(entry: number, breakpoint: number): boolean;
+  /** Whether σ' vanishes on a side of the breakpoint, so that entries behind may stop or begin to move when it is crossed. */
+  cutsOff(entry: number, breakpoint: number): boolean;
   /** Whether one sample's entries depend on another's. */
   readonly coupled: boolean;
   /** Pieces of all entries, a breakpoint belonging to the piece below it. */
@@ -42,6 +44,7 @@ interface SiteKinks {
   readonly breakpoints: readonly number[];
   readonly jumps: readonly number[];
   readonly isFlatBelow: readonly boolean[];
+  readonly isFlatAbove: readonly boolean[];
 }
 
 function kinksOfTable({ breakpoints, coefficients }: PieceTable): SiteKinks {
@@ -54,6 +57,7 @@ function kinksOfTable({ breakpoints, coefficients }: PieceTable): SiteKinks {
     breakpoints,
     jumps: breakpoints.map((z, k) => derivative(k + 1, z) - derivative(k, z)),
     isFlatBelow: breakpoints.map((z, k) => derivative(k, z) === 0),
+    isFlatAbove: breakpoints.map((z, k) => derivative(k + 1, z) === 0),
   };
 }
 
@@ -77,6 +81,11 @@ export function kinksOf(family: Family): Kinks | null {
     },
     breakpoints: (entry) => at(entry).breakpoints,
     isFlatBelow: (entry, breakpoint) => at(entry).isFlatBelow[breakpoint] as boolean,
+    cutsOff(entry, breakpoint) {
+      const { isFlatBelow, isFlatAbove } = at(entry);
+      const isLast = siteOf[entry] === sites.length - 1;
+      return !isLast && ((isFlatBelow[breakpoint] as boolean) || (isFlatAbove[breakpoint] as boolean));
+    },
     jump(theta, entry, breakpoint) {
       const site = siteOf[entry] as number;
       const { slope } = sites[site] as Site;

@@ -7,6 +7,9 @@ import type { Problem } from "../problem.js";
 import type { Contact, Kinks } from "./kinks.js";
 import { createNormals, type Normals } from "./normals.js";
 
+/** Contacts whose weights are followed through each other; that takes their cube, and for more an evaluation is the cheaper one. */
+export const MOST_FOLLOWED = 512;
+
 /** Everything one evaluation found at θ. Buffers live until the next evaluation. */
 export interface Evaluation {
   readonly theta: Float64Array;
@@ -141,9 +144,7 @@ export async function createLockedField(
       known.normals = await normalsAt(known.theta, contacts, known.pieces.slice());
       return known.normals;
     }
-    known.normals ??= await uncounted(() =>
-      normalsAt(known.theta, known.contacts, known.pieces.slice()),
-    );
+    known.normals ??= await uncounted(() => normalsAt(known.theta, known.contacts, known.pieces.slice()));
     return places.length === known.contacts.length && places.every((place, s) => place === s)
       ? known.normals
       : known.normals.select(places);
@@ -235,7 +236,8 @@ export async function createLockedField(
       if (current !== null && !contacts.every(({ entry }) => current.includes(entry)))
         evaluated.theta.fill(Number.NaN);
       if (shifts.every((shift) => shift === 0)) return;
-      const follows = !Number.isNaN(evaluated.theta[0]) && same(pieces, evaluated.pieces);
+      const isKnown = !Number.isNaN(evaluated.theta[0]) && same(pieces, evaluated.pieces);
+      const follows = isKnown && contacts.length <= MOST_FOLLOWED;
       if (follows) await follow(contacts, shifts);
       contacts.forEach(({ entry, breakpoint }, i) => {
         pieces[entry] = breakpoint + (weights[i] as number);

@@ -74,16 +74,22 @@ export function createNormals(
   const P = problem.family.layout.size;
   const stored = createStoredRows(problem, data, cost);
   const products = createProducts(problem, data, cost);
-  const transfersAt = createTransfers(problem, kinks, data, cost);
+  const transfersAt = createTransfers(problem, kinks, data);
   return async (theta, contacts, pieces) => {
     const count = contacts.length;
     if (count > MAX_CONTACTS)
       throw new TooManyContacts(
         `${count} entries are on their boundaries at once, more than the ${MAX_CONTACTS} that exact can decide on together.`,
       );
-    const rowsAt = capacityFor(count) * P > maxRowNumbers ? products : stored;
+    const hasRows = capacityFor(count) * P <= maxRowNumbers;
+    const rowsAt = hasRows ? stored : products;
     const layers = contacts.map(({ entry }) => kinks.place(entry).layer);
-    const transfers = () => transfersAt(theta, contacts, pieces);
+    const transfers = () => {
+      if (!enterEachOther(contacts, kinks)) return Promise.resolve(null);
+      if (hasRows) cost.rowSweeps++;
+      else cost.products++;
+      return transfersAt(theta, contacts, pieces);
+    };
     return withGram({ ...(await rowsAt(theta, contacts, pieces)), transfers }, layers);
   };
 }
@@ -92,8 +98,14 @@ function withGram(rows: Rows, layers: readonly number[]): Normals {
   const { gram } = rows;
   const count = layers.length;
   let factor: Factor | null = null;
+  let passed: ReturnType<Rows["transfers"]> | null = null;
+  const transfers = () => {
+    passed ??= rows.transfers();
+    return passed;
+  };
   return {
     ...rows,
+    transfers,
     count,
     layers,
     product: (x) =>
@@ -109,8 +121,8 @@ function withGram(rows: Rows, layers: readonly number[]): Normals {
       return u;
     },
     async reslope(slopes) {
-      const passed = await rows.transfers();
-      return passed === null ? this : withGram(reslope(rows, count, passed, slopes, layers), layers);
+      const before = await transfers();
+      return before === null ? this : withGram(reslope(rows, count, before, slopes, layers), layers);
     },
     select(indices) {
       const n = indices.length;
@@ -124,7 +136,7 @@ function withGram(rows: Rows, layers: readonly number[]): Normals {
         {
           gram: block(gram),
           async transfers() {
-            const all = await rows.transfers();
+            const all = await transfers();
             return all === null ? null : block(all);
           },
           along: async (v) => pick(await rows.along(v)),
@@ -194,12 +206,7 @@ function reslope(
   };
 }
 
-function createTransfers(
-  problem: Problem,
-  kinks: Kinks,
-  data: Readonly<Record<string, Float64Array>>,
-  cost: { rowSweeps: number },
-) {
+function createTransfers(problem: Problem, kinks: Kinks, data: Readonly<Record<string, Float64Array>>) {
   const { family } = problem;
   const { network, samples } = family;
   const bound = network.coupled ? pick(data, ["x", ...family.relations]) : {};
@@ -208,9 +215,7 @@ function createTransfers(
     theta: Float64Array,
     contacts: readonly Contact[],
     pieces: Float64Array,
-  ): Promise<Float64Array | null> => {
-    if (!enterEachOther(contacts, kinks)) return null;
-    cost.rowSweeps++;
+  ): Promise<Float64Array> => {
     const n = contacts.length;
     const capacity = capacityFor(n);
     const program = await compiled(capacity);

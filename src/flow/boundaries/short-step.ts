@@ -64,7 +64,8 @@ export function createShortSteps(tools: {
 
   /** Whether steps of this kind take fewer gradients to an event at this distance, which the method steps past and goes back to. */
   const isCheaper = (distance: number): boolean =>
-    distance <= (stepper.stepSize ?? 0) && GRADIENTS * Math.max(1, distance / state.size) <= 2 * state.methodCost;
+    distance <= (stepper.stepSize ?? 0) &&
+    GRADIENTS * Math.max(1, distance / state.size) <= 2 * state.methodCost;
 
   /** Moves the end along `velocity` to when the lead arrives, and onto the boundaries of what slides. Null if it does not arrive. */
   const land = async (h: number, lead: Contact | null, velocity: Float64Array): Promise<number | null> => {
@@ -75,8 +76,7 @@ export function createShortSteps(tools: {
     const z = await field.preactivations(end.y);
     const miss = Float64Array.from(
       contacts,
-      ({ entry, breakpoint }) =>
-        (kinks.breakpoints(entry)[breakpoint] as number) - (z[entry] as number),
+      ({ entry, breakpoint }) => (kinks.breakpoints(entry)[breakpoint] as number) - (z[entry] as number),
     );
     const normals = await field.normals(end.y, contacts);
     let shift = 0;

@@ -5,7 +5,7 @@
 import { factorise } from "../../linalg/cholesky.js";
 import { solveSquare } from "../../linalg/square-system.js";
 import { type Contact, enterEachOther, type Kinks } from "./kinks.js";
-import type { Evaluation, LockedField } from "./locked-field.js";
+import { type Evaluation, type LockedField, MOST_FOLLOWED } from "./locked-field.js";
 
 const MAX_ROUNDS = 10;
 /** Weights that move less than this are those of the state: what comes after is rounding. */
@@ -22,16 +22,17 @@ export async function slidingWeights(
   theta: Float64Array,
 ): Promise<number[]> {
   const { pattern } = field;
-  let before = pattern.sliding.map(({ weight }) => weight);
-  if (pattern.sliding.every(({ follows }) => follows === null)) {
+  const { sliding } = pattern;
+  const isCoupled = enterEachOther(sliding, kinks);
+  let before = sliding.map(({ weight }) => weight);
+  if (sliding.length <= MOST_FOLLOWED && sliding.every(({ follows }) => follows === null)) {
     const weights = await independentWeights(field, kinks, await field.evaluate(theta), false);
     const moved = largestDifference(weights, before);
     const isFar = weights.every((w) => w > moved && w < 1 - moved);
-    return isFar || !enterEachOther(pattern.sliding, kinks)
+    return isFar || !isCoupled
       ? weights
       : independentWeights(field, kinks, await field.evaluate(theta), true);
   }
-  const isCoupled = enterEachOther(pattern.sliding, kinks);
   for (let round = 1; ; round++) {
     const evaluation = await field.evaluate(theta);
     const changes = await changesAt(field, kinks, evaluation);
@@ -70,8 +71,7 @@ async function independentWeights(
     const { entry, breakpoint, weight } = sliding[s]!;
     const u = multipliers[s] as number;
     weights[s] = weight - u / (kinks.jump(theta, entry, breakpoint) * signals[s]!);
-    if (transfers !== null)
-      for (let j = 0; j < n; j++) signals[j]! -= (transfers[s * n + j] as number) * u;
+    if (transfers !== null) for (let j = 0; j < n; j++) signals[j]! -= (transfers[s * n + j] as number) * u;
   }
   return weights;
 }
