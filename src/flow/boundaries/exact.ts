@@ -58,6 +58,22 @@ const SAME_INSTANT = 1e-13;
 const MAX_DECISIONS = 50;
 /** An event this part of a short step before its end is the one that it was aimed at. */
 const AIMED = 1e-6;
+/** Times that an exit is put off where on the boundaries the weight that leaves is still inside. */
+const MAX_DELAYS = 4;
+
+/**
+ * The part of the rest of a step after which the first weight reaches its end, where `now` none has, 0 where one has; `later` are those at
+ * the end of the step. One let go too early turns back.
+ */
+function delayOf(now: readonly number[], later: readonly number[]): number {
+  const delays = now.map((weight, s) => {
+    const end = later[s]! < weight ? 0 : 1;
+    return Math.max(0, (end - weight) / (later[s]! - weight));
+  });
+  const first = Math.min(...delays);
+  return first < 1 ? first : 0;
+}
+
 /** @throws Error if the activation has no kinks: there is nothing to do that `integrateSmooth` does not. */
 export async function integrateExactly(options: ExactOptions): Promise<ExactOutcome> {
   const kinks = kinksOf(options.problem.family);
@@ -278,8 +294,16 @@ class ExactFlow {
       return { ...ending(step), event: { t: t1, lead } };
     if (found === null) return ending(step);
     const theta1 = new Float64Array(step.y1.length);
-    await step.interpolate(found.t, theta1);
-    return { step, t1: found.t, theta1, event: found };
+    let { t } = found;
+    for (let k = 0; ; k++) {
+      await step.interpolate(t, theta1);
+      await this.#hold(theta1, this.#field.pattern.sliding);
+      if (found.lead !== null || k === MAX_DELAYS) break;
+      const delay = delayOf(await slidingWeights(this.#field, this.#kinks, theta1), this.#watch.weights);
+      if (!(delay > 0)) break;
+      t += delay * (step.t1 - t);
+    }
+    return { step, t1: t, theta1, event: { ...found, t } };
   }
 
   readonly #measure: Segment["measure"] = async (theta) => {

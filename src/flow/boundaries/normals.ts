@@ -209,7 +209,7 @@ function reslope(
 function createTransfers(problem: Problem, kinks: Kinks, data: Readonly<Record<string, Float64Array>>) {
   const { family } = problem;
   const { network, samples } = family;
-  const bound = network.coupled ? pick(data, ["x", ...family.relations]) : {};
+  const bound = network.coupled ? pick(data, ["x", ...family.relations, ...network.sampleInputs]) : {};
   const compiled = createPrograms((capacity) => problem.compile(family.scalarSignals(capacity), bound));
   return async (
     theta: Float64Array,
