@@ -15,6 +15,8 @@ export const STORE = fileURLToPath(new URL("quotes.json", import.meta.url));
 const distance = (a, b) => Math.sqrt(a.reduce((sum, x, i) => sum + (x - b[i]) ** 2, 0));
 const median = (values) => [...values].sort((p, q) => p - q)[(values.length - 1) / 2];
 const losses = (runs) => runs.map(({ loss }) => loss);
+/** Losses of the runs of one width, in the order of the other axis. */
+const atWidth = (where, width) => losses(where(`hidden-${width}-${width}`));
 const range = (values) => [Math.min(...values), Math.max(...values)];
 const percentAbove = ({ loss, descent }) => 100 * (descent[0].loss / loss - 1);
 /** The time at which a note says that the sharpness reached what steps bear. */
@@ -402,6 +404,16 @@ export const QUOTES = [
         "descent ends at # and #.",
         ({ where }) => [where()[0], where().at(-1)].map(({ descent }) => descent[0].loss),
       ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command:
+      "npx gradflow run configs/paper/dnn-width.yaml --set scale=0.2 --set descent.learningRates=[] -m loss.reduction=half-mean-sample,mean",
+    says: [
+      ["| P/nM = 0.6 | # | # | | |", ({ where }) => atWidth(where, 50)],
+      ["| P/nM = 2.1 | # | # | | |", ({ where }) => atWidth(where, 150)],
+      ["| P/nM = 4.1 | # | # | | |", ({ where }) => atWidth(where, 250)],
     ],
   },
   {

@@ -49,8 +49,11 @@ const STEP_VECTORS = 24;
 const STEP_STATE = 5;
 /** Bytes of one recorded row in memory, of the flow and of a descent, as objects and as text. */
 const ROW = { flow: 400, descent: 250 } as const;
-/** ONNX Runtime's arenas grow ahead of what is asked of them; measured 1.2 to 1.9, most in float32 and with many samples of few units. */
-const ARENA = 1.7;
+/**
+ * Beside what is alive at once ONNX Runtime's arena holds this part of all that an evaluation makes, for blocks of one size serve no other; measured
+ * with dense, convolutional and attention networks (scripts/bench/memory.js), whose sums are 2 to 6 times what is alive at once.
+ */
+const ARENA_SHARE = 0.75;
 /** n × n matrices while the graph of neighbours is made and folded into the data; measured. */
 const NEIGHBOUR_MATRICES = 5;
 /** The largest typed array that V8 makes on 64 bits, in numbers. */
@@ -193,7 +196,7 @@ function gradientBytes(
   return graphs.reduce((sum, graph) => {
     const { rest } = splitBound(graph, ["x", "y", ...family.relations]);
     const space = spaceOf(rest);
-    return sum + item * (engine.kind === "reference" ? space.sum : ARENA * space.peak);
+    return sum + item * (engine.kind === "reference" ? space.sum : space.peak + ARENA_SHARE * space.sum);
   }, 0);
 }
 

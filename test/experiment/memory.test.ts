@@ -100,6 +100,16 @@ describe("the estimate", () => {
       "layers",
       ["dataset.samples=20000", "model.hidden=[100,100,100]", "flow.tEnd=1e-3", "descent.learningRates=[]"],
     ],
+    [
+      // Of all that an evaluation makes a quarter is alive at once.
+      "convolutions",
+      [
+        "dataset={kind: gaussian, samples: 200, inputShape: [3, 16, 16], outputDimension: 4}",
+        "model={kind: cnn, channels: [16, 16], activation: {kind: tanh}}",
+        "flow={method: euler, stepSize: 1e-3, tEnd: 1e-3}",
+        "descent.learningRates=[]",
+      ],
+    ],
   ])("of %s agrees with a run", async (_, set) => {
     const loaded = await load(...set);
     const { bytes } = estimateMemory(loaded, shapeOf(loaded));
