@@ -129,7 +129,8 @@ it("many curves of a sweep are drawn within the limit of open files", async () =
       cpSync(join(folder, "runs/r0", file), join(folder, "many", name, file));
     }
   const { status, stderr, stdout } = bash("ulimit -n 140; gradflow figure many");
-  expect([status, stderr]).toEqual([0, ""]);
+  // On a busy machine the drawing says that it goes on.
+  expect([status, stderr.replace(/^drawing the figures … \d+ s\n/gm, "")]).toEqual([0, ""]);
   expect(stdout).toContain("figure: many/figures/loss.png");
 });
 
