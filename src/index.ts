@@ -103,6 +103,17 @@ export {
 } from "./linalg/krylov.js";
 export type { Operator, RitzPair } from "./linalg/operator.js";
 export { type SingularValues, singularValues } from "./linalg/svd.js";
+export {
+  type Column,
+  defineMeasure,
+  type Followed,
+  type Measure,
+  type Measurer,
+  type Point,
+  type SampleSet,
+  type Subject,
+  type Values,
+} from "./measure/index.js";
 export { Memory } from "./memory.js";
 export {
   type ActivationSpec,

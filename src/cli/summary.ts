@@ -18,6 +18,7 @@ export function summarise(result: RunResult): string {
     `${result.status}: ${result.message}`,
     ...(result.method === "none" ? [] : ["", ...describeFlow(result)]),
     ...describeKernel(result.ntk),
+    ...describeMeasured(result),
     ...describeDescents(result.descent),
     ...describeSmoothing(result.smoothing),
     ...(result.notes.length === 0 ? [] : ["", ...result.notes.map((note) => `note: ${note}`)]),
@@ -40,6 +41,8 @@ function describeFlow(result: RunResult): string[] {
   const { accepted, rejected } = result.steps;
   const { time, canonicalTime, notSquared = null, dataLoss, logTime, logLoss } = result;
   const isLogClock = logTime !== undefined;
+  const hasMomentum = result.descent.some(({ law }) => law !== "gradient");
+  const clock = hasMomentum ? "steps k = t(1 − β)/η" : "GD steps k = t/η";
   const facts: [string, string][] = [
     ["loss L", `${formatNumber(result.initialLoss)} → ${formatNumber(result.loss)}${describeFall(result)}`],
     ...(dataLoss === undefined
@@ -47,9 +50,7 @@ function describeFlow(result: RunResult): string[] {
       : [["of the data", `${formatNumber(dataLoss)} at the end, without weight decay`] as [string, string]]),
     [
       "flow time",
-      notSquared === null
-        ? `t = ${formatNumber(time)}, canonical time τ = 2ct = ${formatNumber(canonicalTime)}, GD steps k = t/η`
-        : `t = ${formatNumber(time)}, GD steps k = t/η`,
+      `t = ${formatNumber(time)}, ${notSquared === null ? `canonical time τ = 2ct = ${formatNumber(canonicalTime)}, ` : ""}${clock}`,
     ],
     ...(isLogClock
       ? [
@@ -166,14 +167,56 @@ function describeSmoothing(results: readonly SmoothingResult[]): string[] {
   ];
 }
 
+/** Columns of one measure that the summary has room for. */
+const MOST_COLUMNS = 4;
+
+/** What the measures found, a row for each column of each curve, and what each of them cost. */
+function describeMeasured({ measures, measured, descent, ...run }: RunResult): string[] {
+  if (measures.length === 0) return [];
+  const curves = [
+    { name: "flow", extents: measured },
+    ...descent.map(({ learningRate, measured: extents }) => ({
+      name: `GD η = ${formatNumber(learningRate, 6)}`,
+      extents,
+    })),
+  ];
+  const shown = measures.map(({ columns: own }) => own.slice(0, MOST_COLUMNS));
+  const left = measures.reduce((sum, { columns: own }) => sum + own.length, 0) - shown.flat().length;
+  const rows = shown.flatMap((own) =>
+    own.flatMap(({ name, label }) =>
+      curves.flatMap(({ name: curve, extents }) => {
+        const extent = extents[name];
+        if (extent === undefined) return [];
+        const { last, minimum, minimumTime, maximum, maximumTime } = extent;
+        return [
+          [label, curve, ...[last, minimum, minimumTime, maximum, maximumTime].map((x) => formatNumber(x))],
+        ];
+      }),
+    ),
+  );
+  const costs = measures.map(({ name, times, gradientEquivalents, seconds }) => {
+    const share = (part: number, whole: number) => `${formatNumber((100 * part) / whole, 2)} %`;
+    return `  ${name}: taken ${times} times, the work of ${formatNumber(gradientEquivalents, 3)} gradients (the flow took ${run.gradientEvaluations}), ${formatDuration(seconds)}, ${share(seconds, run.wallSeconds)} of the run`;
+  });
+  const head = ["measured", "on", "at the end", "least", "at t", "most", "at t"];
+  return [
+    "",
+    ...formatColumns([head, ...rows]),
+    ...(left === 0 ? [] : [`  and ${count(left, "more column")} in result.json`]),
+    ...costs,
+  ];
+}
+
 /** One row per learning rate: the third clock, and how far descent is from the flow at t = kη. */
 function describeDescents(descents: readonly DescentResult[]): string[] {
   if (descents.length === 0) return [];
   const flips = descents.some((run) => run.flips !== null);
+  const [{ law, momentum }] = descents as readonly [DescentResult];
+  const hasMomentum = law !== "gradient";
   const head = [
     "η",
     "steps k",
-    "t = kη",
+    hasMomentum ? "t = kη/(1−β)" : "t = kη",
     "loss",
     "‖θ − θₖ‖",
     "‖F − Fₖ‖",
@@ -192,7 +235,7 @@ function describeDescents(descents: readonly DescentResult[]): string[] {
   ]);
   return [
     "",
-    `  gradient descent, compared with the flow at its last step${descents.some((run) => run.diverged) ? " (where it diverged: at the last one compared before)" : ""}`,
+    `  gradient descent${hasMomentum ? `, ${law} β = ${formatNumber(momentum, 4)}` : ""}, compared with the flow at its last step${descents.some((run) => run.diverged) ? " (where it diverged: at the last one compared before)" : ""}`,
     ...formatColumns([head, ...rows]),
   ];
 }

@@ -4,6 +4,7 @@ import { createLoss, presetOf, whyNotSquared } from "../model/index.js";
 import { fixedMethodNames, methods } from "../ode/methods/index.js";
 import { type Finding, logClockRefusal, show } from "./messages.js";
 import type { ActivationConfig, Config } from "./schema.js";
+import { isDrawn } from "./schema-dataset.js";
 
 /** Below this, rounding of float32 (unit 6e-8, accumulated over a gradient) drowns the error estimate; mathematics.md section 6. */
 const smallestFloat32Tolerance = 1e-5;
@@ -19,6 +20,8 @@ export function checkSections(sections: Sections): Finding[] {
   return [
     ...checkModel(sections),
     ...checkShape(sections),
+    ...checkSplit(sections),
+    ...checkDescent(sections),
     ...checkTeacher(sections),
     ...checkTimes(sections),
     ...checkStop(sections),
@@ -49,18 +52,40 @@ function checkModel({ model, dataset }: Sections): Finding[] {
   if (dataset?.graph?.kind === "file") return findings;
   const neighbours = dataset?.graph === undefined ? model["neighbours"] : dataset.graph.neighbours;
   const path = dataset?.graph === undefined ? "model.neighbours" : "dataset.graph.neighbours";
-  if (dataset !== undefined && dataset.kind !== "file" && Number(neighbours) >= dataset.samples)
+  if (dataset !== undefined && isDrawn(dataset) && Number(neighbours) >= dataset.samples)
     findings.push(at(path, `must be less than dataset.samples = ${dataset.samples}, got ${neighbours}.`));
   return findings;
 }
 
 function checkShape({ dataset }: Sections): Finding[] {
-  if (dataset === undefined || dataset.kind === "file") return [];
+  if (dataset === undefined || !isDrawn(dataset)) return [];
   const { inputDimension, inputShape } = dataset;
   if (inputDimension === undefined && inputShape === undefined)
     return [at("dataset.inputDimension", "is required: Input dimension N; or give dataset.inputShape.")];
   if (inputDimension === undefined || inputShape === undefined) return [];
   return [at("dataset.inputShape", "says the same as dataset.inputDimension; leave one of them out.")];
+}
+
+function checkDescent({ descent }: Sections): Finding[] {
+  const { kind = "gradient", momentum } = descent ?? {};
+  return kind === "gradient" && momentum !== undefined
+    ? [
+        at(
+          "descent.momentum",
+          "belongs to momentum and nesterov; set descent.kind to one of them, or leave it out.",
+        ),
+      ]
+    : [];
+}
+
+function checkSplit({ dataset }: Sections): Finding[] {
+  const { split, graph } = dataset ?? {};
+  if (split === undefined) return [];
+  if (split.test > 1 && !Number.isInteger(split.test))
+    return [at("dataset.split.test", `must be below 1 or a whole number, got ${split.test}.`)];
+  return graph === undefined
+    ? []
+    : [at("dataset.split", "cannot part a graph between the samples; leave split or dataset.graph out.")];
 }
 
 function checkTeacher({ dataset }: Sections): Finding[] {

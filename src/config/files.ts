@@ -1,6 +1,7 @@
 /** The files a config refers to: which they are, whether they exist. Never reads what they hold. */
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
+import { sources } from "../data/sources/index.js";
 import type { Sections } from "./checks.js";
 import type { Finding } from "./messages.js";
 
@@ -17,6 +18,13 @@ export function fileReferences({ dataset, model }: Sections): FileReference[] {
   if (dataset?.kind === "file") {
     references.push({ path: ["dataset", "inputs"], file: dataset.inputs });
     references.push({ path: ["dataset", "targets"], file: dataset.targets });
+  }
+  const source = sources.find(({ kind }) => kind === dataset?.kind);
+  for (const field of source?.files ?? []) {
+    const named = (dataset as unknown as Record<string, string | readonly string[]>)[field]!;
+    if (typeof named === "string") references.push({ path: ["dataset", field], file: named });
+    else
+      for (const [k, file] of named.entries()) references.push({ path: ["dataset", field, String(k)], file });
   }
   if (dataset?.graph?.kind === "file")
     references.push({ path: ["dataset", "graph", "edges"], file: dataset.graph.edges });

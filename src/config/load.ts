@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { ConfigError, type Problem } from "../errors.js";
+import type { Measure } from "../measure/index.js";
 import type { Network } from "../model/index.js";
 import { dropEmptyKeys, type EmptyKey } from "./empty.js";
 import { checkFiles } from "./files.js";
@@ -30,6 +31,8 @@ export interface LoadedConfig {
   readonly notes: readonly string[];
   /** Of a study from code whose network is. */
   readonly network?: Network;
+  /** Of a study from code: measures of its own. */
+  readonly measures?: readonly Measure[];
 }
 
 /** A config is a page of text; anything larger is some other file. */

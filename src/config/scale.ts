@@ -2,6 +2,7 @@
 import { resizeModel } from "../model/index.js";
 import type { Sections } from "./checks.js";
 import type { Finding } from "./messages.js";
+import { isDrawn } from "./schema-dataset.js";
 
 /** Samples, dimensions and widths times `scale`, rounded, at least 1. P/nM stays about the same, for both go with the square. */
 export function scaleSections(
@@ -11,11 +12,15 @@ export function scaleSections(
   const { dataset, model } = sections;
   const findings: Finding[] = [];
   const inits = [model?.init, dataset?.kind === "teacher" ? dataset.network.init : undefined];
-  if (dataset?.kind === "file" || inits.some((init) => init !== undefined && "path" in init)) {
-    const message = "cannot change the size of data or parameters from a file; leave scale out.";
+  if (
+    (dataset !== undefined && !isDrawn(dataset)) ||
+    inits.some((init) => init !== undefined && "path" in init)
+  ) {
+    const message =
+      "cannot change the size of data or parameters from a file, nor of data that have a form of their own; leave scale out.";
     findings.push({ path: ["scale"], message });
   }
-  if (findings.length > 0 || dataset === undefined || dataset.kind === "file" || model === undefined)
+  if (findings.length > 0 || dataset === undefined || !isDrawn(dataset) || model === undefined)
     return { sections, findings };
   const size = (value: number) => Math.max(1, Math.round(value * scale));
   const { inputDimension } = dataset;

@@ -123,6 +123,13 @@ export const descentSchema = z
       .describe(
         "One gradient-descent run θ ← θ − η∇L per learning rate η, compared with the flow at t = kη.",
       ),
+    kind: z
+      .enum(["gradient", "momentum", "nesterov"])
+      .exactOptional()
+      .describe(
+        "momentum: v ← βv − η∇L(θ), θ ← θ + v; nesterov: the same with the gradient at θ + βv. Both are compared with the flow at t = kη/(1 − β). Absent: gradient.",
+      ),
+    momentum: z.number().min(0).lt(1).exactOptional().describe("β of momentum and nesterov. Absent: 0.9."),
     countFlips: z
       .boolean()
       .default(false)
@@ -130,7 +137,7 @@ export const descentSchema = z
         "Count how often pre-activations change their piece from one descent step to the next. Costs one evaluation of the network a step.",
       ),
   })
-  .describe("Gradient descent beside the flow.");
+  .describe("Gradient descent beside the flow, plain or with momentum.");
 
 const layer = count
   .default(1)

@@ -1,5 +1,6 @@
 /** The part of the config about what is measured along the flow beside the series. */
 import { z } from "zod";
+import { measureSection, measures } from "../measure/index.js";
 
 const count = z.int().min(1);
 
@@ -66,9 +67,16 @@ const ntkSchema = z
     "The tangent kernel G = JJᵀ of the outputs along the flow, and the exponential bound by its smallest eigenvalue.",
   );
 
-export const measureSchema = z
-  .strictObject({ ntk: ntkSchema.exactOptional() })
-  .describe("What is measured along the flow beside the series; nothing unless named here.");
+/** One section per measure of the registry; each says its own type. */
+const sections = Object.fromEntries(
+  measures.map((measure) => [measure.name, measureSection(measure).exactOptional()]),
+);
+
+const shape = { ...sections, ntk: ntkSchema.exactOptional() };
+
+export const measureSchema = (
+  z.strictObject(shape) as unknown as z.ZodObject<Pick<typeof shape, "ntk">>
+).describe("What is measured along the flow and the descents beside the series; nothing unless named here.");
 
 /** The settings of `gradflow ntk` and `gradflow check` for a study that has none. */
 export const ntkDefaults = (): z.output<typeof ntkSchema> => ntkSchema.parse({});

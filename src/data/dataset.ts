@@ -9,6 +9,9 @@ import type { Random } from "../random.js";
 import { type CsvOptions, readCsv } from "./csv.js";
 import { dropNumberedHeaders, type Matrix } from "./header.js";
 import { readNpy } from "./npy.js";
+import { finishSamples } from "./samples.js";
+import { type Source, sources } from "./sources/index.js";
+import { type SplitSpec, splitDataset, type TestSamples } from "./split.js";
 
 /** n samples, row-major: `inputs` is n × N, `targets` is n × M. */
 export interface Dataset extends DatasetShape {
@@ -18,6 +21,8 @@ export interface Dataset extends DatasetShape {
   readonly inputShape: readonly number[];
   /** The graph between the samples as a file gives it: A [n, n], symmetric, zero diagonal; null where none is read. */
   readonly edges: Float64Array | null;
+  /** Samples that are not trained on; null where none are kept. */
+  readonly test: TestSamples | null;
   /** What was taken for a header or for row labels in files. */
   readonly notes: readonly string[];
 }
@@ -53,8 +58,7 @@ export interface GraphSpec {
 }
 
 /** What to load or draw. `Network` describes the teacher and is handed on unread. */
-export type DatasetSpec<Network> = GraphSpec &
-  (
+export type DatasetSpec<Network> = GraphSpec & { readonly split?: SplitSpec } & (
     | FileSpec
     | (DrawnShape & { readonly kind: "uniform-ball"; readonly radius: number; readonly labelScale: number })
     | (DrawnShape & { readonly kind: "gaussian"; readonly inputScale: number; readonly labelScale: number })
@@ -92,9 +96,37 @@ export async function loadDataset<Network>(
   spec: DatasetSpec<Network>,
   context: DatasetContext<Network>,
 ): Promise<Dataset> {
+  const source = sources.find(({ kind }) => kind === spec.kind);
+  if (source !== undefined) return withEdges(await loadSource(source, spec, context), spec, context);
   const made = spec.kind === "file" ? await loadFiles(spec, context) : await drawDataset(spec, context);
-  if (spec.graph?.kind !== "file") return made;
-  return { ...made, edges: await loadEdges(resolve(context.baseDir, spec.graph.edges), made.samples) };
+  if (spec.split !== undefined) return splitDataset(made, spec.split, context.random.split("split"));
+  return withEdges(made, spec, context);
+}
+
+async function withEdges(
+  made: Dataset,
+  { graph }: GraphSpec,
+  { baseDir }: Pick<DatasetContext<unknown>, "baseDir">,
+): Promise<Dataset> {
+  if (graph?.kind !== "file") return made;
+  return { ...made, edges: await loadEdges(resolve(baseDir, graph.edges), made.samples) };
+}
+
+/** Of a source in data/sources, by the fields that it declares. */
+async function loadSource(
+  source: Source,
+  spec: object,
+  { baseDir, random }: Pick<DatasetContext<unknown>, "baseDir" | "random">,
+): Promise<Dataset> {
+  const samples = await Promise.resolve()
+    .then(() => source.load(spec as never, { baseDir, random }))
+    .catch((error: unknown) => {
+      if (!(error instanceof RangeError)) throw error;
+      const message = "makes more numbers than an array can hold here; lower its sizes.";
+      throw new ConfigError([{ path: "dataset", message }]);
+    });
+  // A source that draws as many samples as it is asked for has nothing to choose from.
+  return { ...finishSamples(samples, spec, random), edges: null };
 }
 
 async function drawDataset<Network>(
@@ -105,7 +137,7 @@ async function drawDataset<Network>(
   const inputShape = spec.inputShape ?? [spec.inputDimension as number];
   const inputDimension = inputShape.reduce((p, q) => p * q, 1);
   const shape = { samples, inputDimension, outputDimension };
-  const common = { ...shape, inputShape, edges: null, notes: [] };
+  const common = { ...shape, inputShape, edges: null, test: null, notes: [] };
   const { random, pause = () => undefined } = context;
   const inputs = await withPauses(
     drawInputs(lawOf(spec), samples, inputDimension, random.split("inputs")),
@@ -190,6 +222,7 @@ async function loadFiles(
     inputDimension: inputs.columns,
     inputShape: inputs.shape,
     edges: null,
+    test: null,
     outputDimension: targets.columns,
     notes: [...inputs.notes, ...targets.notes],
   };

@@ -6,7 +6,7 @@ import type { Dataset } from "./dataset.js";
 export type TargetKind = "real" | "signs" | "classes";
 
 /** Classes that are made of indices; more is a slip: an index of something else, or a real number. */
-const MOST_CLASSES = 100_000;
+export const MOST_CLASSES = 100_000;
 /** By how much the sum of a row of probabilities may miss 1: single precision, and some digits of text. */
 const SUM_SLACK = 1e-5;
 

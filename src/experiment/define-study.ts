@@ -5,6 +5,8 @@ import { checkFiles } from "../config/files.js";
 import type { LoadedConfig } from "../config/load.js";
 import { validate } from "../config/validate.js";
 import { ConfigError } from "../errors.js";
+import { figures } from "../figure/figures.js";
+import { type Measure, measureSection, measures } from "../measure/index.js";
 import { createFamily, type Network } from "../model/index.js";
 import { CODE } from "../record/sweep.js";
 
@@ -16,6 +18,8 @@ export interface StudyOptions {
   readonly init?: object;
   /** Of a network: `{ scale, centred }`, as `model.output` in a file. */
   readonly output?: object;
+  /** Measures of the program's own, taken beside those that `measure` names; of `defineMeasure`. */
+  readonly measures?: readonly Measure[];
 }
 
 /**
@@ -25,7 +29,7 @@ export interface StudyOptions {
  * @throws ConfigError with every problem
  */
 export async function defineStudy(
-  { model, init, output, ...sections }: StudyOptions,
+  { model, init, output, measures: mine = [], ...sections }: StudyOptions,
   folder = process.cwd(),
 ): Promise<LoadedConfig> {
   const network = "forward" in model ? (model as Network) : null;
@@ -43,16 +47,40 @@ export async function defineStudy(
   const baseDir = resolve(folder);
   const { sections: config, sweep, findings } = validate(input);
   const stray = { path: ["sweep"], message: "a study from code is one run; defineSweep makes many." };
-  const all = [...findings, ...(sweep === null ? [] : [stray]), ...(await checkFiles(config, baseDir))];
+  const all = [
+    ...[...findings, ...(sweep === null ? [] : [stray]), ...(await checkFiles(config, baseDir))],
+    ...checkMeasures(mine),
+  ];
   if (all.length > 0)
     throw new ConfigError(all.map(({ path, message }) => ({ path: path.map(String).join("."), message })));
   return {
-    config: config as LoadedConfig["config"],
+    config: withMeasures(config as LoadedConfig["config"], mine),
     source: `${JSON.stringify(input, null, 2)}\n`,
     file: CODE,
     ...{ baseDir, set: [], locate: () => ({}), sweep: null, notes: [] },
-    ...(network !== null && { network }),
+    ...{ ...(network !== null && { network }), ...(mine.length > 0 && { measures: mine }) },
   };
+}
+
+/** The config with a section for each, so that its hash tells them apart. */
+function withMeasures(config: LoadedConfig["config"], own: readonly Measure[]): LoadedConfig["config"] {
+  const sections = own.map((measure) => {
+    const text = [measure.columns, measure.follow, measure.refuse ?? ""].map(String).join("\n");
+    const code = createHash("sha256").update(text).digest("hex");
+    return [measure.name, { ...measureSection(measure).parse({}), code }];
+  });
+  return { ...config, measure: { ...config.measure, ...Object.fromEntries(sections) } };
+}
+
+function checkMeasures(own: readonly Measure[]): { path: string[]; message: string }[] {
+  const taken = [...measures.map(({ name }) => name), "ntk", ...figures.map(({ name }) => name)];
+  return own.flatMap(({ name }, k) => {
+    const path = ["measures", String(k), "name"];
+    if (!/^[A-Za-z][A-Za-z0-9-]*$/.test(name))
+      return [{ path, message: `must consist of letters, digits and '-', got ${JSON.stringify(name)}.` }];
+    const before = [...taken, ...own.slice(0, k).map((other) => other.name)];
+    return before.includes(name) ? [{ path, message: `${name} is taken; choose another name.` }] : [];
+  });
 }
 
 /** What tells networks apart: parameters with their laws, and every operation on the way to the outputs of a few samples. */

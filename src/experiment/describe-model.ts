@@ -1,5 +1,6 @@
 /** What a study's model is, layer by layer, before anything is drawn or compiled. */
 import type { LoadedConfig } from "../config/load.js";
+import { isDrawn } from "../config/schema-dataset.js";
 import { type Dataset, loadDataset } from "../data/dataset.js";
 import { createLoss, withLossSite } from "../model/index.js";
 import { createRandom } from "../random.js";
@@ -86,10 +87,10 @@ async function shapeOfData(
   loaded: LoadedConfig,
 ): Promise<Pick<Dataset, "inputShape" | "outputDimension" | "samples">> {
   const { dataset, seed, loss } = loaded.config;
-  if (dataset.kind === "file")
+  if (!isDrawn(dataset))
     return datasetFor(
       loss,
-      await loadDataset(dataset, { baseDir: loaded.baseDir, random: createRandom(seed) }),
+      await loadDataset(dataset, { baseDir: loaded.baseDir, random: createRandom(seed).split("data") }),
     );
   const { inputShape = [dataset.inputDimension as number], outputDimension, samples } = dataset;
   return { inputShape, outputDimension, samples };

@@ -1,7 +1,8 @@
 /** Work that would take days, said before it begins: steps that the config alone decides about, times what a gradient takes. */
 import type { Config } from "../config/schema.js";
-import { stepsUntil } from "../flow/index.js";
+import { stepsUntil, stepTime } from "../flow/index.js";
 import { methods, mostStages, stabilityInterval, tableaux } from "../ode/index.js";
+import { descentLaw } from "./descent-law.js";
 
 /** Steps that one field makes necessary up to the end time. */
 export interface Steps {
@@ -33,7 +34,12 @@ export function leastSteps({ flow, descent }: Config): Steps[] {
       : []),
     ...("maxStep" in flow && flow.maxStep !== undefined ? [fixed("flow.maxStep", flow.maxStep, 1)] : []),
     ...descent.learningRates.map((value, i): Steps => {
-      return { field: `descent.learningRates.${i}`, value, count: stepsUntil(tEnd, value), gradients: 1 };
+      return {
+        field: `descent.learningRates.${i}`,
+        value,
+        count: stepsUntil(tEnd, stepTime(descentLaw(descent), value)),
+        gradients: 1,
+      };
     }),
   ];
 }

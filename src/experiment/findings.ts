@@ -1,6 +1,12 @@
 /** What a run's outcome says beyond its numbers: phases, sharpness, and the notes that a reader must not miss. */
 import type { Config } from "../config/schema.js";
-import type { Descent, FlowOutcome, Observation, Rise } from "../flow/index.js";
+import {
+  type Descent,
+  type FlowOutcome,
+  type Observation,
+  type Rise,
+  sharpnessLimit,
+} from "../flow/index.js";
 import { fixedStepLimit, type MethodName } from "../ode/index.js";
 import {
   type ErrorCheckResult,
@@ -29,6 +35,9 @@ export function sharpnessOf({ sharpness, evaluations }: FlowOutcome): SharpnessR
   };
 }
 
+/** As `sharpnessLimit` has them. */
+const LIMITS = { gradient: "2/η", momentum: "2(1 + β)/η", nesterov: "2(1 + β)/((1 + 2β)η)" } as const;
+
 export function sharpnessNotes(
   outcome: FlowOutcome,
   descents: readonly Descent[],
@@ -47,10 +56,10 @@ export function sharpnessNotes(
   // Where the curve is not the flow its sharpness says nothing of descent, which may do better.
   if (energyNotes(first, last).length > 0) return [];
   return descents
-    .filter(({ learningRate }) => sharpness.largest > 2 / learningRate)
+    .filter(({ learningRate, law }) => sharpness.largest > sharpnessLimit(law, learningRate))
     .map(
-      ({ learningRate }) =>
-        `The sharpness of the flow reached ${sharpness.largest.toPrecision(4)}, above 2/η = ${(2 / learningRate).toPrecision(4)}: descent with η = ${learningRate} cannot follow it there.`,
+      ({ learningRate, law }) =>
+        `The sharpness of the flow reached ${sharpness.largest.toPrecision(4)}, above ${LIMITS[law.kind]} = ${sharpnessLimit(law, learningRate).toPrecision(4)}: descent with η = ${learningRate} cannot follow it there.`,
     );
 }
 

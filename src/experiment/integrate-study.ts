@@ -1,10 +1,13 @@
 /** The integration of a study: the flow, what follows it in lockstep, and the checks after it. */
 import {
+  type ComparedStates,
+  type Comparison,
   createDescent,
   createObserver,
   createStopRule,
   cutSegment,
   type Descent,
+  distance,
   type FlowCounts,
   type FlowEnd,
   type FlowOutcome,
@@ -14,21 +17,28 @@ import {
   type Rise,
   type Segment,
   stepsUntil,
+  stepTime,
 } from "../flow/index.js";
 import { METHOD_COLUMNS } from "../record/columns.js";
 import type {
   ErrorCheckResult,
   EventsResult,
+  Extents,
+  LargestGap,
+  MeasureResult,
   NtkResult,
   RoundingResult,
   SmoothingResult,
 } from "../record/result.js";
 import { boundaryNotes, type Treatment, whyNotFlow } from "./boundaries.js";
 import { scheduleCheckpoints, unsavedNote } from "./checkpoints.js";
+import { descentLaw } from "./descent-law.js";
 import { checkError } from "./error-check.js";
+import { type ExtentsState, extend, extendGap } from "./extents.js";
 import { energyNotes, errorNotes, phasesOf, riseNotes, sharpnessNotes } from "./findings.js";
 import { createForecast } from "./forecast.js";
 import { type EndedFlow, integrateBy, integratorsOf, solverOf } from "./integrate-by.js";
+import { createMeasures, type MeasurePlan } from "./measures.js";
 import { createNtkObserver, type NtkObserver } from "./ntk.js";
 import { measureRounding, roundingNotes } from "./rounding.js";
 import { compareSmoothing } from "./smoothing.js";
@@ -47,11 +57,25 @@ export interface Integrated {
   readonly errorCheck: ErrorCheckResult | null;
   readonly rounding: RoundingResult | null;
   readonly ntk: NtkResult | null;
+  /** Extents of the flow's columns, and of each descent's with its largest gap. */
+  readonly measured: Extents;
+  readonly compared: readonly ComparedRows[];
+  readonly measures: readonly MeasureResult[];
   readonly notes: readonly string[];
 }
 
+/** What the rows of a descent come to. Plain data: a checkpoint holds it. */
+export interface ComparedRows {
+  gap: LargestGap | null;
+  extents: ExtentsState;
+}
+
 /** Flow, descents and what is measured on the way, from the start or from the study's memory to the end. */
-export async function integrateStudy(study: OpenStudy, treatment: Treatment): Promise<Integrated> {
+export async function integrateStudy(
+  study: OpenStudy,
+  treatment: Treatment,
+  plan: MeasurePlan,
+): Promise<Integrated> {
   const { loaded, prepared, record, memory } = study;
   const { signal, onProgress, onMessage } = study.options;
   const { config } = loaded;
@@ -66,24 +90,41 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   const times = recordTimes(timesIn(config.record, config.flow), tEnd);
   const compareNear =
     times ?? (recordTimes(timesIn({ at: "log", points: 200 }, config.flow), tEnd) as number[]);
+  const law = descentLaw(config.descent);
   const descents = config.descent.learningRates.map((learningRate, index) =>
     createDescent({
       problem,
       theta0,
       learningRate,
+      law,
       times: compareNear,
       tEnd,
       countFlips: config.descent.countFlips,
       memory: memory.within(`descent ${index}`),
     }),
   );
+  const measures = createMeasures(plan, loaded, record, memory);
+  const takeFlow = await measures.follow("flow", memory.within("measured flow"));
+  const seen = memory.keep("extents", {
+    flow: {} as ExtentsState,
+    descents: descents.map((): ComparedRows => ({ gap: null, extents: {} })),
+  });
+  /** Whether the row that comes is the last one of the flow. */
+  let isFinishing = false;
+  const onObservation = async (observation: Observation, theta: Float64Array): Promise<void> => {
+    const { t, loss } = observation;
+    const values = await takeFlow({ t, loss, theta, isLast: isFinishing });
+    const row = { ...observation, ...values };
+    extend(seen.flow, t, row);
+    record.series.append(row);
+  };
   const observer = createObserver({
     problem,
     theta0,
     times,
     tolerance: rtol,
     measure: isLogClock ? await measureInLogClock(problem) : measureGradient(problem),
-    onObservation: (observation) => record.series.append({ ...observation }),
+    onObservation,
     memory: memory.within("observer"),
   });
   if (!memory.isResumed) await observer.start();
@@ -99,6 +140,9 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     errorCheck: null,
     rounding: null,
     ntk: null,
+    measured: seen.flow,
+    compared: seen.descents,
+    measures: measures.results(),
     notes: [],
   });
   if (first === null)
@@ -142,7 +186,22 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   };
   const isWhole = (): boolean => cutWork() === null;
   const checkpoints = scheduleCheckpoints(config.record.checkpoint, study.save, memory, signal, isWhole);
-  const compare = (row: object) => record.descent.append({ ...row });
+  const takeDescents = await Promise.all(
+    descents.map(({ learningRate }, k) =>
+      measures.follow(`descent ${k}`, memory.within(`measured descent ${k}`), stepTime(law, learningRate)),
+    ),
+  );
+  const comparing = descents.map(
+    (_, k) =>
+      async (comparison: Comparison, { theta, flowTheta }: ComparedStates): Promise<void> => {
+        const { t, loss, parameterGap } = comparison;
+        const row = { ...comparison, ...(await takeDescents[k]!({ t, loss, theta })) };
+        const rows = seen.descents[k]!;
+        rows.gap = extendGap(rows.gap, t, parameterGap, distance(flowTheta, theta0));
+        extend(rows.extents, t, row);
+        record.descent.append(row);
+      },
+  );
   const follow = async (
     whole: Segment,
     counts: FlowCounts,
@@ -161,9 +220,9 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
       end !== null ||
       counts.accepted >= BUDGET_SHARE * maxSteps ||
       counts.gradients >= BUDGET_SHARE * (maxGradientEvaluations ?? Number.POSITIVE_INFINITY);
-    for (const descent of descents) {
+    for (const [k, descent] of descents.entries()) {
       if (mayBeLast) await descent.remember(segment);
-      await descent.defer(segment, compare, signal);
+      await descent.defer(segment, comparing[k]!, signal);
     }
     checkpoints.passed(segment.t1);
     progress = {
@@ -191,7 +250,8 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   const wasEnded = ending.flow !== null;
   /** Descents run while the flow is at rest: then they may be saved between any two of their steps. */
   const catchUp = async (): Promise<void> => {
-    for (const descent of descents) await descent.catchUp(compare, signal, checkpoints.pause);
+    for (const [k, descent] of descents.entries())
+      await descent.catchUp(comparing[k]!, signal, checkpoints.pause);
   };
   const limits = {
     maxSteps,
@@ -215,6 +275,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   const { outcome, events } = ending.flow;
   // Between steps the flow has saved itself, and goes on from there.
   if (outcome.status === "interrupted") ending.flow = null;
+  isFinishing = true;
   const last = (await observer.finish()) as Observation;
   if (outcome.phases !== undefined && !wasEnded) {
     const table = await record.table("methods", METHOD_COLUMNS);
@@ -263,7 +324,7 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
   }
   notes.push(...boundaryNotes(events), ...(kernel?.notes() ?? []));
   for (const { divergedAtStep, learningRate, last: compared } of descents) {
-    const missed = stepsUntil(outcome.t, learningRate);
+    const missed = stepsUntil(outcome.t, stepTime(law, learningRate));
     if (
       (GOOD_ENDS.includes(outcome.status) || EARLY_ENDS.includes(outcome.status)) &&
       divergedAtStep === null &&
@@ -287,6 +348,9 @@ export async function integrateStudy(study: OpenStudy, treatment: Treatment): Pr
     errorCheck,
     rounding,
     ntk: measured,
+    measured: seen.flow,
+    compared: seen.descents,
+    measures: measures.results(),
     notes: [
       ...said.notes,
       ...riseNotes(observer.rise, first.loss, last.loss, config.flow),

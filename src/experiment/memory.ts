@@ -6,9 +6,12 @@ import { readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { freemem, totalmem } from "node:os";
 import { resolve } from "node:path";
+import { fileReferences } from "../config/files.js";
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Config, NtkConfig, TeacherConfig } from "../config/schema.js";
+import { isDrawn } from "../config/schema-dataset.js";
 import type { DrawnShape } from "../data/dataset.js";
+import { sources } from "../data/sources/index.js";
 import { ConfigError } from "../errors.js";
 import { MAX_ROW_NUMBERS, mostCandidates } from "../flow/index.js";
 import { type Graph, sizeOf, spaceOf, splitBound } from "../graph/index.js";
@@ -315,6 +318,29 @@ export async function requireRoomForFiles(
   }
 }
 
+/** Copies of the inputs that a source holds at once, in bytes a number: those drawn, those chosen, and those parted. */
+const SOURCE_BYTES = 24;
+
+/** @throws ConfigError where a source of data/sources draws, or reads from plain files, more than the machine holds */
+export async function requireRoomForSource(loaded: LoadedConfig): Promise<void> {
+  const { dataset } = loaded.config;
+  const source = sources.find(({ kind }) => kind === dataset.kind);
+  if (source === undefined) return;
+  const named = fileReferences(loaded.config).filter(({ path: [section] }) => section === "dataset");
+  const sizes = await Promise.all(
+    named.map(async ({ file }) => (await stat(resolve(loaded.baseDir, file))).size),
+  );
+  // A byte of a pixel becomes a number.
+  const numbers = source.numbers(dataset as never) + sizes.reduce((sum, size) => sum + size, 0);
+  const bytes = SOURCE_BYTES * numbers;
+  if (bytes > availableMemory())
+    throw problemAt(
+      loaded,
+      "dataset",
+      `${dataset.kind} makes ${numbers.toExponential(2)} numbers, which takes ${formatBytes(bytes)} of memory, and this machine has ${formatBytes(availableMemory())}; lower its sizes, or take fewer files.`,
+    );
+}
+
 /** The largest array that the study makes. */
 function longestArray(
   loaded: LoadedConfig,
@@ -348,12 +374,19 @@ function longestArray(
 }
 
 function sampleField({ config }: LoadedConfig): string {
-  return config.dataset.kind === "file" ? "dataset.inputs" : "dataset.samples";
+  return fileField(config.dataset) ?? "dataset.samples";
+}
+
+/** Null where the sizes are fields of their own. */
+function fileField(dataset: Config["dataset"]): string | null {
+  if (dataset.kind === "file") return "dataset.inputs";
+  return isDrawn(dataset) ? null : "dataset";
 }
 
 function dataField(loaded: LoadedConfig, shape: DrawnShape): string {
   const { dataset } = loaded.config;
-  if (dataset.kind === "file") return "dataset.inputs";
+  const files = fileField(dataset);
+  if (files !== null) return files;
   const { samples, outputDimension } = shape;
   const inputDimension = inputsOf(shape);
   const dimension = Math.max(inputDimension, outputDimension);
@@ -369,7 +402,8 @@ function parameterField(loaded: LoadedConfig, shape: DrawnShape): string {
   const hidden = model["hidden"] as readonly number[];
   const widest = Math.max(0, ...hidden);
   if (widest >= Math.max(inputDimension, outputDimension)) return `model.hidden.${hidden.indexOf(widest)}`;
-  if (dataset.kind === "file") return "dataset.inputs";
+  const files = fileField(dataset);
+  if (files !== null) return files;
   return inputDimension >= outputDimension ? inputField(dataset) : "dataset.outputDimension";
 }
 

@@ -1,12 +1,25 @@
 /** The network that a study's model is on its data. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Dataset } from "../data/dataset.js";
-import { type Targets, targetsFor } from "../data/targets.js";
+import { MOST_CLASSES, type Targets, targetsFor } from "../data/targets.js";
 import { buildNetwork, LayerError, type LossSpec, lossModule, type Network } from "../model/index.js";
 
 /** The data with their targets as the loss takes them. @throws ConfigError citing the first row that does not fit */
-export function datasetFor<D extends Targets>({ kind }: LossSpec, data: D): D {
-  return targetsFor(lossModule(kind).targets, kind, data);
+export function datasetFor<D extends Targets & Pick<Dataset, "test">>({ kind }: LossSpec, data: D): D {
+  const { targets } = lossModule(kind);
+  if (data.test === null) return targetsFor(targets, kind, data);
+  // Either part may lack a class that the other has.
+  const classes = Math.max(2, ...[data, data.test].map(classesIn));
+  const test = { ...data.test, outputDimension: data.outputDimension };
+  return {
+    ...targetsFor(targets, kind, data, classes),
+    test: targetsFor(targets, kind, test, classes),
+  };
+}
+
+/** By the largest index; what is none is refused by `targetsFor`, before it makes rows of it. */
+function classesIn({ targets }: Pick<Targets, "targets">): number {
+  return targets.reduce((most, index) => (index < MOST_CLASSES ? Math.max(most, index + 1) : most), 0);
 }
 
 /**

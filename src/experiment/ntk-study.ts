@@ -6,7 +6,7 @@ import { whyNotSquared } from "../model/index.js";
 import type { RunResult } from "../record/result.js";
 import { createNtkObserver } from "./ntk.js";
 import { chooseMethod } from "./ntk-method.js";
-import { type RunOptions, recordStudy } from "./study-record.js";
+import { type Findings, type OpenStudy, type RunOptions, recordStudy } from "./study-record.js";
 
 /** Writes `runs/<name>-<hash>-ntk` unless told otherwise. With lanczos the spectral density is estimated too. @throws as `runExperiment` */
 export function runKernelStudy(loaded: LoadedConfig, options: RunOptions): Promise<RunResult> {
@@ -25,7 +25,7 @@ export function runKernelStudy(loaded: LoadedConfig, options: RunOptions): Promi
     const { method } = chooseMethod(loaded, asked, problem.family);
     const density = asked.density ?? (method === "lanczos" ? { probes: 10, steps: 60 } : undefined);
     const ntk = { ...asked, ...(density !== undefined && { density }) };
-    return async ({ prepared, record }) => {
+    const work = async ({ prepared, record }: OpenStudy): Promise<Findings> => {
       const { loss } = await measureGradient(problem)(prepared.theta0);
       const observer = await createNtkObserver(loaded, prepared, record, {
         ntk,
@@ -70,9 +70,12 @@ export function runKernelStudy(loaded: LoadedConfig, options: RunOptions): Promi
         rounding: null,
         events: null,
         smoothing: [],
+        measured: {},
+        measures: [],
         ntk: kernel,
         notes: [...observer.notes()],
       };
     };
+    return { work };
   });
 }

@@ -2,6 +2,7 @@
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import { logClockRefusal } from "../config/messages.js";
 import type { TeacherConfig } from "../config/schema.js";
+import { isDrawn } from "../config/schema-dataset.js";
 import { type Dataset, type DatasetShape, loadDataset } from "../data/dataset.js";
 import { isOneHot } from "../data/targets.js";
 import { createEngine, type Engine } from "../engine/index.js";
@@ -10,6 +11,7 @@ import { createProblem, type Problem } from "../flow/index.js";
 import {
   createFamily,
   createLoss,
+  type Family,
   findingNeighbours,
   type Network,
   presetNetwork,
@@ -18,7 +20,7 @@ import {
 import { withPauses } from "../pace.js";
 import { createRandom, type Random } from "../random.js";
 import { citing, type InitialParameters, initialParameters } from "./initial-parameters.js";
-import { announceMemory, requireMemory, requireRoomForFiles } from "./memory.js";
+import { announceMemory, requireMemory, requireRoomForFiles, requireRoomForSource } from "./memory.js";
 import { datasetFor, networkOf } from "./network.js";
 import { withOrigin } from "./origin.js";
 import { createPause, pauseBetweenCompilations, type Watch } from "./pause.js";
@@ -26,6 +28,8 @@ import { createPause, pauseBetweenCompilations, type Watch } from "./pause.js";
 export interface Prepared {
   readonly problem: Problem;
   readonly dataset: Dataset;
+  /** The network on the samples that are not trained on; null where there are none. */
+  readonly test: TestSet | null;
   readonly theta0: Float64Array;
   /** The array of its file that each parameter is, where θ₀ was read by name. */
   readonly initialArrays: InitialParameters["arrays"];
@@ -33,6 +37,13 @@ export interface Prepared {
   readonly data: Readonly<Record<string, Float64Array>>;
   /** What was read otherwise than one might think. */
   readonly notes: readonly string[];
+}
+
+export interface TestSet {
+  readonly family: Family;
+  readonly targets: Float64Array;
+  /** The tensors its graphs are bound to. */
+  readonly data: Readonly<Record<string, Float64Array>>;
 }
 
 /** @throws ConfigError where data, network and initial parameters do not fit, citing the config's line. */
@@ -45,20 +56,21 @@ export async function prepare(
   const { engine, handOver } = pauseBetweenCompilations(plainEngine, watch);
   const random = createRandom(config.seed);
   if (config.dataset.kind === "file") await requireRoomForFiles(loaded, config.dataset);
-  else announceMemory(requireMemory(loaded, config.dataset), watch);
+  else if (isDrawn(config.dataset)) announceMemory(requireMemory(loaded, config.dataset), watch);
+  else await requireRoomForSource(loaded);
   const dataset = await citing(loaded, "dataset", async () =>
     datasetFor(
       config.loss,
       await loadDataset(config.dataset, {
         baseDir,
         random: random.split("data"),
-        pause: createPause(watch, config.dataset.kind === "file" ? "reading the data" : "drawing the data"),
+        pause: createPause(watch, !isDrawn(config.dataset) ? "reading the data" : "drawing the data"),
         teacher: (network, inputs, shape) =>
           teach(network as TeacherConfig, inputs, shape, engine, random.split("teacher"), loaded, watch),
       }),
     ),
   );
-  if (config.dataset.kind === "file") announceMemory(requireMemory(loaded, dataset), watch);
+  if (!isDrawn(config.dataset)) announceMemory(requireMemory(loaded, dataset), watch);
   const criterion = createLoss(config.loss, {
     ...{ samples: dataset.samples, outputs: dataset.outputDimension },
     isOneHot: isOneHot(dataset),
@@ -90,6 +102,7 @@ export async function prepare(
   return {
     problem,
     dataset,
+    test: await testSet(loaded, engine, { network, centred }, dataset, initial.theta),
     theta0: initial.theta,
     initialArrays: initial.arrays,
     data: bound,
@@ -102,6 +115,30 @@ export async function prepare(
         : []),
     ],
   };
+}
+
+/** @throws ConfigError where the outputs of a sample depend on which others there are */
+async function testSet(
+  loaded: LoadedConfig,
+  engine: Engine,
+  { network, centred }: { readonly network: Network; readonly centred: boolean },
+  { test, outputDimension }: Dataset,
+  theta0: Float64Array,
+): Promise<TestSet | null> {
+  if (test === null) return null;
+  if (network.coupled)
+    throw problemAt(
+      loaded,
+      "dataset.split",
+      "needs a network whose outputs for a sample depend on that sample alone, and this one couples the samples (a graph, or batch-norm); leave split out.",
+    );
+  const { samples, inputs, targets } = test;
+  const criterion = createLoss(loaded.config.loss, {
+    ...{ samples, outputs: outputDimension },
+    isOneHot: isOneHot({ ...test, outputDimension }),
+  });
+  const own = createFamily({ network, samples, criterion, centred });
+  return { family: own, targets, data: await withOrigin(engine, own, { x: inputs, y: targets }, theta0) };
 }
 
 /** Laws whose spread falls with the width. */

@@ -1,17 +1,25 @@
 /** One run, end to end: a config in; flow and descent in lockstep; a record and its figures out. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Config } from "../config/schema.js";
-import { collectDecay, collectResolved, type DecayFit, type Descent, type Problem } from "../flow/index.js";
+import {
+  collectDecay,
+  collectResolved,
+  type DecayFit,
+  type Descent,
+  type Problem,
+  sharpnessLimit,
+} from "../flow/index.js";
 import { methods } from "../ode/index.js";
 import type { DescentResult, RunResult } from "../record/result.js";
 import { visitRows } from "../record/rows.js";
 import { chooseTreatment } from "./boundaries.js";
 import { announceEffort } from "./effort.js";
 import { phasesOf, sharpnessOf } from "./findings.js";
-import { integrateStudy } from "./integrate-study.js";
+import { type ComparedRows, integrateStudy } from "./integrate-study.js";
+import { describeMeasures, planMeasures } from "./measures.js";
 import { chooseMethod } from "./ntk-method.js";
 import { checkSmoothing } from "./smoothing.js";
-import { type RunOptions, recordStudy } from "./study-record.js";
+import { type Findings, type OpenStudy, type RunOptions, recordStudy } from "./study-record.js";
 
 /** Seconds of one gradient, the first call left out: it prepares what later ones find. */
 async function timeGradient(problem: Problem, theta0: Float64Array): Promise<number> {
@@ -28,7 +36,8 @@ async function timeGradient(problem: Problem, theta0: Float64Array): Promise<num
  */
 export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promise<RunResult> {
   const { config } = loaded;
-  return recordStudy(loaded, options, "", ({ problem, theta0 }) => {
+  return recordStudy(loaded, options, "", async (prepared) => {
+    const { problem, theta0 } = prepared;
     checkSmoothing(loaded, problem.family.network);
     const { name, maxDimension = Number.POSITIVE_INFINITY } = methods[config.flow.method];
     if (theta0.length > maxDimension) {
@@ -40,10 +49,11 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
     }
     const choice = chooseTreatment(loaded, problem.family);
     if (config.measure.ntk !== undefined) chooseMethod(loaded, config.measure.ntk, problem.family);
-    return async (study) => {
+    const plan = await planMeasures(loaded, prepared);
+    const work = async (study: OpenStudy): Promise<Findings> => {
       const effort = await announceEffort(config, () => timeGradient(problem, theta0));
       for (const note of effort) options.onMessage?.(`note: ${note}`);
-      const run = await integrateStudy(study, choice.treatment);
+      const run = await integrateStudy(study, choice.treatment, plan);
       const { outcome, first, last, descents, rise } = run;
       await study.record.array("theta", outcome.theta);
       const time = last?.t ?? 0;
@@ -71,7 +81,7 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
         steps: { accepted: outcome.accepted, rejected: outcome.rejected },
         energyDefect: last?.energyDefect ?? null,
         decay: decay.fit,
-        descent: descents.map(describeDescent),
+        descent: descents.map((descent, k) => describeDescent(descent, run.compared[k]!)),
         method: config.flow.method,
         phases: phasesOf(outcome),
         sharpness: sharpnessOf(outcome),
@@ -80,16 +90,24 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
         boundaries: choice.treatment,
         events: run.events,
         smoothing: run.smoothing,
+        measured: run.measured,
+        measures: run.measures,
         ntk: run.ntk,
         notes: [...effort, ...choice.notes, ...run.notes, ...decay.notes],
       };
     };
+    return { work, facts: describeMeasures(plan) };
   });
 }
 
-function describeDescent({ learningRate, divergedAtStep, last, flips }: Descent): DescentResult {
+function describeDescent(
+  { learningRate, law, divergedAtStep, last, flips }: Descent,
+  { gap, extents }: ComparedRows,
+): DescentResult {
   return {
     learningRate,
+    law: law.kind,
+    momentum: law.momentum,
     steps: last?.step ?? 0,
     time: last?.t ?? 0,
     loss: last?.loss ?? null,
@@ -99,7 +117,9 @@ function describeDescent({ learningRate, divergedAtStep, last, flips }: Descent)
     diverged: divergedAtStep !== null,
     divergedAtStep,
     flips,
-    sharpnessLimit: 2 / learningRate,
+    sharpnessLimit: sharpnessLimit(law, learningRate),
+    largestGap: gap,
+    measured: extents,
   };
 }
 

@@ -68,19 +68,25 @@ export type Findings = Omit<
   | ("wallSeconds" | "gradientSeconds" | "record" | "figures")
 >;
 
+/** The work of a study, once its record is open, and what of it the manifest says. */
+export interface StudyPlan {
+  readonly work: (study: OpenStudy) => Promise<Findings>;
+  readonly facts?: Pick<RunFacts, "measures">;
+}
+
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
 /**
  * Computes a study into its record and draws it.
  * @param suffix of the record's default folder
- * @param plan checks what cannot be known before the data are; what it returns does the work, once the record is open
+ * @param plan checks what cannot be known before the data are
  * @throws ConfigError or EngineError, before anything is written or with the record marked `failed`
  */
 export async function recordStudy(
   loaded: LoadedConfig,
   options: RunOptions,
   suffix: string,
-  plan: (prepared: Prepared) => (study: OpenStudy) => Promise<Findings>,
+  plan: (prepared: Prepared) => Promise<StudyPlan> | StudyPlan,
 ): Promise<RunResult> {
   const started = performance.now();
   const { config, baseDir } = loaded;
@@ -91,12 +97,13 @@ export async function recordStudy(
     const prepared = await prepare(loaded, engine, { signal: options.signal, say: options.onMessage });
     const { dataset, problem, theta0 } = prepared;
     for (const note of prepared.notes) options.onMessage?.(`note: ${note}`);
-    const work = plan(prepared);
+    const { work, facts: planned = {} } = await plan(prepared);
     const { hash, files } = await hashConfig(config, baseDir);
     const directory = folderOf(loaded, options, hash, suffix);
     const facts = {
       ...(await runFacts(loaded, prepared, engine, options.command)),
       ...initialFacts(config.model.init, prepared, files),
+      ...planned,
       ...{ hash, folder: baseDir },
     };
     const force = options.force === true || options.takeOver === true;

@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import type { LoadedSweep, SweepJob } from "../config/load-sweep.js";
 import type { Config } from "../config/schema.js";
+import { isDrawn } from "../config/schema-dataset.js";
 import { ConfigError } from "../errors.js";
 import type { DrawnSweep } from "../figure/draw-sweep.js";
 import { buildNetwork, LayerError } from "../model/index.js";
@@ -188,7 +189,7 @@ function memoryOf(jobs: readonly SweepJob[]): Map<SweepJob, number> {
   const estimates = new Map<string, number>();
   for (const job of jobs) {
     const { dataset, seed: _, ...sizes } = job.loaded.config;
-    if (dataset.kind === "file") continue;
+    if (!isDrawn(dataset)) continue;
     const key = JSON.stringify([dataset, sizes]);
     const bytes = estimates.get(key) ?? requireMemory(job.loaded, dataset).bytes;
     estimates.set(key, bytes);
@@ -279,8 +280,9 @@ export function longestFirst(jobs: readonly SweepJob[]): SweepJob[] {
 /** Parameters times samples times time span: what a run costs beside others of its sweep, as far as the config knows. */
 function workOf({ loaded }: SweepJob): number {
   const { dataset, model, flow } = loaded.config;
-  const { samples, inputDimension, inputShape, outputDimension } =
-    dataset.kind === "file" ? UNKNOWN_SIZES : { ...UNKNOWN_SIZES, ...dataset };
+  const { samples, inputDimension, inputShape, outputDimension } = !isDrawn(dataset)
+    ? UNKNOWN_SIZES
+    : { ...UNKNOWN_SIZES, ...dataset };
   const shape = inputShape ?? [inputDimension];
   return parametersOf(model, shape, outputDimension) * samples * flow.tEnd;
 }

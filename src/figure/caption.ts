@@ -2,6 +2,7 @@
 import type { RunRecord } from "../record/reader.js";
 import { MOST_ENERGY_DEFECT } from "../record/result.js";
 import { formatNumber } from "./axis.js";
+import { lawOf } from "./law.js";
 import { measureText } from "./render.js";
 import { PLOT_WIDTH, SUBTITLE_SIZE } from "./theme.js";
 
@@ -63,7 +64,8 @@ function clockFacts(record: RunRecord): string[] {
   const last = t.findLastIndex((time) => time > 0);
   const factor = canonicalTime[last]! / t[last]!;
   const facts = Number.isFinite(factor) ? [`canonical time τ = 2ct = ${formatNumber(factor, 4)} t`] : [];
-  if (record.descent.t.length > 0) facts.push("descent step k stands at t = kη");
+  if (record.descent.t.length > 0)
+    facts.push(`descent step k stands at t = ${lawOf(record) === "GD" ? "kη" : "kη/(1 − β)"}`);
   const { status } = record.manifest;
   if (status === "running") facts.push("unfinished run");
   else if (status !== "reachedEnd") facts.push(`run ended: ${status}`);

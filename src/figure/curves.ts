@@ -1,7 +1,7 @@
 /** A record's tables as the curves that figures draw: grouped, ended at divergence, thinned to what print can show. */
-import type { DescentColumn, SeriesColumn } from "../record/columns.js";
 import type { RunRecord } from "../record/reader.js";
 import { formatNumber } from "./axis.js";
+import { lawOf } from "./law.js";
 import { descentStyle, FLOW_COLOUR, PLOT_WIDTH } from "./theme.js";
 
 export interface Point {
@@ -32,13 +32,13 @@ export function hasLogTime(record: RunRecord): boolean {
 }
 
 /** The flow's points of one column. */
-export function flowCurve(record: RunRecord, column: SeriesColumn): Curve {
+export function flowCurve(record: RunRecord, column: string): Curve {
   const { t, [column]: values } = record.series;
   // Every row has a loss: one that is no number is not finite. Other cells may be blank.
   const blank = column === "loss" ? Number.POSITIVE_INFINITY : Number.NaN;
   const points = Array.from(t, (time, k) => ({
     t: time,
-    value: Number.isNaN(values[k]) ? blank : values[k]!,
+    value: Number.isNaN(values![k]) ? blank : values![k]!,
   }));
   return {
     label: "gradient flow (GF)",
@@ -50,7 +50,7 @@ export function flowCurve(record: RunRecord, column: SeriesColumn): Curve {
 }
 
 /** One curve per learning rate, the largest first. Those that diverged end at the last step that was compared before. */
-export function descentCurves(record: RunRecord, column: DescentColumn): Curve[] {
+export function descentCurves(record: RunRecord, column: string): Curve[] {
   const { learningRate, step, t, [column]: values } = record.descent;
   // One that diverged before the first comparison has no row, but its name in the legend.
   const diverged = record.result?.descent.filter((run) => run.diverged) ?? [];
@@ -63,17 +63,17 @@ export function descentCurves(record: RunRecord, column: DescentColumn): Curve[]
     const before = rows.filter((row) => end === null || step[row]! < end);
     const points = [
       ...startOf(record, column),
-      ...before.map((row) => ({ t: t[row]!, value: values[row]! })),
+      ...before.map((row) => ({ t: t[row]!, value: values![row]! })),
     ];
     const verdict = end === null ? "" : `, diverged at step ${end}`;
-    const label = `GD η = ${formatNumber(rate, 6)}${verdict}`;
+    const label = `${lawOf(record)} η = ${formatNumber(rate, 6)}${verdict}`;
     const shown = drawable(points, hasLogTime(record));
     return { label, ...descentStyle(k), width: 1.6, points: shown, diverged: end !== null };
   });
 }
 
 /** Descent starts where the flow does, at θ₀. On a log time axis, where t = 0 has a lane of its own, and for gaps that says nothing. */
-function startOf(record: RunRecord, column: DescentColumn): Point[] {
+function startOf(record: RunRecord, column: string): Point[] {
   const { t, loss } = record.series;
   return column === "loss" && t[0] === 0 && !hasLogTime(record) ? [{ t: 0, value: loss[0]! }] : [];
 }

@@ -3,7 +3,7 @@
 import { type AttachOptions, attachFiles } from "../record/attachments.js";
 import { readRecord } from "../record/reader.js";
 import { formatTable } from "../record/table.js";
-import { figures } from "./figures.js";
+import { figuresOf } from "./figures.js";
 import { PLOT_SCRIPT } from "./matplotlib.js";
 import { renderPng, renderSvg } from "./render.js";
 
@@ -24,7 +24,7 @@ export async function drawFigures(
   const record = await readRecord(directory, { thinned: true });
   const options = { force, of: record.manifest };
   const pictures: string[] = [];
-  for (const figure of figures) {
+  for (const figure of figuresOf(record)) {
     const drawing = figure.build(record);
     if (drawing === null) continue;
     await pause?.();

@@ -8,7 +8,7 @@ import type { Manifest, RepositoryState } from "../record/manifest.js";
 import { type RunRecord, readRecord } from "../record/reader.js";
 import { attachSweepFiles, CODE, readSweep, type SweepManifest } from "../record/sweep.js";
 import { readJobs } from "../record/sweep-states.js";
-import { figures } from "./figures.js";
+import { figuresOf } from "./figures.js";
 import { describeChecks, show } from "./report-checks.js";
 import { folded, listing, page, section, table, text } from "./report-page.js";
 import { buildSweepFigures } from "./sweep-figures.js";
@@ -29,7 +29,7 @@ export async function writeReport(directory: string, force = false): Promise<str
 
 async function reportRun(record: RunRecord): Promise<string> {
   const { manifest, result, config, directory } = record;
-  const drawn = figures.flatMap((figure) => {
+  const drawn = figuresOf(record).flatMap((figure) => {
     const drawing = figure.build(record);
     return drawing === null ? [] : [{ name: figure.name, spec: drawing.spec }];
   });

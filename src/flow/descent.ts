@@ -4,10 +4,11 @@
  */
 
 import type { ResidentVector } from "../engine/index.js";
+import { distance } from "../linalg/norm.js";
 import { Memory } from "../memory.js";
 import { kinksOf } from "./boundaries/kinks.js";
+import { type DescentLaw, GRADIENT, stepTime } from "./descent-law.js";
 import { createIterate, type Iterate } from "./iterate.js";
-import { distance } from "./norm.js";
 import type { Problem } from "./problem.js";
 import type { Segment } from "./segment.js";
 
@@ -31,9 +32,10 @@ export interface Comparison {
 
 export interface Descent {
   readonly learningRate: number;
+  readonly law: DescentLaw;
   readonly last: Comparison | null;
   /** θ_k and θ(t_k) of `last`; null where there is none or descent has gone on since. */
-  readonly lastStates: { readonly theta: Float64Array; readonly flowTheta: Float64Array } | null;
+  readonly lastStates: ComparedStates | null;
   readonly divergedAtStep: number | null;
   /** How often an entry changed its piece from one step to the next; null where nobody counts. */
   readonly flips: number | null;
@@ -60,11 +62,18 @@ export interface Descent {
 
 type Pause = () => Promise<void> | undefined;
 
-type OnComparison = (comparison: Comparison) => void;
+/** θ_k and θ(t_k), valid during the call. */
+export interface ComparedStates {
+  readonly theta: Float64Array;
+  readonly flowTheta: Float64Array;
+}
 
-/** The largest k with kη ≤ t, up to rounding. */
-export function stepsUntil(t: number, learningRate: number): number {
-  return Math.floor((t / learningRate) * (1 + ROUNDING));
+/** Awaited. */
+type OnComparison = (comparison: Comparison, states: ComparedStates) => unknown;
+
+/** The largest k with kη ≤ t, up to rounding; η is the flow time of a step. */
+export function stepsUntil(t: number, duration: number): number {
+  return Math.floor((t / duration) * (1 + ROUNDING));
 }
 
 /**
@@ -75,15 +84,18 @@ export function createDescent(options: {
   readonly problem: Problem;
   readonly theta0: Float64Array;
   readonly learningRate: number;
+  /** Default: gradient descent. */
+  readonly law?: DescentLaw;
   readonly times: readonly number[];
   readonly tEnd: number;
   /** Count changes of activation pieces, at one more evaluation of the network a step. */
   readonly countFlips?: boolean;
   readonly memory?: Memory;
 }): Descent {
-  const { problem, theta0, learningRate, tEnd } = options;
-  const lastStep = stepsUntil(tEnd, learningRate);
-  const wanted = [...options.times.map((t) => Math.min(Math.round(t / learningRate), lastStep)), lastStep];
+  const { problem, theta0, learningRate, law = GRADIENT, tEnd } = options;
+  const duration = stepTime(law, learningRate);
+  const lastStep = stepsUntil(tEnd, duration);
+  const wanted = [...options.times.map((t) => Math.min(Math.round(t / duration), lastStep)), lastStep];
   const planned = [...new Set(wanted)].filter((k) => k > 0).sort((p, q) => p - q);
   const memory = options.memory ?? new Memory();
   const state = memory.keep("descent", {
@@ -109,7 +121,7 @@ export function createDescent(options: {
   const { flowTheta } = state;
   const withEnd = (end: number): number[] => [...planned.filter((k) => k < end), ...(end > 0 ? [end] : [])];
   let steps = state.end === null ? planned : withEnd(state.end);
-  const iterate = createIterate(problem, state, memory);
+  const iterate = createIterate(problem, state, memory, law);
   const outputs = problem.family.samples * problem.family.network.outputs;
   const prediction = new Float64Array(outputs);
   const flowPrediction = new Float64Array(outputs);
@@ -124,8 +136,8 @@ export function createDescent(options: {
     return state.divergedAtStep === null;
   };
 
-  /** kη, which rounding may put beyond the end. */
-  const timeOf = (k: number): number => Math.min(k * learningRate, tEnd);
+  /** The flow's time at step k, which rounding may put beyond the end. */
+  const timeOf = (k: number): number => Math.min(k * duration, tEnd);
   /** The next time of comparison; infinite where there is none. */
   const nextTime = (): number => {
     const target = state.divergedAtStep === null ? steps[state.next] : undefined;
@@ -152,7 +164,8 @@ export function createDescent(options: {
     await problem.predict(theta, prediction);
     await problem.predict(flowTheta, flowPrediction);
     const flowLoss = await problem.loss(flowTheta);
-    const loss = state.loss as number;
+    // Nesterov's law evaluates elsewhere.
+    const loss = law.kind === "nesterov" ? await problem.loss(theta) : (state.loss as number);
     const last: Comparison = {
       learningRate,
       step: state.step,
@@ -163,7 +176,7 @@ export function createDescent(options: {
       lossGap: Math.abs(flowLoss - loss),
     };
     state.last = last;
-    onComparison(last);
+    await onComparison(last, { theta, flowTheta });
     state.next++;
   };
 
@@ -205,6 +218,7 @@ export function createDescent(options: {
 
   return {
     learningRate,
+    law,
     get last() {
       return state.last;
     },
@@ -226,14 +240,14 @@ export function createDescent(options: {
     },
     follow,
     async remember(segment) {
-      const step = stepsUntil(segment.t1, learningRate);
+      const step = stepsUntil(segment.t1, duration);
       if (state.divergedAtStep !== null || step === 0 || timeOf(step) < segment.t0) return;
       state.remembered ??= { step, theta: new Float64Array(theta0.length) };
       state.remembered.step = step;
       await segment.interpolate(timeOf(step), state.remembered.theta);
     },
     endAt(t) {
-      const step = stepsUntil(t, learningRate);
+      const step = stepsUntil(t, duration);
       const { remembered, owed } = state;
       if (state.end !== null || remembered?.step !== step || owed === null) return;
       const isPlanned = planned.includes(step);

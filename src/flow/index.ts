@@ -1,3 +1,4 @@
+export { distance } from "../linalg/norm.js";
 export { createDetector, type DetectSummary } from "./boundaries/detect.js";
 export { type ExactOptions, type ExactOutcome, integrateExactly } from "./boundaries/exact.js";
 export { kinksOf } from "./boundaries/kinks.js";
@@ -5,9 +6,9 @@ export type { BoundaryEvent, BoundarySummary } from "./boundaries/ledger.js";
 export { MAX_ROW_NUMBERS } from "./boundaries/normals.js";
 export { chooseKinkTreatment, type KinkChoice, type KinkTreatment } from "./boundaries/treatment.js";
 export { collectDecay, collectResolved, type DecayFit, fitDecay } from "./decay.js";
-export { type Comparison, createDescent, type Descent, stepsUntil } from "./descent.js";
+export { type ComparedStates, type Comparison, createDescent, type Descent, stepsUntil } from "./descent.js";
+export { type DescentLaw, GRADIENT, sharpnessLimit, stepTime } from "./descent-law.js";
 export { inLogClock, measureInLogClock } from "./log-clock.js";
-export { distance } from "./norm.js";
 export { createObserver, energyDefect, type Observation, type Observer } from "./observer.js";
 export { type Cost, createProblem, type Problem } from "./problem.js";
 export type { Rise } from "./rise.js";

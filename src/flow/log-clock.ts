@@ -2,9 +2,10 @@
  * The clock of exponential tails. θ_τ = −∇L/L is the gradient flow of ln L, and dt = dτ/L is the time of the flow of L along the same
  * curve: where L falls like 1/t, τ grows like ln t. Solvers integrate over τ, with kinks treated as ever; whoever follows sees the time t.
  */
+
+import { length } from "../linalg/norm.js";
 import { Memory } from "../memory.js";
 import type { BoundaryEvent } from "./boundaries/ledger.js";
-import { length } from "./norm.js";
 import type { Problem } from "./problem.js";
 import { cutSegment, type FlowCounts, type FlowEnd, type Measured, type Segment } from "./segment.js";
 import type { FlowOptions, FlowOutcome } from "./smooth.js";

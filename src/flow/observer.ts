@@ -1,6 +1,7 @@
 /** Rows of the flow's series at chosen times, with the free identities: energy balance and effective rate. */
+
+import { distance } from "../linalg/norm.js";
 import { Memory } from "../memory.js";
-import { distance } from "./norm.js";
 import type { Problem } from "./problem.js";
 import { type Rise, type RiseState, seeLoss } from "./rise.js";
 import type { FlowCounts, FlowEnd, Measured, Segment } from "./segment.js";
@@ -65,7 +66,8 @@ export function createObserver(options: {
   readonly measure: Segment["measure"];
   /** Relative tolerance of the flow: rises of the loss within it are no finding. Default 0. */
   readonly tolerance?: number;
-  readonly onObservation: (observation: Observation) => void;
+  /** @param theta the state there, valid during the call, which is awaited */
+  readonly onObservation: (observation: Observation, theta: Float64Array) => unknown;
   readonly memory?: Memory;
 }): Observer {
   const { problem, theta0, times, onObservation, tolerance = 0 } = options;
@@ -135,7 +137,7 @@ export function createObserver(options: {
     };
     state.first ??= observation;
     state.last = observation;
-    onObservation(observation);
+    await onObservation(observation, point);
     return observation;
   };
 

@@ -4,8 +4,8 @@
  */
 import type { Engine, Program, ResidentProgram, Tensors } from "../engine/index.js";
 import { type Graph, splitBound, workOf } from "../graph/index.js";
+import { length } from "../linalg/norm.js";
 import { createFamily, type Family } from "../model/index.js";
-import { length } from "./norm.js";
 
 /** What evaluations have cost so far. */
 export interface Cost {

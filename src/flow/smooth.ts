@@ -1,4 +1,6 @@
 /** Gradient flow with nothing watched: θ' = −∇L(θ) handed to a solver as it stands. */
+
+import { length } from "../linalg/norm.js";
 import type { Memory } from "../memory.js";
 import {
   createStepper,
@@ -13,7 +15,6 @@ import {
   type Stepper,
 } from "../ode/index.js";
 import { createHessian, type HessianCost } from "./hessian.js";
-import { length } from "./norm.js";
 import type { Problem } from "./problem.js";
 import type { FlowCounts, FlowEnd, FlowStatus, ResidentSegment, Segment } from "./segment.js";
 import { AT_EDGE, createSharpness, type Sharpness } from "./sharpness.js";

@@ -53,6 +53,23 @@ interface Site {
   readonly shape: readonly number[];
 }
 
+/** A measure of the run and its columns in series.csv, descent.csv or both. */
+export interface MeasureFacts {
+  readonly name: string;
+  /** `flow`, `descent` */
+  readonly of: readonly string[];
+  readonly columns: readonly ColumnFacts[];
+}
+
+/** How a column is told and drawn: columns of one axis title share a panel. */
+export interface ColumnFacts {
+  readonly name: string;
+  readonly label: string;
+  readonly axis: string;
+  /** `log` or `linear` */
+  readonly scale: string;
+}
+
 /** The file that θ₀ was read from. */
 interface InitialFile {
   /** As the study names it. */
@@ -92,6 +109,8 @@ export interface RunFacts {
   readonly problem?: ProblemSize;
   /** Columns of series.csv beyond those of every run; absent where there are none. */
   readonly series?: readonly string[];
+  /** Absent where nothing is measured beside the series. */
+  readonly measures?: readonly MeasureFacts[];
   /** Where θ₀ was read from; absent where it was drawn. */
   readonly initial?: InitialFile;
   /** Hash of the config with its files (12 hexadecimal digits), and the folder that file names in it are relative to. */
@@ -123,6 +142,16 @@ export interface Manifest extends RunFacts {
   readonly announced?: readonly string[];
   /** False from the start of a run until its figures are drawn; absent in records of older versions. */
   readonly drawn?: boolean;
+}
+
+/** Columns of `series.csv` and `descent.csv`: those of every run, and behind them those of its measures. */
+export function runColumns({ series = [], measures = [] }: Pick<Manifest, "series" | "measures">) {
+  const measured = (kind: string) =>
+    measures.filter(({ of }) => of.includes(kind)).flatMap(({ columns }) => columns.map(({ name }) => name));
+  return {
+    series: [...SERIES_COLUMNS, ...series, ...measured("flow")] as readonly string[],
+    descent: [...DESCENT_COLUMNS, ...measured("descent")] as readonly string[],
+  };
 }
 
 /** Where the files that go with a manifest are. */
@@ -203,6 +232,15 @@ const shape: Shape<Manifest> = {
     }),
   ),
   series: optional(list(text)),
+  measures: optional(
+    list(
+      fields<MeasureFacts>({
+        name: text,
+        of: list(text),
+        columns: list(fields<ColumnFacts>({ name: text, label: text, axis: text, scale: text })),
+      }),
+    ),
+  ),
   initial: optional(
     fields<InitialFile>({
       path: text,
@@ -225,14 +263,6 @@ const shape: Shape<Manifest> = {
   drawn: optional(flag),
   announced: optional(list(text)),
 };
-
-/** Columns of `series.csv` and `descent.csv` of a run. */
-export function runColumns({ series = [] }: Pick<Manifest, "series">) {
-  return {
-    series: [...SERIES_COLUMNS, ...series] as readonly string[],
-    descent: DESCENT_COLUMNS as readonly string[],
-  };
-}
 
 export type ManifestChange = Partial<
   Pick<Manifest, "finished" | "status" | "failure" | "process" | "resumed" | "drawn" | "announced">

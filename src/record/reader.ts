@@ -51,9 +51,9 @@ export interface RunRecord {
   readonly result: RunResult | null;
   /** The resolved config as JSON; empty where the run was killed before it was written. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** With the columns that the manifest adds. */
+  /** With the columns of the measures that the manifest names, as in `descent`. */
   readonly series: Columns<SeriesColumn> & Columns<string>;
-  readonly descent: Columns<DescentColumn>;
+  readonly descent: Columns<DescentColumn> & Columns<string>;
   /** The tangent kernel along the run, its columns of words NaN; all empty where it was not measured. */
   readonly ntk: Columns<NtkColumn>;
   /** What λ_min is worth in each of these rows: exact-zero, certified or upper-bound. */

@@ -5,8 +5,11 @@ import type {
   DescentResult,
   ErrorCheckResult,
   EventsResult,
+  Extent,
   GapSplit,
+  LargestGap,
   LossRise,
+  MeasureResult,
   NtkResult,
   PhaseResult,
   RoundingAt,
@@ -35,8 +38,21 @@ const decay = fields<DecayFit>({
   meanRateFromLambdaEff: number,
 });
 
+const extents = record(
+  fields<Extent>({
+    minimum: number,
+    minimumTime: number,
+    maximum: number,
+    maximumTime: number,
+    last: number,
+    lastTime: number,
+  }),
+);
+
 const descent = fields<DescentResult>({
   learningRate: number,
+  law: text,
+  momentum: number,
   steps: number,
   time: number,
   loss: number,
@@ -47,6 +63,10 @@ const descent = fields<DescentResult>({
   divergedAtStep: number,
   flips: number,
   sharpnessLimit: number,
+  largestGap: nullable(
+    fields<LargestGap>({ absolute: number, absoluteTime: number, relative: number, relativeTime: number }),
+  ),
+  measured: extents,
 });
 
 const sharpness = fields<SharpnessResult>({
@@ -212,6 +232,16 @@ export const resultShape: Shape<RunResult> = {
   boundaries: text,
   events: nullable(events),
   smoothing: list(smoothing),
+  measured: extents,
+  measures: list(
+    fields<MeasureResult>({
+      name: text,
+      columns: list(fields<MeasureResult["columns"][number]>({ name: text, label: text })),
+      times: number,
+      gradientEquivalents: number,
+      seconds: number,
+    }),
+  ),
   ntk: nullable(ntk),
   notes: list(text),
   wallSeconds: number,

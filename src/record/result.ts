@@ -21,12 +21,48 @@ export interface LossRise {
   readonly time: number;
 }
 
+/** Least and largest value of a column, the first times at which, and the value in its last row that has one. */
+export interface Extent {
+  readonly minimum: number;
+  readonly minimumTime: number;
+  readonly maximum: number;
+  readonly maximumTime: number;
+  readonly last: number;
+  readonly lastTime: number;
+}
+
+/** By column of series.csv or descent.csv; columns without a value are absent. */
+export type Extents = Readonly<Record<string, Extent>>;
+
+/** What a measure took, of flow and descents together. */
+export interface MeasureResult {
+  readonly name: string;
+  /** Its columns, whose values are in `measured`. */
+  readonly columns: readonly { readonly name: string; readonly label: string }[];
+  /** Rows at which it was taken. */
+  readonly times: number;
+  /** Its evaluations by their arithmetic, beside the run's own gradients. */
+  readonly gradientEquivalents: number;
+  readonly seconds: number;
+}
+
+/** The largest ‖θ(t) − θₖ‖ of a descent over the compared steps, and the largest part that it is of ‖θ(t) − θ₀‖. */
+export interface LargestGap {
+  readonly absolute: number;
+  readonly absoluteTime: number;
+  readonly relative: number | null;
+  readonly relativeTime: number | null;
+}
+
 /** One gradient-descent trajectory beside the flow at the last step that was compared; one that diverged went on to `divergedAtStep`. */
 export interface DescentResult {
   readonly learningRate: number;
+  /** gradient, momentum or nesterov, and β, 0 of the first. */
+  readonly law: string;
+  readonly momentum: number;
   /** The step to which the numbers below belong; 0 where none was compared. */
   readonly steps: number;
-  /** steps · learningRate, on the clock of the flow, and not beyond tEnd for rounding. */
+  /** steps · learningRate, over 1 − β where there is momentum, on the clock of the flow, and not beyond tEnd for rounding. */
   readonly time: number;
   readonly loss: number | null;
   readonly parameterGap: number | null;
@@ -36,8 +72,11 @@ export interface DescentResult {
   readonly divergedAtStep: number | null;
   /** Changes of activation pieces between successive steps; null unless descent.countFlips asked for them. */
   readonly flips: number | null;
-  /** 2/η: where the sharpness lies above it descent is unstable. */
+  /** Where the sharpness lies above it descent is unstable: 2/η, 2(1 + β)/η of momentum, 2(1 + β)/((1 + 2β)η) of nesterov. */
   readonly sharpnessLimit: number;
+  /** Null where no step was compared. */
+  readonly largestGap: LargestGap | null;
+  readonly measured: Extents;
 }
 
 /** λ_max(∇²L) along the flow, by Lanczos on exact Hessian products. */
@@ -291,6 +330,10 @@ export interface RunResult {
   readonly events: EventsResult | null;
   /** One entry per flow.compareSmoothing. */
   readonly smoothing: readonly SmoothingResult[];
+  /** Of the flow. */
+  readonly measured: Extents;
+  /** One entry per measure asked for, `ntk` left out. */
+  readonly measures: readonly MeasureResult[];
   /** Null unless measure.ntk asked for it. */
   readonly ntk: NtkResult | null;
   /** Everything done less, or otherwise, than asked. */

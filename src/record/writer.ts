@@ -52,7 +52,7 @@ export interface RecordOptions {
 
 export interface RecordWriter {
   readonly directory: string;
-  /** With the columns that the manifest adds. */
+  /** With the columns of the measures that the manifest names. */
   readonly series: TableWriter<SeriesColumn>;
   readonly descent: TableWriter<DescentColumn>;
   /** Starts a further table `<name>.csv`, or goes on with it; it is closed with the record. */
@@ -101,8 +101,8 @@ export async function openRecord(options: RecordOptions): Promise<RecordWriter> 
   }
 }
 
-const startingTables = (facts: Pick<RunFacts, "series">) => {
-  const { series, descent } = runColumns(facts);
+const startingTables = (manifest: Pick<RunFacts, "series" | "measures">) => {
+  const { series, descent } = runColumns(manifest);
   return [
     ["series.csv", series],
     ["descent.csv", descent],
@@ -115,8 +115,8 @@ const headOf = (columns: readonly string[]) => Buffer.from(formatTable(columns, 
 function startingFiles({
   config,
   configText,
-  overrides = [],
   manifest,
+  overrides = [],
 }: RecordOptions): Record<string, Content> {
   const tables = startingTables(manifest).map(([name, columns]) => [name, headOf(columns)] as const);
   return {

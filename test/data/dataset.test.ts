@@ -68,6 +68,7 @@ describe("file datasets", () => {
         inputs: Float64Array.of(1, 2, 3, 4),
         targets: Float64Array.of(5, 6),
         samples: 2,
+        test: null,
         inputDimension: 2,
         inputShape: [2],
         outputDimension: 1,

@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
+import { hashConfig } from "../../src/config/hash.js";
 import { loadConfig } from "../../src/config/load.js";
 import { readNamedArrays } from "../../src/data/named-arrays.js";
+import { readNpy } from "../../src/data/npy.js";
 import { createReferenceEngine } from "../../src/engine/index.js";
 import { checkStudy } from "../../src/experiment/check.js";
 import { defineStudy } from "../../src/experiment/define-study.js";
@@ -18,7 +20,9 @@ import { runExperiment } from "../../src/experiment/run.js";
 import type { RunOptions } from "../../src/experiment/study-record.js";
 import { measureWorkPrecision } from "../../src/experiment/work-precision.js";
 import { createProblem } from "../../src/flow/index.js";
+import { defineMeasure } from "../../src/measure/index.js";
 import { createFamily, defineNetwork } from "../../src/model/index.js";
+import { readRecord } from "../../src/record/reader.js";
 import { REPOSITORY } from "../cli/gradflow.js";
 
 const folder = mkdtempSync(join(tmpdir(), "gradflow-code-"));
@@ -51,6 +55,38 @@ async function run(record: string, model: object, options: Partial<RunOptions> =
   const study = await defineStudy({ ...sections, model });
   return runExperiment(study, { directory: join(folder, record), command: ["test"], ...options });
 }
+
+test("a measure from code has columns, a figure, extremes and a hash of its own", async () => {
+  const largest = (power: number) =>
+    defineMeasure({
+      name: "spread",
+      text: "The largest parameter.",
+      columns: () => [{ name: "largest", label: "max |θᵢ|", axis: "max |θᵢ|", scale: "log" }],
+      follow:
+        power === 1
+          ? () =>
+              async ({ theta }) => ({ largest: Math.max(...theta.map(Math.abs)) })
+          : () =>
+              async ({ theta }) => ({ largest: Math.max(...theta.map(Math.abs)) ** 2 }),
+    });
+  const model = { kind: "layers", layers };
+  const study = await defineStudy({ ...sections, measure: {}, model, measures: [largest(1)] });
+  const directory = join(folder, "measured");
+  const result = await runExperiment(study, { directory, command: ["test"] });
+  const record = await readRecord(directory);
+  const { data: values } = await readNpy(join(directory, "theta.npy"));
+  // The row at the end is interpolated there.
+  expect(result.measured["largest"]!.last).toBeCloseTo(Math.max(...values.map(Math.abs)), 12);
+  expect(record.descent["largest"]!.length).toBe(record.descent.t.length);
+  expect(result.figures).toContain("figures/spread.png");
+  const other = await defineStudy({ ...sections, measure: {}, model, measures: [largest(2)] });
+  const hashes = await Promise.all([study, other].map(({ config }) => hashConfig(config, folder)));
+  expect(hashes[0]!.hash).not.toBe(hashes[1]!.hash);
+  for (const name of ["sharpness", "ntk", "loss", "a b"])
+    await expect(defineStudy({ ...sections, model, measures: [{ ...largest(1), name }] })).rejects.toThrow(
+      /measures\.0\.name/,
+    );
+});
 
 describe("a network from code", () => {
   test("is checked, has its kernel measured and its methods compared, as that of a file has", async () => {

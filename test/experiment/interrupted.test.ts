@@ -65,13 +65,22 @@ async function check(set: readonly string[], parts: number, extra: readonly stri
       onMessage: (line) => told.push(line),
     });
     expect(await contents(place, extra)).toEqual(await contents(whole, extra));
-    const { wallSeconds: _, gradientSeconds: __, record: ___, ...numbers } = again;
+    const { wallSeconds: _, gradientSeconds: __, record: ___, measures, ...numbers } = again;
     expect(numbers).toMatchObject({
       ...Object.fromEntries(Object.entries(result).filter(([key]) => key in numbers)),
     });
+    const untimed = (taken: typeof measures) => taken.map(({ seconds: ____, ...rest }) => rest);
+    expect(untimed(measures)).toEqual(untimed(result.measures));
   }
   return told;
 }
+
+test("with measures on flow and descents, which go on from what they hold", async () => {
+  const measures =
+    "{ sharpness: { points: 3, top: 2 }, polyakLojasiewicz: {}, norms: {}, parameters: { points: 3 } }";
+  const snapshots = ["parameters-flow-3.npy", "parameters-descent-0-2.npy"];
+  await check([`measure=${measures}`, "record.points=9", "descent.learningRates=[2e-3]"], 5, snapshots);
+});
 
 test("while descents catch up with the last step of the flow", async () => {
   const told = await check([], 8);

@@ -106,6 +106,8 @@ function comparedSteps(learningRate: number, logTime: boolean): number[] {
 export function syntheticResult(record: string): RunResult {
   const descent = (learningRate: number, divergedAtStep: number | null): DescentResult => ({
     learningRate,
+    law: "gradient",
+    momentum: 0,
     steps: divergedAtStep ?? END / learningRate,
     time: END,
     loss: divergedAtStep === null ? 1e-3 : null,
@@ -116,6 +118,8 @@ export function syntheticResult(record: string): RunResult {
     divergedAtStep,
     flips: null,
     sharpnessLimit: 2 / learningRate,
+    largestGap: null,
+    measured: {},
   });
   return {
     status: "reachedEnd",
@@ -147,6 +151,8 @@ export function syntheticResult(record: string): RunResult {
     events: null,
     smoothing: [],
     ntk: null,
+    measured: {},
+    measures: [],
     notes: [],
     wallSeconds: 1.5,
     gradientSeconds: 1.4,

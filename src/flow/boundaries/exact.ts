@@ -3,6 +3,8 @@
  * field is smooth and a Runge–Kutta step means what its error estimate says; events are located on the dense output, decided
  * once, and entries that can neither cross nor turn back slide along their boundary until a multiplier lets them go.
  */
+
+import { length } from "../../linalg/norm.js";
 import { squaredNorm } from "../../linalg/vectors.js";
 import { Memory } from "../../memory.js";
 import {
@@ -19,7 +21,6 @@ import {
   type Stepper,
 } from "../../ode/index.js";
 import type { Hessian } from "../hessian.js";
-import { length } from "../norm.js";
 import type { FlowEnd, Segment } from "../segment.js";
 import type { Sharpness } from "../sharpness.js";
 import { type FlowOptions, type FlowOutcome, sharpnessOf } from "../smooth.js";

@@ -4,9 +4,9 @@
  * of the chord or, where it is stiff, by RKC2. Two such passes give second order, and their difference an estimate of the error.
  */
 import { factorise } from "../../linalg/cholesky.js";
+import { length } from "../../linalg/norm.js";
 import { dot, squaredNorm } from "../../linalg/vectors.js";
 import type { Kinks } from "../boundaries/kinks.js";
-import { length } from "../norm.js";
 import { type Simulated, type StepEvent, simulateBlocks } from "./blocks.js";
 import { type Branching, branchesIn } from "./branches.js";
 import { combine } from "./combine.js";

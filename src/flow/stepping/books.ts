@@ -1,8 +1,9 @@
 /** Books of a flow that is stepped over its kinks: events, totals, and what the steps say about themselves. */
+
+import { length } from "../../linalg/norm.js";
 import type { Memory } from "../../memory.js";
 import type { Kinks, Place } from "../boundaries/kinks.js";
 import type { BoundaryEvent } from "../boundaries/ledger.js";
-import { length } from "../norm.js";
 import type { SteppingCost } from "./field.js";
 import type { SteppingStep } from "./stepper.js";
 

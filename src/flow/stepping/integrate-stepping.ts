@@ -2,12 +2,13 @@
  * Gradient flow stepped over its kinks: within a step any number of entries may cross, slide and leave, and the error is of second order
  * all the same. For networks whose events are too many to be gone to one by one, as `exact` does. See docs/math.md.
  */
+
+import { length } from "../../linalg/norm.js";
 import { Memory } from "../../memory.js";
 import { type Ending, EvaluationsSpent, integrate, type Outcome } from "../../ode/index.js";
 import { kinksOf } from "../boundaries/kinks.js";
 import type { BoundaryEvent } from "../boundaries/ledger.js";
 import { TooManyContacts } from "../boundaries/normals.js";
-import { length } from "../norm.js";
 import type { FlowEnd, Segment } from "../segment.js";
 import { createSharpness } from "../sharpness.js";
 import type { FlowOptions, FlowOutcome } from "../smooth.js";

@@ -3,9 +3,10 @@
  * slides. What is normal to that surface does not fall with the step; a controller that sees it goes down to nothing. For the same reason
  * there is a smallest step, a part of 1/ρ: at it a step is taken whatever its error, and counted.
  */
+
+import { length } from "../../linalg/norm.js";
 import type { Memory } from "../../memory.js";
 import { type Advancing, DEFAULT_TOLERANCES, type Failure } from "../../ode/index.js";
-import { length } from "../norm.js";
 import type { Sharpness } from "../sharpness.js";
 import { type Attempt, attemptStep, type SteppingState } from "./attempt.js";
 import type { StepEvent } from "./blocks.js";

@@ -1,6 +1,6 @@
 /** Euclidean norms of arrays, of any size that a float64 has: squares that overflow or vanish are scaled first. */
 
-import { squaredNorm } from "../linalg/vectors.js";
+import { squaredNorm } from "./vectors.js";
 
 /** Sums of squares within this and its inverse have lost nothing. */
 const SAFE = 1e280;

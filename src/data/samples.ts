@@ -1,0 +1,178 @@
+/** What a source of data gives, and what is made of it: classes chosen and written as targets, samples chosen, inputs normalised and flattened. */
+import { ConfigError } from "../errors.js";
+import type { Random } from "../random.js";
+import { type SplitSpec, splitDataset, type TestSamples } from "./split.js";
+
+/** Inputs with either class numbers or targets. */
+export interface Samples {
+  readonly samples: number;
+  /** Of one sample. */
+  readonly inputShape: readonly number[];
+  readonly inputs: Float64Array;
+  readonly labels: Labels;
+  /** The largest entry that an input can have, for `normalise: range`; null where there is none. */
+  readonly range: number | null;
+  readonly notes: readonly string[];
+}
+
+export type Labels =
+  | { readonly kind: "classes"; readonly classes: Float64Array; readonly count: number | null }
+  | { readonly kind: "numbers"; readonly targets: Float64Array; readonly width: number };
+
+export const ENCODINGS = ["one-hot", "sign", "index"] as const;
+export const NORMALISATIONS = ["none", "range", "features", "samples"] as const;
+
+/** What may be asked of any source, by the names of the config. */
+export interface Finish {
+  readonly classes?: readonly number[];
+  readonly samples?: number;
+  readonly encoding?: (typeof ENCODINGS)[number];
+  readonly normalise?: (typeof NORMALISATIONS)[number];
+  readonly flatten?: boolean;
+  readonly split?: SplitSpec;
+}
+
+export interface Finished extends TestSamples {
+  readonly inputShape: readonly number[];
+  readonly inputDimension: number;
+  readonly outputDimension: number;
+  readonly test: TestSamples | null;
+  readonly notes: readonly string[];
+}
+
+const refuse = (field: string, message: string): never => {
+  throw new ConfigError([{ path: `dataset.${field}`, message }]);
+};
+
+/**
+ * Chooses, encodes, splits, normalises. What is learnt of the inputs (their mean and spread) is learnt of the training samples alone.
+ * @param random of the data: draws which samples stay and which are kept for test
+ * @throws ConfigError for classes that have no sample, more samples than there are, and splits that leave none
+ */
+export function finishSamples(data: Samples, wanted: Finish, random: Random): Finished {
+  const chosen = chooseRows(data, wanted, random.split("subset"));
+  const width = data.inputShape.reduce((p, q) => p * q, 1);
+  const inputs = takeRows(data.inputs, chosen, width);
+  const { targets, outputDimension } = encode(data.labels, chosen, wanted);
+  const all = {
+    ...{ samples: chosen.length, inputs, targets },
+    ...{ inputDimension: width, outputDimension, test: null as TestSamples | null },
+  };
+  const parted = wanted.split === undefined ? all : splitDataset(all, wanted.split, random.split("split"));
+  const scale = normaliser(parted.inputs, width, wanted.normalise ?? "none", data.range);
+  scale(parted.inputs);
+  if (parted.test !== null) scale(parted.test.inputs);
+  return {
+    ...parted,
+    inputShape: wanted.flatten === false ? data.inputShape : [width],
+    notes: data.notes,
+  };
+}
+
+function takeRows(data: Float64Array, rows: readonly number[], width: number): Float64Array {
+  const out = new Float64Array(rows.length * width);
+  for (const [to, from] of rows.entries())
+    out.set(data.subarray(from * width, (from + 1) * width), to * width);
+  return out;
+}
+
+/** In the order of the data. */
+function chooseRows(
+  { samples, labels }: Samples,
+  { classes, samples: count }: Finish,
+  random: Random,
+): number[] {
+  let rows = Array.from({ length: samples }, (_, i) => i);
+  if (classes !== undefined) {
+    if (labels.kind !== "classes")
+      return refuse("classes", "chooses classes, and these targets are numbers; leave it out.");
+    const present = new Set(labels.classes);
+    const missing = classes.find((one) => !present.has(one));
+    if (missing !== undefined)
+      refuse(
+        "classes",
+        `class ${missing} has no sample; there are ${listOf([...present].sort((a, b) => a - b))}.`,
+      );
+    rows = rows.filter((i) => classes.includes(labels.classes[i] as number));
+  }
+  if (count === undefined || count === rows.length) return rows;
+  if (count > rows.length)
+    refuse("samples", `must be at most ${rows.length}, which is all there are, got ${count}.`);
+  for (let i = 0; i < count; i++) {
+    const j = i + random.integer(rows.length - i);
+    [rows[i], rows[j]] = [rows[j] as number, rows[i] as number];
+  }
+  return rows.slice(0, count).sort((a, b) => a - b);
+}
+
+function encode(
+  labels: Labels,
+  rows: readonly number[],
+  { classes, encoding }: Finish,
+): { targets: Float64Array; outputDimension: number } {
+  if (labels.kind === "numbers") {
+    if (encoding !== undefined)
+      refuse("encoding", "is of class numbers, and these targets are numbers; leave it out.");
+    return { targets: takeRows(labels.targets, rows, labels.width), outputDimension: labels.width };
+  }
+  const own = rows.map((i) => labels.classes[i] as number);
+  const count = labels.count ?? Math.max(...own) + 1;
+  const known = classes ?? Array.from({ length: count }, (_, k) => k);
+  const places = new Map(known.map((one, k) => [one, k]));
+  const empty = known.find((one) => !own.includes(one));
+  if (empty !== undefined)
+    refuse("samples", `class ${empty} is left without a sample; take more samples, or name classes.`);
+  const found = own.map((one) => places.get(one) as number);
+  if (encoding === "index") return { targets: Float64Array.from(found), outputDimension: 1 };
+  if (encoding === "sign") {
+    if (known.length !== 2)
+      refuse(
+        "encoding",
+        `sign is of two classes, the first −1 and the second +1; there are ${known.length}.`,
+      );
+    return { targets: Float64Array.from(found, (k) => 2 * k - 1), outputDimension: 1 };
+  }
+  const targets = new Float64Array(rows.length * known.length);
+  for (const [i, k] of found.entries()) targets[i * known.length + k] = 1;
+  return { targets, outputDimension: known.length };
+}
+
+const listOf = (values: readonly number[]): string =>
+  values.length > 12 ? `${values.slice(0, 12).join(", ")}, …` : values.join(", ");
+
+/** Changes inputs in place, by what it has learnt of the training samples. */
+function normaliser(
+  training: Float64Array,
+  width: number,
+  kind: (typeof NORMALISATIONS)[number],
+  range: number | null,
+): (inputs: Float64Array) => void {
+  if (kind === "range") {
+    const largest = range ?? training.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    return (inputs) => {
+      if (largest > 0) for (let i = 0; i < inputs.length; i++) inputs[i]! /= largest;
+    };
+  }
+  if (kind === "samples")
+    return (inputs) => {
+      for (let at = 0; at < inputs.length; at += width) {
+        const norm = Math.hypot(...inputs.subarray(at, at + width));
+        if (norm > 0) for (let k = at; k < at + width; k++) inputs[k]! /= norm;
+      }
+    };
+  if (kind === "none") return () => undefined;
+  const count = training.length / width;
+  const mean = new Float64Array(width);
+  for (let i = 0; i < training.length; i++) mean[i % width]! += (training[i] as number) / count;
+  const spread = new Float64Array(width);
+  for (let i = 0; i < training.length; i++)
+    spread[i % width]! += ((training[i] as number) - (mean[i % width] as number)) ** 2 / count;
+  return (inputs) => {
+    for (let i = 0; i < inputs.length; i++) {
+      const k = i % width;
+      const deviation = Math.sqrt(spread[k] as number);
+      // An entry that is the same in all training samples says nothing.
+      inputs[i] = deviation > 0 ? ((inputs[i] as number) - (mean[k] as number)) / deviation : 0;
+    }
+  };
+}

@@ -1,0 +1,239 @@
+/** The measures of a run: taken at recorded rows of the flow and of each descent, counted, and summed up for the result. */
+import { type LoadedConfig, problemAt } from "../config/load.js";
+import { isOneHot } from "../data/targets.js";
+import type { Program } from "../engine/index.js";
+import type { Problem } from "../flow/index.js";
+import { type Graph, splitBound, workOf } from "../graph/index.js";
+import {
+  type Column,
+  type CommonSettings,
+  type CurveKind,
+  measures as known,
+  type Measure,
+  type Measurer,
+  type Point,
+  type SampleSet,
+  type Subject,
+  type Values,
+} from "../measure/index.js";
+import type { Memory } from "../memory.js";
+import type { Family } from "../model/index.js";
+import type { MeasureFacts } from "../record/manifest.js";
+import type { MeasureResult } from "../record/result.js";
+import type { RecordWriter } from "../record/writer.js";
+import type { Prepared } from "./prepare.js";
+import { recordTimes, timesIn } from "./times.js";
+
+/** A measure that the study asks for, with the columns that it has there. */
+export interface Asked {
+  readonly measure: Measure;
+  readonly settings: CommonSettings;
+  readonly columns: readonly Column[];
+}
+
+/** What was evaluated so far for measures: gradients by the arithmetic of the graphs. */
+interface Meter {
+  gradients: number;
+}
+
+/** The measures of a study on its problem, and how they evaluate it. */
+export interface MeasurePlan {
+  readonly asked: readonly Asked[];
+  readonly subject: Subject;
+  readonly meter: Meter;
+}
+
+/** @throws ConfigError for each measure that cannot be had of this problem, citing it */
+export async function planMeasures(loaded: LoadedConfig, prepared: Prepared): Promise<MeasurePlan> {
+  const { problem, theta0, test, dataset } = prepared;
+  const meter: Meter = { gradients: 0 };
+  const train = sampleSet(problem, problem.family, dataset.targets, problem.data, meter);
+  const subject: Subject = {
+    train,
+    test: test === null ? null : sampleSet(problem, test.family, test.targets, test.data, meter),
+    theta0,
+    leastLoss: leastLossOf(prepared),
+    seed: loaded.config.seed,
+  };
+  const asked: Asked[] = [];
+  const chosen = loaded.config.measure as Readonly<Record<string, CommonSettings | undefined>>;
+  for (const measure of [...known, ...(loaded.measures ?? [])]) {
+    const settings = chosen[measure.name];
+    if (settings === undefined) continue;
+    const refusal = (await measure.refuse?.(subject, settings as never)) ?? null;
+    if (refusal !== null) throw problemAt(loaded, `measure.${measure.name}`, refusal);
+    asked.push({ measure, settings, columns: await measure.columns(subject, settings as never) });
+  }
+  return { asked, subject, meter };
+}
+
+/** Null where nobody knows: with weight decay, and where targets are uncertain classes. */
+function leastLossOf({ problem, dataset }: Prepared): number | null {
+  const { kind, regularisation } = problem.family.criterion;
+  return regularisation === null && (kind !== "cross-entropy" || isOneHot(dataset)) ? 0 : null;
+}
+
+/** What the manifest says of them, so that an unfinished record can be read and drawn. */
+export function describeMeasures({ asked }: MeasurePlan): { readonly measures?: readonly MeasureFacts[] } {
+  if (asked.length === 0) return {};
+  const measures = asked.map(({ measure, settings, columns }) => ({
+    name: measure.name,
+    of: settings.of,
+    columns: columns.map(({ name, label, axis, scale }) => ({ name, label, axis, scale })),
+  }));
+  return { measures };
+}
+
+function sampleSet(
+  problem: Problem,
+  family: Family,
+  targets: Float64Array,
+  data: Readonly<Record<string, Float64Array>>,
+  meter: Meter,
+): SampleSet {
+  const unit = problem.workOf(problem.family.flowField());
+  const compiled = new Map<string, Promise<Program>>();
+  const compile = async (graph: Graph): Promise<Program> => {
+    const program = await problem.engine.compile(graph, data);
+    const price = workOf(splitBound(graph, Object.keys(data)).rest) / unit;
+    return {
+      graph: program.graph,
+      run(inputs, into) {
+        meter.gradients += price;
+        return program.run(inputs, into);
+      },
+    };
+  };
+  const cached = (graph: Graph): Promise<Program> => {
+    const made = compiled.get(graph.name) ?? compile(graph);
+    compiled.set(graph.name, made);
+    return made;
+  };
+  let [predict, gradient]: (Promise<Program> | null)[] = [null, null];
+  return {
+    family,
+    targets,
+    dtype: problem.engine.dtype,
+    compile: cached,
+    async predict(theta) {
+      predict ??= cached(family.predict());
+      return (await (await predict).run({ theta }))["output"]!.slice();
+    },
+    async gradient(theta) {
+      gradient ??= cached(family.lossGradient("free"));
+      return (await (await gradient).run({ theta }))["gradient"]!.slice();
+    },
+  };
+}
+
+/** Takes what is due at a row of one curve. */
+export type TakeRow = (row: {
+  readonly t: number;
+  readonly loss: number;
+  readonly theta: Float64Array;
+  /** The curve ends here: everything is due. */
+  readonly isLast?: boolean;
+}) => Promise<Values>;
+
+export interface RunMeasures {
+  /** @param slack by how much a row may be before the time that it stands for */
+  follow(curve: string, memory: Memory, slack?: number): Promise<TakeRow>;
+  results(): MeasureResult[];
+}
+
+export function createMeasures(
+  { asked, subject, meter }: MeasurePlan,
+  loaded: LoadedConfig,
+  record: RecordWriter,
+  memory: Memory,
+): RunMeasures {
+  const { record: rows, flow } = loaded.config;
+  const spent = memory.keep("measures", {
+    costs: asked.map(() => ({ times: 0, gradients: 0, seconds: 0 })),
+  });
+  return {
+    async follow(curve, own, slack = 0) {
+      const kind: CurveKind = curve === "flow" ? "flow" : "descent";
+      const due = own.keep("due", { next: asked.map(() => 0) });
+      const followers: { k: number; take: Measurer; isDue: (t: number) => boolean }[] = [];
+      for (const [k, { measure, settings }] of asked.entries()) {
+        if (!settings.of.includes(kind)) continue;
+        const take = await measure.follow(
+          {
+            ...{ ...subject, curve, memory: own.within(measure.name) },
+            save: (name, data, shape) => record.array(name, data, shape),
+          },
+          settings as never,
+        );
+        const times = timesOf(settings.points, rows, flow);
+        const isDue = (t: number): boolean => {
+          if (times === null) return true;
+          const from = due.next[k] as number;
+          let next = from;
+          while (next < times.length && (times[next] as number) <= t + slack) next++;
+          due.next[k] = next;
+          return next > from;
+        };
+        followers.push({ k, take, isDue });
+      }
+      return async ({ t, theta, loss, isLast = false }) => {
+        const values: Record<string, number | null> = {};
+        const point = pointAt(subject, t, theta, loss);
+        for (const { k, take, isDue } of followers) {
+          if (!isDue(t) && !isLast) continue;
+          const start = performance.now();
+          // From zero at each row, so that the sum is rounded the same wherever the run was cut.
+          meter.gradients = 0;
+          Object.assign(values, await take(point));
+          const cost = spent.costs[k]!;
+          cost.times++;
+          cost.gradients += meter.gradients;
+          cost.seconds += (performance.now() - start) / 1000;
+        }
+        return values;
+      };
+    },
+    results: () =>
+      asked.map(({ measure, columns }, k) => {
+        const { times, gradients, seconds } = spent.costs[k]!;
+        return {
+          name: measure.name,
+          columns: columns.map(({ name, label, axis }) => {
+            const isAlone = columns.filter((other) => other.label === label).length === 1;
+            return { name, label: isAlone ? label : `${axis}, ${label}` };
+          }),
+          times,
+          gradientEquivalents: gradients,
+          seconds,
+        };
+      }),
+  };
+}
+
+/** From t = 0; null for every row. */
+function timesOf(
+  points: number | undefined,
+  rows: LoadedConfig["config"]["record"],
+  flow: LoadedConfig["config"]["flow"],
+): number[] | null {
+  if (points === undefined) return null;
+  const at = rows.at === "steps" ? ({ at: "log", points } as const) : { ...rows, points };
+  return [0, ...(recordTimes(timesIn(at, flow), flow.tEnd) as number[])];
+}
+
+function pointAt({ train }: Subject, t: number, theta: Float64Array, loss: number): Point {
+  const outputs = new Map<SampleSet, Promise<Float64Array>>();
+  let gradient: Promise<Float64Array> | null = null;
+  return {
+    ...{ t, theta, loss },
+    outputs(set) {
+      const known = outputs.get(set) ?? set.predict(theta);
+      outputs.set(set, known);
+      return known;
+    },
+    gradient() {
+      gradient ??= train.gradient(theta);
+      return gradient;
+    },
+  };
+}

@@ -1,0 +1,171 @@
+/**
+ * Balancedness: between two layers with a positively homogeneous activation of degree p, gradient flow of the loss alone keeps p‖out_j‖² − ‖in_j‖²
+ * of each unit j (Du, Hu & Lee 2018), in_j being the weights and the bias that make the unit, out_j the weights that read it. Which pairs of layers have the
+ * identity behind it, ⟨in_j, ∂L/∂in_j⟩ = p⟨out_j, ∂L/∂out_j⟩ at every θ, is found by trying it, not read off names.
+ */
+import { length } from "../linalg/norm.js";
+import type { Parameter } from "../model/index.js";
+import { createRandom } from "../random.js";
+import { defineMeasure, type Subject } from "./measure.js";
+
+/** Two weights with units between them, and what belongs to each unit: places in θ. */
+interface Pair {
+  readonly name: string;
+  readonly degree: number;
+  readonly units: readonly { readonly in: readonly number[]; readonly out: readonly number[] }[];
+}
+
+/** Part of the products' size up to which the identity holds: rounding of one gradient, in float32 too. */
+const TOLERANCE = { float64: 1e-9, float32: 1e-3 } as const;
+/** Random states at which it must hold. */
+const TRIALS = 3;
+const MOST_DEGREE = 8;
+
+export const balancedness = defineMeasure({
+  name: "balancedness",
+  text: "Of each hidden layer: imbalance, the largest |p‖w_out‖² − ‖w_in‖² − b²| of its units, and how far any has drifted from its value at θ₀, relative to the largest p‖w_out‖² + ‖w_in‖² + b². Gradient flow keeps them where the activation between two layers is positively homogeneous of degree p (linear, relu, leaky-relu: 1); descent lets them drift by O(η). Layers are those at which the identity behind it holds at random parameters.",
+  refuse: async (subject) =>
+    (await pairsOf(subject)).length > 0
+      ? null
+      : "needs two layers with nothing but a positively homogeneous activation between them (linear, relu, leaky-relu, abs), trained without weight decay, and this network has none; leave it out.",
+  columns: async (subject) =>
+    (await pairsOf(subject)).flatMap(({ name }) => [
+      {
+        name: `imbalance.${name}`,
+        label: name,
+        axis: "largest imbalance",
+        scale: "log" as const,
+      },
+      {
+        name: `balanceDrift.${name}`,
+        label: name,
+        axis: "relative drift",
+        scale: "log" as const,
+      },
+    ]),
+  async follow(subject) {
+    const pairs = await pairsOf(subject);
+    const initial = pairs.map((pair) => imbalances(pair, subject.theta0).differences);
+    return async ({ theta }) => {
+      const values: Record<string, number> = {};
+      for (const [k, pair] of pairs.entries()) {
+        const { differences, largest } = imbalances(pair, theta);
+        let [most, drift] = [0, 0];
+        for (const [j, difference] of differences.entries()) {
+          most = Math.max(most, Math.abs(difference));
+          drift = Math.max(drift, Math.abs(difference - initial[k]![j]!));
+        }
+        values[`imbalance.${pair.name}`] = most;
+        values[`balanceDrift.${pair.name}`] = largest > 0 ? drift / largest : 0;
+      }
+      return values;
+    };
+  },
+});
+
+/** Of every unit p‖out‖² − ‖in‖², and the largest p‖out‖² + ‖in‖². */
+function imbalances({ units, degree }: Pair, theta: Float64Array) {
+  let largest = 0;
+  const square = (places: readonly number[]) =>
+    places.reduce((sum, place) => sum + (theta[place] as number) ** 2, 0);
+  const differences = units.map((unit) => {
+    const [into, out] = [square(unit.in), degree * square(unit.out)];
+    largest = Math.max(largest, into + out);
+    return out - into;
+  });
+  return { differences, largest };
+}
+
+const known = new WeakMap<object, Promise<readonly Pair[]>>();
+
+/** Found once per set of samples. */
+function pairsOf(subject: Subject): Promise<readonly Pair[]> {
+  const found = known.get(subject.train) ?? findPairs(subject);
+  known.set(subject.train, found);
+  return found;
+}
+
+async function findPairs({ train, theta0, seed }: Subject): Promise<Pair[]> {
+  const { parameters } = train.family.layout;
+  const candidates = parameters.flatMap((parameter, k): Omit<Pair, "degree">[] => {
+    const next = parameters.slice(k + 1).find(isWeight);
+    if (!isWeight(parameter) || next === undefined) return [];
+    const bias = parameters[k + 1];
+    const units = unitsOf(parameter, bias === next || isWeight(bias!) ? null : bias!, next);
+    return units === null ? [] : [{ name: parameter.name.replace(/\.?weight$/, ""), units }];
+  });
+  const random = createRandom(seed).split("balancedness");
+  /** By candidate; null once it has failed. */
+  const degrees: (number | null | undefined)[] = candidates.map(() => undefined);
+  const spread = length(theta0) / Math.sqrt(theta0.length) || 1;
+  for (let trial = 0; trial < TRIALS; trial++) {
+    const theta = theta0.map((value) => value + spread * random.normal());
+    const gradient = await train.gradient(theta);
+    for (const [k, { units }] of candidates.entries()) {
+      if (degrees[k] === null) continue;
+      const degree = degreeAt(units, theta, gradient, TOLERANCE[train.dtype]);
+      degrees[k] =
+        degree === undefined ? degrees[k] : degrees[k] === undefined || degrees[k] === degree ? degree : null;
+    }
+  }
+  return candidates.flatMap((candidate, k) =>
+    typeof degrees[k] === "number" ? [{ ...candidate, degree: degrees[k] }] : [],
+  );
+}
+
+/** The degree that fits every unit; null where none does, undefined where no unit has any effect. */
+function degreeAt(
+  units: Pair["units"],
+  theta: Float64Array,
+  gradient: Float64Array,
+  tolerance: number,
+): number | null | undefined {
+  const along = (places: readonly number[]) => {
+    let [sum, size] = [0, 0];
+    for (const place of places) {
+      const product = (theta[place] as number) * (gradient[place] as number);
+      sum += product;
+      size += Math.abs(product);
+    }
+    return { sum, size };
+  };
+  const products = units.map((unit) => ({ into: along(unit.in), out: along(unit.out) }));
+  const [most] = products.toSorted((a, b) => Math.abs(b.out.sum) - Math.abs(a.out.sum));
+  if (products.every(({ into, out }) => into.size === 0 && out.size === 0)) return undefined;
+  const degree = Math.round(most!.into.sum / most!.out.sum);
+  if (!(degree >= 1 && degree <= MOST_DEGREE)) return null;
+  const largest = Math.max(...products.map(({ into, out }) => into.size + degree * out.size));
+  const holds = products.every(
+    ({ into, out }) => Math.abs(into.sum - degree * out.sum) <= tolerance * largest,
+  );
+  return holds ? degree : null;
+}
+
+function isWeight({ shape, law }: Parameter): boolean {
+  return law.kind === "weight" && shape.length >= 2;
+}
+
+/** The axis of a weight that counts what it makes, and the one that counts what it reads: dense is [in, out], a convolution [out, in, …]. */
+const axesOf = ({ shape }: Parameter) => (shape.length === 2 ? { out: 1, in: 0 } : { out: 0, in: 1 });
+
+/** Units between two weights; null where their numbers do not fit. Channels that were flattened are read as blocks. */
+function unitsOf(before: Parameter, bias: Parameter | null, after: Parameter): Pair["units"] | null {
+  const count = before.shape[axesOf(before).out] as number;
+  const read = after.shape[axesOf(after).in] as number;
+  if (read % count !== 0) return null;
+  const block = read / count;
+  const hasBias = bias !== null && bias.law.kind === "bias" && bias.size === count;
+  return Array.from({ length: count }, (_, j) => ({
+    in: [...along(before, axesOf(before).out, (i) => i === j), ...(hasBias ? [bias.offset + j] : [])],
+    out: along(after, axesOf(after).in, (i) => Math.floor(i / block) === j),
+  }));
+}
+
+/** Places in θ of the entries whose index on one axis is chosen. */
+function along({ shape, offset, size }: Parameter, axis: number, isChosen: (i: number) => boolean): number[] {
+  const stride = shape.slice(axis + 1).reduce((p, q) => p * q, 1);
+  const length = shape[axis] as number;
+  const places: number[] = [];
+  for (let k = 0; k < size; k++) if (isChosen(Math.floor(k / stride) % length)) places.push(offset + k);
+  return places;
+}

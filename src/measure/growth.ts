@@ -1,0 +1,29 @@
+/** How far the parameters go: beside the bound that every gradient flow obeys, and along themselves. */
+import { distance, length } from "../linalg/norm.js";
+import { dot } from "../linalg/vectors.js";
+import { defineMeasure } from "./measure.js";
+
+export const growth = defineMeasure({
+  name: "growth",
+  text: "‖θ‖; growthRatio, ‖θ − θ₀‖ over its bound √(t(L(0) − L(t))), which no gradient flow exceeds and a descent at t = kη may; ⟨θ, ∇L⟩, negative where the flow moves θ outwards.",
+  columns: () => [
+    { name: "parameterNorm", label: "‖θ‖", axis: "‖θ‖", scale: "log" },
+    { name: "growthRatio", label: "ratio", axis: "‖θ − θ₀‖/√(t(L(0) − L))", scale: "linear" },
+    { name: "dissipation", label: "⟨θ, ∇L⟩", axis: "⟨θ, ∇L⟩", scale: "linear" },
+  ],
+  async follow({ train, theta0 }) {
+    const program = await train.compile(train.family.loss());
+    const { loss } = await program.run({ theta: theta0 });
+    const initial = (loss as Float64Array)[0] as number;
+    return async (point) => {
+      const { t, theta } = point;
+      const bound = Math.sqrt(t) * Math.sqrt(initial - point.loss);
+      return {
+        parameterNorm: length(theta),
+        // At t = 0, and where the loss has not fallen, there is no bound.
+        growthRatio: bound > 0 ? distance(theta, theta0) / bound : null,
+        dissipation: dot(theta, await point.gradient()),
+      };
+    };
+  },
+});

@@ -1,0 +1,15 @@
+export {
+  type Column,
+  type CommonSettings,
+  type CurveKind,
+  defineMeasure,
+  type Followed,
+  type Measure,
+  type Measurer,
+  measureSection,
+  type Point,
+  type SampleSet,
+  type Subject,
+  type Values,
+} from "./measure.js";
+export { measures } from "./registry.js";

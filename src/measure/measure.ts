@@ -1,0 +1,139 @@
+/**
+ * What a measure is: numbers that are taken at recorded rows of the flow and of the descents beside it. A measure is one file and one
+ * line of the registry; schema, docs, columns, summary, result and figures come from what it declares. Knows neither files nor configs.
+ */
+import { z } from "zod";
+import type { Dtype, Program } from "../engine/index.js";
+import type { Graph } from "../graph/index.js";
+import type { Memory } from "../memory.js";
+import type { Family } from "../model/index.js";
+
+/** Some samples with the graphs of the network on them; evaluations are counted for the measure that asks. */
+export interface SampleSet {
+  readonly family: Family;
+  /** n × M, row-major. */
+  readonly targets: Float64Array;
+  /** Precision of the evaluations. */
+  readonly dtype: Dtype;
+  /** A graph of the family with the data bound; graphs of one name are compiled once. */
+  compile(graph: Graph): Promise<Program>;
+  /** F(θ), n × M row-major, in a new array. */
+  predict(theta: Float64Array): Promise<Float64Array>;
+  /** ∇L(θ) in a new array. */
+  gradient(theta: Float64Array): Promise<Float64Array>;
+}
+
+/** What is measured: one curve of a run, and what is known before it begins. */
+export interface Subject {
+  readonly train: SampleSet;
+  /** Samples that are not trained on; null where the data have none. */
+  readonly test: SampleSet | null;
+  readonly theta0: Float64Array;
+  /** What L is at least, where that is known. */
+  readonly leastLoss: number | null;
+  /** Takes none of the run's random numbers; the same in every run of a study. */
+  readonly seed: number;
+}
+
+/** One curve, as a measure follows it. */
+export interface Followed extends Subject {
+  /** `flow`, or `descent` and its number, from 0. */
+  readonly curve: string;
+  /** For what a continuation needs of this measure on this curve. */
+  readonly memory: Memory;
+  /** Writes `<name>.npy` into the record. */
+  save(name: string, data: Float64Array, shape?: readonly number[]): Promise<void>;
+}
+
+/** A state on a curve, valid during the call. What several measures ask for is computed once. */
+export interface Point {
+  readonly t: number;
+  readonly theta: Float64Array;
+  /** L(θ) */
+  readonly loss: number;
+  /** F(θ) on these samples; not to be changed. */
+  outputs(set: SampleSet): Promise<Float64Array>;
+  /** ∇L(θ); not to be changed. */
+  gradient(): Promise<Float64Array>;
+}
+
+/** Where a column is drawn: columns of one axis title share a panel. */
+export interface Column {
+  /** Of series.csv and descent.csv. */
+  readonly name: string;
+  /** In legends and summaries. */
+  readonly label: string;
+  readonly axis: string;
+  readonly scale: "log" | "linear";
+}
+
+/** By column; null where there is none. */
+export type Values = Readonly<Record<string, number | null>>;
+export type Measurer = (point: Point) => Promise<Values>;
+
+/** What a curve must be for a measure to be taken on it. */
+export type CurveKind = "flow" | "descent";
+
+export interface Measure {
+  /** Its key in `measure:` and its figure's name. */
+  readonly name: string;
+  /** One or two sentences for the config reference. */
+  readonly text: string;
+  /** Its own fields; `points` and `of` are added. */
+  readonly fields: z.ZodRawShape;
+  /** How many rows it is taken at where nothing is said; null for every row. */
+  readonly points: number | null;
+  /** Why it cannot be had of this problem and what to do about it; null where it can. */
+  refuse?(subject: Subject, settings: never): Promise<string | null> | string | null;
+  columns(subject: Subject, settings: never): readonly Column[] | Promise<readonly Column[]>;
+  /** Once per curve. */
+  follow(subject: Followed, settings: never): Measurer | Promise<Measurer>;
+}
+
+/** What every measure can be told. */
+export interface CommonSettings {
+  readonly points?: number | undefined;
+  readonly of: readonly CurveKind[];
+}
+
+/** A measure, its settings typed by its fields. */
+export function defineMeasure<const F extends z.ZodRawShape>(measure: {
+  readonly name: string;
+  readonly text: string;
+  readonly fields?: F;
+  readonly points?: number;
+  readonly refuse?: (
+    subject: Subject,
+    settings: z.output<z.ZodObject<F>>,
+  ) => Promise<string | null> | string | null;
+  readonly columns: (
+    subject: Subject,
+    settings: z.output<z.ZodObject<F>>,
+  ) => readonly Column[] | Promise<readonly Column[]>;
+  readonly follow: (subject: Followed, settings: z.output<z.ZodObject<F>>) => Measurer | Promise<Measurer>;
+}): Measure {
+  return { points: null, fields: {}, ...measure } as Measure;
+}
+
+const CURVES = ["flow", "descent"] as const;
+
+/** The schema of a measure's section. */
+export function measureSection({ text, fields, points }: Pick<Measure, "text" | "fields" | "points">) {
+  const count = z.int().min(1);
+  const several =
+    "At how many of the recorded rows, spread as record.at spreads these, besides t = 0 and the end";
+  return z
+    .strictObject({
+      ...fields,
+      points:
+        points === null
+          ? count.exactOptional().describe(`${several}. Absent: at every row.`)
+          : count.default(points).describe(`${several}.`),
+      of: z
+        .array(z.enum(CURVES))
+        .min(1)
+        .default([...CURVES])
+        .describe("On which curves: the flow, and the descents beside it at the steps that are compared."),
+    })
+    .describe(text);
+}

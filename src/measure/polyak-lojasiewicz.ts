@@ -1,0 +1,36 @@
+/** The local Polyak–Łojasiewicz ratio ‖∇L‖²/(L − L*), whose infimum along a curve is the rate at which it promises the loss to fall. */
+import { z } from "zod";
+import { length } from "../linalg/norm.js";
+import { defineMeasure } from "./measure.js";
+
+export const polyakLojasiewicz = defineMeasure({
+  name: "polyakLojasiewicz",
+  text: "The ratio μ = ‖∇L‖²/(L − L*), and the least so far: along the flow L − L* falls at the rate μ, and by at least exp(−t·least). For the squared loss with L* = 0 it is 4cλ_eff.",
+  fields: {
+    leastLoss: z
+      .number()
+      .exactOptional()
+      .describe("L*, what the loss is at least. Absent: 0, where the loss cannot be negative."),
+  },
+  refuse: ({ leastLoss }, settings) =>
+    leastLoss === null && settings.leastLoss === undefined
+      ? "needs to know what this loss is at least; set measure.polyakLojasiewicz.leastLoss."
+      : null,
+  columns: () => [
+    { name: "polyakLojasiewicz", label: "μ", axis: "‖∇L‖²/(L − L*)", scale: "log" },
+    { name: "leastPolyakLojasiewicz", label: "least so far", axis: "‖∇L‖²/(L − L*)", scale: "log" },
+  ],
+  follow({ leastLoss, memory }, settings) {
+    const bottom = settings.leastLoss ?? (leastLoss as number);
+    const state = memory.keep("least", { value: Number.POSITIVE_INFINITY });
+    return async (point) => {
+      const above = point.loss - bottom;
+      if (!(above > 0)) return { polyakLojasiewicz: null, leastPolyakLojasiewicz: null };
+      // The quotient first: squares of small gradients vanish before the ratio does.
+      const part = length(await point.gradient()) / Math.sqrt(above);
+      const ratio = part * part;
+      state.value = Math.min(state.value, ratio);
+      return { polyakLojasiewicz: ratio, leastPolyakLojasiewicz: state.value };
+    };
+  },
+});

@@ -1,0 +1,18 @@
+/** The loss on samples that are not trained on. */
+import { defineMeasure } from "./measure.js";
+
+export const testLoss = defineMeasure({
+  name: "testLoss",
+  text: "The loss on the samples that dataset.split keeps from training, reduced as the study's over their own number, without weight decay.",
+  refuse: ({ test }) =>
+    test === null ? "needs samples that are not trained on; set dataset.split: { test: 0.25 }." : null,
+  columns: () => [{ name: "testLoss", label: "test loss", axis: "test loss", scale: "log" }],
+  async follow({ test }) {
+    const set = test!;
+    const program = await set.compile(set.family.dataLoss());
+    return async ({ theta }) => {
+      const { loss } = await program.run({ theta });
+      return { testLoss: (loss as Float64Array)[0] as number };
+    };
+  },
+});
