@@ -2,6 +2,8 @@
 import { accuracy } from "./accuracy.js";
 import { balancedness } from "./balancedness.js";
 import { growth } from "./growth.js";
+import { kkt } from "./kkt.js";
+import { margin } from "./margin.js";
 import type { Measure } from "./measure.js";
 import { norms } from "./norms.js";
 import { parameters } from "./parameters.js";
@@ -12,6 +14,8 @@ import { testLoss } from "./test-loss.js";
 export const measures: readonly Measure[] = [
   accuracy,
   testLoss,
+  margin,
+  kkt,
   norms,
   balancedness,
   polyakLojasiewicz,

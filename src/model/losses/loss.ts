@@ -8,6 +8,8 @@ import { type LossSpec, lossModule, type Regularisation } from "./registry.js";
 export interface Loss {
   readonly kind: string;
   readonly targets: TargetKind;
+  /** w of L = w Σ ℓ, weight decay left out. */
+  readonly weight: number;
   /** c where L = c‖F − y‖² and nothing else; null otherwise. */
   readonly factor: number | null;
   /** Why `factor` is null: what rests on the squared loss is then not defined. Null where it is a number. */
@@ -67,6 +69,7 @@ function build(
   const at = (output: Node, targets: Node) => ({ ...known, output, targets });
   return {
     kind,
+    weight,
     targets: module.targets,
     factor: notSquared === null ? weight : null,
     notSquared,

@@ -1,0 +1,48 @@
+/** Margins of classified samples: by how much an output is on the side of its sign, or the output of the true class above all others. */
+import { createRandom } from "../random.js";
+import type { SampleSet, Subject } from "./measure.js";
+
+/** What margins need: certain labels. Null where the samples have them, else why not. */
+export function whyNoMargins({ family, targets }: SampleSet): string | null {
+  const { kind, targets: wanted } = family.criterion;
+  if (wanted === "real")
+    return `needs labels, and loss.kind: ${kind} has numbers for targets; leave it out, or take cross-entropy, logistic, exponential or hinge.`;
+  if (wanted === "classes" && targets.some((value) => value !== 0 && value !== 1))
+    return "needs certain labels, and the targets are probabilities between 0 and 1; leave it out.";
+  return null;
+}
+
+/** Margins of all samples, of signs one for every output. */
+export function marginsOf({ family, targets }: SampleSet, outputs: Float64Array): Float64Array {
+  if (family.criterion.targets === "signs") return outputs.map((f, i) => f * (targets[i] as number));
+  const width = family.network.outputs;
+  return Float64Array.from({ length: family.samples }, (_, i) => {
+    const row = outputs.subarray(i * width, (i + 1) * width);
+    const label = targets.subarray(i * width, (i + 1) * width).indexOf(1);
+    let rival = Number.NEGATIVE_INFINITY;
+    row.forEach((f, k) => {
+      if (k !== label) rival = Math.max(rival, f);
+    });
+    return (row[label] as number) - rival;
+  });
+}
+
+/** Roundings of a deep network, of outputs that are to have an exact ratio. */
+const ROUNDING = { float64: 1e-9, float32: 1e-3 } as const;
+
+/** Λ with F(sθ) = s^Λ F(θ), looked for at random θ; null where there is none. */
+export async function degreeOf({ train, seed }: Subject): Promise<number | null> {
+  const random = createRandom(seed).split("degree");
+  const theta = Float64Array.from({ length: train.family.layout.size }, () => random.normal());
+  const one = await train.predict(theta);
+  const two = await train.predict(theta.map((value) => 2 * value));
+  const size = Math.max(...one.map(Math.abs));
+  if (!(size > 0)) return null;
+  const largest = one.findIndex((value) => Math.abs(value) === size);
+  const degree = Math.round(Math.log2((two[largest] as number) / (one[largest] as number)));
+  const factor = 2 ** degree;
+  const isHomogeneous = one.every(
+    (value, i) => Math.abs((two[i] as number) - factor * value) <= ROUNDING[train.dtype] * factor * size,
+  );
+  return isHomogeneous && degree > 0 ? degree : null;
+}
