@@ -1,7 +1,9 @@
-// Kinks by the thousand: what stepping costs and achieves beside solvers that do not know of them, at a fifth of the paper's size.
-// `node scripts/bench/stepping.js [tEnd] [seeds]` after a build, by default t = 20 and seed 1: one to two minutes. Errors are relative to the distance moved,
-// against Euler's method with steps of 1e-3 and 5e-4, extrapolated, which shares nothing with the scheme.
+// Kinks by the thousand: what stepping costs and achieves beside solvers that do not know of them, at a fifth of the paper's size or at all of it.
+// `node scripts/bench/stepping.js [tEnd] [seeds] [fifth|paper]` after a build, by default t = 20, seed 1 and a fifth: about a minute. Errors are relative to
+// the distance moved, against Euler's method with two sizes of tiny steps, extrapolated, which shares nothing with the scheme. Micro-simulation is what a
+// profiler finds in it, per pass, beside the time of a plain gradient; Gram matrices likewise, but for what the engine does for them.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { Session } from "node:inspector/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -9,12 +11,16 @@ import { loadConfig } from "../../dist/config/load.js";
 import { engineOf, prepare } from "../../dist/experiment/prepare.js";
 import { distance, integrateSmooth, integrateStepping } from "../../dist/flow/index.js";
 
-const STUDY = `name: stepping
-dataset: { kind: uniform-ball, samples: 200, inputDimension: 100, outputDimension: 10 }
-model: { kind: dnn, hidden: [50, 50], activation: { kind: leaky-relu, slope: 0.01 }, init: { kind: kaiming-uniform } }
+const study = ({ samples, input, hidden, output }) => `name: stepping
+dataset: { kind: uniform-ball, samples: ${samples}, inputDimension: ${input}, outputDimension: ${output} }
+model: { kind: dnn, hidden: [${hidden}], activation: { kind: leaky-relu, slope: 0.01 }, init: { kind: kaiming-uniform } }
 flow: { tEnd: 1 }
 engine: { kind: onnx, dtype: float64, threads: 1 }
 `;
+const SIZES = {
+  fifth: { samples: 200, input: 100, hidden: [50, 50], output: 10, reference: [1e-3, 5e-4] },
+  paper: { samples: 1000, input: 500, hidden: [250, 250], output: 50, reference: [1e-2, 5e-3] },
+};
 const STEPPING = [1e-1, 1e-2, 5e-3, 3e-3, 1e-3];
 const FIXED = [0.2, 0.1];
 const EULER = [0.02, 0.005];
@@ -24,20 +30,39 @@ const UNTREATED = [
   ["auto", 1e-2],
   ["auto", 1e-3],
 ];
-const REFERENCE = [1e-3, 5e-4];
 
 /** Measures and prints one table a seed. */
-export async function run(tEnd = 20, seeds = [1]) {
+export async function run(tEnd = 20, seeds = [1], size = "fifth") {
   const folder = await mkdtemp(join(tmpdir(), "gradflow-stepping-"));
   const file = join(folder, "study.yaml");
-  await writeFile(file, STUDY);
-  for (const seed of seeds) await measure(await loadConfig(file, { set: [`seed=${seed}`] }), tEnd, seed);
+  await writeFile(file, study(SIZES[size]));
+  for (const seed of seeds)
+    await measure(await loadConfig(file, { set: [`seed=${seed}`] }), tEnd, seed, SIZES[size]);
   await rm(folder, { recursive: true });
 }
 
-async function measure(study, tEnd, seed) {
-  const engine = await engineOf(study);
-  const { problem, theta0 } = await prepare(study, engine);
+/** Milliseconds that the work spends in files whose names end so, by samples of the profiler. */
+async function profiled(work, files) {
+  const session = new Session();
+  session.connect();
+  await session.post("Profiler.enable");
+  await session.post("Profiler.start");
+  const outcome = await work();
+  const { profile } = await session.post("Profiler.stop");
+  session.disconnect();
+  const fileOf = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame.url]));
+  const spent = files.map((file) =>
+    profile.samples.reduce(
+      (sum, id, i) => sum + (fileOf.get(id).endsWith(file) ? profile.timeDeltas[i] / 1e3 : 0),
+      0,
+    ),
+  );
+  return { ...outcome, spent };
+}
+
+async function measure(loaded, tEnd, seed, { samples, input, hidden, output, reference: sizes }) {
+  const engine = await engineOf(loaded);
+  const { problem, theta0 } = await prepare(loaded, engine);
   const timed = async (work) => {
     const start = process.cpuUsage();
     const outcome = await work();
@@ -47,14 +72,20 @@ async function measure(study, tEnd, seed) {
   const common = { problem, theta0, tEnd, onSegment: async () => undefined };
   const plain = (options) => timed(() => integrateSmooth({ ...common, atol: 1e-12, ...options }));
   const stepping = (options) =>
-    timed(() => integrateStepping({ ...common, atol: 1e-12, ...options, onEvent: () => undefined }));
+    timed(() =>
+      profiled(
+        () => integrateStepping({ ...common, atol: 1e-12, ...options, onEvent: () => undefined }),
+        ["/stepping/micro.js", "/stepping/gram-blocks.js"],
+      ),
+    );
   const euler = (stepSize) => timed(() => integrateSmooth({ ...common, method: "euler", stepSize }));
 
-  const [coarse, fine] = [await euler(REFERENCE[0]), await euler(REFERENCE[1])];
+  const [coarse, fine] = [await euler(sizes[0]), await euler(sizes[1])];
   const reference = fine.theta.map((value, i) => 2 * value - coarse.theta[i]);
   const moved = distance(reference, theta0);
+  const gradientMs = (1e3 * fine.seconds) / fine.evaluations;
   const rows = [];
-  const add = (solver, { theta, evaluations, sharpness, seconds, events }) =>
+  const add = (solver, { theta, evaluations, accepted, rejected, sharpness, seconds, events, spent }) =>
     rows.push([
       solver,
       evaluations,
@@ -62,6 +93,7 @@ async function measure(study, tEnd, seed) {
       (distance(theta, reference) / moved).toExponential(1),
       seconds.toFixed(1),
       events === undefined ? "" : `${events.ambiguous} / ${events.forcedSteps} / ${events.eulerSteps}`,
+      spent === undefined ? "" : spent.map((ms) => (ms / 2 / (accepted + rejected)).toFixed(2)).join(" + "),
     ]);
   for (const rtol of STEPPING) add(`stepping, rtol ${rtol}`, await stepping({ rtol }));
   for (const stepSize of FIXED) add(`stepping, steps of ${stepSize}`, await stepping({ stepSize }));
@@ -70,16 +102,16 @@ async function measure(study, tEnd, seed) {
     add(`${method}, kinks untreated, rtol ${rtol}`, await plain({ method, rtol }));
   await engine.dispose();
   console.log(
-    `Stepping: 100-50-50-10 leaky-relu 0.01, 200 samples, seed ${seed}, t = ${tEnd}; the two runs of Euler differ by ${(distance(fine.theta, coarse.theta) / moved).toExponential(1)}\n`,
+    `Stepping: ${[input, ...hidden, output].join("-")} leaky-relu 0.01, ${samples} samples, seed ${seed}, t = ${tEnd}; a gradient takes ${gradientMs.toFixed(2)} ms; the two runs of Euler differ by ${(distance(fine.theta, coarse.theta) / moved).toExponential(1)}; peak memory ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GB\n`,
   );
   console.log(
-    "| solver | gradients | for ρ | error | CPU seconds | ambiguous / forced / Euler steps |\n|---|---|---|---|---|---|",
+    "| solver | gradients | for ρ | error | CPU seconds | ambiguous / forced / Euler steps | ms a pass: simulation + Gram |\n|---|---|---|---|---|---|---|",
   );
   for (const row of rows) console.log(`| ${row.join(" | ")} |`);
   console.log("");
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [tEnd, seeds] = process.argv.slice(2);
-  await run(tEnd && Number(tEnd), seeds?.split(",").map(Number));
+  const [tEnd, seeds, size] = process.argv.slice(2);
+  await run(tEnd && Number(tEnd), seeds?.split(",").map(Number), size);
 }

@@ -21,6 +21,11 @@ describe("Gram blocks", () => {
       makeCase({ samples: 30, hidden: [6, 5], activation: { kind: "prelu", slope: 0.2 } }),
       11,
     ],
+    [
+      "few, of long rows: one block, from the layers' factors",
+      makeCase({ samples: 8, inputDimension: 300, hidden: [6, 5] }),
+      1,
+    ],
     ["many, resnet", makeCase({ kind: "resnet", samples: 30, hidden: [5, 5] }), 10],
   ] as const)("%s", async (_, { family, bound, theta }, count) => {
     const problem = await createProblem(createReferenceEngine(), family, bound);

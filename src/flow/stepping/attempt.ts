@@ -12,6 +12,7 @@ import { type Branching, branchesIn } from "./branches.js";
 import { combine } from "./combine.js";
 import type { StepField, SteppingField } from "./field.js";
 import { blockOf, type GramBlock, unitsOf } from "./gram-blocks.js";
+import { reconcile } from "./reconcile.js";
 import { slopesAt } from "./slopes.js";
 
 /** The state between two steps; arrays are replaced, not changed. */
@@ -303,63 +304,6 @@ function restingOn(
       if (held[e]! < 0 && breakpoints.some((b) => Math.abs(z[e]! - b) <= near)) resting.push(e);
   });
   return resting;
-}
-
-/**
- * The pieces at the end: of those that slide, what the simulation found; of all others, what z says. Where the simulation had it
- * otherwise its events are mended, so that they lead from the pieces at the start to those at the end.
- */
-function reconcile(
-  kinks: Kinks,
-  state: SteppingState,
-  found: Pick<Simulated, "end" | "endHeld" | "events"> & { readonly entries: readonly number[] },
-  z0: Float64Array,
-  z1: Float64Array,
-  h: number,
-): { pieces: Float64Array; held: Float64Array; events: StepEvent[] } {
-  const pieces = kinks.piecesOf(z1);
-  const held = new Float64Array(pieces.length).fill(-1);
-  found.entries.forEach((e, i) => {
-    if (found.endHeld[i]! < 0) return;
-    held[e] = found.endHeld[i]!;
-    pieces[e] = found.end[i]!;
-  });
-  const own = new Map<number, StepEvent[]>();
-  for (const event of found.events) {
-    const known = own.get(event.entry);
-    if (known === undefined) own.set(event.entry, [event]);
-    else known.push(event);
-  }
-  const events: StepEvent[] = [];
-  for (let e = 0; e < pieces.length; e++) {
-    const list = own.get(e) ?? [];
-    events.push(...list);
-    if (held[e]! >= 0) continue;
-    let last = list[list.length - 1];
-    let piece = state.held[e]! >= 0 ? state.held[e]! : state.pieces[e]!;
-    if (last !== undefined) piece = last.breakpoint + (last.isAbove ? 1 : 0);
-    if (piece === pieces[e]) continue;
-    // A change just before the end that has not come about, or a release to the other side.
-    if (last !== undefined) {
-      const other = last.breakpoint + (last.isAbove ? 0 : 1);
-      if (other === pieces[e]) {
-        events.pop();
-        if (last.kind === "leavesSliding") events.push({ ...last, isAbove: !last.isAbove });
-        continue;
-      }
-    }
-    while (piece !== pieces[e]) {
-      const isAbove = pieces[e]! > piece;
-      const breakpoint = isAbove ? piece : piece - 1;
-      const share = (kinks.breakpoints(e)[breakpoint]! - z0[e]!) / (z1[e]! - z0[e]!);
-      const time = share >= 0 && share <= 1 && last === undefined ? share * h : h;
-      last = { time, entry: e, kind: "crossing", breakpoint, isAbove };
-      events.push(last);
-      piece += isAbove ? 1 : -1;
-    }
-  }
-  events.sort((p, q) => p.time - q.time);
-  return { pieces, held, events };
 }
 
 /**

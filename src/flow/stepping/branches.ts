@@ -99,13 +99,15 @@ function turns({ kinks }: SteppingField, step: SteppedOver): Turn[] {
     const turn = -speed / bend;
     if (!(turn >= 0)) continue;
     const extreme = start + (speed * turn) / 2;
-    kinks.breakpoints(entry).forEach((b, breakpoint) => {
-      const goesOver = start > b !== end > b;
+    const breakpoints = kinks.breakpoints(entry);
+    for (let breakpoint = 0; breakpoint < breakpoints.length; breakpoint++) {
+      const b = breakpoints[breakpoint]!;
       const margin = Math.abs(extreme - b);
-      if (margin > zError || !(goesOver || turn <= h)) return;
-      if (kinks.jump(theta, entry, breakpoint) * signal[entry]! < 0)
+      if (margin > zError) continue;
+      const goesOver = start > b !== end > b;
+      if ((goesOver || turn <= h) && kinks.jump(theta, entry, breakpoint) * signal[entry]! < 0)
         found.push({ entry, breakpoint, margin, goesOver });
-    });
+    }
   }
   return found;
 }

@@ -26,6 +26,8 @@ export type GramBlocks = (
 /** Candidates up to which all are one block, and up to which blocks are merged by their cosines. */
 const ONE_BLOCK = 96;
 const MERGED = 256;
+/** Numbers of rows ∇z up to which K is formed from them; beyond, from the layers' inputs and signals where there are such. */
+const ROW_NUMBERS = 2 ** 17;
 /** Units whose normals have a cosine above this see each other; with blocks larger than `LARGE` the next one. */
 const COUPLED = [0.1, 0.3, 0.6, Infinity] as const;
 const LARGE = 192;
@@ -40,12 +42,14 @@ export function createGramBlocks(
   const byFactors = problem.family.network.hasLayerProducts ? createFactors(problem, cost) : null;
   return async (theta, entries, pieces) => {
     const count = entries.length;
-    if (byFactors !== null && count > MERGED) {
-      const gramOf = await byFactors(theta, entries, pieces);
+    const gramOf =
+      byFactors !== null && (count > MERGED || count * problem.family.layout.size > ROW_NUMBERS)
+        ? await byFactors(theta, entries, pieces)
+        : null;
+    if (gramOf !== null && count > MERGED)
       return unitsOf(kinks, entries).map((members) => ({ members, gram: gramOf(members) }));
-    }
     const contacts = entries.map((entry) => ({ entry, breakpoint: 0, weight: 0, follows: null }));
-    const { gram } = await normalsAt(theta, contacts, pieces);
+    const gram = gramOf?.(entries.map((_, i) => i)) ?? (await normalsAt(theta, contacts, pieces)).gram;
     return blocksOf(kinks, entries, gram).map((members) => ({
       members,
       gram: members.length === count ? gram : blockOf(gram, count, members),

@@ -6,6 +6,8 @@
  * leave, and enter again if their velocity turns back. The same homotopy settles the start. See docs/math.md, "Stepping over kinks".
  */
 
+import { Basis } from "./basis.js";
+
 /** k entries. Buffers may be longer. */
 export interface MicroProblem {
   readonly size: number;
@@ -64,8 +66,6 @@ export interface MicroResult {
   readonly settled: boolean;
 }
 
-/** A normal whose part outside the span of the sliding ones is smaller than this, squared, depends on them. */
-const DEPENDENT = 1e-9;
 /** Rates and velocities below these parts of the terms that they are sums of are rounding. */
 const RATE_ROUNDING = 1e-9;
 const VELOCITY_ROUNDING = 1e-12;
@@ -113,10 +113,8 @@ class Simulation {
   readonly #released: Uint8Array;
   readonly #lowest: Int32Array;
   readonly #highest: Int32Array;
-  /** The basis, and the inverse of its Gram matrix, rows of length k. */
-  readonly #basis: number[] = [];
-  readonly #inverse: Float64Array;
-  readonly #projection: Float64Array;
+  /** Sliding entries whose normals are independent. */
+  readonly #basis: Basis;
   readonly #events: MicroEvent[] = [];
   readonly #margin: Float64Array;
   readonly #missed: Int32Array;
@@ -142,8 +140,7 @@ class Simulation {
     this.#released = new Uint8Array(k);
     this.#lowest = problem.place.slice(0, k);
     this.#highest = problem.place.slice(0, k);
-    this.#inverse = new Float64Array(k * k);
-    this.#projection = new Float64Array(k);
+    this.#basis = new Basis(k, problem.gram);
     this.#margin = new Float64Array(k).fill(Infinity);
     this.#missed = new Int32Array(k);
     this.#heading = new Int8Array(k);
@@ -228,12 +225,12 @@ class Simulation {
     }
     for (let e = 0; e < k; e++) if (status[e] === BASIC) this.#hold(e);
     const open = new Float64Array(k);
-    for (const e of this.#basis) {
+    for (const e of this.#basis.members) {
       open[e] = w[e]!;
       w[e] = 0;
     }
     for (let e = 0; e < k; e++) if (status[e] === PINNED) w[e] = 0;
-    if (this.#basis.length > 0) this.#drive(-1, 1, open);
+    if (this.#basis.members.length > 0) this.#drive(-1, 1, open);
     this.#settle(0);
   }
 
@@ -337,7 +334,7 @@ class Simulation {
         const t = -w[lead]! / dw[lead]!;
         if (t < best) [best, what, who] = [t, "holds", lead];
       }
-      for (const e of this.#basis) {
+      for (const e of this.#basis.members) {
         if (df[e] === 0) continue;
         const t = Math.max((this.#bound(e, df[e]! > 0) - f[e]!) / df[e]!, 0);
         if (t < best) [best, what, who] = [t, "leaves", e];
@@ -357,13 +354,13 @@ class Simulation {
       if (what === "goal") return false;
       if (what === "leaves") {
         const isAbove = df[who]! > 0;
-        this.#drop(who);
+        this.#basis.drop(who);
         this.#leave(who, isAbove);
         f[who] = this.#bound(who, isAbove);
         w[who] = 0;
         this.#released[who] = 1;
         for (let e = 0; e < k; e++) {
-          if (status[e] !== PINNED || !this.#extend(e)) continue;
+          if (status[e] !== PINNED || !this.#basis.extend(e)) continue;
           status[e] = BASIC;
           w[e] = 0;
           if (open !== null) open[e] = 0;
@@ -380,7 +377,8 @@ class Simulation {
   /** `df` and `dw` for a unit of the drive. */
   #directions(lead: number, direction: number, open: Float64Array | null): void {
     const { size: k, gram } = this.#p;
-    const [df, dw, terms, status, basis] = [this.#df, this.#dw, this.#terms, this.#status, this.#basis];
+    const [df, dw, terms, status] = [this.#df, this.#dw, this.#terms, this.#status];
+    const { members: basis, inverse } = this.#basis;
     const m = basis.length;
     df.fill(0);
     if (lead >= 0) df[lead] = direction;
@@ -388,7 +386,7 @@ class Simulation {
       let sum = 0;
       for (let j = 0; j < m; j++) {
         const b = basis[j]!;
-        sum += this.#inverse[i * k + j]! * (lead < 0 ? open![b]! : gram[lead * k + b]!);
+        sum += inverse[i * k + j]! * (lead < 0 ? open![b]! : gram[lead * k + b]!);
       }
       df[basis[i]!] = lead < 0 ? sum : -sum * direction;
     }
@@ -413,58 +411,7 @@ class Simulation {
   }
 
   #hold(e: number): void {
-    this.#status[e] = this.#extend(e) ? BASIC : PINNED;
-  }
-
-  /** Takes e into the basis; false where its normal is in the span of it. */
-  #extend(e: number): boolean {
-    const { size: k, gram } = this.#p;
-    const [basis, inverse, projection] = [this.#basis, this.#inverse, this.#projection];
-    const m = basis.length;
-    const own = gram[e * k + e]!;
-    let schur = own;
-    for (let i = 0; i < m; i++) {
-      let sum = 0;
-      for (let j = 0; j < m; j++) sum += inverse[i * k + j]! * gram[e * k + basis[j]!]!;
-      projection[i] = sum;
-      schur -= sum * gram[e * k + basis[i]!]!;
-    }
-    if (!(schur > DEPENDENT * own)) return false;
-    for (let i = 0; i < m; i++) {
-      const part = projection[i]! / schur;
-      for (let j = 0; j < m; j++) inverse[i * k + j]! += part * projection[j]!;
-      inverse[i * k + m] = -part;
-      inverse[m * k + i] = -part;
-    }
-    inverse[m * k + m] = 1 / schur;
-    basis.push(e);
-    return true;
-  }
-
-  #drop(e: number): void {
-    const { size: k } = this.#p;
-    const [basis, inverse] = [this.#basis, this.#inverse];
-    const place = basis.indexOf(e);
-    const last = basis.length - 1;
-    if (place !== last) {
-      for (let i = 0; i <= last; i++) {
-        const kept = inverse[i * k + place]!;
-        inverse[i * k + place] = inverse[i * k + last]!;
-        inverse[i * k + last] = kept;
-      }
-      for (let j = 0; j <= last; j++) {
-        const kept = inverse[place * k + j]!;
-        inverse[place * k + j] = inverse[last * k + j]!;
-        inverse[last * k + j] = kept;
-      }
-      basis[place] = basis[last]!;
-    }
-    basis.pop();
-    const corner = inverse[last * k + last]!;
-    for (let i = 0; i < last; i++) {
-      const part = inverse[i * k + last]! / corner;
-      for (let j = 0; j < last; j++) inverse[i * k + j]! -= part * inverse[last * k + j]!;
-    }
+    this.#status[e] = this.#basis.extend(e) ? BASIC : PINNED;
   }
 
   #result(): MicroResult {

@@ -1,0 +1,123 @@
+// Thirty small random networks with kinks stepped over at four tolerances: no collapse (no Euler step, no thousand steps), no forced step, no decision that
+// does not settle. `node scripts/bench/stepping-survey.js [tEnd]` after a build: half a minute. Errors against the run at the tightest tolerance.
+import { pathToFileURL } from "node:url";
+import { createEngine } from "../../dist/engine/index.js";
+import { createProblem, distance, integrateStepping } from "../../dist/flow/index.js";
+import {
+  createFamily,
+  initialise,
+  layeredNetwork,
+  normalisedAdjacency,
+  presetNetwork,
+} from "../../dist/model/index.js";
+import { createRandom } from "../../dist/random.js";
+
+const TOLERANCES = [1e-1, 1e-2, 3e-3, 1e-3];
+const SEEDS = [1, 2];
+const SAMPLES = 16;
+const relu = { kind: "relu" };
+const leaky = { kind: "leaky-relu", slope: 0.01 };
+const polynomials = {
+  kind: "piecewise-polynomial",
+  breakpoints: [-1, 0.5],
+  coefficients: [
+    [0, 0.5],
+    [0, 0, -0.5],
+    [-0.375, 0.5],
+  ],
+};
+const KINDS = {
+  "ReLU 6-6": { activation: relu },
+  "leaky ReLU 6-6": { activation: leaky },
+  "abs 6-6": { activation: { kind: "abs" } },
+  "hard tanh 6-6": { activation: { kind: "hard-tanh" } },
+  "ReLU6 6-6": { activation: { kind: "relu6" } },
+  "PReLU 6-6": { activation: { kind: "prelu", slope: 0.25 } },
+  "piecewise polynomials 6-6": { activation: polynomials },
+  "ReLU without biases": { activation: relu, bias: false },
+  "leaky ReLU 6-6-6-6": { activation: leaky, hidden: [6, 6, 6, 6] },
+  "resnet 6-6-6, ReLU": { kind: "resnet", activation: relu, hidden: [6, 6, 6] },
+  "resnet 6-6-6-6, leaky": {
+    kind: "resnet",
+    activation: { kind: "leaky-relu", slope: 0.1 },
+    hidden: [6, 6, 6, 6],
+  },
+  "gcn 6-6": { kind: "gcn", activation: relu },
+  "equal samples": { activation: relu, twins: true },
+  "ReLU 20-20": { activation: relu, hidden: [20, 20], inputDimension: 10, samples: 40 },
+  "CNN with max-pool": { image: true, samples: 8 },
+};
+
+function draw({ samples = SAMPLES, twins = false, image = false, ...given }, seed) {
+  const random = createRandom(seed);
+  const normals = (name, width) => {
+    const stream = random.split(name);
+    const values = Float64Array.from({ length: samples * width }, () => stream.normal());
+    return twins
+      ? values.map((_, i) => values[Math.floor(i / (2 * width)) * 2 * width + (i % width)])
+      : values;
+  };
+  const spec = { kind: "dnn", inputDimension: 4, hidden: [6, 6], outputDimension: 3, bias: true, ...given };
+  const network = image
+    ? layeredNetwork({
+        inputShape: [1, 6, 6],
+        outputs: 3,
+        layers: [
+          { kind: "conv2d", channels: 3, kernel: 3, bias: true, stride: 1, padding: "same", groups: 1 },
+          { kind: "relu" },
+          { kind: "max-pool", size: 2 },
+          { kind: "flatten" },
+          { kind: "dense", width: 3, bias: true },
+        ],
+      })
+    : presetNetwork(spec);
+  const x = normals("x", image ? 36 : spec.inputDimension);
+  const bound = { x, y: normals("y", 3) };
+  if (spec.kind === "gcn") bound.adjacency = normalisedAdjacency(x, samples, 3);
+  const init = { kind: "kaiming-normal", a: 0.1, bias: "uniform" };
+  return {
+    family: createFamily({ network, samples, factor: 0.5 / samples }),
+    bound,
+    theta0: initialise(network.layout, init, random.split("init")),
+  };
+}
+
+/** Prints a row a network; says whether all went well. */
+export async function survey(tEnd = 4) {
+  const engine = await createEngine({ kind: "onnx", dtype: "float64", threads: 1 });
+  let isWell = true;
+  console.log(
+    `| network, seed | ${TOLERANCES.map((rtol) => `rtol ${rtol}: gradients, error`).join(" | ")} | forced / Euler / unsettled |`,
+  );
+  console.log(`|---|${TOLERANCES.map(() => "---|").join("")}---|`);
+  for (const [name, kind] of Object.entries(KINDS))
+    for (const seed of SEEDS) {
+      const { family, bound, theta0 } = draw(kind, seed);
+      const problem = await createProblem(engine, family, bound);
+      const runs = [];
+      for (const rtol of TOLERANCES)
+        runs.push(
+          await integrateStepping({
+            ...{ problem, theta0, tEnd, rtol, atol: 1e-12, maxSteps: 1000 },
+            onEvent: () => undefined,
+            onSegment: async () => undefined,
+          }),
+        );
+      const last = runs.at(-1).theta;
+      const trouble = (count) => runs.map(({ events }) => count(events)).reduce((sum, n) => sum + n, 0);
+      const troubles = [(e) => e.forcedSteps, (e) => e.eulerSteps, (e) => e.unsettled].map(trouble);
+      if (troubles.some((n) => n > 0) || runs.some(({ status }) => status !== "reachedEnd")) isWell = false;
+      const cells = runs.map(
+        ({ theta, evaluations, status }) =>
+          `${status === "reachedEnd" ? "" : `${status} `}${evaluations}, ${(distance(theta, last) / distance(last, theta0)).toExponential(0)}`,
+      );
+      console.log(`| ${name}, ${seed} | ${cells.join(" | ")} | ${troubles.join(" / ")} |`);
+    }
+  await engine.dispose();
+  return isWell;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const isWell = await survey(process.argv[2] && Number(process.argv[2]));
+  if (!isWell) process.exitCode = 1;
+}
