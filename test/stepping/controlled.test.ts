@@ -104,12 +104,26 @@ describe("controlled steps", () => {
     for (const { outcome, energy } of [coarse, fine]) {
       expect(outcome.status).toBe("reachedEnd");
       expect([outcome.events.eulerSteps, outcome.events.unsettled]).toEqual([0, 0]);
+      expect(outcome.accepted).toBeLessThan(300);
       expect(energy).toBeGreaterThan(0);
     }
+    expect(coarse.outcome.events.forcedSteps).toBe(0);
     const error =
       distance(coarse.outcome.theta, fine.outcome.theta) / distance(fine.outcome.theta, subject.theta);
     // At rtol 1e-2 errors are some 1e-3 of the distance moved; narrow networks reach ten times that.
     expect(error).toBeLessThan(2e-2);
+  });
+
+  // Crossings alone, no slide: the error falls with the step, and steps may become smaller than slides allow. It was forced at t = 0.01.
+  test("crossings in a narrow deep network force no step", async () => {
+    const subject = makeCase({
+      hidden: [6, 6, 6, 6],
+      samples: 16,
+      seed: 2,
+      activation: { kind: "leaky-relu", slope: 0.01 },
+    });
+    const { outcome } = await stepOver(subject, { rtol: 3e-3, tEnd: 0.5, engine });
+    expect([outcome.status, outcome.events.forcedSteps]).toEqual(["reachedEnd", 0]);
   });
 
   // Without biases f(θ; s·x) = s·f(θ; x), so x, y → s·x, s·y takes L to s²L: the same path in time t/s². Powers of two round alike.

@@ -24,11 +24,11 @@ const REJECTED = 2;
 const FIRST = 0.1;
 const SMALLEST = { now: 1, ever: 0.1 } as const;
 /**
- * What bounds steps from below is the part of the difference normal to what slides. Where at least half of it is tangential, as at crossings
+ * What bounds steps from below is the part of the difference normal to what slides. Where a third of it is tangential, as at crossings
  * in narrow networks, a smaller step resolves it, down to this part of the smallest.
  */
 const FINER = 0.1;
-const RESOLVABLE = 0.5;
+const RESOLVABLE = 0.3;
 const LARGEST = 160;
 /** Accepted steps after which ρ is measured again. */
 const RADIUS_AGE = 6;
