@@ -9,6 +9,8 @@ import { CsvError, parse } from "csv-parse";
 import { ConfigError } from "../errors.js";
 import type { NumericArray } from "./npy.js";
 
+const FORM = "Separate the cells by commas, and write a decimal point.";
+
 /** A decimal number as C, Python and JavaScript print it; `nan` and `inf` are numbers here and refused by the dataset. */
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(nan|inf|infinity)$/i;
 /** A number that was certainly printed as a float. */
@@ -71,7 +73,8 @@ export async function readCsv(path: string, options: CsvOptions = {}): Promise<C
     }
   } catch (error) {
     file.destroy();
-    if (error instanceof CsvError) fail(path, Number(error["lines"]), `malformed CSV: ${error.message}`);
+    if (error instanceof CsvError)
+      fail(path, Number(error["lines"]), `malformed CSV: ${error.message}. ${FORM}`);
     const code = (error as NodeJS.ErrnoException).code;
     if (code === undefined) throw error;
     throw new ConfigError([
@@ -169,7 +172,7 @@ function createTable(path: string, options: CsvOptions) {
 
 function describeCell(cell: string, column: number): string {
   const remedy = /[;\t ]/.test(cell)
-    ? " Separate the cells by commas, and write a decimal point."
+    ? ` ${FORM}`
     : /[−–]/.test(cell)
       ? " Write the minus sign of the keyboard, -."
       : "";

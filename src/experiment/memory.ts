@@ -349,6 +349,7 @@ function longestArray(
   const { dataset } = loaded.config;
   const { samples, outputDimension } = shape;
   const family = familyOf(loaded, shape);
+  const units = largestNode(family);
   const arrays = [
     {
       name: "data",
@@ -356,7 +357,11 @@ function longestArray(
       field: dataField(loaded, shape),
     },
     { name: "parameters", numbers: family.layout.size, field: parameterField(loaded, shape) },
-    { name: "a layer of units", numbers: largestNode(family), field: parameterField(loaded, shape) },
+    {
+      name: "a layer of units",
+      numbers: units,
+      field: samples > units / samples ? sampleField(loaded) : parameterField(loaded, shape),
+    },
     ...(family.relations.length > 0
       ? [{ name: "a graph of neighbours", numbers: samples ** 2, field: sampleField(loaded) }]
       : []),

@@ -24,6 +24,7 @@ import { announceMemory, requireMemory, requireRoomForFiles, requireRoomForSourc
 import { datasetFor, networkOf } from "./network.js";
 import { withOrigin } from "./origin.js";
 import { createPause, pauseBetweenCompilations, type Watch } from "./pause.js";
+import { unusedNotes } from "./unused.js";
 
 export interface Prepared {
   readonly problem: Problem;
@@ -107,7 +108,7 @@ export async function prepare(
     initialArrays: initial.arrays,
     data: bound,
     notes: [
-      ...[...loaded.notes, ...dataset.notes, ...initial.notes],
+      ...[...loaded.notes, ...dataset.notes, ...initial.notes, ...unusedNotes(config, family)],
       ...(parametrisation !== "standard" && SHRINKING.includes(init.kind)
         ? [
             `model.init: ${init.kind} draws parameters that are the smaller the wider a layer is, and ${parametrisation} divides by its width once more; leave init out for parameters of variance 1.`,

@@ -106,8 +106,8 @@ export async function recordStudy(
       ...planned,
       ...{ hash, folder: baseDir },
     };
-    const force = options.force === true || options.takeOver === true;
-    const claim = await claimRecord(directory, force);
+    const force = options.force === true;
+    const claim = await claimRecord(directory, force || options.takeOver === true);
     const found = await lookForWork(directory, hash, options).catch(async (error: unknown) => {
       await giveUp(directory, claim);
       throw error;
@@ -136,7 +136,7 @@ export async function recordStudy(
         : await openRecord({
             directory,
             claim,
-            force: options.force === true || replaces,
+            force: force || replaces,
             config,
             configText: loaded.source,
             overrides: loaded.set,

@@ -28,6 +28,7 @@ export { type Build, describeNetwork, layeredNetwork, type Network } from "./net
 export { type InitSpec, type Law, type Layout, LayoutBuilder, type Parameter } from "./parameters.js";
 export { PARAMETRISATIONS, type Parametrisation } from "./parametrisation.js";
 export type { Preset } from "./presets/define.js";
+export { DEFAULT_NEIGHBOURS } from "./presets/dense.js";
 export {
   buildNetwork,
   type ModelFields,

@@ -58,7 +58,7 @@ async function attachListed(
     await makeFoldersTo(directory, name, force);
     if (!force && !manifest.files.includes(name) && (await stands(join(directory, name))))
       throw new ConfigError(
-        `${join(directory, name)}: is not the record's; move it away, or replace it with --force.`,
+        `${join(directory, name)}: is not the record's; move it away, or replace it with ${name.startsWith("figures/") ? "gradflow figure " : ""}--force.`,
       );
   }
   await rewriteManifest(directory, manifest, {}, Object.keys(contents));

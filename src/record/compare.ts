@@ -89,7 +89,7 @@ function differing(facts: readonly Facts[]) {
   const names = [...new Set(facts.flatMap((all) => [...all.keys()]))].filter((name) => !ALWAYS.test(name));
   return names
     .map((name) => ({ name, values: facts.map((all) => all.get(name)) }))
-    .filter(({ values }) => values.some((value) => value !== values[0]));
+    .filter(({ values }) => values.some((value) => (value ?? null) !== (values[0] ?? null)));
 }
 
 async function distanceBetween(first: Compared, other: Compared): Promise<Distance> {

@@ -269,7 +269,7 @@ export function attachSweepFiles(
       await makeFoldersTo(directory, name, force);
       if (!force && listed?.includes(name) === false && (await stands(join(directory, name))))
         throw new ConfigError(
-          `${join(directory, name)}: is not the sweep's; move it away, or replace it with --force.`,
+          `${join(directory, name)}: is not the sweep's; move it away, or replace it with ${name.startsWith("figures/") ? "gradflow figure " : ""}--force.`,
         );
     }
     const all = new Set([...(listed ?? []).filter((name) => name !== ""), ...names]);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { serialize } from "node:v8";
@@ -111,6 +112,24 @@ describe("a record that somebody edited", () => {
       expect(text).toContain("manifest.json: files.1 must be a path inside the folder");
       expect(code).toBe(2);
     }
+  });
+
+  it("a config that describes no network exports no parameters by name", async () => {
+    const damaged = `${record}-network`;
+    await cp(record, damaged, { recursive: true });
+    const file = join(damaged, "config.resolved.json");
+    const sound = JSON.parse(await readFile(file, "utf8")) as Plain;
+    for (const model of WRONG.concat(
+      { kind: "dnn", hidden: "x" },
+      { ...(sound["model"] as Plain), kind: "x" },
+    ))
+      for (const layout of ["gradflow", "torch"]) {
+        await writeFile(file, JSON.stringify({ ...sound, model }));
+        const { code, text } = await say("export", damaged, "--to", "npz", "--layout", layout);
+        expect(text).toContain("config.resolved.json: model is not a network's");
+        expect(code).toBe(2);
+        expect(existsSync(join(damaged, "export"))).toBe(false);
+      }
   });
 
   it("a checkpoint with the right checksum and something else in it is damaged", async () => {

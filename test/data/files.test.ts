@@ -191,6 +191,7 @@ describe("csv", () => {
     ["hexadecimal", "1,2\n3,0x10\n", 2, "expected a number"],
     ["half a header", "1,y\n3,4\n", 1, 'column 2: expected a number, got "y"'],
     ["semicolons", "x;y\n1;2\n", 2, "Separate the cells by commas"],
+    ["quoted cells between semicolons", '"x";"y"\n1;2\n', 1, "Separate the cells by commas"],
     ["blanks between", "1.0 2.0\n3.0 4.0\n", 2, "Separate the cells by commas"],
     ["decimal commas", "1,5;2,5\n3,5;4,5\n", 1, "Separate the cells by commas, and write a decimal point"],
     ["a typographic minus", "1,2\n3,−4\n", 2, "Write the minus sign of the keyboard"],

@@ -1,5 +1,5 @@
 /** A run interrupted anywhere, in what comes after its flow too, is interrupted, and goes on to the same bytes. */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -86,6 +86,30 @@ test("while descents catch up with the last step of the flow", async () => {
   const told = await check([], 8);
   expect(told.every((line) => /going on from t = (0.3|[\d.e-]+), saved/.test(line))).toBe(true);
   expect(told.filter((line) => line.includes("t = 0.3,")).length).toBeGreaterThan(3);
+});
+
+test("a resumed run replaces no figure of its user's, not even where it takes the folder over", async () => {
+  const file = join(folder, "figures.yaml");
+  await writeFile(file, base);
+  const loaded = await loadConfig(file, { set: ["record.points=4"] });
+  const directory = join(folder, "figures");
+  const options = { directory, command: ["test"] };
+  expect((await runExperiment(loaded, { ...options, signal: abortAtLook(3).signal })).status).toBe(
+    "interrupted",
+  );
+  // Drawn by the interrupted run, and its record's; this one is not.
+  await rm(join(directory, "figures"), { recursive: true });
+  const manifest = join(directory, "manifest.json");
+  const listed = JSON.parse(await readFile(manifest, "utf8")) as { files: string[] };
+  const files = listed.files.filter((name) => !name.startsWith("figures/"));
+  await writeFile(manifest, JSON.stringify({ ...listed, files }));
+  await mkdir(join(directory, "figures"));
+  const mine = join(directory, "figures", "loss.svg");
+  await writeFile(mine, "mine");
+  await expect(runExperiment(loaded, { ...options, resume: true, takeOver: true })).rejects.toThrow(
+    `${mine}: is not the record's; move it away, or replace it with gradflow figure --force. The run has ended`,
+  );
+  expect(await readFile(mine, "utf8")).toBe("mine");
 });
 
 test("without checkpoints it starts again", async () => {

@@ -153,6 +153,13 @@ describe("the estimate", () => {
     [["model.kind=gcn", "dataset.samples=60000"], "for graph of neighbours"],
     [
       [
+        "dataset={kind: gaussian, samples: 2e6, inputShape: [1, 28, 28], outputDimension: 1}",
+        "model={kind: cnn, channels: [64]}",
+      ],
+      "dataset.samples: makes a layer of units of 1.00e+11 numbers",
+    ],
+    [
+      [
         "dataset={kind: teacher, samples: 4, inputDimension: 2, outputDimension: 1, network: {hidden: [1e9]}}",
       ],
       "dataset.network.hidden.0: the run would take about",

@@ -62,13 +62,16 @@ export const resnet = definePreset({
   }),
 });
 
+/** k of a gcn that says nothing else. */
+export const DEFAULT_NEIGHBOURS = 10;
+
 export const gcn = definePreset({
   kind: "gcn",
   text: "Graph convolution: H_l = σ(Â H_{l−1} W_l + b_l), affine output Â H W + b, one node per sample.",
   fields: {
     ...fields,
     neighbours: count
-      .default(10)
+      .default(DEFAULT_NEIGHBOURS)
       .describe(
         "k of the k-nearest-neighbour graph built from the inputs, where dataset.graph names none; below the number of samples.",
       ),

@@ -1,0 +1,22 @@
+/** What a study sets and its run does not use: said, so that nobody takes it for done. */
+import type { LoadedConfig } from "../config/load.js";
+import { kinksOf } from "../flow/index.js";
+import { DEFAULT_NEIGHBOURS, type Family } from "../model/index.js";
+
+export function unusedNotes(
+  { dataset, descent, flow, model }: LoadedConfig["config"],
+  family: Family,
+): string[] {
+  const notes: string[] = [];
+  const { neighbours = DEFAULT_NEIGHBOURS } = model as { readonly neighbours?: number };
+  if (dataset.graph !== undefined && family.network.relations.length === 0)
+    notes.push("dataset.graph is not used: no layer of the network works on a graph between the samples.");
+  else if (dataset.graph !== undefined && neighbours !== DEFAULT_NEIGHBOURS)
+    notes.push(`model.neighbours = ${neighbours} is not used: the graph is that of dataset.graph.`);
+  if (kinksOf(family) !== null) return notes;
+  if (descent.countFlips && descent.learningRates.length > 0)
+    notes.push("descent.countFlips is not used: the network has no kinks, so there is nothing to count.");
+  if (flow.compareSmoothing.length > 0)
+    notes.push("flow.compareSmoothing is not used: the network has no kinks that could be smoothed.");
+  return notes;
+}
