@@ -630,6 +630,76 @@ export function benchQuotes(choose = ({ long }) => long !== true, write = false)
   return wrong;
 }
 
+/**
+ * Commands of the pages, as they begin there, that compute something and have no entry above, and why.
+ * @type {{ page: string, command: string, why: string }[]}
+ */
+export const UNQUOTED = [
+  {
+    page: "docs/architectures.md",
+    command: "npx gradflow sweep configs/architectures/dnn.yaml",
+    why: "one of ten studies; the page quotes what the next command makes of all",
+  },
+  {
+    page: "docs/architectures.md",
+    command: "node scripts/architectures.js",
+    why: "hours, and kinks whose branches differ between processors",
+  },
+  {
+    page: "docs/benchmarks.md",
+    command: "PYTHON=… node scripts/bench/architectures.js",
+    why: "seconds of one machine, beside programs that may be absent",
+  },
+  {
+    page: "docs/benchmarks.md",
+    command: "node scripts/bench/architectures.js cnn --profile --threads 1",
+    why: "seconds of one machine",
+  },
+  { page: "docs/benchmarks.md", command: "node scripts/bench/kernels.js", why: "seconds of one machine" },
+  { page: "docs/benchmarks.md", command: "node scripts/bench/quotes.js", why: "this check itself" },
+  {
+    page: "docs/benchmarks.md",
+    command: "node scripts/bench/stepping.js 20 1",
+    why: "two branches of the flow lie so close together that the last bits of a processor choose",
+  },
+  { page: "docs/engines.md", command: "node scripts/bench/engines.js", why: "seconds of one machine" },
+  {
+    page: "docs/engines.md",
+    command: "node scripts/bench/engines.js --one onnx:float32 --steps 60000",
+    why: "megabytes of one machine",
+  },
+  {
+    page: "docs/guide.md",
+    command: "npx gradflow workprecision configs/study/sliding.yaml",
+    why: "shown as a picture; no number of it is quoted",
+  },
+  {
+    page: "docs/guide.md",
+    command: "npx gradflow sweep configs/paper/dnn-width.yaml",
+    why: "an example; docs/studies.md quotes it",
+  },
+  {
+    page: "docs/guide.md",
+    command: "npx gradflow sweep configs/study/overparametrisation.yaml",
+    why: "shown as a picture; no number of it is quoted",
+  },
+  {
+    page: "docs/guide.md",
+    command: "node scripts/overparametrisation.js",
+    why: "shown as a picture; no number of it is quoted",
+  },
+  {
+    page: "docs/sliding.md",
+    command: "node scripts/bench/survey.js 6 1e-4 3,4,5,6",
+    why: "48 networks, an hour, for one range of factors",
+  },
+  {
+    page: "docs/sliding.md",
+    command: "node scripts/bench/survey.js 6 5e-4 1,2",
+    why: "one of several commands, hours together",
+  },
+];
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const words = process.argv.slice(2);
   const [word] = words.filter((each) => !each.startsWith("--"));

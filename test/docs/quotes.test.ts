@@ -7,7 +7,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { QUOTES, STORE } from "../../scripts/bench/quotes.js";
+import { QUOTES, STORE, UNQUOTED } from "../../scripts/bench/quotes.js";
 import {
   disagreements,
   measure,
@@ -83,14 +83,31 @@ function commandsOf(text: string): string[] {
   return [...blocks, ...inline]
     .flatMap((line) => line.split(/&&|\||;/))
     .map((line) => line.replace(/\s#.*$/, "").trim())
-    .filter((line) => /^(npx )?gradflow [a-z]|^node scripts|^npm run/.test(line));
+    .filter((line) => /^(npx )?gradflow [a-z]|^(PYTHON=\S+ )?node scripts|^npm run/.test(line));
 }
 
+const pages = [
+  "README.md",
+  ...(await readdir("docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`),
+];
+
+/** A script, or a study of the repository: what others can run again. */
+const computes = (command: string) =>
+  wordsOf(command).some((word) => /^(scripts|configs|test)\//.test(word) && existsSync(join(ROOT, word)));
+
+it.each(pages)("every command that %s can have numbers of is held to them, or says why not", async (page) => {
+  const commands = commandsOf(await readFile(page, "utf8")).filter(computes);
+  const held = QUOTES.filter((entry) => entry.page === page).map(({ command }) => command);
+  const excused = UNQUOTED.filter((entry) => entry.page === page).map(({ command }) => command);
+  const flat = (line: string) => line.replace(/\s+/g, " ");
+  const isHeld = (line: string) => held.some((command) => flat(command).includes(flat(line)));
+  const isExcused = (line: string) => excused.some((command) => line.startsWith(command));
+  expect(commands.filter((line) => !isHeld(line) && !isExcused(line))).toEqual([]);
+  // No excuse outlives its command.
+  expect(excused.filter((command) => !commands.some((line) => line.startsWith(command)))).toEqual([]);
+});
+
 describe("every command on the pages can be typed", async () => {
-  const pages = [
-    "README.md",
-    ...(await readdir("docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`),
-  ];
   const { scripts } = JSON.parse(await readFile("package.json", "utf8")) as {
     scripts: Record<string, string>;
   };
@@ -99,6 +116,7 @@ describe("every command on the pages can be typed", async () => {
     if (page === "README.md") expect(commands.length).toBeGreaterThan(10);
     for (const command of commands) {
       const words = wordsOf(command.replace(/ > .*$/, "")).filter((word) => word !== "npx");
+      if (words[0]!.startsWith("PYTHON=")) words.shift();
       if (words[0] === "node") expect(existsSync(join(ROOT, words[1]!)), command).toBe(true);
       else if (words[0] === "npm") expect(scripts, command).toHaveProperty([words[2]!]);
       else await typed(words.slice(1), command);
