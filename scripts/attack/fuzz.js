@@ -494,6 +494,9 @@ async function attack() {
     const fault =
       faultOf(ended, cwd) ?? (snapshot(place, letBe) === before ? null : "something was written outside");
     ends[`exit ${ended.code}`] = (ends[`exit ${ended.code}`] ?? 0) + 1;
+    // Whether it is sound, and says that it is long, no rule can tell: to be looked at.
+    if (ended.code === 130)
+      console.log(`case ${number} (${about}) was long: ${words.join(" ")}\n${clean(ended.text.slice(-300))}`);
     if (only !== null) console.log(`${words.join(" ")} (${about}): exit ${ended.code}\n${clean(ended.text)}`);
     if (fault !== null) {
       failures.push(number);
