@@ -22,8 +22,16 @@ export interface SlurmOptions {
   readonly sbatch: readonly string[];
 }
 
-/** A launcher that hands the runs to Slurm. @throws EngineError where sbatch is not there or refuses. */
+/**
+ * A launcher that hands the runs to Slurm; it throws EngineError where sbatch is not there or refuses.
+ * @throws ConfigError where Slurm cannot name the folder
+ */
 export function launchOnSlurm({ directory, sbatch }: SlurmOptions): Launch {
+  const logs = join(directory, "slurm");
+  if (/[\s%]/.test(logs))
+    throw new ConfigError(
+      `${JSON.stringify(logs)}: Slurm takes no spaces and no % in its file names; choose another folder with --out.`,
+    );
   return async (jobs, options) => {
     if (jobs.length === 0) return null;
     const before = new Map<string, string | null>();
@@ -33,7 +41,7 @@ export function launchOnSlurm({ directory, sbatch }: SlurmOptions): Launch {
       if (options.signal?.aborted === true || options.isOver()) return null;
       const script = `slurm/array-${attempt}.sh`;
       await attachSweepFiles(directory, {
-        [script]: arrayScript(left, join(directory, "slurm"), attempt, options.parallel),
+        [script]: arrayScript(left, logs, attempt, options.parallel),
       });
       const id = await submit(join(directory, script), sbatch);
       left = await watch(id, left, before, options, attempt === RESUBMISSIONS);
@@ -48,10 +56,6 @@ function arrayScript(jobs: readonly LaunchedJob[], logs: string, attempt: number
     const words = [process.execPath, PROGRAM, ...command.slice(1), "--force", "--resume", "--quiet"];
     return `${k}) exec ${words.map(quote).join(" ")} ;;`;
   });
-  if (/[\s%]/.test(logs))
-    throw new ConfigError(
-      `${logs}: Slurm takes no spaces and no % in its file names; choose another folder with --out.`,
-    );
   return `#!/bin/bash
 #SBATCH --job-name=gradflow
 #SBATCH --array=0-${jobs.length - 1}%${parallel}

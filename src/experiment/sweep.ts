@@ -84,6 +84,8 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
   };
   // Elsewhere there is other memory.
   const memory = options.launch === undefined ? memoryOf(jobs) : new Map<SweepJob, number>();
+  // What it refuses it refuses before anything is written.
+  const launch = options.launch?.(directory) ?? null;
   const { manifest, lock } = await openSweep(
     directory,
     facts,
@@ -91,7 +93,7 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
     options.force === true || options.takeOver === true,
   );
   try {
-    return await doSweep(sweep, options, directory, manifest, lock, memory, started);
+    return await doSweep(sweep, { ...options, launch }, directory, manifest, lock, memory, started);
   } finally {
     await lock.release();
   }
@@ -99,7 +101,7 @@ export async function runSweep(sweep: LoadedSweep, options: SweepOptions): Promi
 
 async function doSweep(
   sweep: LoadedSweep,
-  options: SweepOptions,
+  options: Omit<SweepOptions, "launch"> & { readonly launch: Launch | null },
   directory: string,
   manifest: SweepManifest,
   lock: Lock,
@@ -133,7 +135,7 @@ async function doSweep(
   const hashes = new Map(jobs.map(({ name, hash }) => [name, hash]));
   let over = false;
   let noting = Promise.resolve();
-  const launch = options.launch?.(directory) ?? (isHere ? launchHere(jobs) : launchLocally);
+  const launch = options.launch ?? (isHere ? launchHere(jobs) : launchLocally);
   const drawer = await launch(
     longestFirst(pending).map((job) => launched(job, sweep, directory, threads, options.command)),
     {

@@ -13,6 +13,28 @@ afterAll(() => slurm?.stop());
 // The program is started with this process's environment.
 if (slurm !== null) process.env["SLURM_CONF"] = slurm.env["SLURM_CONF"];
 
+it.each(["a b", "100%", "a\nb"])(
+  "a folder that Slurm cannot name is refused before it is made: %j",
+  async (out) => {
+    const { code, stderr } = await gradflow(
+      folder,
+      "sweep",
+      study,
+      "-m",
+      "seed=0,1",
+      "--launcher",
+      "slurm",
+      "--out",
+      out,
+    );
+    expect(stderr).toContain(
+      "Slurm takes no spaces and no % in its file names; choose another folder with --out.",
+    );
+    expect(code).toBe(2);
+    expect(existsSync(join(folder, out))).toBe(false);
+  },
+);
+
 describe.skipIf(slurm === null)(
   `--launcher slurm (${slurm === null ? "skipped: no Slurm here" : "a Slurm of one machine"})`,
   () => {
