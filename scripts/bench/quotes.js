@@ -35,6 +35,11 @@ const descentRow = ({ steps, time, loss, parameterGap, functionGap, lossGap }) =
 ];
 const distances = ({ smoothing }) => smoothing.map(({ parameterDistance }) => parameterDistance);
 const readGolden = (name, parameters) => readTheta(join(ROOT, "test/golden/leaky2", name), parameters);
+/** What a run took, and how far from the reference at t = 8 it ended. */
+const offGolden = ({ gradientEvaluations, theta, parameters }) => [
+  near(gradientEvaluations),
+  distance(theta, readGolden("theta-t8.npy", parameters)),
+];
 /** Slopes of log gap over log η between neighbouring learning rates that lie in [from, to], of the medians over runs. */
 const slopes = (runs, from, to) => {
   const rates = runs[0].descent.map(({ learningRate }) => learningRate);
@@ -221,13 +226,7 @@ export const QUOTES = [
     also: ["--set flow.tEnd=2 --set flow.compareSmoothing=[1e-3,1e-4,1e-5]"],
     quick: true,
     says: [
-      [
-        "`exact` took # gradients and ended at # from the reference",
-        (run) => [
-          near(run.gradientEvaluations),
-          distance(run.theta, readGolden("theta-t8.npy", run.parameters)),
-        ],
-      ],
+      ["`exact` took # gradients and ended at # from the reference", offGolden],
       ["# at ε = 1e-3, # at 1e-4 and # at 1e-5", (_, run) => distances(run)],
     ],
   },
@@ -237,15 +236,7 @@ export const QUOTES = [
     label: "without its kinks",
     also: ["--set flow.boundaries=off"],
     long: true,
-    says: [
-      [
-        "`off` took # and ended at #",
-        (_, run) => [
-          near(run.gradientEvaluations),
-          distance(run.theta, readGolden("theta-t8.npy", run.parameters)),
-        ],
-      ],
-    ],
+    says: [["`off` took # and ended at #", (_, run) => offGolden(run)]],
   },
   {
     page: "docs/sliding.md",
