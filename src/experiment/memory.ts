@@ -56,7 +56,7 @@ const ROW = { flow: 400, descent: 250 } as const;
  * Beside what is alive at once ONNX Runtime's arena holds this part of all that an evaluation makes, for blocks of one size serve no other; measured
  * with dense, convolutional and attention networks (scripts/bench/memory.js), whose sums are 2 to 6 times what is alive at once.
  */
-const ARENA_SHARE = 0.75;
+const ARENA_SHARE = 0.3;
 /** n × n matrices while the graph of neighbours is made and folded into the data; measured. */
 const NEIGHBOUR_MATRICES = 5;
 /** The largest typed array that V8 makes on 64 bits, in numbers. */
