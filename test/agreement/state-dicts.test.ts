@@ -186,9 +186,8 @@ describe("a state_dict loads as it is", () => {
     const file = await study("dense", initOf("dense"));
     const directory = join(folder, "record-changed");
     const controller = new AbortController();
-    controller.abort();
     const { status } = await runExperiment(await loadConfig(file), {
-      ...{ directory, command: ["test"], signal: controller.signal },
+      ...{ directory, command: ["test"], signal: controller.signal, onProgress: () => controller.abort() },
     });
     expect(status).toBe("interrupted");
     await expect(loadUnfinished(directory)).resolves.toBeDefined();
