@@ -104,6 +104,8 @@ export async function integrate<S extends Accepted>(options: IntegrateOptions<S>
       return finishSpent();
     }
     await onRest?.();
+    // After a signal that came during the rest no step is taken.
+    if (signal?.aborted) continue;
     try {
       const result = await stepper.advance(tEnd);
       state.h = result.h;
