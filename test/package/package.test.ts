@@ -34,7 +34,10 @@ async function command(cwd: string, program: string, ...words: readonly string[]
 const registry = spawnSync("npm", ["view", "yaml", "version"], { cwd: tmpdir(), env, shell }).status === 0;
 
 /** The program of the guide's "From code". */
-const CONSUMER = /```ts\n(.*?)```/s.exec(readFileSync(join(REPOSITORY, "docs/guide.md"), "utf8"))![1]!;
+/** The guide's programs in TypeScript; the last prints what a flow came to. */
+const PROGRAMS = [
+  ...readFileSync(join(REPOSITORY, "docs/guide.md"), "utf8").matchAll(/```ts\n(.*?)```/gs),
+].map((block) => block[1]!);
 
 describe.skipIf(!registry)(
   `the package${registry ? "" : " (skipped: npm reaches no registry)"}`,
@@ -97,14 +100,15 @@ describe.skipIf(!registry)(
         target: "es2023",
         outDir: "out",
       };
-      writeFileSync(join(project, "study.ts"), CONSUMER);
-      const config = { compilerOptions: { ...strict, ...options }, files: ["study.ts"] };
+      const files = PROGRAMS.map((_, k) => `program-${k}.ts`);
+      for (const [k, program] of PROGRAMS.entries()) writeFileSync(join(project, files[k]!), program);
+      const config = { compilerOptions: { ...strict, ...options }, files };
       writeFileSync(join(project, "tsconfig.json"), JSON.stringify(config));
       const tsc = join(REPOSITORY, "node_modules/typescript/bin/tsc");
       const compiled = await command(project, process.execPath, tsc, "-p", ".");
       expect(compiled.stdout).toBe("");
       expect(compiled.code).toBe(0);
-      const run = await command(project, process.execPath, "out/study.js");
+      const run = await command(project, process.execPath, `out/program-${PROGRAMS.length - 1}.js`);
       expect(run.code, run.stderr).toBe(0);
       expect(run.stdout).toMatch(/^reachedEnd exact\n/);
       expect(run.stdout).toMatch(/crossings: \d+/);
