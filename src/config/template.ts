@@ -1,8 +1,10 @@
 /** The study that `gradflow init` writes: complete without other files, every section shown. A test loads it. */
 
-import { presets } from "../model/index.js";
+import { lossModules, presets } from "../model/index.js";
 import { DEFAULT_TOLERANCES } from "../ode/defaults.js";
 import { show } from "./messages.js";
+
+const otherLosses = lossModules.map(({ kind }) => kind).filter((kind) => kind !== "squared");
 
 /** @throws RangeError for a kind of model that no preset has */
 export function studyTemplate(kind = "dnn"): string {
@@ -27,6 +29,7 @@ model:
 ${indent(model)}
 
 # L = c‖F − y‖². The reduction sets c, and with it the unit of time and of every learning rate.
+# Other kinds, with reductions of their own: ${otherLosses.join(", ")}.
 loss: { kind: squared, reduction: half-mean-sample }    # half-mean-sample | half-sum | sum | mean
 
 # Gradient flow θ' = −∇L(θ), integrated with controlled error.

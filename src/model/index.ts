@@ -20,7 +20,7 @@ export { initialise, initialising } from "./initialise.js";
 export { defineLayer, type LayerModule, type Layers } from "./layers/define.js";
 export { layerListSchema, layerModules } from "./layers/registry.js";
 export { createLoss, type Loss, whyNotSquared } from "./losses/loss.js";
-export { type LossSpec, lossModule, lossSchema } from "./losses/registry.js";
+export { type LossSpec, lossModule, lossModules, lossSchema } from "./losses/registry.js";
 export { withLossSite } from "./losses/site.js";
 export { lossFactor, type Reduction } from "./losses/squared.js";
 export { findingNeighbours, normalisedAdjacency, relationMatrix } from "./neighbours.js";
