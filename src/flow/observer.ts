@@ -57,6 +57,10 @@ export interface Observer {
 
 const NO_COUNTS: FlowCounts = { gradients: 0, accepted: 0, rejected: 0 };
 
+/** No loss is negative, but with pieces held on its kink a hinge may come out below zero by the distance of contact. */
+const nonNegative = (measured: Measured): Measured =>
+  measured.loss < 0 ? { ...measured, loss: 0 } : measured;
+
 /** Gradients spent on looking: one per recorded time inside a step. Kept apart from the solver's. */
 export function createObserver(options: {
   readonly problem: Problem;
@@ -90,8 +94,13 @@ export function createObserver(options: {
   });
   let { measure } = options;
 
+  // On a kink of its own a loss follows an error of the outputs at first order, the tolerated one too.
+  const rounding =
+    criterion.site === null
+      ? problem.lossRounding
+      : (loss: number) => Math.max(problem.lossRounding(loss), problem.lossRounding(loss, tolerance));
   const see = (t: number, measured: Measured): void =>
-    seeLoss(state.rise, t, measured, { rounding: problem.lossRounding, tolerance });
+    seeLoss(state.rise, t, nonNegative(measured), { rounding, tolerance });
 
   const takeSharpness = (t: number, { sharpness }: FlowCounts) => {
     if (!sharpness || sharpness.t > t || sharpness.t <= state.sharpnessTime) return NO_SHARPNESS;
@@ -107,7 +116,7 @@ export function createObserver(options: {
     h: number | null,
     counts: FlowCounts,
   ): Promise<Observation | null> => {
-    const measured = await measure(point);
+    const measured = nonNegative(await measure(point));
     if (!(isSound(measured) && Number.isFinite(spent))) return null;
     const { loss, speed, logLoss } = measured;
     if (t === 0) {

@@ -37,8 +37,8 @@ export interface Problem {
   compileResident(graph: Graph): Promise<ResidentProgram>;
   /** The same with ln L for its loss, of which the costs are counted here too. @throws Error where there is none */
   logarithm(): Promise<Problem>;
-  /** By how much rounding may move a loss of this size. */
-  lossRounding(loss: number): number;
+  /** By how much an error of this part of the outputs may move a loss of this size; default: their rounding. */
+  lossRounding(loss: number, part?: number): number;
   /** Arithmetic of one evaluation of a graph of the family, without what the data alone decide. */
   workOf(graph: Graph): number;
 }
@@ -94,7 +94,7 @@ export async function createProblem(
       logarithm ??= createProblem(engine, createFamily({ ...family, logarithmic: true }), data, cost);
       return logarithm;
     },
-    lossRounding: (loss) => family.criterion.rounding(loss, ROUNDING[engine.dtype], targets),
+    lossRounding: (loss, part = ROUNDING[engine.dtype]) => family.criterion.rounding(loss, part, targets),
     workOf: (graph) => workOf(splitBound(graph, Object.keys(data)).rest),
     async lossGradient(theta, gradient) {
       cost.gradients++;

@@ -242,7 +242,8 @@ export function createSharpness({
         : before;
       // Growth along negative curvature is no matter of stability, but a wrong sign at the other end would be.
       const { value, residual, smallest } = found;
-      const unseen = Math.min(residual, residual ** 2 / (GAP * Math.abs(value)));
+      // Where the loss is flat, as a hinge at rest is, both are zero.
+      const unseen = residual > 0 ? Math.min(residual, residual ** 2 / (GAP * Math.abs(value))) : 0;
       const reserve = affordable ? RESERVE.measured : RESERVE.unmeasured;
       return Math.max(reserve * (value + unseen), -smallest);
     },

@@ -292,3 +292,26 @@ test("kinks of a ReLU network and of its hinge, together: the exact flow is the 
 async function writeArray(path: string, values: readonly number[]): Promise<void> {
   await writeNpy(path, Float64Array.from(values), [values.length]);
 }
+
+test.each(["dopri5", "tsrkc3", "rkc2"])(
+  "a hinge comes to rest at L = 0, where it is flat, and is never negative: %s",
+  async (method) => {
+    const { result, record } = await run(
+      [],
+      {},
+      `name: rest
+seed: 1
+dataset: { kind: gaussian-mixture, samples: 12, inputDimension: 3, encoding: sign }
+model: { kind: dnn, hidden: [4], activation: { kind: relu } }
+loss: { kind: hinge }
+flow: { method: ${method}, tEnd: 100 }
+record: { at: linear, points: 20 }
+engine: { kind: reference }
+`,
+    );
+    expect(result).toMatchObject({ status: "reachedEnd", loss: 0 });
+    expect(result.events!.slidingEntries).toBeGreaterThan(0);
+    expect(Math.min(...record.series.loss)).toBe(0);
+    expect(result.notes.filter((note) => note.includes("rises"))).toEqual([]);
+  },
+);
