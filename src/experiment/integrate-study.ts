@@ -269,18 +269,18 @@ export async function integrateStudy(
       await checkpoints.rest();
     },
   });
-  if (EARLY_ENDS.includes(ending.flow.outcome.status))
-    for (const descent of descents) descent.endAt(ending.flow.outcome.t);
-  await catchUp();
   const { outcome, events } = ending.flow;
-  // Between steps the flow has saved itself, and goes on from there.
-  if (outcome.status === "interrupted") ending.flow = null;
-  isFinishing = true;
-  const last = (await observer.finish()) as Observation;
+  // Before the descents catch up: a checkpoint written meanwhile says that the flow has ended, and who goes on from it leaves its phases alone.
   if (outcome.phases !== undefined && !wasEnded) {
     const table = await record.table("methods", METHOD_COLUMNS);
     for (const phase of phasesOf(outcome)) table.append({ ...phase });
   }
+  if (EARLY_ENDS.includes(outcome.status)) for (const descent of descents) descent.endAt(outcome.t);
+  await catchUp();
+  // Between steps the flow has saved itself, and goes on from there.
+  if (outcome.status === "interrupted") ending.flow = null;
+  isFinishing = true;
+  const last = (await observer.finish()) as Observation;
   const notes: string[] = [];
   let errorCheck: ErrorCheckResult | null = null;
   if (wantsCheck && outcome.t > 0 && !isInterrupted()) {

@@ -115,14 +115,16 @@ test("what is saved between two steps of descent goes on to the same bytes", asy
 seed: 1
 dataset: { kind: gaussian, samples: 4, inputDimension: 2, outputDimension: 1 }
 model: { kind: dnn, hidden: [3], activation: { kind: tanh } }
-flow: { method: dopri5, rtol: 1.0e-3, atol: 1.0e-6, tEnd: 0.5 }
+flow: { method: auto, rtol: 1.0e-3, atol: 1.0e-6, tEnd: 0.5 }
 descent: { learningRates: [1.0e-3, 2.0e-3], countFlips: true }
 record: { at: linear, points: 3, checkpoint: 1.0e-9 }
 engine: { kind: reference }
 `);
   const contents = async (directory: string) =>
     Promise.all(
-      ["series.csv", "descent.csv", "theta.npy"].map((name) => readFile(join(directory, name), "latin1")),
+      ["series.csv", "descent.csv", "methods.csv", "theta.npy"].map((name) =>
+        readFile(join(directory, name), "latin1"),
+      ),
     );
   const whole = join(folder, "whole");
   const copies: string[] = [];
