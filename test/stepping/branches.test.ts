@@ -2,11 +2,16 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
-import { createOnnxEngine } from "../../src/engine/index.js";
+import { createOnnxEngine, createReferenceEngine } from "../../src/engine/index.js";
 import { prepare } from "../../src/experiment/prepare.js";
+import { kinksOf } from "../../src/flow/boundaries/kinks.js";
+import { createProblem } from "../../src/flow/index.js";
+import { attemptStep } from "../../src/flow/stepping/attempt.js";
+import { createSteppingField } from "../../src/flow/stepping/field.js";
 import { simulate } from "../../src/flow/stepping/micro.js";
 import { distance } from "../boundaries/runs.js";
 import { golden, loadGolden } from "../golden/golden.js";
+import { makeCase } from "../support/networks.js";
 import { stepOver } from "./runs.js";
 
 const engine = createOnnxEngine({ dtype: "float64", threads: 1 });
@@ -78,6 +83,32 @@ describe("branches of a flow that is stepped over its kinks", () => {
     expect(found.events).toMatchObject([{ kind: "crossing", entry: 1, isAbove: true }]);
     expect([...found.slides]).toEqual([1, 0]);
     expect(found.margin[1]).toBe(Infinity);
+  });
+
+  // One unit that meets its target, or misses it by a rounding: both estimates of the step's error are differences of equal numbers. Were the
+  // error of z then no number, nothing would be within it from there on, and no branch named.
+  test.each([0, Number.EPSILON])("a stabilised step at rest up to %d errs by nothing", async (residual) => {
+    const { family } = makeCase({
+      ...{ inputDimension: 1, hidden: [1], outputDimension: 1, samples: 1 },
+      ...{ bias: false, activation: { kind: "relu" as const } },
+    });
+    const bound = { x: Float64Array.of(1), y: Float64Array.of(1 + residual) };
+    const problem = await createProblem(createReferenceEngine(), family, bound);
+    const cost = { gradients: 0, forwards: 0, pullbacks: 0, rowSweeps: 0, products: 0 };
+    const field = await createSteppingField(problem, kinksOf(family)!, cost, () => undefined);
+    const theta = Float64Array.of(1, 1);
+    const z = await field.preactivations(theta);
+    const pieces = field.kinks.piecesOf(z);
+    const attempt = await attemptStep(
+      field,
+      {
+        ...{ theta, z, zBefore: null, pieces, held: Float64Array.of(-1), mean: pieces },
+        ...{ velocity: new Float64Array(2), velocityBefore: null, size: 0, sizeBefore: 0 },
+      },
+      0.1,
+      { rho: 10, repair: 0.1, mostCandidates: 1, zError: 0, thetaError: 0, left: 1 },
+    );
+    expect(attempt).toMatchObject({ theta, zDifference: 0, branches: [] });
   });
 });
 

@@ -177,7 +177,9 @@ export async function attemptStep(
   if (passes.length === 1 && stiffStart !== null) {
     const { gradient } = await field.mean(second.end, found.mean);
     const estimate = stabilisedError(theta, second.end, h, stiffStart, gradient);
-    zDifference *= length(estimate) / length(between);
+    const apart = length(between);
+    // At rest, or nearly, both end where they began: 0/0.
+    if (apart > 0) zDifference *= length(estimate) / apart;
     between = estimate;
   }
   const tangential = await alongSurface(field, at.middle, found, between, moved);
