@@ -1,18 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { NetworkSpec } from "../../src/model/index.js";
-import { makeCase } from "../support/networks.js";
+import { makeCase, piecewiseQuadratic } from "../support/networks.js";
 import { descend } from "./descent.js";
 import { distance, follow } from "./runs.js";
-
-const blend = {
-  kind: "piecewise-polynomial",
-  breakpoints: [-1, 0.5],
-  coefficients: [
-    [0, 0.5],
-    [0, 0, -0.5],
-    [-0.375, 0.5],
-  ],
-} as const;
 
 const cases: { name: string; spec: Partial<NetworkSpec>; step?: number }[] = [
   { name: "leaky ReLU", spec: {}, step: 1e-5 },
@@ -32,7 +22,7 @@ const cases: { name: string; spec: Partial<NetworkSpec>; step?: number }[] = [
   { name: "hard-tanh", spec: { activation: { kind: "hard-tanh" } } },
   { name: "hard-sigmoid", spec: { activation: { kind: "hard-sigmoid" } } },
   { name: "ReLU6", spec: { activation: { kind: "relu6" } } },
-  { name: "piecewise polynomial", spec: { activation: blend } },
+  { name: "piecewise polynomial", spec: { activation: piecewiseQuadratic } },
   { name: "resnet", spec: { kind: "resnet", hidden: [3, 3] } },
   { name: "resnet, hard-tanh", spec: { kind: "resnet", hidden: [3, 3], activation: { kind: "hard-tanh" } } },
   { name: "gcn", spec: { kind: "gcn" } },

@@ -5,7 +5,7 @@ import { createLockedJacobian } from "../../src/flow/boundaries/locked-jacobian.
 import { createProblem, kinksOf } from "../../src/flow/index.js";
 import { Memory } from "../../src/memory.js";
 import type { NetworkSpec } from "../../src/model/index.js";
-import { makeCase } from "../support/networks.js";
+import { makeCase, piecewiseQuadratic } from "../support/networks.js";
 import { distance, follow } from "./runs.js";
 
 const small = { inputDimension: 2, hidden: [4, 4], outputDimension: 1, samples: 5, factor: 0.1 } as const;
@@ -15,20 +15,7 @@ describe("the Jacobian of the locked field against its central differences", () 
     ["leaky ReLU", {}],
     ["gcn, prelu", { kind: "gcn", activation: { kind: "prelu", slope: 0.25 } }],
     ["resnet, hard-tanh", { kind: "resnet", activation: { kind: "hard-tanh" } }],
-    [
-      "piecewise quadratic",
-      {
-        activation: {
-          kind: "piecewise-polynomial",
-          breakpoints: [-1, 0.5],
-          coefficients: [
-            [0, 0.5],
-            [0, 0, -0.5],
-            [-0.375, 0.5],
-          ],
-        },
-      },
-    ],
+    ["piecewise quadratic", { activation: piecewiseQuadratic }],
   ];
   test.each(specs)("%s", async (_, spec) => {
     const { family, bound, theta } = makeCase({ ...small, seed: 3, ...spec });

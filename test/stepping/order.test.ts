@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createOnnxEngine } from "../../src/engine/index.js";
 import { distance, follow } from "../boundaries/runs.js";
 import { golden, loadGolden } from "../golden/golden.js";
-import { type Case, makeCase } from "../support/networks.js";
+import { type Case, makeCase, piecewiseQuadratic } from "../support/networks.js";
 import { convolution, stepOver } from "./runs.js";
 
 const engine = createOnnxEngine({ dtype: "float64", threads: 1 });
@@ -47,24 +47,7 @@ describe("order of the fixed steps", () => {
     ["hard tanh, whose upper kinks slide too", of({ activation: { kind: "hard-tanh" } }, 4), 0.5],
     ["abs", of({ activation: { kind: "abs" } }, 4, 0.5), 0.5],
     ["PReLU, whose slope moves", of({ activation: { kind: "prelu", slope: 0.25 } }, 2), 0.5],
-    [
-      "pieces of second degree",
-      of(
-        {
-          activation: {
-            kind: "piecewise-polynomial",
-            breakpoints: [-1, 0.5],
-            coefficients: [
-              [0, 0.5],
-              [0, 0, -0.5],
-              [-0.375, 0.5],
-            ],
-          },
-        },
-        2,
-      ),
-      0.5,
-    ],
+    ["pieces of second degree", of({ activation: piecewiseQuadratic }, 2), 0.5],
     ["resnet", of({ kind: "resnet", hidden: [10, 10, 10], activation: { kind: "relu" } }, 3, 0.5), 0.5],
     [
       "gcn, samples coupled",

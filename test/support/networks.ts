@@ -58,6 +58,17 @@ export function makeCase(
   };
 }
 
+/** Continuous; σ' jumps by 0.5 and by 1, and between its kinks it is no constant. */
+export const piecewiseQuadratic: NetworkSpec["activation"] = {
+  kind: "piecewise-polynomial",
+  breakpoints: [-1, 0.5],
+  coefficients: [
+    [0, 0.5],
+    [0, 0, -0.5],
+    [-0.375, 0.5],
+  ],
+};
+
 const activations: NetworkSpec["activation"][] = [
   { kind: "identity" },
   { kind: "tanh" },
@@ -70,15 +81,7 @@ const activations: NetworkSpec["activation"][] = [
   { kind: "hard-sigmoid" },
   { kind: "relu6" },
   { kind: "squared-relu" },
-  {
-    kind: "piecewise-polynomial",
-    breakpoints: [-1, 0.5],
-    coefficients: [
-      [0, 0.5],
-      [0, 0, -0.5],
-      [-0.375, 0.5],
-    ],
-  },
+  piecewiseQuadratic,
 ];
 
 /** Every model with every activation, with and without biases. */
