@@ -90,7 +90,7 @@ function graphCap({ network, samples, layout }: Family, data: Tensors): RankCap[
     {
       kind: "singular-graph",
       rank: free * network.outputs,
-      reason: `the last layer multiplies by Â, which has rank ${rank} with its ${samples} nodes, so each output moves in ${free} directions${free > rank ? ", its bias included" : ""}`,
+      reason: `the last layer multiplies by Â, which has rank ${rank} at most with its ${samples} nodes, so each output moves in ${free} directions${free > rank ? ", its bias included" : ""}`,
     },
   ];
 }
