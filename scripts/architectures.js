@@ -36,7 +36,7 @@ for (const kind of KINDS) {
   await runSweep(loaded, { directory, command: ["architectures"] });
   for (const { name } of loaded.jobs) {
     const { result, series, config } = await readRecord(join(directory, name));
-    const { decay, ntk, loss, initialLoss, status, time } = result;
+    const { decay, ntk, loss, initialLoss, status, time, events } = result;
     const { value, kind: worth } = ntk.initial.lambdaMin;
     const activation = config.model.activation.kind;
     const row = {
@@ -53,6 +53,7 @@ for (const kind of KINDS) {
       left: loss / initialLoss,
       lambdaEnd: ntk.final.lambdaMin.value,
       worthEnd: ntk.final.lambdaMin.kind,
+      ambiguous: config.flow.boundaries === "stepping" ? events.ambiguous : null,
     };
     rows.push(row);
     for (let k = 0; k < series.t.length; k++)
@@ -106,6 +107,11 @@ for (const activation of ["smooth", "leaky"]) {
   console.log(`${activation}, P/nM ≥ 2.4: ${facts(alike.filter(({ ratio }) => ratio >= 2.4))}`);
   console.log(`${activation}, rate at the widest over rate at the narrowest: ${growth.join(", ")}`);
 }
+const stepped = KINDS.map((kind) => rows.filter((row) => row.kind === kind && row.ambiguous !== null));
+for (const own of stepped.filter((each) => each.length > 0))
+  console.log(
+    `${own[0].kind}, leaky: entries within the error of a boundary that repels, by width: ${own.map(({ ambiguous }) => ambiguous).join(", ")}`,
+  );
 
 const columns = Object.keys(rows[0]);
 const lines = rows.map((row) => columns.map((name) => row[name] ?? "").join(","));
