@@ -201,7 +201,7 @@ function describeMeasured({ measures, measured, descent, ...run }: RunResult): s
   const head = ["measured", "on", "at the end", "least", "at t", "most", "at t"];
   return [
     "",
-    ...formatColumns([head, ...rows]),
+    ...(rows.length === 0 ? [] : formatColumns([head, ...rows])),
     ...(left === 0 ? [] : [`  and ${count(left, "more column")} in result.json`]),
     ...costs,
   ];

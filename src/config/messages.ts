@@ -129,9 +129,9 @@ export function describeSlip(key: string, value: unknown): string | null {
   return "unknown key: the comma before it ends the value. Write numbers with a decimal point (1.5, not 1,5) and without thousands separators.";
 }
 
-/** @param why the loss has no logarithm down to any size */
+/** @param why the loss has no tail to follow */
 export const logClockRefusal = (why: string): string =>
-  `log follows the tail of a loss that falls to zero: ${why}; leave it out, or take loss.kind: exponential, logistic or cross-entropy without weight decay.`;
+  `log follows exponential tails: ${why}; leave it out, or take loss.kind: exponential, logistic or cross-entropy.`;
 
 /** A section that is a text because its only key and the value have no space between: `loss:` above `reduction:half-sum`. */
 function describeGlued(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: unknown): string | null {

@@ -22,7 +22,7 @@ const shared = {
     .enum(["time", "log"])
     .exactOptional()
     .describe(
-      "What the solver integrates over. time: t itself. log: τ with dt = dτ/L, so that θ_τ = −∇ln L, for losses with an exponential tail (exponential, logistic, cross-entropy of certain classes; no weight decay), which follow the flow to t = 1e60 and beyond; steps (firstStep, maxStep, stepSize) are then of τ, all other times of t, and the record has logTime and logLoss. Absent: time.",
+      "What the solver integrates over. time: t itself. log: τ with dt = dτ/L, so that θ_τ = −∇ln L, for losses with an exponential tail (exponential, logistic, cross-entropy), which follow the flow to t = 1e60 and beyond where L falls to zero; steps (firstStep, maxStep, stepSize) are then of τ, all other times of t, and the record has logTime and logLoss. Absent: time.",
     ),
   lossFactor: z
     .number()

@@ -198,10 +198,12 @@ export function createMeasures(
         const { times, gradients, seconds } = spent.costs[k]!;
         return {
           name: measure.name,
-          columns: columns.map(({ name, label, axis }) => {
-            const isAlone = columns.filter((other) => other.label === label).length === 1;
-            return { name, label: isAlone ? label : `${axis}, ${label}` };
-          }),
+          columns: columns
+            .filter(({ scale }) => scale !== "none")
+            .map(({ name, label, axis }) => {
+              const isAlone = columns.filter((other) => other.label === label).length === 1;
+              return { name, label: isAlone ? label : `${axis}, ${label}` };
+            }),
           times,
           gradientEquivalents: gradients,
           seconds,

@@ -15,7 +15,8 @@ export function measuredFigures({ manifest }: RunRecord): Figure[] {
   }));
 }
 
-function draw(record: RunRecord, { columns, of }: MeasureFacts): ReturnType<Figure["build"]> {
+function draw(record: RunRecord, { columns: all, of }: MeasureFacts): ReturnType<Figure["build"]> {
+  const columns = all.filter(({ scale }) => scale !== "none");
   const axes = [...new Set(columns.map(({ axis }) => axis))];
   const drawn = axes
     .map((axis) => {

@@ -1,7 +1,8 @@
 /**
  * Balancedness: between two layers with a positively homogeneous activation of degree p, gradient flow of the loss alone keeps p‖out_j‖² − ‖in_j‖²
- * of each unit j (Du, Hu & Lee 2018), in_j being the weights and the bias that make the unit, out_j the weights that read it. Which pairs of layers have the
- * identity behind it, ⟨in_j, ∂L/∂in_j⟩ = p⟨out_j, ∂L/∂out_j⟩ at every θ, is found by trying it, not read off names.
+ * of each unit j (Du, Hu & Lee 2018), in_j being the weights and the bias that make the unit, out_j the weights that read it; weight decay λ of all of
+ * them lets it fall as e^{−2λt}. Which pairs of layers have the identity behind it, ⟨in_j, ∂L/∂in_j⟩ = p⟨out_j, ∂L/∂out_j⟩ of the data's loss at every
+ * θ, is found by trying it, not read off names.
  */
 import { length } from "../linalg/norm.js";
 import type { Parameter } from "../model/index.js";
@@ -23,11 +24,11 @@ const MOST_DEGREE = 8;
 
 export const balancedness = defineMeasure({
   name: "balancedness",
-  text: "Of each hidden layer: imbalance, the largest |p‖w_out‖² − ‖w_in‖² − b²| of its units, and how far any has drifted from its value at θ₀, relative to the largest p‖w_out‖² + ‖w_in‖² + b². Gradient flow keeps them where the activation between two layers is positively homogeneous of degree p (linear, relu, leaky-relu: 1); descent lets them drift by O(η). Layers are those at which the identity behind it holds at random parameters.",
+  text: "Of each hidden layer: imbalance, the largest |p‖w_out‖² − ‖w_in‖² − b²| of its units, and how far any has drifted from its value at θ₀ (times e^{−2λt} with weight decay λ), relative to the largest p‖w_out‖² + ‖w_in‖² + b². Gradient flow keeps them where the activation between two layers is positively homogeneous of degree p (linear, relu, leaky-relu: 1); descent lets them drift by O(η). Layers are those at which the identity behind it holds at random parameters.",
   refuse: async (subject) =>
     (await pairsOf(subject)).length > 0
       ? null
-      : "needs two layers with nothing but a positively homogeneous activation between them (linear, relu, leaky-relu, abs), trained without weight decay, and this network has none; leave it out.",
+      : "needs two layers with nothing but a positively homogeneous activation between them (linear, relu, leaky-relu, abs), their biases decaying where the weights do, and this network has none; leave it out.",
   columns: async (subject) =>
     (await pairsOf(subject)).flatMap(({ name }) => [
       {
@@ -46,14 +47,16 @@ export const balancedness = defineMeasure({
   async follow(subject) {
     const pairs = await pairsOf(subject);
     const initial = pairs.map((pair) => imbalances(pair, subject.theta0).differences);
-    return async ({ theta }) => {
+    const { weightDecay = 0 } = subject.train.family.criterion.regularisation ?? {};
+    return async ({ t, theta }) => {
+      const kept = Math.exp(-2 * weightDecay * t);
       const values: Record<string, number> = {};
       for (const [k, pair] of pairs.entries()) {
         const { differences, largest } = imbalances(pair, theta);
         let [most, drift] = [0, 0];
         for (const [j, difference] of differences.entries()) {
           most = Math.max(most, Math.abs(difference));
-          drift = Math.max(drift, Math.abs(difference - initial[k]![j]!));
+          drift = Math.max(drift, Math.abs(difference - kept * initial[k]![j]!));
         }
         values[`imbalance.${pair.name}`] = most;
         values[`balanceDrift.${pair.name}`] = largest > 0 ? drift / largest : 0;
@@ -86,13 +89,19 @@ function pairsOf(subject: Subject): Promise<readonly Pair[]> {
 }
 
 async function findPairs({ train, theta0, seed }: Subject): Promise<Pair[]> {
-  const { parameters } = train.family.layout;
+  const { layout, criterion } = train.family;
+  const { parameters } = layout;
+  const keepsBiases = criterion.regularisation?.biases === false;
+  const program = await train.compile(train.family.dataLossGradient());
   const candidates = parameters.flatMap((parameter, k): Omit<Pair, "degree">[] => {
     const next = parameters.slice(k + 1).find(isWeight);
     if (!isWeight(parameter) || next === undefined) return [];
-    const bias = parameters[k + 1];
-    const units = unitsOf(parameter, bias === next || isWeight(bias!) ? null : bias!, next);
-    return units === null ? [] : [{ name: parameter.name.replace(/\.?weight$/, ""), units }];
+    const after = parameters[k + 1]!;
+    const bias = after === next || isWeight(after) ? null : after;
+    const units = unitsOf(parameter, bias, next);
+    return units === null || (keepsBiases && bias !== null)
+      ? []
+      : [{ name: parameter.name.replace(/\.?weight$/, ""), units }];
   });
   const random = createRandom(seed).split("balancedness");
   /** By candidate; null once it has failed. */
@@ -100,7 +109,7 @@ async function findPairs({ train, theta0, seed }: Subject): Promise<Pair[]> {
   const spread = length(theta0) / Math.sqrt(theta0.length) || 1;
   for (let trial = 0; trial < TRIALS; trial++) {
     const theta = theta0.map((value) => value + spread * random.normal());
-    const gradient = await train.gradient(theta);
+    const gradient = (await program.run({ theta }))["gradient"] as Float64Array;
     for (const [k, { units }] of candidates.entries()) {
       if (degrees[k] === null) continue;
       const degree = degreeAt(units, theta, gradient, TOLERANCE[train.dtype]);

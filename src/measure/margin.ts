@@ -62,8 +62,8 @@ export const margin = defineMeasure({
  * margin of the sum; null while it is not positive, where nothing is known of it. Null for losses that have none.
  */
 function smoothedOf({ family }: SampleSet): ((loss: number) => number | null) | null {
-  const { kind, weight, notLogarithmic } = family.criterion;
-  if (notLogarithmic !== null) return null;
+  const { kind, weight, vanishes } = family.criterion;
+  if (!vanishes) return null;
   return (loss) => {
     const sum = loss / weight;
     const value = kind === "exponential" ? -Math.log(sum) : -Math.log(Math.expm1(sum));

@@ -64,7 +64,8 @@ export interface Column {
   /** In legends and summaries. */
   readonly label: string;
   readonly axis: string;
-  readonly scale: "log" | "linear";
+  /** none: it numbers what was written, and is neither drawn nor summarised. */
+  readonly scale: "log" | "linear" | "none";
 }
 
 /** By column; null where there is none. */

@@ -63,6 +63,8 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   loss(): Graph;
   /** `loss` [] without weight decay. */
   dataLoss(): Graph;
+  /** `gradient` [P]: of the loss without weight decay. */
+  dataLossGradient(): Graph;
   /** `z` [E] */
   preactivations(pieces: Pieces): Graph;
   /** From `before` [E]: `z` [E], its `pieces` [E], and `changed`, how many differ from those before. */
@@ -146,9 +148,9 @@ export function createFamily(options: FamilyOptions): Family {
     return criterion.data(b, run.output, y, activated);
   };
   const lossOf = (run: Forward): Node => {
-    if (logarithmic) return criterion.logarithm(b, run.output, y);
-    const data = dataLossOf(run);
     const penalty = criterion.penalty(b, theta, layout);
+    if (logarithmic) return criterion.logarithm(b, run.output, y, penalty);
+    const data = dataLossOf(run);
     return penalty === null ? data : b.add(data, penalty);
   };
   const orZero = (node: Node | null | undefined, shape: readonly number[]): Node =>
@@ -204,6 +206,10 @@ export function createFamily(options: FamilyOptions): Family {
     },
     loss: () => createGraph("loss", { loss: lossOf(pass("free")) }),
     dataLoss: () => createGraph("data-loss", { loss: dataLossOf(pass("free")) }),
+    dataLossGradient: () => {
+      const [g] = gradient(b, dataLossOf(pass("free")), [theta]);
+      return createGraph("data-loss-gradient", { gradient: g as Node });
+    },
     preactivations: (pieces) =>
       createGraph(`preactivations-${pieces}`, { z: flat(pass(pieces).preactivations) }),
     pieceChanges: () => {

@@ -121,7 +121,7 @@ function alone(kind: string, logits: readonly number[], targets: readonly number
   const y = b.input("y", [1, outputs]);
   const loss = createLoss({ kind, reduction: "sum" }, { samples: 1, outputs });
   const rows = b.reshape(f, [1, outputs]);
-  const value = log ? loss.logarithm(b, rows, y) : loss.data(b, rows, y, null);
+  const value = log ? loss.logarithm(b, rows, y, null) : loss.data(b, rows, y, null);
   const ones = b.input("v", [outputs]);
   const graph = createGraph("alone", {
     value,

@@ -15,7 +15,9 @@ export interface Loss {
   /** Why `factor` is null: what rests on the squared loss is then not defined. Null where it is a number. */
   readonly notSquared: string | null;
   readonly site: LossSite | null;
-  /** Why there is no ln L, down to any size of L; null where there is. */
+  /** Whether training may bring L to any size above zero: exponential tails without weight decay or doubt in the labels. */
+  readonly vanishes: boolean;
+  /** Why there is no ln L; null where there is. */
   readonly notLogarithmic: string | null;
   /** Null without weight decay. */
   readonly regularisation: Regularisation | null;
@@ -23,8 +25,8 @@ export interface Loss {
   rounding(loss: number, part: number, targets: number): number;
   /** L of the data [], from F and y [n, M] and, where the loss has a site, σ there. */
   data(b: GraphBuilder, output: Node, targets: Node, activated: Node | null): Node;
-  /** ln L, by log-sum-exp; only where there is one. */
-  logarithm(b: GraphBuilder, output: Node, targets: Node): Node;
+  /** ln L: by log-sum-exp where nothing keeps L from zero, however small; only where `notLogarithmic` is null. */
+  logarithm(b: GraphBuilder, output: Node, targets: Node, penalty: Node | null): Node;
   /** λ/2‖θ‖² []; null without weight decay. */
   penalty(b: GraphBuilder, theta: Node, layout: Layout): Node | null;
 }
@@ -74,16 +76,21 @@ function build(
     factor: notSquared === null ? weight : null,
     notSquared,
     site: module.site ?? null,
-    notLogarithmic: whyNotLogarithmic(),
+    vanishes: vanishes(),
+    notLogarithmic: module.logTerms === undefined ? `${kind} has no exponential tail` : null,
     regularisation,
     rounding: (loss, part, targets) =>
       module.rounding(loss, part, weight, known, fields, targets) +
       (regularisation === null ? 0 : part * loss),
     data: (b, output, targets, activated) =>
       b.scale(b.total(module.terms(b, at(output, targets), fields, activated)), weight),
-    logarithm(b, output, targets) {
-      const terms = module.logTerms?.(b, at(output, targets), fields) ?? null;
-      if (terms === null || regularisation !== null) throw new Error(`loss: ${kind} has no logarithm here.`);
+    logarithm(b, output, targets, penalty) {
+      if (module.logTerms === undefined) throw new Error(`loss: ${kind} has no logarithm.`);
+      const terms = penalty === null ? module.logTerms(b, at(output, targets), fields) : null;
+      if (terms === null) {
+        const data = b.scale(b.total(module.terms(b, at(output, targets), fields, null)), weight);
+        return b.log(penalty === null ? data : b.add(data, penalty));
+      }
       const all = terms.shape.map((_, axis) => axis);
       return b.add(b.reshape(logSumExp(b, terms, all), []), b.constant(Math.log(weight)));
     },
@@ -95,12 +102,9 @@ function build(
     },
   };
 
-  function whyNotLogarithmic(): string | null {
-    if (regularisation !== null) return "weight decay keeps the loss away from zero";
-    if (module.logTerms === undefined) return `${kind} has no exponential tail`;
-    return module.targets !== "classes" || known.isOneHot
-      ? null
-      : "targets that are no certain classes keep the loss away from zero";
+  function vanishes(): boolean {
+    if (module.logTerms === undefined || regularisation !== null) return false;
+    return module.targets !== "classes" || known.isOneHot;
   }
 }
 
