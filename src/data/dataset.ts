@@ -9,8 +9,8 @@ import type { Random } from "../random.js";
 import { type CsvOptions, readCsv } from "./csv.js";
 import { dropNumberedHeaders, type Matrix } from "./header.js";
 import { readNpy } from "./npy.js";
-import { finishSamples } from "./samples.js";
-import { type Source, sources } from "./sources/index.js";
+import { type Finish, finishSamples } from "./samples.js";
+import { isSubset, type Source, sources } from "./sources/index.js";
 import { type SplitSpec, splitDataset, type TestSamples } from "./split.js";
 
 /** n samples, row-major: `inputs` is n × N, `targets` is n × M. */
@@ -125,8 +125,9 @@ async function loadSource(
       const message = "makes more numbers than an array can hold here; lower its sizes.";
       throw new ConfigError([{ path: "dataset", message }]);
     });
-  // A source that draws as many samples as it is asked for has nothing to choose from.
-  return { ...finishSamples(samples, spec, random), edges: null };
+  const wanted: Finish = spec;
+  const { samples: _drawn, ...rest } = wanted;
+  return { ...finishSamples(samples, isSubset(source) ? wanted : rest, random), edges: null, notes: [] };
 }
 
 async function drawDataset<Network>(

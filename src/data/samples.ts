@@ -1,6 +1,7 @@
 /** What a source of data gives, and what is made of it: classes chosen and written as targets, samples chosen, inputs normalised and flattened. */
 import { ConfigError } from "../errors.js";
 import type { Random } from "../random.js";
+import { drawRows, takeRows } from "./rows.js";
 import { type SplitSpec, splitDataset, type TestSamples } from "./split.js";
 
 /** Inputs with either class numbers or targets. */
@@ -10,14 +11,16 @@ export interface Samples {
   readonly inputShape: readonly number[];
   readonly inputs: Float64Array;
   readonly labels: Labels;
-  /** The largest entry that an input can have, for `normalise: range`; null where there is none. */
-  readonly range: number | null;
-  readonly notes: readonly string[];
+  /** The largest entry that an input can have, for `normalise: range`; absent where there is none. */
+  readonly range?: number;
 }
 
 export type Labels =
   | { readonly kind: "classes"; readonly classes: Float64Array; readonly count: number | null }
   | { readonly kind: "numbers"; readonly targets: Float64Array; readonly width: number };
+
+/** Classes that are told by numbers; more is a slip: an index of something else, or a real number. */
+export const MOST_CLASSES = 100_000;
 
 export const ENCODINGS = ["one-hot", "sign", "index"] as const;
 export const NORMALISATIONS = ["none", "range", "features", "samples"] as const;
@@ -37,12 +40,12 @@ export interface Finished extends TestSamples {
   readonly inputDimension: number;
   readonly outputDimension: number;
   readonly test: TestSamples | null;
-  readonly notes: readonly string[];
 }
 
-const refuse = (field: string, message: string): never => {
-  throw new ConfigError([{ path: `dataset.${field}`, message }]);
-};
+/** @throws ConfigError always: of a field of `dataset`, and of the file that it names */
+export function refuse(field: string, message: string, file?: string): never {
+  throw new ConfigError([{ path: `dataset.${field}`, message, ...(file !== undefined && { file }) }]);
+}
 
 /**
  * Chooses, encodes, splits, normalises. What is learnt of the inputs (their mean and spread) is learnt of the training samples alone.
@@ -65,15 +68,7 @@ export function finishSamples(data: Samples, wanted: Finish, random: Random): Fi
   return {
     ...parted,
     inputShape: wanted.flatten === false ? data.inputShape : [width],
-    notes: data.notes,
   };
-}
-
-function takeRows(data: Float64Array, rows: readonly number[], width: number): Float64Array {
-  const out = new Float64Array(rows.length * width);
-  for (const [to, from] of rows.entries())
-    out.set(data.subarray(from * width, (from + 1) * width), to * width);
-  return out;
 }
 
 /** In the order of the data. */
@@ -85,7 +80,9 @@ function chooseRows(
   let rows = Array.from({ length: samples }, (_, i) => i);
   if (classes !== undefined) {
     if (labels.kind !== "classes")
-      return refuse("classes", "chooses classes, and these targets are numbers; leave it out.");
+      refuse("classes", "chooses classes, and these targets are numbers; leave it out.");
+    const twice = classes.find((one, k) => classes.indexOf(one) < k);
+    if (twice !== undefined) refuse("classes", `names class ${twice} twice; name every class once.`);
     const present = new Set(labels.classes);
     const missing = classes.find((one) => !present.has(one));
     if (missing !== undefined)
@@ -98,11 +95,7 @@ function chooseRows(
   if (count === undefined || count === rows.length) return rows;
   if (count > rows.length)
     refuse("samples", `must be at most ${rows.length}, which is all there are, got ${count}.`);
-  for (let i = 0; i < count; i++) {
-    const j = i + random.integer(rows.length - i);
-    [rows[i], rows[j]] = [rows[j] as number, rows[i] as number];
-  }
-  return rows.slice(0, count).sort((a, b) => a - b);
+  return drawRows(rows, count, random);
 }
 
 function encode(
@@ -116,7 +109,7 @@ function encode(
     return { targets: takeRows(labels.targets, rows, labels.width), outputDimension: labels.width };
   }
   const own = rows.map((i) => labels.classes[i] as number);
-  const count = labels.count ?? Math.max(...own) + 1;
+  const count = labels.count ?? own.reduce((most, one) => Math.max(most, one + 1), 0);
   const known = classes ?? Array.from({ length: count }, (_, k) => k);
   const places = new Map(known.map((one, k) => [one, k]));
   const empty = known.find((one) => !own.includes(one));
@@ -145,7 +138,7 @@ function normaliser(
   training: Float64Array,
   width: number,
   kind: (typeof NORMALISATIONS)[number],
-  range: number | null,
+  range: number | undefined,
 ): (inputs: Float64Array) => void {
   if (kind === "range") {
     const largest = range ?? training.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -156,7 +149,9 @@ function normaliser(
   if (kind === "samples")
     return (inputs) => {
       for (let at = 0; at < inputs.length; at += width) {
-        const norm = Math.hypot(...inputs.subarray(at, at + width));
+        const sample = inputs.subarray(at, at + width);
+        const largest = sample.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+        const norm = largest * Math.sqrt(sample.reduce((sum, value) => sum + (value / largest) ** 2, 0));
         if (norm > 0) for (let k = at; k < at + width; k++) inputs[k]! /= norm;
       }
     };
@@ -165,6 +160,10 @@ function normaliser(
   const mean = new Float64Array(width);
   for (let i = 0; i < training.length; i++) mean[i % width]! += (training[i] as number) / count;
   const spread = new Float64Array(width);
+  // The mean of equal numbers is off by rounding, which is no spread.
+  const varies = new Uint8Array(width);
+  for (let i = width; i < training.length; i++)
+    if (training[i] !== training[i % width]) varies[i % width] = 1;
   for (let i = 0; i < training.length; i++)
     spread[i % width]! += ((training[i] as number) - (mean[i % width] as number)) ** 2 / count;
   return (inputs) => {
@@ -172,7 +171,8 @@ function normaliser(
       const k = i % width;
       const deviation = Math.sqrt(spread[k] as number);
       // An entry that is the same in all training samples says nothing.
-      inputs[i] = deviation > 0 ? ((inputs[i] as number) - (mean[k] as number)) / deviation : 0;
+      inputs[i] =
+        varies[k] === 1 && deviation > 0 ? ((inputs[i] as number) - (mean[k] as number)) / deviation : 0;
     }
   };
 }

@@ -1,6 +1,7 @@
 /** Samples kept from training, drawn from a seed. */
 import { ConfigError } from "../errors.js";
 import type { Random } from "../random.js";
+import { drawRows, takeRows } from "./rows.js";
 
 /** Rows of inputs and targets. */
 interface Samples extends TestSamples {
@@ -38,27 +39,17 @@ export function splitDataset<D extends Samples>(
         message: `must leave samples for training and for test; of ${samples} ${kept < 1 ? "none is kept for test" : `${kept} are kept for test`}. ${kept < 1 ? "Raise" : "Lower"} it.`,
       },
     ]);
-  const order = Array.from({ length: samples }, (_, i) => i);
-  // Fisher and Yates, as far as it is needed.
-  for (let i = 0; i < kept; i++) {
-    const j = i + random.integer(samples - i);
-    [order[i], order[j]] = [order[j] as number, order[i] as number];
-  }
-  const chosen = new Set(order.slice(0, kept));
-  const rows = (isTest: boolean) => [...order.keys()].filter((i) => chosen.has(i) === isTest);
-  return { ...data, ...takeRows(data, rows(false)), test: takeRows(data, rows(true)) };
+  const all = Array.from({ length: samples }, (_, i) => i);
+  const chosen = drawRows(all, kept, random);
+  const isChosen = new Set(chosen);
+  const rest = all.filter((i) => !isChosen.has(i));
+  return { ...data, ...takeSamples(data, rest), test: takeSamples(data, chosen) };
 }
 
-function takeRows({ inputs, targets, inputDimension, outputDimension }: Samples, rows: readonly number[]) {
-  const take = (data: Float64Array, width: number) => {
-    const out = new Float64Array(rows.length * width);
-    for (const [to, from] of rows.entries())
-      out.set(data.subarray(from * width, (from + 1) * width), to * width);
-    return out;
-  };
+function takeSamples({ inputs, targets, inputDimension, outputDimension }: Samples, rows: readonly number[]) {
   return {
     samples: rows.length,
-    inputs: take(inputs, inputDimension),
-    targets: take(targets, outputDimension),
+    inputs: takeRows(inputs, rows, inputDimension),
+    targets: takeRows(targets, rows, outputDimension),
   };
 }

@@ -1,6 +1,5 @@
 /** The measures of a run: taken at recorded rows of the flow and of each descent, counted, and summed up for the result. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
-import { isOneHot } from "../data/targets.js";
 import type { Program } from "../engine/index.js";
 import type { Problem } from "../flow/index.js";
 import { type Graph, splitBound, workOf } from "../graph/index.js";
@@ -22,6 +21,7 @@ import type { MeasureFacts } from "../record/manifest.js";
 import type { MeasureResult } from "../record/result.js";
 import type { RecordWriter } from "../record/writer.js";
 import type { Prepared } from "./prepare.js";
+import { isOneHot } from "./targets.js";
 import { recordTimes, timesIn } from "./times.js";
 
 /** A measure that the study asks for, with the columns that it has there. */

@@ -1,8 +1,9 @@
 /** The network that a study's model is on its data. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Dataset } from "../data/dataset.js";
-import { MOST_CLASSES, type Targets, targetsFor } from "../data/targets.js";
+import { MOST_CLASSES } from "../data/samples.js";
 import { buildNetwork, LayerError, type LossSpec, lossModule, type Network } from "../model/index.js";
+import { type Targets, targetsFor } from "./targets.js";
 
 /** The data with their targets as the loss takes them. @throws ConfigError citing the first row that does not fit */
 export function datasetFor<D extends Targets & Pick<Dataset, "test">>({ kind }: LossSpec, data: D): D {

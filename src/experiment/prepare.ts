@@ -4,7 +4,6 @@ import { logClockRefusal } from "../config/messages.js";
 import type { TeacherConfig } from "../config/schema.js";
 import { isDrawn } from "../config/schema-dataset.js";
 import { type Dataset, type DatasetShape, loadDataset } from "../data/dataset.js";
-import { isOneHot } from "../data/targets.js";
 import { createEngine, type Engine } from "../engine/index.js";
 import { EngineError } from "../errors.js";
 import { createProblem, type Problem } from "../flow/index.js";
@@ -24,6 +23,7 @@ import { announceMemory, requireMemory, requireRoomForFiles, requireRoomForSourc
 import { datasetFor, networkOf } from "./network.js";
 import { withOrigin } from "./origin.js";
 import { createPause, pauseBetweenCompilations, type Watch } from "./pause.js";
+import { isOneHot } from "./targets.js";
 import { unusedNotes } from "./unused.js";
 
 export interface Prepared {

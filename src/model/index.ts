@@ -19,6 +19,7 @@ export { createFamily, type Family, type FamilyOptions, type Pieces } from "./fa
 export { initialise, initialising } from "./initialise.js";
 export { defineLayer, type LayerModule, type Layers } from "./layers/define.js";
 export { layerListSchema, layerModules } from "./layers/registry.js";
+export type { TargetKind } from "./losses/define.js";
 export { createLoss, type Loss, whyNotSquared } from "./losses/loss.js";
 export { type LossSpec, lossModule, lossModules, lossSchema } from "./losses/registry.js";
 export { withLossSite } from "./losses/site.js";

@@ -124,6 +124,7 @@ describe("idx", () => {
       [{ samples: 6 }, /samples.*must be at most 5/s],
       [{ samples: 1 }, /samples: class \d is left without a sample/],
       [{ encoding: "sign" }, /encoding: sign is of two classes/],
+      [{ classes: [2, 2], encoding: "sign" }, /classes: names class 2 twice/],
       [{ labels: put("gap", idxFile([5], [0, 2, 0, 2, 0])) }, /class 1 is left without a sample/],
       [{ split: { test: 5 } }, /split\.test: must leave samples/],
     ];
@@ -164,6 +165,46 @@ describe("digits", () => {
       if (column.some((value) => value !== 0)) expect(square).toBeCloseTo(1, 12);
     }
   });
+});
+
+test("classes of a law are chosen among the samples that it draws", async () => {
+  const images = { kind: "bars-and-blobs", samples: 9, size: 5, normalise: "samples" };
+  const [all, chosen] = [await load(images), await load({ ...images, classes: [2, 0], encoding: "sign" })];
+  expect([chosen.samples, [...chosen.targets]]).toEqual([6, [1, -1, 1, -1, 1, -1]]);
+  expect(chosen.inputs.subarray(0, 25)).toEqual(all.inputs.subarray(0, 25));
+  expect(chosen.inputs.subarray(25, 50)).toEqual(all.inputs.subarray(50, 75));
+});
+
+test.each([1e-9, 1, 1e9])(
+  "entries that are the same in all samples carry nothing (scale %s)",
+  async (scale) => {
+    // The mean of ten times 0.1 is not 0.1.
+    const [constant, varying] = [0.1 * scale, (i: number) => (i % 2 === 0 ? scale : -scale)];
+    const x = Float64Array.from({ length: 20 }, (_, k) => (k % 2 === 0 ? constant : varying((k - 1) / 2)));
+    const arrays = { "x.npy": formatNpy(x, [10, 2]), "y.npy": formatNpy(new Float64Array(10), [10]) };
+    const { inputs } = await load({
+      kind: "npz",
+      path: put("constant.npz", zipSync(arrays)),
+      normalise: "features",
+    });
+    for (let i = 0; i < 10; i++) {
+      expect(inputs[2 * i]).toBe(0);
+      // Ten equal squares: rounding of their sum.
+      expect(inputs[2 * i + 1]).toBeCloseTo(i % 2 === 0 ? 1 : -1, 14);
+    }
+  },
+);
+
+test("more samples, and longer ones, than a call has room for", async () => {
+  const n = 2e5;
+  const [x, y] = [new Float64Array(n).fill(3), Float64Array.from({ length: n }, (_, i) => i % 2)];
+  const many = { "x.npy": formatNpy(x, [n]), "y.npy": formatNpy(y, [n]) };
+  const long = { "x.npy": formatNpy(x, [1, n]), "y.npy": formatNpy(y.subarray(0, 1), [1]) };
+  const path = put("many.npz", zipSync(many));
+  expect((await load({ kind: "npz", path, areClasses: true })).outputDimension).toBe(2);
+  const { inputs } = await load({ kind: "npz", path: put("long.npz", zipSync(long)), normalise: "samples" });
+  // 1/√n, with the rounding of a sum of n equal squares.
+  expect(inputs[n - 1]! * Math.sqrt(n)).toBeCloseTo(1, 10);
 });
 
 describe("CIFAR-10 and npz", () => {

@@ -25,7 +25,9 @@ export const barsAndBlobs = defineSource({
           brightness(Math.floor(k / size), k % size) + (spread > 0 ? spread * off.normal() : 0);
     }
     return {
-      ...{ samples: n, inputShape: [1, size, size], inputs, range: null, notes: [] },
+      samples: n,
+      inputShape: [1, size, size],
+      inputs,
       labels: { kind: "classes", classes: Float64Array.from({ length: n }, (_, i) => i % 3), count: 3 },
     };
   },

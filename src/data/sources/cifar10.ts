@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { z } from "zod";
-import { ConfigError } from "../../errors.js";
+import { refuse } from "../samples.js";
 import { classLabels, defineSource, path, subset } from "./source.js";
 
 /** One byte for the class, then 32 × 32 pixels of red, green and blue. */
@@ -23,9 +23,7 @@ export const cifar10 = defineSource({
     const parts = await Promise.all(
       files.map(async (name, k) => {
         const file = resolve(baseDir, name);
-        const fail = (message: string): never => {
-          throw new ConfigError([{ path: `dataset.files.${k}`, message, file }]);
-        };
+        const fail = (message: string): never => refuse(`files.${k}`, message, file);
         const bytes = await readFile(file).catch(() => fail("cannot be read."));
         if (bytes.length === 0 || bytes.length % RECORD !== 0)
           fail(
@@ -49,9 +47,11 @@ export const cifar10 = defineSource({
         inputs.set(bytes.subarray(at + 1, at + RECORD), i * PIXELS);
       }
     return {
-      ...{ samples, inputShape: [3, 32, 32], inputs },
+      samples,
+      inputShape: [3, 32, 32],
+      inputs,
       labels: { kind: "classes", classes, count: 10 },
-      ...{ range: 255, notes: [] },
+      range: 255,
     };
   },
 });

@@ -20,7 +20,9 @@ export const gaussianMixture = defineSource({
       for (let k = 0; k < d; k++)
         inputs[i * d + k] = separation * (centres[i % clusters]![k] as number) + std * cloud.normal();
     return {
-      ...{ samples: n, inputShape: [d], inputs, range: null, notes: [] },
+      samples: n,
+      inputShape: [d],
+      inputs,
       labels: {
         kind: "classes",
         classes: Float64Array.from({ length: n }, (_, i) => i % clusters),

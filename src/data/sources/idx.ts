@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { ConfigError } from "../../errors.js";
 import { readIdx } from "../idx.js";
-import type { Samples } from "../samples.js";
+import { refuse, type Samples } from "../samples.js";
 import { classLabels, defineSource, path, subset } from "./source.js";
 
 export const idx = defineSource({
@@ -29,19 +29,16 @@ export async function readPair(images: string, labels: string, range: number): P
     });
   const pixels = await at("images", readIdx(images));
   const classes = await at("labels", readIdx(labels));
-  const refuse = (field: string, file: string, message: string): never => {
-    throw new ConfigError([{ path: `dataset.${field}`, file, message }]);
-  };
   if (classes.shape.length !== 1)
-    refuse("labels", labels, `must have one axis, got (${classes.shape.join(", ")}).`);
+    refuse("labels", `must have one axis, got (${classes.shape.join(", ")}).`, labels);
   const [samples = 0, ...shape] = pixels.shape;
   if (pixels.data.length === 0)
-    refuse("images", images, `no data: the shape is (${pixels.shape.join(", ")}).`);
+    refuse("images", `no data: the shape is (${pixels.shape.join(", ")}).`, images);
   if (samples !== classes.data.length)
-    refuse("labels", labels, `must be as many as the images, ${samples}, got ${classes.data.length}.`);
+    refuse("labels", `must be as many as the images, ${samples}, got ${classes.data.length}.`, labels);
   const bad = pixels.data.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0)
-    refuse("images", images, `number ${bad + 1} is ${pixels.data[bad]}; every number must be finite.`);
+    refuse("images", `number ${bad + 1} is ${pixels.data[bad]}; every number must be finite.`, images);
   await at(
     "labels",
     Promise.resolve().then(() => classLabels(classes.data, null, labels)),
@@ -51,6 +48,6 @@ export async function readPair(images: string, labels: string, range: number): P
     inputShape: shape.length === 2 ? [1, ...shape] : shape.length === 0 ? [1] : shape,
     inputs: pixels.data,
     labels: { kind: "classes", classes: classes.data, count: null },
-    ...{ range, notes: [] },
+    range,
   };
 }

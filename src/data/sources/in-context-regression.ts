@@ -29,7 +29,9 @@ export const inContextRegression = defineSource({
       }
     }
     return {
-      ...{ samples: n, inputShape: shape, inputs, range: null, notes: [] },
+      samples: n,
+      inputShape: shape,
+      inputs,
       labels: { kind: "numbers", targets, width: 1 },
     };
   },

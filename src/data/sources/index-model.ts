@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ConfigError } from "../../errors.js";
+import { refuse } from "../samples.js";
 import { normals, orthonormal } from "./directions.js";
 import { count, defineSource, dimension, noise, samples } from "./source.js";
 
@@ -30,12 +30,7 @@ export const indexModel = defineSource({
   hasClasses: false,
   load({ samples: n, inputDimension: d, directions, link, labelNoise }, { random }) {
     if (directions > d)
-      throw new ConfigError([
-        {
-          path: "dataset.directions",
-          message: `must be at most dataset.inputDimension = ${d}, got ${directions}.`,
-        },
-      ]);
+      refuse("directions", `must be at most dataset.inputDimension = ${d}, got ${directions}.`);
     const own = orthonormal(directions, d, random.split("directions"));
     const inputs = normals(n, d, random.split("inputs"));
     const off = random.split("labels");
@@ -50,7 +45,9 @@ export const indexModel = defineSource({
       return value + (labelNoise > 0 ? labelNoise * off.normal() : 0);
     });
     return {
-      ...{ samples: n, inputShape: [d], inputs, range: null, notes: [] },
+      samples: n,
+      inputShape: [d],
+      inputs,
       labels: { kind: "numbers", targets, width: 1 },
     };
   },

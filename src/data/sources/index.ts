@@ -1,2 +1,2 @@
 export { sources } from "./registry.js";
-export { commonFields, type Source, type SourceContext } from "./source.js";
+export { commonFields, isSubset, type Source, type SourceContext } from "./source.js";

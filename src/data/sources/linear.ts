@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ConfigError } from "../../errors.js";
+import { refuse } from "../samples.js";
 import { normals, orthonormal } from "./directions.js";
 import { count, defineSource, dimension, noise, positive, samples } from "./source.js";
 
@@ -24,9 +24,6 @@ export const linear = defineSource({
   },
   hasClasses: false,
   load({ samples: n, inputDimension: d, outputDimension: m, spectrum, white, labelNoise }, { random }) {
-    const refuse = (field: string, message: string): never => {
-      throw new ConfigError([{ path: `dataset.${field}`, message }]);
-    };
     if (spectrum.length > Math.min(d, m))
       refuse(
         "spectrum",
@@ -58,7 +55,9 @@ export const linear = defineSource({
       if (labelNoise > 0) for (let j = 0; j < m; j++) targets[i * m + j]! += labelNoise * off.normal();
     }
     return {
-      ...{ samples: n, inputShape: [d], inputs, range: null, notes: [] },
+      samples: n,
+      inputShape: [d],
+      inputs,
       labels: { kind: "numbers", targets, width: m },
     };
   },

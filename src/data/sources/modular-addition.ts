@@ -31,7 +31,9 @@ export const modularAddition = defineSource({
       }
     }
     return {
-      ...{ samples: n, inputShape: [width], inputs, range: null, notes: [] },
+      samples: n,
+      inputShape: [width],
+      inputs,
       labels: { kind: "classes", classes, count: p },
     };
   },

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
-import { ConfigError } from "../../errors.js";
 import { readNamedArrays } from "../named-arrays.js";
+import { refuse } from "../samples.js";
 import { classLabels, defineSource, path, subset } from "./source.js";
 
 export const npz = defineSource({
@@ -24,9 +24,7 @@ export const npz = defineSource({
   numbers: () => 0,
   async load({ path: name, inputs: inputName, targets: targetName, areClasses }, { baseDir }) {
     const file = resolve(baseDir, name);
-    const fail = (field: string, message: string): never => {
-      throw new ConfigError([{ path: `dataset.${field}`, message, file }]);
-    };
+    const fail = (field: string, message: string): never => refuse(field, message, file);
     const { arrays } = await readNamedArrays(file, "npz");
     const find = (field: string, wanted: string) => {
       const found = arrays.find((array) => array.name === wanted);
@@ -59,7 +57,6 @@ export const npz = defineSource({
       labels: areClasses
         ? { kind: "classes", classes: classLabels(y.data, null, file), count: null }
         : { kind: "numbers", targets: y.data, width: y.width },
-      ...{ range: null, notes: [] },
     };
   },
 });

@@ -1,5 +1,4 @@
 /** Classes that a line cannot part: circles, half-moons, spirals, and the corners of a square. */
-import { z } from "zod";
 import type { Random } from "../../random.js";
 import type { Samples } from "../samples.js";
 import { count, defineSource, noise, positive, type SourceContext, samples } from "./source.js";
@@ -21,7 +20,9 @@ function planar(
     inputs[2 * i + 1] = y + (spread > 0 ? spread * off.normal() : 0);
   }
   return {
-    ...{ samples: n, inputShape: [2], inputs, range: null, notes: [] },
+    samples: n,
+    inputShape: [2],
+    inputs,
     labels: { kind: "classes", classes: classesOf, count: classes },
   };
 }
@@ -80,11 +81,7 @@ export const xor = defineSource({
   text: "The corners (±1, ±1) of a square by turns; class 1 where the signs differ.",
   fields: {
     samples: samples.default(4),
-    noise: z
-      .number()
-      .nonnegative()
-      .default(0)
-      .describe("Standard deviation of normal noise added to the inputs."),
+    noise: inputNoise,
   },
   hasClasses: true,
   load(spec, context) {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ConfigError } from "../../errors.js";
 import type { Random } from "../../random.js";
-import { ENCODINGS, type Finish, NORMALISATIONS, type Samples } from "../samples.js";
+import { ENCODINGS, type Finish, MOST_CLASSES, NORMALISATIONS, type Samples } from "../samples.js";
 
 export interface SourceContext {
   /** The folder that relative file names start from. */
@@ -56,6 +56,11 @@ export const subset = count
 export const noise = (of: string) =>
   z.number().nonnegative().default(0).describe(`Standard deviation of normal noise added to the ${of}.`);
 
+/** Whether `samples` chooses from what a source has; of the others it is how many are drawn. */
+export function isSubset({ fields }: Source): boolean {
+  return fields["samples"] === subset;
+}
+
 /** The fields that every source has beside its own. */
 export function commonFields({ hasClasses, normalise }: Source): z.ZodRawShape {
   return {
@@ -89,15 +94,14 @@ export function commonFields({ hasClasses, normalise }: Source): z.ZodRawShape {
 
 /** @throws ConfigError naming the file, for class numbers that are none */
 export function classLabels(data: Float64Array, count: number | null, file: string): Float64Array {
-  const bad = data.findIndex(
-    (value) => !Number.isInteger(value) || value < 0 || (count !== null && value >= count) || value > 1e5,
-  );
+  const end = count ?? MOST_CLASSES;
+  const bad = data.findIndex((value) => !(Number.isInteger(value) && value >= 0 && value < end));
   if (bad >= 0)
     throw new ConfigError([
       {
         path: "",
         file,
-        message: `label ${bad + 1} is ${data[bad]}; classes are whole numbers from 0${count === null ? "" : ` to ${count - 1}`}.`,
+        message: `label ${bad + 1} is ${data[bad]}; classes are whole numbers from 0 to ${end - 1}.`,
       },
     ]);
   return data;

@@ -22,7 +22,9 @@ export const sphere = defineSource({
       );
     const targets = Float64Array.from({ length: n * outputDimension }, () => labelScale * labels.normal());
     return {
-      ...{ samples: n, inputShape: [d], inputs, range: null, notes: [] },
+      samples: n,
+      inputShape: [d],
+      inputs,
       labels: { kind: "numbers", targets, width: outputDimension },
     };
   },

@@ -1,12 +1,9 @@
 /** Targets as a loss takes them: real numbers, signs, or classes as rows that sum to 1. */
+import type { Dataset } from "../data/dataset.js";
+import { MOST_CLASSES } from "../data/samples.js";
 import { ConfigError } from "../errors.js";
-import type { Dataset } from "./dataset.js";
+import type { TargetKind } from "../model/index.js";
 
-/** real: any numbers; signs: ±1; classes: rows that sum to 1, or one index from 0 per sample. */
-export type TargetKind = "real" | "signs" | "classes";
-
-/** Classes that are made of indices; more is a slip: an index of something else, or a real number. */
-export const MOST_CLASSES = 100_000;
 /** By how much the sum of a row of probabilities may miss 1: single precision, and some digits of text. */
 const SUM_SLACK = 1e-5;
 
