@@ -151,6 +151,8 @@ const LOOKS_NUMERIC = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 /** What to do where a text stands in place of a number or a truth value. */
 function hintOf(value: unknown, expected: string): string {
+  if (expected === "array" && /^[+-]?[\d.]+([,\s]+[+-]?[\d.]+)*$/.test(String(value).trim()))
+    return ` Write [${String(value).trim()}].`;
   if (typeof value !== "string") return "";
   const text = value.trim();
   if (expected === "boolean")

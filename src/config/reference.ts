@@ -129,9 +129,12 @@ function describeNumber(def: Field["def"]): string {
   );
   const integer =
     checks.some((check) => check.check === "number_format") || ("format" in def && def.format === "safeint");
-  const limits = checks.flatMap(({ check, value, inclusive }) => {
-    if (check === "greater_than") return [`${inclusive ? "≥" : ">"} ${value}`];
-    return check === "less_than" ? [`${inclusive ? "≤" : "<"} ${value}`] : [];
+  // Of a limit that a field narrows the narrower one counts, which comes last.
+  const limits = (["greater_than", "less_than"] as const).flatMap((wanted) => {
+    const limit = checks.findLast(({ check }) => check === wanted);
+    if (limit === undefined) return [];
+    const [strict, inclusive] = wanted === "greater_than" ? [">", "≥"] : ["<", "≤"];
+    return [`${limit.inclusive ? inclusive : strict} ${limit.value}`];
   });
   return [integer ? "integer" : "number", limits.join(", ")].filter((part) => part !== "").join(" ");
 }

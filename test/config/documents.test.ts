@@ -23,6 +23,12 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "gradflow-documents-"));
 });
 
+it("the reference gives a field one lower limit, the narrowest", () => {
+  const reference = renderConfigReference();
+  expect(reference).toContain("| `clusters` | integer ≥ 2 |");
+  expect(reference).not.toMatch(/[≥>] [\d.]+, (≤ [\d.]+, )?[≥>]/);
+});
+
 describe("configs in the repository", () => {
   it.each(presets.map(({ kind }) => kind))(
     "the study of `gradflow init --model %s` loads without other files, and its network fits its data",

@@ -161,7 +161,7 @@ describe("bad values", () => {
     [
       "wrong type of a section",
       edit("hidden: [4]", "hidden: 4"),
-      "study.yaml:5: model.hidden: must be a list, got 4.",
+      "study.yaml:5: model.hidden: must be a list, got 4. Write [4].",
     ],
     [
       "section for a value",
