@@ -195,8 +195,8 @@ function describeMeasured({ measures, measured, descent, ...run }: RunResult): s
     ),
   );
   const costs = measures.map(({ name, times, gradientEquivalents, seconds }) => {
-    const share = (part: number, whole: number) => `${formatNumber((100 * part) / whole, 2)} %`;
-    return `  ${name}: taken ${times} times, the work of ${formatNumber(gradientEquivalents, 3)} gradients (the flow took ${run.gradientEvaluations}), ${formatDuration(seconds)}, ${share(seconds, run.wallSeconds)} of the run`;
+    const share = `${formatNumber((100 * seconds) / run.wallSeconds, 2)} %`;
+    return `  ${name}: taken ${count(times, "time")}, the work of ${formatNumber(gradientEquivalents, 3)} gradients (the flow took ${run.gradientEvaluations}), ${formatDuration(seconds)}, ${share} of the run`;
   });
   const head = ["measured", "on", "at the end", "least", "at t", "most", "at t"];
   return [

@@ -143,7 +143,7 @@ function degreeAt(
   if (products.every(({ into, out }) => into.size === 0 && out.size === 0)) return undefined;
   const degree = Math.round(most!.into.sum / most!.out.sum);
   if (!(degree >= 1 && degree <= MOST_DEGREE)) return null;
-  const largest = Math.max(...products.map(({ into, out }) => into.size + degree * out.size));
+  const largest = products.reduce((most, { into, out }) => Math.max(most, into.size + degree * out.size), 0);
   const holds = products.every(
     ({ into, out }) => Math.abs(into.sum - degree * out.sum) <= tolerance * largest,
   );

@@ -8,7 +8,12 @@ export const growth = defineMeasure({
   text: "‖θ‖; growthRatio, ‖θ − θ₀‖ over its bound √(t(L(0) − L(t))), which no gradient flow exceeds and a descent at t = kη may; ⟨θ, ∇L⟩, negative where the flow moves θ outwards.",
   columns: () => [
     { name: "parameterNorm", label: "‖θ‖", axis: "‖θ‖", scale: "log" },
-    { name: "growthRatio", label: "ratio", axis: "‖θ − θ₀‖/√(t(L(0) − L))", scale: "linear" },
+    {
+      name: "growthRatio",
+      label: "‖θ − θ₀‖ over its bound",
+      axis: "‖θ − θ₀‖/√(t(L(0) − L))",
+      scale: "linear",
+    },
     { name: "dissipation", label: "⟨θ, ∇L⟩", axis: "⟨θ, ∇L⟩", scale: "linear" },
   ],
   async follow({ train, theta0 }) {

@@ -36,7 +36,7 @@ export async function degreeOf({ train, seed }: Subject): Promise<number | null>
   const theta = Float64Array.from({ length: train.family.layout.size }, () => random.normal());
   const one = await train.predict(theta);
   const two = await train.predict(theta.map((value) => 2 * value));
-  const size = Math.max(...one.map(Math.abs));
+  const size = one.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   if (!(size > 0)) return null;
   const largest = one.findIndex((value) => Math.abs(value) === size);
   const degree = Math.round(Math.log2((two[largest] as number) / (one[largest] as number)));

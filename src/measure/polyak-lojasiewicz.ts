@@ -18,7 +18,7 @@ export const polyakLojasiewicz = defineMeasure({
       : null,
   columns: () => [
     { name: "polyakLojasiewicz", label: "μ", axis: "‖∇L‖²/(L − L*)", scale: "log" },
-    { name: "leastPolyakLojasiewicz", label: "least so far", axis: "‖∇L‖²/(L − L*)", scale: "log" },
+    { name: "leastPolyakLojasiewicz", label: "least μ so far", axis: "‖∇L‖²/(L − L*)", scale: "log" },
   ],
   follow({ leastLoss, memory }, settings) {
     const bottom = settings.leastLoss ?? (leastLoss as number);

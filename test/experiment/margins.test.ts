@@ -6,6 +6,8 @@ import { afterAll, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { readNpy, writeNpy } from "../../src/data/npy.js";
 import { runExperiment } from "../../src/experiment/run.js";
+import type { Subject } from "../../src/measure/index.js";
+import { degreeOf } from "../../src/measure/margins.js";
 import { setUpRuns } from "./runs.js";
 
 const run = setUpRuns();
@@ -98,4 +100,10 @@ test.each([
   const loaded = await loadConfig(file);
   const options = { directory: join(folder, "refused"), command: ["test"] };
   await expect(runExperiment(loaded, options)).rejects.toThrow(message);
+});
+
+test("the degree of a network with more outputs than a call has room for", async () => {
+  const predict = async ([w]: Float64Array) => new Float64Array(2e5).fill(w! ** 3);
+  const train = { dtype: "float64", family: { layout: { size: 1 } }, predict };
+  expect(await degreeOf({ train, seed: 0 } as unknown as Subject)).toBe(3);
 });
