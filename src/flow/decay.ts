@@ -92,7 +92,8 @@ export function collectDecay(factor: number, [from, to]: readonly [number, numbe
       return {
         window: [first, pending.t],
         rate: -covariance / varT,
-        rSquared: varY === 0 ? 1 : covariance ** 2 / (varT * varY),
+        // At most 1 by Cauchy and Schwarz; where the loss moves by its rounding alone the moments do not know that.
+        rSquared: varY === 0 ? 1 : Math.min(1, covariance ** 2 / (varT * varY)),
         meanRateFromLambdaEff: meanRate,
       };
     },

@@ -28,6 +28,16 @@ function observe(
   }));
 }
 
+test("R² is never above 1, where the loss falls by its rounding alone too", () => {
+  // A plateau that falls by an ulp a row, as a thin network's at a saddle does; the moments alone give 1.027.
+  const rows = Array.from({ length: 51 }, (_, k) => ({
+    t: 10 + k / 5,
+    loss: 33.55580583484357 + 2 ** -47 * (50 - k),
+    lambdaEff: 0,
+  }));
+  expect(fitDecay(rows, FACTOR, [10, 20])!.rSquared).toBe(1);
+});
+
 describe("an exact exponential", () => {
   test.each([
     ["equally spaced", Array.from({ length: 21 }, (_, i) => i / 2)],
