@@ -63,7 +63,7 @@ function headerOf(view: DataView, fail: (message: string) => never, mayGrow = fa
 }
 
 /** The bytes of a file, unpacked where it is gzipped, and read no further than one byte beyond what its header announces. */
-export async function readAnnounced(
+async function readAnnounced(
   path: string,
   announced: (head: Buffer) => number | null,
   fail: (message: string) => never,

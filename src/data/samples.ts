@@ -156,23 +156,29 @@ function normaliser(
       }
     };
   if (kind === "none") return () => undefined;
+  // Apart from the first sample, in parts of the largest difference: equal entries differ by nothing, and no
+  // square overflows or vanishes.
+  const first = training.slice(0, width);
+  const largest = new Float64Array(width);
+  for (let i = 0; i < training.length; i++) {
+    const k = i % width;
+    largest[k] = Math.max(largest[k] as number, Math.abs((training[i] as number) - (first[k] as number)));
+  }
+  const partOf = (value: number, k: number) => (value - (first[k] as number)) / (largest[k] as number);
   const count = training.length / width;
   const mean = new Float64Array(width);
-  for (let i = 0; i < training.length; i++) mean[i % width]! += (training[i] as number) / count;
-  const spread = new Float64Array(width);
-  // The mean of equal numbers is off by rounding, which is no spread.
-  const varies = new Uint8Array(width);
-  for (let i = width; i < training.length; i++)
-    if (training[i] !== training[i % width]) varies[i % width] = 1;
   for (let i = 0; i < training.length; i++)
-    spread[i % width]! += ((training[i] as number) - (mean[i % width] as number)) ** 2 / count;
+    mean[i % width]! += partOf(training[i] as number, i % width) / count;
+  const spread = new Float64Array(width);
+  for (let i = 0; i < training.length; i++)
+    spread[i % width]! +=
+      (partOf(training[i] as number, i % width) - (mean[i % width] as number)) ** 2 / count;
   return (inputs) => {
     for (let i = 0; i < inputs.length; i++) {
       const k = i % width;
-      const deviation = Math.sqrt(spread[k] as number);
+      const from = partOf(inputs[i] as number, k) - (mean[k] as number);
       // An entry that is the same in all training samples says nothing.
-      inputs[i] =
-        varies[k] === 1 && deviation > 0 ? ((inputs[i] as number) - (mean[k] as number)) / deviation : 0;
+      inputs[i] = largest[k] === 0 ? 0 : from / Math.sqrt(spread[k] as number);
     }
   };
 }

@@ -175,7 +175,7 @@ test("classes of a law are chosen among the samples that it draws", async () => 
   expect(chosen.inputs.subarray(25, 50)).toEqual(all.inputs.subarray(50, 75));
 });
 
-test.each([1e-9, 1, 1e9])(
+test.each([1e-170, 1e-9, 1, 1e9, 1e200])(
   "entries that are the same in all samples carry nothing (scale %s)",
   async (scale) => {
     // The mean of ten times 0.1 is not 0.1.
