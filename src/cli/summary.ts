@@ -1,13 +1,14 @@
 /** The outcome of a run as text for a person. */
 import { join } from "node:path";
-import type {
-  DecayFit,
-  DescentResult,
-  ErrorCheckResult,
-  EventsResult,
-  RunResult,
-  SharpnessResult,
-  SmoothingResult,
+import {
+  type DecayFit,
+  type DescentResult,
+  type ErrorCheckResult,
+  type EventsResult,
+  energyTerms,
+  type RunResult,
+  type SharpnessResult,
+  type SmoothingResult,
 } from "../record/result.js";
 import { formatColumns, formatDuration, formatNumber, formatPath } from "./format.js";
 import { describeKernel } from "./kernel-summary.js";
@@ -41,6 +42,7 @@ function describeFlow(result: RunResult): string[] {
   const { accepted, rejected } = result.steps;
   const { time, canonicalTime, notSquared = null, dataLoss, logTime, logLoss } = result;
   const isLogClock = logTime !== undefined;
+  const { drop, integral } = energyTerms(result);
   const hasMomentum = result.descent.some(({ law }) => law !== "gradient");
   const clock = hasMomentum ? "steps k = t(1 − β)/η" : "GD steps k = t/η";
   const facts: [string, string][] = [
@@ -62,7 +64,7 @@ function describeFlow(result: RunResult): string[] {
       : []),
     [
       "energy defect",
-      `${formatNumber(result.energyDefect)} (relative; ${isLogClock ? "ln L(0) − ln L(t) against ∫‖∇ln L‖² dτ, dτ = L dt" : "L(0) − L(t) against ∫‖∇L‖² ds"})`,
+      `${formatNumber(result.energyDefect)} (relative; ${drop} against ${integral}${isLogClock ? ", dτ = L dt" : ""})`,
     ],
     notSquared === null
       ? ["decay of ‖r‖²", describeDecay(result.decay)]

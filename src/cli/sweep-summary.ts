@@ -68,12 +68,12 @@ export function summariseSweep(sweep: SummarisedSweep, headline: string): string
 
 /** How many runs do not resolve the gradient flow, which a note of each explains. */
 function energyNote(states: readonly JobState[]): string[] {
-  const { count, largestDefect, unsettled } = unresolvedRuns(states);
+  const { count, largest, unsettled } = unresolvedRuns(states);
   if (count === 0) return [];
   const why = [
-    largestDefect === null
+    largest === null
       ? ""
-      : `∫‖∇L‖² ds is off by up to ${formatNumber(largestDefect, 2)} times what the loss fell by`,
+      : `${largest.integral} is off by up to ${formatNumber(largest.defect, 2)} times what ${largest.loss} fell by`,
     unsettled === 0 ? "" : `in ${unsettled} of them decisions at kinks did not settle`,
   ].filter((reason) => reason !== "");
   return [

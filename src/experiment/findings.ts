@@ -10,6 +10,7 @@ import {
 import { fixedStepLimit, type MethodName } from "../ode/index.js";
 import {
   type ErrorCheckResult,
+  energyTerms,
   MOST_ENERGY_DEFECT,
   type RunResult,
   type SharpnessResult,
@@ -65,17 +66,18 @@ export function sharpnessNotes(
 
 const formatFactor = (x: number) => (x < 10 ? x.toPrecision(2) : x < 1e6 ? x.toFixed(0) : x.toExponential(1));
 
-/** Whether the curve obeys L(0) − L(t) = ∫‖∇L‖² ds, as a gradient flow does. */
+/** Whether the curve obeys L(0) − L(t) = ∫‖∇L‖² ds, as a gradient flow does, or the like of ln L. */
 export function energyNotes(first: Observation, last: Observation): string[] {
   if (last.energyDefect === null || last.energyDefect <= MOST_ENERGY_DEFECT) return [];
+  const { loss, integral } = energyTerms(last);
   const why =
     "so fast modes are not resolved (unstable steps, chatter at kinks, or a loose tolerance): what is read off the gradient is not the flow's.";
   return last.loss < first.loss
     ? [
-        `Along a gradient flow ∫‖∇L‖² ds is what the loss falls by; here it is off by ${formatFactor(last.energyDefect)} times that, ${why}`,
+        `Along a gradient flow ${integral} is what ${loss} falls by; here it is off by ${formatFactor(last.energyDefect)} times that, ${why}`,
       ]
     : [
-        `Along a gradient flow the loss falls by ∫‖∇L‖² ds; here it has not fallen, ${show(first.loss)} at t = 0 and ${show(last.loss)} at t = ${show(last.t)}, ${why}`,
+        `Along a gradient flow ${loss} falls by ${integral}; here it has not fallen, L = ${show(first.loss)} at t = 0 and ${show(last.loss)} at t = ${show(last.t)}, ${why}`,
       ];
 }
 

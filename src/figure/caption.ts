@@ -1,6 +1,6 @@
 /** The words on a figure that do not depend on its curves: title, subtitle, time axis. Every part is left out where the record lacks it. */
 import type { RunRecord } from "../record/reader.js";
-import { MOST_ENERGY_DEFECT } from "../record/result.js";
+import { energyTerms, MOST_ENERGY_DEFECT } from "../record/result.js";
 import { formatNumber } from "./axis.js";
 import { lawOf } from "./law.js";
 import { measureText } from "./render.js";
@@ -75,8 +75,12 @@ function clockFacts(record: RunRecord): string[] {
       `the loss rises, ${formatNumber(rise.from)} to ${formatNumber(rise.to)} by t = ${formatNumber(rise.time)}: there it is not the flow's`,
     );
   const defect = record.result?.energyDefect;
-  if (defect && defect > MOST_ENERGY_DEFECT)
-    facts.push(`flow not resolved: ∫‖∇L‖² ds is off by ${formatNumber(defect, 2)} times the fall of L`);
+  if (defect && defect > MOST_ENERGY_DEFECT) {
+    const { loss, integral } = energyTerms(record.result);
+    facts.push(
+      `flow not resolved: ${integral} is off by ${formatNumber(defect, 2)} times the fall of ${loss}`,
+    );
+  }
   const unsettled = record.result?.events?.unsettled;
   if (unsettled)
     facts.push(

@@ -1,6 +1,6 @@
 /** What a report says of the identities that a run carries, of the verdict on its bound, and of descent beside it. */
 
-import type { NtkResult, RunResult } from "../record/result.js";
+import { energyTerms, type NtkResult, type RunResult } from "../record/result.js";
 import { formatNumber } from "./axis.js";
 import { section, table } from "./report-page.js";
 
@@ -23,8 +23,9 @@ export function describeChecks(result: RunResult): string {
     events,
     ntk,
   } = result;
+  const { drop, integral } = energyTerms(result);
   const rows: [string, string][] = [
-    ["energy balance", `|L(0) − L(t) − ∫‖∇L‖² ds| / (L(0) − L(t)) = ${show(energyDefect)}`],
+    ["energy balance", `|${drop} − ${integral}| / (${drop}) = ${show(energyDefect)}`],
   ];
   if (lossRise)
     rows.push([

@@ -89,12 +89,12 @@ export async function drawSweepCurves(
 
 /** What the broad curves are: gradient flow only where energy identity and decisions at kinks say so. */
 function broadLine({ states }: Sweep): string {
-  const { count, largestDefect, unsettled } = unresolvedRuns(states);
+  const { count, largest, unsettled } = unresolvedRuns(states);
   if (count === 0) return "broad: gradient flow";
   const why = [
-    largestDefect === null
+    largest === null
       ? ""
-      : `∫‖∇L‖² ds is off by up to ${formatNumber(largestDefect, 2)} times the fall of L`,
+      : `${largest.integral} is off by up to ${formatNumber(largest.defect, 2)} times the fall of ${largest.loss}`,
     unsettled === 0 ? "" : `decisions at kinks did not settle in ${unsettled}`,
   ].filter((reason) => reason !== "");
   return `broad: gradient flow, unresolved in ${count} of ${states.length} runs (${why.join("; ")})`;

@@ -3,6 +3,13 @@
 /** Energy defects above this mean that the gradient along the curve is not the flow's: its energy is off in the first digit. */
 export const MOST_ENERGY_DEFECT = 0.1;
 
+/** What the energy identity of a run compares: in the clock of ln L, whose runs have a `logLoss`, it is that of ln L. */
+export function energyTerms({ logLoss }: { readonly logLoss?: number | null }) {
+  return logLoss === undefined
+    ? { loss: "L", drop: "L(0) − L(t)", integral: "∫‖∇L‖² ds" }
+    : { loss: "ln L", drop: "ln L(0) − ln L(t)", integral: "∫‖∇ln L‖² dτ" };
+}
+
 /** The fitted law ‖r(t)‖² ∝ exp(−rate·t). */
 export interface DecayFit {
   /** First and last flow time of the fit. */

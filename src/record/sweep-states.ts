@@ -5,7 +5,7 @@ import { readJsonObject } from "./files.js";
 import { inTurn } from "./in-turn.js";
 import { contentFolder, type Manifest, readManifest } from "./manifest.js";
 import { readResult } from "./reader.js";
-import { MOST_ENERGY_DEFECT } from "./result.js";
+import { energyTerms, MOST_ENERGY_DEFECT } from "./result.js";
 import type { SweepJobRecord, SweepManifest } from "./sweep.js";
 import { formatTable } from "./table.js";
 
@@ -50,17 +50,22 @@ export async function readRunFacts(
 /** Runs whose curves are not the gradient flow: by the energy identity (the largest defect), or by decisions at kinks that did not settle. */
 export function unresolvedRuns(states: readonly JobState[]): {
   readonly count: number;
-  readonly largestDefect: number | null;
+  /** Of the energy identity, and what it compares. */
+  readonly largest: ({ readonly defect: number } & ReturnType<typeof energyTerms>) | null;
   readonly unsettled: number;
 } {
-  const found = states.map(({ results }) => ({
-    defect: Number(results.get("energyDefect") ?? 0),
-    isUnsettled: Number(results.get("events.unsettled") ?? 0) > 0,
-  }));
-  const off = found.map(({ defect }) => defect).filter((defect) => defect > MOST_ENERGY_DEFECT);
+  const found = states.map(({ results }) => {
+    const defect = Number(results.get("energyDefect") ?? 0);
+    return {
+      ...{ defect, isOff: defect > MOST_ENERGY_DEFECT },
+      ...energyTerms(results.has("logLoss") ? { logLoss: null } : {}),
+      isUnsettled: Number(results.get("events.unsettled") ?? 0) > 0,
+    };
+  });
+  const off = found.filter(({ isOff }) => isOff);
   return {
-    count: found.filter(({ defect, isUnsettled }) => defect > MOST_ENERGY_DEFECT || isUnsettled).length,
-    largestDefect: off.length === 0 ? null : Math.max(...off),
+    count: found.filter(({ isOff, isUnsettled }) => isOff || isUnsettled).length,
+    largest: off.length === 0 ? null : off.reduce((most, run) => (run.defect > most.defect ? run : most)),
     unsettled: found.filter(({ isUnsettled }) => isUnsettled).length,
   };
 }

@@ -10,7 +10,9 @@ import { createReferenceEngine } from "../../src/engine/index.js";
 import { ConfigError } from "../../src/errors.js";
 import { describeModel } from "../../src/experiment/describe-model.js";
 import { prepare } from "../../src/experiment/prepare.js";
+import { caption } from "../../src/figure/caption.js";
 import { lossFigure } from "../../src/figure/loss.js";
+import { describeChecks } from "../../src/figure/report-checks.js";
 import { setUpRuns } from "./runs.js";
 
 const run = setUpRuns();
@@ -248,6 +250,22 @@ describe("clock: log", () => {
     expect([t.length, t[1]]).toEqual([22, 1]);
     // A decade from one to the next.
     expect(t[8]! / t[7]!).toBeCloseTo(10, 9);
+  });
+
+  test("a curve that is not the flow is off the balance of ln L, and so it is told", async () => {
+    const euler = "flow: { tEnd: 1e4, clock: log, method: euler, stepSize: 20, maxSteps: 20 }\n";
+    const { result, record } = await run([], {}, await studyOf(X, signs, "kind: exponential", euler));
+    expect(result.energyDefect).toBeGreaterThan(0.1);
+    const identity = "∫‖∇ln L‖² dτ";
+    expect(result.notes.join("\n")).toContain(`Along a gradient flow`);
+    for (const text of [
+      result.notes.join("\n"),
+      describeChecks(result),
+      caption(record).subtitle.join(" "),
+    ]) {
+      expect(text).toContain(identity);
+      expect(text).not.toContain("∫‖∇L‖² ds");
+    }
   });
 
   test.each([

@@ -34,14 +34,21 @@ test.each<{ name: string; runs: Partial<RunResult>[]; note: string | null; capti
   {
     name: "energy",
     runs: [offBalance, fine],
-    note: "1 of 2 runs do not resolve the gradient flow: ∫‖∇L‖² ds is off by up to 3.1 times what the loss fell by.",
+    note: "1 of 2 runs do not resolve the gradient flow: ∫‖∇L‖² ds is off by up to 3.1 times what L fell by.",
     caption:
       "broad: gradient flow, unresolved in 1 of 2 runs (∫‖∇L‖² ds is off by up to 3.1 times the fall of L)",
   },
   {
+    name: "energy in the clock of ln L",
+    runs: [offBalance, { ...offBalance, energyDefect: 7, logTime: 3, logLoss: -9 }],
+    note: "2 of 2 runs do not resolve the gradient flow: ∫‖∇ln L‖² dτ is off by up to 7 times what ln L fell by.",
+    caption:
+      "broad: gradient flow, unresolved in 2 of 2 runs (∫‖∇ln L‖² dτ is off by up to 7 times the fall of ln L)",
+  },
+  {
     name: "both, one run twice",
     runs: [both, offBalance, unsettled, fine],
-    note: "3 of 4 runs do not resolve the gradient flow: ∫‖∇L‖² ds is off by up to 3.1 times what the loss fell by; in 2 of them decisions at kinks did not settle.",
+    note: "3 of 4 runs do not resolve the gradient flow: ∫‖∇L‖² ds is off by up to 3.1 times what L fell by; in 2 of them decisions at kinks did not settle.",
     caption:
       "broad: gradient flow, unresolved in 3 of 4 runs (∫‖∇L‖² ds is off by up to 3.1 times the fall of L; decisions at kinks did not settle in 2)",
   },
