@@ -13,25 +13,30 @@ interface Mark {
 const FIRST_LOOK = 10_000;
 /** A run is not said to end by flow.maxSteps unless it needs this many times as many. */
 const MARGIN = 4;
+/** In the clock of ln L a tail takes t on like e to the gradients; what has come to rest, like a power of them: no further than this one, doubled. */
+const REST_POWER = 4;
 
 /**
  * Looks whenever the gradients have doubled. t grows with them like a power, at least linearly: steps grow as the flow slows down, and
  * what grew over the last half is taken to go on growing so.
  * @param bounded whether the study limits its gradients itself
+ * @param isLogClock whether the solver goes by the clock of ln L
  */
 export function createForecast(options: {
   readonly tEnd: number;
   readonly maxSteps: number;
   readonly bounded: boolean;
+  readonly isLogClock: boolean;
   readonly memory: Memory;
 }): (now: Mark, seconds: number) => string | null {
-  const { tEnd, maxSteps, bounded, memory } = options;
+  const { tEnd, maxSteps, bounded, isLogClock, memory } = options;
   const state = memory.keep("forecast", { mark: null as Mark | null, isSaid: false });
   return (now, seconds) => {
     const { mark, isSaid } = state;
     if (isSaid || now.gradients < (mark === null ? FIRST_LOOK / 2 : 2 * mark.gradients)) return null;
     state.mark = now;
     if (mark === null || !(mark.t > 0)) return null;
+    if (isLogClock && now.t / mark.t > (now.gradients / mark.gradients) ** REST_POWER) return null;
     const growth = (count: "gradients" | "accepted"): number =>
       (tEnd / now.t) ** Math.min(1, Math.log(now[count] / mark[count]) / Math.log(now.t / mark.t));
     const gradients = now.gradients * growth("gradients");
@@ -45,7 +50,10 @@ export function createForecast(options: {
       ? `${fact} about ${showCount(gradients)}, ${showSeconds((gradients * seconds) / now.gradients)} at the present speed`
       : `${fact} about ${showCount(steps)} steps`;
     const limit = isCut ? `, and flow.maxSteps allows ${showCount(maxSteps)} steps` : "";
-    return `${need}${limit}. Lower flow.tEnd, or let it end where little happens any more: flow.stopWhen: { gradientFactor: 1e6 }.`;
+    const rest = isLogClock
+      ? " In flow.clock: log that is so while the loss is at rest, as it stays where the network cannot separate the data."
+      : "";
+    return `${need}${limit}.${rest} Lower flow.tEnd, or let it end where little happens any more: flow.stopWhen: { gradientFactor: 1e6 }.`;
   };
 }
 

@@ -172,7 +172,7 @@ export async function integrateStudy(
         });
   if (!memory.isResumed && (treatment === "off" || treatment === "smooth")) await kernel?.start(null);
   const forecast = createForecast({
-    ...{ tEnd, maxSteps, bounded: maxGradientEvaluations !== undefined },
+    ...{ tEnd, maxSteps, bounded: maxGradientEvaluations !== undefined, isLogClock },
     memory: memory.within("forecast"),
   });
   const said = memory.keep("said", { notes: [] as string[] });
@@ -235,9 +235,7 @@ export async function integrateStudy(
     };
     onProgress?.(progress);
     const warning =
-      end === null && failure === null && !isLogClock
-        ? forecast({ t: segment.t1, ...counts }, problem.cost.seconds)
-        : null;
+      end === null && failure === null ? forecast({ t: segment.t1, ...counts }, problem.cost.seconds) : null;
     if (warning !== null) {
       said.notes.push(warning);
       onMessage?.(`note: ${warning}`);
@@ -323,6 +321,7 @@ export async function integrateStudy(
     );
   }
   notes.push(...boundaryNotes(events), ...(kernel?.notes() ?? []));
+  const name = law.kind === "gradient" ? "Gradient descent" : `Descent by ${law.kind}`;
   for (const { divergedAtStep, learningRate, last: compared } of descents) {
     const missed = stepsUntil(outcome.t, stepTime(law, learningRate));
     if (
@@ -332,10 +331,10 @@ export async function integrateStudy(
       !isCut
     )
       notes.push(
-        `Gradient descent with learning rate ${learningRate} is compared up to step ${compared?.step ?? 0} of ${missed}: the flow ended between its steps. Raise record.points.`,
+        `${name} with learning rate ${learningRate} is compared up to step ${compared?.step ?? 0} of ${missed}: the flow ended between its steps. Raise record.points.`,
       );
     if (divergedAtStep !== null)
-      notes.push(`Gradient descent with learning rate ${learningRate} diverged at step ${divergedAtStep}.`);
+      notes.push(`${name} with learning rate ${learningRate} diverged at step ${divergedAtStep}.`);
   }
   return {
     outcome: isCut ? { ...outcome, ...afterEnd(outcome) } : outcome,

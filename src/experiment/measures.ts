@@ -69,8 +69,8 @@ export async function planMeasures(loaded: LoadedConfig, prepared: Prepared): Pr
 
 /** Null where nobody knows: with weight decay, and where targets are uncertain classes. */
 function leastLossOf({ problem, dataset }: Prepared): number | null {
-  const { kind, regularisation } = problem.family.criterion;
-  return regularisation === null && (kind !== "cross-entropy" || isOneHot(dataset)) ? 0 : null;
+  const { targets, regularisation } = problem.family.criterion;
+  return regularisation === null && (targets !== "classes" || isOneHot(dataset)) ? 0 : null;
 }
 
 /** What the manifest says of them, so that an unfinished record can be read and drawn. */

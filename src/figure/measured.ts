@@ -5,7 +5,7 @@ import { type AxisPlan, planLinearAxis, planLogAxis } from "./axis.js";
 import { caption } from "./caption.js";
 import { axesOf, curvePanel, type Figure, planTimeAxis, plottedRows } from "./chart.js";
 import { type Curve, descentCurves, flowCurve, valuesToReach } from "./curves.js";
-import { descentStyle, modeColour, PLOT_HEIGHT, PLOT_WIDTH, THEME } from "./theme.js";
+import { descentDash, descentStyle, modeColour, PLOT_HEIGHT, PLOT_WIDTH, THEME } from "./theme.js";
 
 /** Empty where nothing was measured beside the series. */
 export function measuredFigures({ manifest }: RunRecord): Figure[] {
@@ -77,7 +77,7 @@ function curvesOf(record: RunRecord, columns: readonly ColumnFacts[], of: readon
         ...curve,
         label: `${label}, ${curve.label}`,
         colour,
-        dash: DASHES[index % DASHES.length]!,
+        dash: descentDash(index),
         width: 1.6,
       })),
     ];
@@ -86,8 +86,3 @@ function curvesOf(record: RunRecord, columns: readonly ColumnFacts[], of: readon
 
 /** Colours that are easily told apart. */
 const DISTINCT = 6;
-const DASHES = [
-  [5, 2],
-  [2, 2],
-  [8, 2, 2, 2],
-];

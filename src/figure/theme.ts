@@ -14,12 +14,20 @@ export const FIT_COLOUR = "#000000";
 
 /** Okabe and Ito, "Color Universal Design" (2008), without its black and yellow; the order puts the strongest contrast first. */
 const DESCENT_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"];
-const DESCENT_DASHES = [
-  [1, 0],
+const DASHES = [
   [5, 2],
   [2, 2],
   [8, 2, 2, 2],
+  [12, 2],
+  [2, 6],
+  [12, 2, 2, 2, 2, 2],
 ];
+const DESCENT_DASHES = [[1, 0], ...DASHES];
+
+/** Dash of the k-th learning rate where colours tell other things. */
+export function descentDash(k: number): number[] {
+  return DASHES[k % DASHES.length]!;
+}
 
 /** Colour and dash of the k-th learning rate: colours first, then the same colours dashed. */
 export function descentStyle(k: number): { colour: string; dash: number[] } {

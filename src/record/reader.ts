@@ -18,7 +18,7 @@ import {
 import { readJsonObject } from "./files.js";
 import { contentFolder, MANIFEST, type Manifest, readManifest, runColumns } from "./manifest.js";
 import type { RunResult } from "./result.js";
-import { resultShape } from "./result-shape.js";
+import { completeResult, resultShape } from "./result-shape.js";
 import { visitRows } from "./rows.js";
 import { requireShape } from "./shape.js";
 import { type ReadOptions, readTable, type Table } from "./table.js";
@@ -82,7 +82,7 @@ export async function readOutcome(directory: string): Promise<Pick<RunRecord, "m
 export async function readResult(folder: string): Promise<RunResult | null> {
   const path = join(folder, "result.json");
   const value = await readJsonObject(path);
-  return value === null ? null : requireShape(path, value, resultShape);
+  return value === null ? null : requireShape(path, completeResult(value), resultShape);
 }
 
 /** Throws ConfigError where the folder is not a record or a file in it is damaged. `thinned`: long tables reduced to what a picture shows. */

@@ -199,6 +199,19 @@ const ntk = fields<NtkResult>({
   mostHeld: number,
 });
 
+/** With what measures and momentum leave in a run that has neither, where it was written before there were any. */
+export function completeResult(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { descent: runs } = value;
+  const completed = (run: unknown): unknown =>
+    typeof run === "object" && run !== null
+      ? { law: "gradient", momentum: 0, largestGap: null, measured: {}, ...run }
+      : run;
+  return {
+    ...{ measured: {}, measures: [], ...value },
+    ...(Array.isArray(runs) && { descent: runs.map(completed) }),
+  };
+}
+
 export const resultShape: Shape<RunResult> = {
   status: text,
   message: text,

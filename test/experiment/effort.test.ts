@@ -68,7 +68,7 @@ describe("work beyond all patience", () => {
 describe("a flow that will not get to its end", () => {
   const at = (state: { gradients: number; accepted: number; t: number }[], options = {}) => {
     const forecast = createForecast({
-      ...{ tEnd: 1e15, maxSteps: 1e6, bounded: false, memory: new Memory() },
+      ...{ tEnd: 1e15, maxSteps: 1e6, bounded: false, isLogClock: false, memory: new Memory() },
       ...options,
     });
     // A gradient of 0.1 ms.
@@ -87,6 +87,16 @@ describe("a flow that will not get to its end", () => {
       null,
       null,
     ]);
+  });
+
+  it("is in the clock of ln L where t grows like a power of the gradients, and not in a tail", () => {
+    const [, note] = at(steady, { isLogClock: true });
+    expect(note).toMatch(
+      /needs about 1\.0e15.*where the network cannot separate the data\. Lower flow\.tEnd/,
+    );
+    // A decade every thousand gradients; by a power of them the next doubling would be 1e75.
+    const tail = steady.map((now) => ({ ...now, t: 10 ** (now.gradients / 4000) }));
+    expect(at(tail, { tEnd: 1e60, maxSteps: 1, isLogClock: true })).toEqual([null, null, null, null]);
   });
 
   it("is not where steps grow with t, where the study bounds it, or where the end is near", () => {

@@ -272,6 +272,23 @@ describe("reading", () => {
     expect(await refusal(readRecord(join(home, "none")))).toContain("is not a record");
   });
 
+  it("takes a result from before measures and momentum for one that has neither", async () => {
+    await syntheticRecord({ directory: home });
+    const path = join(home, "result.json");
+    const { measured: _, measures: __, notSquared: ___, ...older } = JSON.parse(readFileSync(path, "utf8"));
+    const bare = older.descent.map((run: Record<string, unknown>) => {
+      const { law, momentum, largestGap, measured, ...left } = run;
+      return left;
+    });
+    writeFileSync(path, JSON.stringify({ ...older, descent: bare }));
+    const { result } = await readRecord(home);
+    expect(result).toMatchObject({ measured: {}, measures: [], loss: older.loss });
+    expect(bare.length).toBeGreaterThan(0);
+    expect(result!.descent).toEqual(
+      bare.map((run: object) => ({ ...run, law: "gradient", momentum: 0, largestGap: null, measured: {} })),
+    );
+  });
+
   it("names a damaged file", async () => {
     await syntheticRecord({ directory: home });
     writeFileSync(join(home, "result.json"), "{ half");
