@@ -216,6 +216,12 @@ describe("a loss that is no longer finite is nonFinite", () => {
     await expectNumbers(directory);
   });
 
+  test("in a descent with momentum that diverges, which is called by its name", async () => {
+    const descent = "descent={kind: nesterov, learningRates: [50]}";
+    const { result } = await run([descent, "flow.tEnd=20000", "record.points=50"], {}, squared);
+    expect(result.notes.join(" ")).toMatch(/Descent by nesterov with learning rate 50 diverged at step/);
+  });
+
   test.each([
     ["the loss", 1e200, "identity"],
     ["‖∇L‖² alone", 1e140, "squared-relu"],

@@ -9,6 +9,7 @@ import { drawFigures } from "../../src/figure/draw.js";
 import { gapFigure } from "../../src/figure/gap.js";
 import { lossFigure } from "../../src/figure/loss.js";
 import { traceCurve } from "../../src/figure/marks.js";
+import { measuredFigures } from "../../src/figure/measured.js";
 import { measureText, renderPng, renderSvg } from "../../src/figure/render.js";
 import { THEME } from "../../src/figure/theme.js";
 import { readRecord } from "../../src/record/reader.js";
@@ -263,6 +264,22 @@ it("descents start at θ₀, where the flow does, one with a single comparison b
   expect(steady!.points).toHaveLength(7);
   // A gap begins at 0, of which a log axis says nothing.
   expect(descentCurves(record, "parameterGap")[1]!.points).toHaveLength(6);
+});
+
+it("columns beside each other keep the descents apart by their dashes", async () => {
+  const rates = [0.3, 0.25, 0.2, 0.15, 0.1];
+  const set = [`descent.learningRates=[${rates}]`, "measure={norms: {}}", "flow.tEnd=1"];
+  const { record } = await run(set, {}, STARTS);
+  const [figure] = measuredFigures(record);
+  const text = JSON.stringify(figure!.build(record)!.spec);
+  const ranges = (name: string): unknown[][] =>
+    [...text.matchAll(new RegExp(`"${name}":\\{[^{}]*"scale":\\{[^{}]*"range":(\\[.*?\\])\\}`, "g"))].map(
+      ([, range]) => JSON.parse(range!),
+    );
+  const [colours, dashes] = [ranges("color"), ranges("strokeDash")];
+  const several = colours.findIndex((range) => range.length > rates.length + 1);
+  const looks = colours[several]!.map((colour, k) => JSON.stringify([colour, dashes[several]![k]]));
+  expect(new Set(looks).size).toBe(looks.length);
 });
 
 it("a single point of a descent that diverged does not stretch the axis of the others", () => {
