@@ -273,7 +273,8 @@ describe("reading", () => {
   });
 
   it("takes a result from before measures and momentum for one that has neither", async () => {
-    await syntheticRecord({ directory: home });
+    const writer = await syntheticRecord({ directory: home });
+    await writer.finish(syntheticResult(home));
     const path = join(home, "result.json");
     const { measured: _, measures: __, notSquared: ___, ...older } = JSON.parse(readFileSync(path, "utf8"));
     const bare = older.descent.map((run: Record<string, unknown>) => {
