@@ -315,6 +315,21 @@ export const QUOTES = [
   },
   {
     page: "docs/guide.md",
+    command: "npx gradflow stability configs/study/digits.yaml",
+    quick: true,
+    says: [
+      ["2/λ at θ₀: #, λ_max = #", ({ limit, sharpness }) => [limit, sharpness]],
+      ...["monotone", "linear"].map((name) => [
+        `${name === "monotone" ? "falls at each of 500 steps" : "falls linearly"} # # # to # #`,
+        ({ [name]: { learningRate, failsAt, limits, tried } }) => [
+          ...[learningRate, failsAt, limits.least, limits.greatest],
+          tried.length,
+        ],
+      ]),
+    ],
+  },
+  {
+    page: "docs/guide.md",
     command: "npx gradflow workprecision configs/study/stiff.yaml --set flow.tEnd=150",
     says: [
       [

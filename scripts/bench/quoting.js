@@ -181,10 +181,9 @@ function execute(line, out, study) {
     else if (rest[i] !== "--json") kept.push(rest[i]);
   }
   if (study !== undefined) kept[0] = study;
-  const text = spawn(
-    [join(ROOT, "bin/gradflow.js"), first, ...kept, "--out", out, "--json", "--quiet"],
-    ROOT,
-  );
+  // stability writes nothing.
+  const place = first === "stability" ? [] : ["--out", out];
+  const text = spawn([join(ROOT, "bin/gradflow.js"), first, ...kept, ...place, "--json", "--quiet"], ROOT);
   return first === "sweep" ? readSweep(out) : readRun(out, JSON.parse(text));
 }
 

@@ -18,6 +18,7 @@ import { reportCommand } from "./report.js";
 import { resumeCommand } from "./resume.js";
 import { runCommand } from "./run.js";
 import { showCommand } from "./show.js";
+import { stabilityCommand } from "./stability.js";
 import { sweepCommand } from "./sweep.js";
 import { gradflowVersion } from "./version.js";
 import { workPrecisionCommand } from "./work-precision.js";
@@ -36,6 +37,7 @@ const commands: readonly Command[] = [
   reportCommand,
   exportCommand,
   workPrecisionCommand,
+  stabilityCommand,
   methodsCommand,
   doctorCommand,
   initCommand,
@@ -52,6 +54,7 @@ const EPILOGUE = `Examples:
   gradflow show runs/study-0123456789ab            print a record's summary again
   gradflow figure runs/study-0123456789ab          draw a record's figures again
   gradflow workprecision study.yaml                what each method charges for a digit
+  gradflow stability study.yaml                    the largest learning rates that descend
 
 Exit codes:
   0    done: the end time, or a limit set in the study, was reached

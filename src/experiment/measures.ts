@@ -68,7 +68,7 @@ export async function planMeasures(loaded: LoadedConfig, prepared: Prepared): Pr
 }
 
 /** Null where nobody knows: with weight decay, and where targets are uncertain classes. */
-function leastLossOf({ problem, dataset }: Prepared): number | null {
+export function leastLossOf({ problem, dataset }: Prepared): number | null {
   const { targets, regularisation } = problem.family.criterion;
   return regularisation === null && (targets !== "classes" || isOneHot(dataset)) ? 0 : null;
 }

@@ -13,7 +13,7 @@ import type { Problem } from "./problem.js";
 import type { Segment } from "./segment.js";
 
 /** Descent counts as diverged once its loss is not finite or exceeds the initial loss by this factor. */
-const DIVERGENCE_FACTOR = 1e6;
+export const DIVERGENCE_FACTOR = 1e6;
 /** Slack on t/η, so that 0.3/0.1 counts as three steps: the rounding of two decimals and their quotient. */
 const ROUNDING = 4 * Number.EPSILON;
 /** Numbers that states of the flow owed to an interrupted descent may take: 128 MB. */

@@ -1,0 +1,146 @@
+/** `gradflow stability`: the largest learning rates at which descent falls at every step, and linearly. */
+import type { StabilityReport, StableRate } from "../experiment/stability.js";
+import type { Command, Values } from "./command.js";
+import { overridesOf } from "./engine-option.js";
+import { EXIT, UsageError } from "./exit.js";
+import { formatColumns, formatDuration, formatNumber } from "./format.js";
+import { watchInterrupts } from "./interrupt.js";
+import { single } from "./options.js";
+import { reportProgress } from "./progress.js";
+import { studyOptions } from "./study.js";
+
+export const stabilityCommand: Command = {
+  usage: "stability <study>",
+  summary: "Find the largest learning rates at which descent falls at every step, and linearly",
+  positionals: { study: { type: "string", describe: "The study, a YAML file", demandOption: true } },
+  options: {
+    steps: {
+      type: "string",
+      requiresArg: true,
+      default: "500",
+      describe: "Descent steps by which every rate is judged",
+    },
+    tolerance: {
+      type: "string",
+      requiresArg: true,
+      default: "1e-3",
+      describe: "Relative distance between the rate that passes and the one that fails",
+    },
+    "least-loss": {
+      type: "string",
+      requiresArg: true,
+      describe: "L*, which the loss falls towards; 0 where the loss can reach that",
+    },
+    set: studyOptions.set,
+    engine: studyOptions.engine,
+    json: { type: "boolean", describe: "Print the report, with every rate tried, as JSON" },
+    quiet: studyOptions.quiet,
+  },
+  epilogue: `Examples:
+  gradflow stability study.yaml
+  gradflow stability study.yaml --steps 5000 --set descent.kind=momentum
+  gradflow stability study.yaml --json --quiet | jq .monotone.learningRate
+
+Descends from the study's θ₀ at one rate after another: from 16·2/λ_max(θ₀) down by factors of √2 to the
+first rate that passes, then by bisection. A rate passes
+  monotone  when L(θ_k) ≤ L(θ_k−1) up to rounding at each of the steps;
+  linear    when ln(L − L*) falls over each third of the steps' last three quarters, in the last third at
+            no less than 3/4 of the mean slope (a power law k^−p has 0.62), or L − L* vanishes.
+Both are said of the steps that were taken, not of later ones, and rates between those tried may differ.
+Beside them: 2/λ_max(∇²L) at θ₀, and its least and greatest value along the descent found. While the
+sharpness between θ_k and θ_k+1 stays below 2/η the loss cannot rise. Nothing is written.
+Exit codes: 0 done, 2 bad study or usage, 130 interrupted.`,
+
+  async execute(values) {
+    const options = {
+      steps: number(values, "steps")!,
+      tolerance: number(values, "tolerance")!,
+      leastLoss: number(values, "least-loss"),
+    };
+    const { loadConfig } = await import("../config/load.js");
+    const loaded = await loadConfig(String(values["study"]), { set: await overridesOf(values, "stability") });
+    const { measureStability } = await import("../experiment/stability.js");
+    const { say, stop } = reportProgress(process.stderr, values["quiet"] === true);
+    const { leastLoss, ...rest } = options;
+    const interruption = watchInterrupts(() => say("Interrupted. A second Ctrl-C kills."));
+    try {
+      const report = await measureStability(loaded, {
+        ...rest,
+        ...(leastLoss !== undefined && { leastLoss }),
+        ...{ say, signal: interruption.signal },
+      });
+      process.stdout.write(
+        values["json"] === true ? `${JSON.stringify(report, null, 2)}\n` : describe(report),
+      );
+    } finally {
+      stop();
+      interruption.release();
+    }
+    return EXIT.done;
+  },
+};
+
+function number(values: Values, name: string): number | undefined {
+  const text = single(values, name, "stability");
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (Number.isNaN(value) || text.trim() === "")
+    throw new UsageError(`stability: --${name} must be a number, got ${text}.`);
+  return value;
+}
+
+function describe(report: StabilityReport): string {
+  const { law, limit, sharpness, steps, monotone, linear } = report;
+  const formula =
+    law.kind === "gradient" ? "2/λ" : law.kind === "momentum" ? "2(1 + β)/λ" : "2(1 + β)/((1 + 2β)λ)";
+  const kind = law.kind === "gradient" ? "gradient descent" : `${law.kind}, β = ${law.momentum}`;
+  const rows = [
+    ["", "largest η", "fails at", `${formula} along it`, "tried"],
+    row(`falls at each of ${steps} steps`, monotone),
+    ...(linear === null ? [] : [row("falls linearly", linear)]),
+  ];
+  const width = Math.max(...rows.map(([first]) => first!.length));
+  const remarks = [
+    ...remarksOn("at every step", monotone),
+    ...(linear === null
+      ? ["Nothing is said of linear convergence: what this loss is at least is not known; give --least-loss."]
+      : remarksOn("linearly", linear)),
+    ...report.notes,
+  ];
+  return [
+    `${report.name}: ${kind}, P = ${report.parameters}`,
+    "",
+    `  ${formula} at θ₀: ${limit === null ? `none, λ_max = ${formatNumber(sharpness)} is not positive` : `${formatNumber(limit)}, λ_max = ${formatNumber(sharpness)}`}`,
+    "",
+    ...formatColumns(rows.map(([first, ...others]) => [first!.padEnd(width), ...others])),
+    "",
+    `  to ${formatNumber(100 * report.tolerance)} %, by ${report.gradients} gradients and ${report.hessianProducts} Hessian products in ${formatDuration(report.seconds)}; true of these ${steps} steps, not of later ones`,
+    ...(remarks.length === 0 ? [] : ["", ...remarks.map((remark) => `note: ${remark}`)]),
+    "",
+  ].join("\n");
+}
+
+function row(what: string, { learningRate, failsAt, limits, tried }: StableRate): string[] {
+  const along = limits === null ? "–" : `${formatNumber(limits.least)} to ${formatNumber(limits.greatest)}`;
+  return [what, formatNumber(learningRate, 5), formatNumber(failsAt, 5), along, String(tried.length)];
+}
+
+function remarksOn(how: string, { learningRate, failsAt, failsBelow, tried }: StableRate): string[] {
+  if (learningRate === null) {
+    const steadiest = Math.max(...tried.map(({ steadiness }) => steadiness ?? Number.NEGATIVE_INFINITY));
+    const near = Number.isFinite(steadiest)
+      ? `; the steadiest fell in the last third at ${formatNumber(steadiest, 2)} of its mean slope, more --steps may bring the linear phase`
+      : "";
+    return [`At none of the ${tried.length} rates tried does the loss fall ${how}${near}.`];
+  }
+  return [
+    ...(failsAt === null
+      ? [`The loss fell ${how} at all rates tried, up to ${formatNumber(learningRate)}.`]
+      : []),
+    ...(failsBelow === null
+      ? []
+      : [
+          `At the smaller η = ${formatNumber(failsBelow)} it does not fall ${how} in these steps: passing is no matter of being small enough here.`,
+        ]),
+  ];
+}
