@@ -178,7 +178,7 @@ function describeMeasured({ measures, measured, descent, ...run }: RunResult): s
   const curves = [
     { name: "flow", extents: measured },
     ...descent.map(({ learningRate, measured: extents }) => ({
-      name: `GD η = ${formatNumber(learningRate, 6)}`,
+      name: `${descent[0]?.batch == null ? "GD" : "SGD"} η = ${formatNumber(learningRate, 6)}`,
       extents,
     })),
   ];
@@ -213,7 +213,7 @@ function describeMeasured({ measures, measured, descent, ...run }: RunResult): s
 function describeDescents(descents: readonly DescentResult[]): string[] {
   if (descents.length === 0) return [];
   const flips = descents.some((run) => run.flips !== null);
-  const [{ law, momentum }] = descents as readonly [DescentResult];
+  const [{ law, momentum, batch, sampling }] = descents as readonly [DescentResult];
   const hasMomentum = law !== "gradient";
   const head = [
     "η",
@@ -237,7 +237,7 @@ function describeDescents(descents: readonly DescentResult[]): string[] {
   ]);
   return [
     "",
-    `  gradient descent${hasMomentum ? `, ${law} β = ${formatNumber(momentum, 4)}` : ""}, compared with the flow at its last step${descents.some((run) => run.diverged) ? " (where it diverged: at the last one compared before)" : ""}`,
+    `  ${batch === null ? "" : "stochastic "}gradient descent${batch === null ? "" : `, batches of ${batch} (${sampling})`}${hasMomentum ? `, ${law} β = ${formatNumber(momentum, 4)}` : ""}, compared with the flow at its last step${descents.some((run) => run.diverged) ? " (where it diverged: at the last one compared before)" : ""}`,
     ...formatColumns([head, ...rows]),
   ];
 }

@@ -67,15 +67,20 @@ function checkShape({ dataset }: Sections): Finding[] {
 }
 
 function checkDescent({ descent }: Sections): Finding[] {
-  const { kind = "gradient", momentum } = descent ?? {};
-  return kind === "gradient" && momentum !== undefined
-    ? [
-        at(
-          "descent.momentum",
-          "belongs to momentum and nesterov; set descent.kind to one of them, or leave it out.",
-        ),
-      ]
-    : [];
+  const { kind = "gradient", momentum, batch } = descent ?? {};
+  const findings: Finding[] = [];
+  if (kind === "gradient" && momentum !== undefined)
+    findings.push(
+      at(
+        "descent.momentum",
+        "belongs to momentum and nesterov; set descent.kind to one of them, or leave it out.",
+      ),
+    );
+  if (batch !== undefined) return findings;
+  for (const field of ["sampling", "seed"] as const)
+    if (descent?.[field] !== undefined)
+      findings.push(at(`descent.${field}`, "is about minibatches; set descent.batch, or leave it out."));
+  return findings;
 }
 
 function checkSplit({ dataset }: Sections): Finding[] {

@@ -130,6 +130,22 @@ export const descentSchema = z
         "momentum: v ← βv − η∇L(θ), θ ← θ + v; nesterov: the same with the gradient at θ + βv. Both are compared with the flow at t = kη/(1 − β). Absent: gradient.",
       ),
     momentum: z.number().min(0).lt(1).exactOptional().describe("β of momentum and nesterov. Absent: 0.9."),
+    batch: count
+      .exactOptional()
+      .describe(
+        "b: each step takes the gradient on b of the n samples of training, weighted so that its mean over the batches is ∇L; the flow keeps all of them. Absent: all.",
+      ),
+    sampling: z
+      .enum(["epochs", "independent"])
+      .exactOptional()
+      .describe(
+        "How batches are drawn. epochs: a permutation of the samples after another, cut into batches; where b does not divide n a batch takes the end of one and the beginning of the next. independent: b different samples, anew for every step. Absent: epochs.",
+      ),
+    seed: z
+      .int()
+      .nonnegative()
+      .exactOptional()
+      .describe("Seed of the batches, the same ones for every learning rate. Absent: the study's seed."),
     countFlips: z
       .boolean()
       .default(false)
@@ -137,7 +153,9 @@ export const descentSchema = z
         "Count how often pre-activations change their piece from one descent step to the next. Costs one evaluation of the network a step.",
       ),
   })
-  .describe("Gradient descent beside the flow, plain or with momentum.");
+  .describe(
+    "Gradient descent beside the flow, plain or with momentum, on all samples or on batches of them.",
+  );
 
 const layer = count
   .default(1)

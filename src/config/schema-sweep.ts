@@ -15,8 +15,12 @@ const merge = z
   .array(quantity)
   .exactOptional()
   .describe(
-    "Axis fields whose runs are drawn as one curve, the median, with a band from the lowest to the highest. Absent: seed, where it is an axis.",
+    "Axis fields whose runs are drawn as one curve, their middle, with a band from the lowest to the highest. Absent: seed and descent.seed, where they are axes.",
   );
+const middle = z
+  .enum(["median", "mean"])
+  .exactOptional()
+  .describe("What of the runs that are drawn as one curve is its line. Absent: median.");
 
 export const sweepFigureSchema = z
   .discriminatedUnion("kind", [
@@ -44,6 +48,7 @@ export const sweepFigureSchema = z
       yScale: scale.default("log").describe("Axis of the column."),
       from: z.number().nonnegative().exactOptional().describe("Leave out earlier times."),
       merge,
+      middle,
     }),
     z.strictObject({
       kind: z.literal("points").describe("One number of each run's result against another."),
@@ -59,6 +64,7 @@ export const sweepFigureSchema = z
         .default([])
         .describe("Axis fields whose values make curves of their own, each with its colour."),
       merge,
+      middle,
     }),
   ])
   .describe("A picture of all runs.");

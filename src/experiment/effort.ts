@@ -1,5 +1,6 @@
 /** Work that would take days, said before it begins: steps that the config alone decides about, times what a gradient takes. */
 import type { Config } from "../config/schema.js";
+import { isDrawn } from "../config/schema-dataset.js";
 import { stepsUntil, stepTime } from "../flow/index.js";
 import { methods, mostStages, stabilityInterval, tableaux } from "../ode/index.js";
 import { descentLaw } from "./descent-law.js";
@@ -23,7 +24,9 @@ const ROW_BYTES = 180;
 const STAGES: Readonly<Record<string, number>> = { euler: 1, heun: 2, rk4: 4, auto: 3 };
 
 /** The fewest steps of flow and descents, where the config says how long one is. */
-export function leastSteps({ flow, descent }: Config): Steps[] {
+export function leastSteps(config: Config): Steps[] {
+  const { flow, descent, dataset } = config;
+  const part = isDrawn(dataset) ? (descent.batch ?? dataset.samples) / dataset.samples : 1;
   const { tEnd } = flow;
   const fixed = (field: string, value: number, gradients: number): Steps => {
     return { field, value, count: Math.ceil(tEnd / value), gradients };
@@ -37,8 +40,8 @@ export function leastSteps({ flow, descent }: Config): Steps[] {
       return {
         field: `descent.learningRates.${i}`,
         value,
-        count: stepsUntil(tEnd, stepTime(descentLaw(descent), value)),
-        gradients: 1,
+        count: stepsUntil(tEnd, stepTime(descentLaw(config), value)),
+        gradients: part,
       };
     }),
   ];

@@ -90,7 +90,7 @@ export async function integrateStudy(
   const times = recordTimes(timesIn(config.record, config.flow), tEnd);
   const compareNear =
     times ?? (recordTimes(timesIn({ at: "log", points: 200 }, config.flow), tEnd) as number[]);
-  const law = descentLaw(config.descent);
+  const law = descentLaw(config);
   const descents = config.descent.learningRates.map((learningRate, index) =>
     createDescent({
       problem,

@@ -21,7 +21,6 @@ import type { MeasureFacts } from "../record/manifest.js";
 import type { MeasureResult } from "../record/result.js";
 import type { RecordWriter } from "../record/writer.js";
 import type { Prepared } from "./prepare.js";
-import { isOneHot } from "./targets.js";
 import { recordTimes, timesIn } from "./times.js";
 
 /** A measure that the study asks for, with the columns that it has there. */
@@ -52,7 +51,7 @@ export async function planMeasures(loaded: LoadedConfig, prepared: Prepared): Pr
     train,
     test: test === null ? null : sampleSet(problem, test.family, test.targets, test.data, meter),
     theta0,
-    leastLoss: leastLossOf(prepared),
+    leastLoss: problem.family.criterion.least(dataset.targets),
     seed: loaded.config.seed,
   };
   const asked: Asked[] = [];
@@ -65,12 +64,6 @@ export async function planMeasures(loaded: LoadedConfig, prepared: Prepared): Pr
     asked.push({ measure, settings, columns: await measure.columns(subject, settings as never) });
   }
   return { asked, subject, meter };
-}
-
-/** Null where nobody knows: with weight decay, and where targets are uncertain classes. */
-export function leastLossOf({ problem, dataset }: Prepared): number | null {
-  const { targets, regularisation } = problem.family.criterion;
-  return regularisation === null && (targets !== "classes" || isOneHot(dataset)) ? 0 : null;
 }
 
 /** What the manifest says of them, so that an unfinished record can be read and drawn. */

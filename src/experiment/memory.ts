@@ -15,7 +15,7 @@ import { sources } from "../data/sources/index.js";
 import { ConfigError } from "../errors.js";
 import { MAX_ROW_NUMBERS, mostCandidates } from "../flow/index.js";
 import { type Graph, sizeOf, spaceOf, splitBound } from "../graph/index.js";
-import { createFamily, createLoss, type Family } from "../model/index.js";
+import { batchFamily, createFamily, createLoss, type Family } from "../model/index.js";
 import { methods } from "../ode/index.js";
 import { chooseTreatment, type Treatment } from "./boundaries.js";
 import { networkOf } from "./network.js";
@@ -191,16 +191,24 @@ function gradientBytes(
       family.preactivations("free"),
     );
   else graphs.push(family.flowField());
-  if (descent.learningRates.length > 0) graphs.push(family.predict(), family.loss());
+  const descents = descent.learningRates.length;
+  if (descents > 0) graphs.push(family.predict(), family.loss());
   else if (flow.lossFactor !== undefined) graphs.push(family.loss());
   if (watches) graphs.push(family.hessianProduct(isLocked ? "locked" : "free"));
   // In float32 θ and the outputs are converted as well.
   const item = engine.dtype === "float32" ? 6 : 8;
-  return graphs.reduce((sum, graph) => {
-    const { rest } = splitBound(graph, ["x", "y", ...family.relations]);
-    const space = spaceOf(rest);
-    return sum + item * (engine.kind === "reference" ? space.sum : space.peak + ARENA_SHARE * space.sum);
-  }, 0);
+  const bytesOf = (graph: Graph, bound: readonly string[]): number => {
+    const space = spaceOf(splitBound(graph, bound).rest);
+    return item * (engine.kind === "reference" ? space.sum : space.peak + ARENA_SHARE * space.sum);
+  };
+  const bound = ["x", "y", ...family.relations];
+  const { batch } = descent;
+  // Each descent has a session of its own for its batches, whose rows come with every call.
+  const batches =
+    batch === undefined || family.network.coupled || batch > family.samples
+      ? 0
+      : descents * bytesOf(batchFamily(family, batch).lossGradient("free"), []);
+  return graphs.reduce((sum, graph) => sum + bytesOf(graph, bound), batches);
 }
 
 /** Numbers that the Gram matrices of the candidates of a step are made of: rows of the layers' inputs and signals, or the matrix itself. */

@@ -86,6 +86,7 @@ export async function prepare(
       data[relation] = relationMatrix(relation, edges, dataset.samples);
   }
   checkTokens(loaded, network, dataset);
+  checkBatch(loaded, network, dataset);
   const initial = await initialParameters(
     network,
     config.model.init,
@@ -186,6 +187,24 @@ function checkTokens(loaded: LoadedConfig, { tokens: uses }: Network, { inputs }
       `the data must hold whole numbers from 0 to ${tokens - 1}, got ${inputs[bad]} at entry ${bad} of the inputs; change the data or tokens.`,
     );
   }
+}
+
+/** @throws ConfigError where there are no such batches of the samples, or none has a loss of its own */
+function checkBatch(loaded: LoadedConfig, { coupled }: Network, { samples }: Dataset): void {
+  const { batch } = loaded.config.descent;
+  if (batch === undefined) return;
+  if (batch > samples)
+    throw problemAt(
+      loaded,
+      "descent.batch",
+      `must be at most the number of samples that are trained on, ${samples}, got ${batch}; lower it.`,
+    );
+  if (coupled)
+    throw problemAt(
+      loaded,
+      "descent.batch",
+      "needs a network whose outputs for a sample depend on that sample alone, and this one couples the samples (a graph, or batch-norm); leave it out.",
+    );
 }
 
 async function teach(

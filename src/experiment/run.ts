@@ -108,6 +108,8 @@ function describeDescent(
     learningRate,
     law: law.kind,
     momentum: law.momentum,
+    batch: law.batch?.size ?? null,
+    sampling: law.batch?.sampling ?? null,
     steps: last?.step ?? 0,
     time: last?.t ?? 0,
     loss: last?.loss ?? null,

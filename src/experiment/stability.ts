@@ -10,7 +10,6 @@ import { lanczos } from "../linalg/krylov.js";
 import { addScaled, dot } from "../linalg/vectors.js";
 import { createRandom } from "../random.js";
 import { descentLaw } from "./descent-law.js";
-import { leastLossOf } from "./measures.js";
 import { createPause, type Watch } from "./pause.js";
 import { engineOf, prepare } from "./prepare.js";
 
@@ -82,12 +81,18 @@ export async function measureStability(
   const { steps, tolerance, say } = options;
   const started = performance.now();
   const { config } = loaded;
+  if (config.descent.batch !== undefined)
+    throw problemAt(
+      loaded,
+      "descent.batch",
+      "draws what a loss falls by in one step; stability is about descents on all samples. Leave it out.",
+    );
   const engine = await engineOf(loaded);
   try {
     const prepared = await prepare(loaded, engine, options);
     const { problem, theta0 } = prepared;
     const size = theta0.length;
-    const law = descentLaw(config.descent);
+    const law = descentLaw(config);
     const gradient = new Float64Array(size);
     const initialLoss = await problem.lossGradient(theta0, gradient);
     if (!Number.isFinite(initialLoss))
@@ -191,7 +196,7 @@ export async function measureStability(
       const trial = await tryLearningRate({ ...trialOptions, untilRise: true }, learningRate);
       return describe(trial, trial.risesAt === null && trial.divergedAt === null);
     });
-    const leastLoss = options.leastLoss ?? leastLossOf(prepared);
+    const leastLoss = options.leastLoss ?? problem.family.criterion.least(prepared.dataset.targets);
     const linear =
       leastLoss === null
         ? null

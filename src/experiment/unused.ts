@@ -13,6 +13,10 @@ export function unusedNotes(
     notes.push("dataset.graph is not used: no layer of the network works on a graph between the samples.");
   else if (dataset.graph !== undefined && neighbours !== DEFAULT_NEIGHBOURS)
     notes.push(`model.neighbours = ${neighbours} is not used: the graph is that of dataset.graph.`);
+  if (descent.learningRates.length === 0)
+    for (const field of ["kind", "batch"] as const)
+      if (descent[field] !== undefined && descent[field] !== "gradient")
+        notes.push(`descent.${field} is not used: descent.learningRates is empty.`);
   if (kinksOf(family) !== null) return notes;
   if (descent.countFlips && descent.learningRates.length > 0)
     notes.push("descent.countFlips is not used: the network has no kinks, so there is nothing to count.");

@@ -64,8 +64,7 @@ function clockFacts(record: RunRecord): string[] {
   const last = t.findLastIndex((time) => time > 0);
   const factor = canonicalTime[last]! / t[last]!;
   const facts = Number.isFinite(factor) ? [`canonical time τ = 2ct = ${formatNumber(factor, 4)} t`] : [];
-  if (record.descent.t.length > 0)
-    facts.push(`descent step k stands at t = ${lawOf(record) === "GD" ? "kη" : "kη/(1 − β)"}`);
+  if (record.descent.t.length > 0) facts.push(`descent step k stands at t = ${lawOf(record).clock}`);
   const { status } = record.manifest;
   if (status === "running") facts.push("unfinished run");
   else if (status !== "reachedEnd") facts.push(`run ended: ${status}`);

@@ -66,7 +66,7 @@ export function descentCurves(record: RunRecord, column: string): Curve[] {
       ...before.map((row) => ({ t: t[row]!, value: values![row]! })),
     ];
     const verdict = end === null ? "" : `, diverged at step ${end}`;
-    const label = `${lawOf(record)} η = ${formatNumber(rate, 6)}${verdict}`;
+    const label = `${lawOf(record).name} η = ${formatNumber(rate, 6)}${verdict}`;
     const shown = drawable(points, hasLogTime(record));
     return { label, ...descentStyle(k), width: 1.6, points: shown, diverged: end !== null };
   });

@@ -123,10 +123,13 @@ async function mergeLines(
     const rows = grid.flatMap(({ t }, k) => {
       const found = members.flatMap((line) => interpolate(line, t, log));
       if (found.length === 0) return [];
-      const { median, low, high } = spread(found.map(({ value }) => value));
-      const bounded = found.some(({ value, atMost }) => atMost && value === median);
+      const { middle, low, high } = spread(
+        found.map(({ value }) => value),
+        figure.middle,
+      );
+      const bounded = found.some(({ value, atMost }) => atMost && value === middle);
       const ends = k === grid.length - 1 && members.every(({ diverged }) => diverged);
-      return [{ t, value: median, low, high, mark: bounded ? "atMost" : ends ? "diverged" : "" }];
+      return [{ t, value: middle, low, high, mark: bounded ? "atMost" : ends ? "diverged" : "" }];
     });
     return { name, rows };
   });
@@ -216,9 +219,10 @@ function specOf(
   { sweep, figure, merged, explained }: Look,
 ): TopLevelSpec {
   const times = rows.map(({ t }) => t);
-  // Where descents lie on the flow a second band of the same colour would say nothing.
+  // Where descents lie on the flow a second band of the same colour would say nothing, unless it is that of their batches.
   const both = names.includes(FLOW) && names.length > 1;
-  const isBanded = ({ line }: CurveRow) => !both || line === FLOW;
+  const drawn = sweep.states.some(({ facts }) => facts?.get("descent.batch") !== undefined);
+  const isBanded = ({ line }: CurveRow) => !both || drawn || line === FLOW;
   const values = valuesToReach(rows, isBanded);
   const plan =
     figure.xScale === "log" ? planLogAxis(times, 0) : planLinearAxis(times, (figure.from ?? 0) === 0);
@@ -291,7 +295,11 @@ function specOf(
     ...axesOf({ time: plan, up: height }),
     title: {
       text: sweep.manifest.name.replace(/\p{Cc}/gu, " "),
-      subtitle: [sweepFacts(sweep, merged), explained, explainMarks(marks, SWEEP_MARKS)].flatMap(wrap),
+      subtitle: [
+        sweepFacts(sweep, merged, figure.middle),
+        explained,
+        explainMarks(marks, SWEEP_MARKS),
+      ].flatMap(wrap),
       limit: UNLIMITED,
     },
     width: PLOT_WIDTH,

@@ -16,10 +16,12 @@ export interface Group {
   readonly states: readonly JobState[];
 }
 
-/** The fields that are merged: as asked, else the seed. */
+/** The fields that are merged: as asked, else the seeds, of all or of the batches. */
 export function mergedFields({ manifest }: Sweep, asked: readonly string[] | undefined): string[] {
-  return manifest.fields.filter((field) => (asked ?? ["seed"]).includes(field));
+  return manifest.fields.filter((field) => (asked ?? SEEDS).includes(field));
 }
+
+const SEEDS = ["seed", "descent.seed"];
 
 /** Groups of runs with equal values in `fields`, in the order of the sweep; runs without a record are left out. */
 export function groupStates(states: readonly JobState[], fields: readonly string[]): Group[] {
@@ -81,7 +83,11 @@ export function describeAxisValue(value: unknown): string {
 }
 
 /** Title and facts of a sweep's figure: what all runs share, how many there are, which are missing. */
-export function sweepFacts({ manifest, states }: Sweep, merged: readonly string[]): string[] {
+export function sweepFacts(
+  { manifest, states }: Sweep,
+  merged: readonly string[],
+  middle: Middle = "median",
+): string[] {
   const word = (name: string) => {
     const value = shared(states, name);
     return value === undefined || value === null ? "" : String(value);
@@ -105,15 +111,21 @@ export function sweepFacts({ manifest, states }: Sweep, merged: readonly string[
     number("rtol", "flow.rtol"),
     word("boundaries") && `boundaries ${word("boundaries")}`,
     `${present} runs`,
-    merge === "" ? "" : `median over ${merge}, band from lowest to highest`,
+    merge === "" ? "" : `${middle} over ${merge}, band from lowest to highest`,
     status === 0 ? "" : `${status} runs have no record yet`,
   ].filter((fact) => fact !== "");
 }
 
+export type Middle = "median" | "mean";
+
 /** The middle of some numbers, and their ends. */
-export function spread(values: readonly number[]): { median: number; low: number; high: number } {
+export function spread(
+  values: readonly number[],
+  middle: Middle = "median",
+): { middle: number; low: number; high: number } {
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  const median = (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
-  return { median, low: sorted[0]!, high: sorted[sorted.length - 1]! };
+  const half = (sorted.length - 1) / 2;
+  const ends = { low: sorted[0]!, high: sorted[sorted.length - 1]! };
+  if (middle === "mean") return { ...ends, middle: sorted.reduce((sum, x) => sum + x / sorted.length, 0) };
+  return { ...ends, middle: (sorted[Math.floor(half)]! + sorted[Math.ceil(half)]!) / 2 };
 }

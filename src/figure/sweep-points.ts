@@ -45,7 +45,10 @@ export function drawSweepPoints(sweep: Sweep, figure: PointsFigureSpec): SweepDr
       factsOf(state, figure.y).every((fact, k) => numberOf(state, figure, fact, k) === null),
   );
   const missing = without.length === 0 ? [] : [`${without.length} without ${nameOf(figure.y)}`];
-  return { rows, spec: specOf(rows, sweep, figure, [...sweepFacts(sweep, merged), ...missing]) };
+  return {
+    rows,
+    spec: specOf(rows, sweep, figure, [...sweepFacts(sweep, merged, figure.middle), ...missing]),
+  };
 }
 
 /** The points of runs that differ in merged fields only: equal x are one point. Zeros count, and what diverged is infinite. */
@@ -67,11 +70,14 @@ function mergePoints(states: readonly JobState[], figure: PointsFigureSpec): Omi
     const members = pairs.filter(({ x }) => key === null || x === key);
     const first = members[0];
     if (first === undefined) return [];
-    const { median, low, high } = spread(members.map(({ y }) => y));
-    const bounded = members.some(({ y, atMost }) => atMost && y === median);
+    const { middle, low, high } = spread(
+      members.map(({ y }) => y),
+      figure.middle,
+    );
+    const bounded = members.some(({ y, atMost }) => atMost && y === middle);
     const numbers = members.flatMap(({ x }) => (typeof x === "number" ? [x] : []));
-    const x = numbers.length === members.length ? spread(numbers).median : first.x;
-    return [{ x, value: median, low, high, mark: bounded ? "atMost" : "" }];
+    const x = numbers.length === members.length ? spread(numbers).middle : first.x;
+    return [{ x, value: middle, low, high, mark: bounded ? "atMost" : "" }];
   });
 }
 

@@ -2,10 +2,14 @@
  * How descent goes from step to step, and its clock beside the flow. `momentum` (Polyak 1964): v ← βv − η∇L(θ), θ ← θ + v; `nesterov` (1983): the same with the
  * gradient at θ + βv. Both take steps of η/(1 − β) of the flow's time, to leading order in η at fixed β.
  */
+import type { BatchLaw } from "./batches.js";
+
 export interface DescentLaw {
   readonly kind: "gradient" | "momentum" | "nesterov";
   /** β; 0 for `gradient`. */
   readonly momentum: number;
+  /** Whose gradient a step takes; absent for that of all samples. */
+  readonly batch?: BatchLaw | null;
 }
 
 export const GRADIENT: DescentLaw = { kind: "gradient", momentum: 0 };

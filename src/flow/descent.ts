@@ -102,7 +102,7 @@ export function createDescent(options: {
     theta: theta0.slice(),
     gradient: new Float64Array(theta0.length),
     step: 0,
-    /** At θ_k; null before the first evaluation. */
+    /** Of the last evaluation; null before the first. */
     loss: null as number | null,
     initialLoss: 0,
     /** Comparisons made. */
@@ -122,15 +122,17 @@ export function createDescent(options: {
   const withEnd = (end: number): number[] => [...planned.filter((k) => k < end), ...(end > 0 ? [end] : [])];
   let steps = state.end === null ? planned : withEnd(state.end);
   const iterate = createIterate(problem, state, memory, law);
+  /** Nesterov's law evaluates elsewhere, minibatches another loss. */
+  const isAtIterate = law.kind !== "nesterov" && !law.batch;
   const outputs = problem.family.samples * problem.family.network.outputs;
   const prediction = new Float64Array(outputs);
   const flowPrediction = new Float64Array(outputs);
   const counter = options.countFlips ? createFlipCounter(problem, iterate, memory) : null;
 
   const evaluate = async (): Promise<boolean> => {
-    const loss = await iterate.evaluate();
+    const loss = await iterate.evaluate(state.step);
     state.loss = loss;
-    if (state.step === 0) state.initialLoss = loss;
+    if (state.step === 0) state.initialLoss = isAtIterate ? loss : await problem.loss(theta0);
     await counter?.look();
     if (!(loss <= DIVERGENCE_FACTOR * state.initialLoss)) state.divergedAtStep = state.step;
     return state.divergedAtStep === null;
@@ -164,8 +166,7 @@ export function createDescent(options: {
     await problem.predict(theta, prediction);
     await problem.predict(flowTheta, flowPrediction);
     const flowLoss = await problem.loss(flowTheta);
-    // Nesterov's law evaluates elsewhere.
-    const loss = law.kind === "nesterov" ? await problem.loss(theta) : (state.loss as number);
+    const loss = isAtIterate ? (state.loss as number) : await problem.loss(theta);
     const last: Comparison = {
       learningRate,
       step: state.step,

@@ -1,12 +1,13 @@
 /** The iterate of gradient descent and its gradient: two float64 arrays, or two vectors of the engine. */
 import type { ResidentVector } from "../engine/index.js";
 import type { Memory } from "../memory.js";
+import { createBatchGradient } from "./batches.js";
 import { type DescentLaw, GRADIENT } from "./descent-law.js";
 import type { Problem } from "./problem.js";
 
 export interface Iterate {
-  /** L at θ, of Nesterov's law at θ + βv; the gradient there is kept. */
-  evaluate(): Promise<number>;
+  /** L at θ, of Nesterov's law at θ + βv, of minibatches that of the step's batch; the gradient there is kept. */
+  evaluate(step: number): Promise<number>;
   /** A step by the gradient of the last evaluation: θ ← θ − η∇L, or as the law has it. */
   descend(learningRate: number): void;
   /** θ as an array, to be read at once. */
@@ -22,24 +23,18 @@ export function createIterate(
   memory: Memory,
   law: DescentLaw = GRADIENT,
 ): Iterate {
-  const { resident } = problem.engine;
-  const { theta, gradient } = start;
-  if (resident === null && law.kind !== "gradient") return withMomentum(problem, start, memory, law);
-  if (resident === null) {
-    return {
-      evaluate: () => problem.lossGradient(theta, gradient),
-      descend(learningRate) {
-        for (let i = 0; i < theta.length; i++)
-          theta[i] = (theta[i] as number) - learningRate * (gradient[i] as number);
-      },
-      read: () => theta,
-      vector: null,
-    };
-  }
+  return problem.engine.resident === null
+    ? inArrays(problem, start, memory, law)
+    : withEngine(problem, start.theta, memory, law);
+}
+
+function withEngine(problem: Problem, theta: Float64Array, memory: Memory, law: DescentLaw): Iterate {
+  const resident = problem.engine.resident!;
   const here = { theta: resident.create(theta.length), gradient: resident.create(theta.length) };
   here.theta.write(theta);
   memory.keep("iterate", here);
-  const program = problem.compileResident(problem.family.lossGradient("free"));
+  const batches = law.batch ? createBatchGradient(problem, law.batch) : null;
+  const program = batches ? null : problem.compileResident(problem.family.lossGradient("free"));
   const { momentum } = law;
   const moving =
     law.kind === "gradient"
@@ -47,14 +42,15 @@ export function createIterate(
       : memory.keep("velocity", { v: resident.create(theta.length), ahead: resident.create(theta.length) });
   return {
     vector: here.theta,
-    async evaluate() {
-      problem.cost.gradients++;
+    async evaluate(step) {
       let at = here.theta;
       if (law.kind === "nesterov") {
         at = moving!.ahead;
         resident.combine(at, [1, momentum], [here.theta, moving!.v]);
       }
-      const { loss } = await (await program).run({ theta: at }, { gradient: here.gradient });
+      if (batches !== null) return batches.withEngine(step, at, here.gradient);
+      problem.cost.gradients++;
+      const { loss } = await (await program!).run({ theta: at }, { gradient: here.gradient });
       return loss as number;
     },
     descend(learningRate) {
@@ -70,20 +66,34 @@ export function createIterate(
   };
 }
 
-function withMomentum(
+function inArrays(
   problem: Problem,
   { theta, gradient }: { readonly theta: Float64Array; readonly gradient: Float64Array },
   memory: Memory,
-  { kind, momentum }: DescentLaw,
+  { kind, momentum, batch }: DescentLaw,
 ): Iterate {
+  const batches = batch ? createBatchGradient(problem, batch) : null;
+  const lossGradient = (step: number, at: Float64Array): Promise<number> =>
+    batches === null ? problem.lossGradient(at, gradient) : batches.inArrays(step, at, gradient);
+  const shared = { read: () => theta, vector: null };
+  if (kind === "gradient")
+    return {
+      ...shared,
+      evaluate: (step) => lossGradient(step, theta),
+      descend(learningRate) {
+        for (let i = 0; i < theta.length; i++)
+          theta[i] = (theta[i] as number) - learningRate * (gradient[i] as number);
+      },
+    };
   const { velocity } = memory.keep("velocity", { velocity: new Float64Array(theta.length) });
   const ahead = new Float64Array(theta.length);
   return {
-    evaluate() {
-      if (kind === "momentum") return problem.lossGradient(theta, gradient);
+    ...shared,
+    evaluate(step) {
+      if (kind === "momentum") return lossGradient(step, theta);
       for (let i = 0; i < theta.length; i++)
         ahead[i] = (theta[i] as number) + momentum * (velocity[i] as number);
-      return problem.lossGradient(ahead, gradient);
+      return lossGradient(step, ahead);
     },
     descend(learningRate) {
       for (let i = 0; i < theta.length; i++) {
@@ -91,7 +101,5 @@ function withMomentum(
         theta[i] = (theta[i] as number) + velocity[i]!;
       }
     },
-    read: () => theta,
-    vector: null,
   };
 }

@@ -34,7 +34,7 @@ export interface Problem {
   /** A further graph of the family, with the data bound and its time counted. */
   compile(graph: Graph, bound?: Tensors): Promise<Program>;
   /** The same over vectors that stay with the engine; only where the engine has such. */
-  compileResident(graph: Graph): Promise<ResidentProgram>;
+  compileResident(graph: Graph, bound?: Tensors): Promise<ResidentProgram>;
   /** The same with ln L for its loss, of which the costs are counted here too. @throws Error where there is none */
   logarithm(): Promise<Problem>;
   /** By how much an error of this part of the outputs may move a loss of this size; default: their rounding. */
@@ -85,9 +85,9 @@ export async function createProblem(
     data,
     cost,
     compile,
-    async compileResident(graph) {
+    async compileResident(graph, bound = data) {
       if (engine.resident === null) throw new Error(`${engine.kind}: the engine keeps no vectors.`);
-      const program = await engine.resident.compile(graph, data);
+      const program = await engine.resident.compile(graph, bound);
       return { run: (inputs, into) => timed(() => program.run(inputs, into)) };
     },
     logarithm() {

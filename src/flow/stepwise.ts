@@ -63,7 +63,7 @@ export async function tryLearningRate(
   let [risesAt, divergedAt] = [null as number | null, null as number | null];
   for (let k = 0; ; k++) {
     await pause?.();
-    const loss = await lossHere(await iterate.evaluate());
+    const loss = await lossHere(await iterate.evaluate(k));
     losses.push(loss);
     const [first, before] = [losses[0]!, losses[k - 1] ?? Number.POSITIVE_INFINITY];
     if (!(loss <= DIVERGENCE_FACTOR * first)) divergedAt = k;

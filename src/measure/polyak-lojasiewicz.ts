@@ -10,7 +10,9 @@ export const polyakLojasiewicz = defineMeasure({
     leastLoss: z
       .number()
       .exactOptional()
-      .describe("L*, what the loss is at least. Absent: 0, where the loss cannot be negative."),
+      .describe(
+        "L*, what the loss is at least. Absent: 0, of uncertain classes the entropy of the targets, where there is no weight decay.",
+      ),
   },
   refuse: ({ leastLoss }, settings) =>
     leastLoss === null && settings.leastLoss === undefined

@@ -113,6 +113,12 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   scalarSquares(capacity: number): Graph;
 }
 
+/** The same network and loss on so many of the samples; see `Loss.forBatch`. @throws Error where they are coupled */
+export function batchFamily({ network, samples, criterion, centred = false }: Family, size: number): Family {
+  if (network.coupled) throw new Error("batchFamily: the network couples the samples.");
+  return createFamily({ network, samples: size, criterion: criterion.forBatch(size, samples), centred });
+}
+
 export function createFamily(options: FamilyOptions): Family {
   const { samples, centred = false, logarithmic = false } = options;
   const criterion = options.criterion ?? squaredLoss(options.factor ?? 1);

@@ -15,7 +15,7 @@ export {
   shapeIn,
   writeParameter,
 } from "./exchange.js";
-export { createFamily, type Family, type FamilyOptions, type Pieces } from "./family.js";
+export { batchFamily, createFamily, type Family, type FamilyOptions, type Pieces } from "./family.js";
 export { initialise, initialising } from "./initialise.js";
 export { defineLayer, type LayerModule, type Layers } from "./layers/define.js";
 export { layerListSchema, layerModules } from "./layers/registry.js";

@@ -53,6 +53,8 @@ const descent = fields<DescentResult>({
   learningRate: number,
   law: text,
   momentum: number,
+  batch: number,
+  sampling: nullable(text),
   steps: number,
   time: number,
   loss: number,
@@ -199,12 +201,12 @@ const ntk = fields<NtkResult>({
   mostHeld: number,
 });
 
-/** With what measures and momentum leave in a run that has neither, where it was written before there were any. */
+/** With what measures, momentum and minibatches leave in a run that has none of them, where it was written before there were any. */
 export function completeResult(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { descent: runs } = value;
   const completed = (run: unknown): unknown =>
     typeof run === "object" && run !== null
-      ? { law: "gradient", momentum: 0, largestGap: null, measured: {}, ...run }
+      ? { law: "gradient", momentum: 0, batch: null, sampling: null, largestGap: null, measured: {}, ...run }
       : run;
   return {
     ...{ measured: {}, measures: [], ...value },

@@ -67,6 +67,9 @@ export interface DescentResult {
   /** gradient, momentum or nesterov, and β, 0 of the first. */
   readonly law: string;
   readonly momentum: number;
+  /** Samples of a batch and how they are drawn; null where every step takes all samples. */
+  readonly batch: number | null;
+  readonly sampling: string | null;
   /** The step to which the numbers below belong; 0 where none was compared. */
   readonly steps: number;
   /** steps · learningRate, over 1 − β where there is momentum, on the clock of the flow, and not beyond tEnd for rounding. */

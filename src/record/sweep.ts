@@ -91,6 +91,7 @@ export interface CurvesFigureSpec {
   readonly yScale: "log" | "linear";
   readonly from?: number;
   readonly merge?: readonly string[];
+  readonly middle?: "median" | "mean";
 }
 
 export interface PointsFigureSpec {
@@ -102,6 +103,7 @@ export interface PointsFigureSpec {
   readonly yScale: "log" | "linear";
   readonly group: readonly string[];
   readonly merge?: readonly string[];
+  readonly middle?: "median" | "mean";
 }
 
 export type SweepFacts = Pick<
@@ -206,6 +208,7 @@ const figureShape = fields<
   group: optional(list(text)),
   from: optional(number),
   merge: optional(list(text)),
+  middle: optional(text),
 });
 
 const sweepShape: Shape<SweepManifest> = {

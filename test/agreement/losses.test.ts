@@ -113,6 +113,31 @@ describe.each(engines)("$kind in $dtype", ({ tolerance, ...spec }) => {
   });
 });
 
+test("label smoothing is torch.nn.functional.cross_entropy's, and its minimum the entropy of the targets", () => {
+  const spec = { kind: "cross-entropy", reduction: "sum", labelSmoothing: 0.3 };
+  const value = (logits: readonly number[]) => {
+    const b = new GraphBuilder();
+    const f = b.input("f", [logits.length]);
+    const loss = createLoss(spec, { samples: logits.length / 3, outputs: 3 });
+    const rows = b.reshape(f, [logits.length / 3, 3]);
+    const data = loss.data(b, rows, b.input("y", rows.shape), null);
+    const graph = createGraph("smoothed", { data, gradient: gradient(b, data, [f])[0]! });
+    const y = [0, 0, 1, 1, 0, 0].slice(0, logits.length);
+    const run = compileReference(graph).runSync({ f: Float64Array.from(logits), y: Float64Array.from(y) });
+    return { data: run["data"]!, gradient: run["gradient"]!, least: loss.least(Float64Array.from(y))! };
+  };
+  // torch 1.13, float64: F.cross_entropy(f, torch.tensor([2, 0]), label_smoothing=0.3, reduction="sum")
+  const found = value([1.5, -0.3, 0.2, 1e3, -1e3, 0]);
+  expectDigits(found.data, [301.5831355063687]);
+  const expected = [0.5954921834932195, 0.01496408469823285, -0.6104562681914523, 0.2, -0.1, -0.1];
+  // Differences of probabilities near 1.
+  expectDigits(found.gradient, expected, 1e-15);
+  // Logits whose softmax is (0.1, 0.1, 0.8), the smoothed target.
+  const there = value([0, 0, Math.log(8)]);
+  expect(there.data[0]!).toBeCloseTo(there.least, 14);
+  expectDigits(there.gradient, [0, 0, 0], 1e-15);
+});
+
 /** Value, gradient and ∇²·1 of a loss at logits [1, M], and of its logarithm. */
 function alone(kind: string, logits: readonly number[], targets: readonly number[], log: boolean) {
   const b = new GraphBuilder();

@@ -497,6 +497,12 @@ describe("values that do not go together", () => {
       ["descent.learningRates=[3]"],
       "descent.learningRates.0: must be at most flow.tEnd = 1, got 3.",
     ],
+    [
+      "sampling without batches",
+      ["descent.sampling=epochs"],
+      "descent.sampling: is about minibatches; set descent.batch",
+    ],
+    ["batches of none", ["descent.batch=0"], "descent.batch: must be at least 1, got 0."],
     ["learning rate twice", ["descent.learningRates=[0.1, 0.1]"], "0.1 stands in the list already"],
     ["record from the end", ["record.from=1"], "record.from: must be less than flow.tEnd = 1, got 1."],
     [

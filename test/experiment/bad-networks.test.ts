@@ -217,6 +217,30 @@ test.each<[string, string, string, RegExp]>([
   expect((error as Error).message).toMatch(message);
 });
 
+test.each([
+  [
+    "more than there are samples",
+    "{ kind: dnn, hidden: [3] }",
+    13,
+    /descent\.batch: must be at most the number of samples that are trained on, \d+, got 13/,
+  ],
+  [
+    "of samples that couple",
+    layers("kind: gcn-conv"),
+    2,
+    /study\.yaml:5: descent\.batch: needs a network whose outputs/,
+  ],
+])("batches %s are refused", async (_, model, batch, message) => {
+  const file = join(folder, "study.yaml");
+  await writeFile(
+    file,
+    `name: bad\ndataset: ${graph}\nmodel: ${model}\nflow: { method: dopri5, tEnd: 1 }\ndescent: { learningRates: [0.1], batch: ${batch} }\n`,
+  );
+  await expect(loadConfig(file).then((loaded) => prepare(loaded, createReferenceEngine()))).rejects.toThrow(
+    message,
+  );
+});
+
 test("a graph that is there is taken, and one that is not asked for does no harm", async () => {
   const file = join(folder, "graph.yaml");
   for (const model of [layers("kind: gcn-conv"), layers("kind: dense")]) {

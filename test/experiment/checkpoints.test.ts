@@ -109,14 +109,18 @@ engine: { kind: reference }
   expect(Math.abs(sizes[1]! / sizes[0]! - 1)).toBeLessThan(0.02);
 });
 
-test("what is saved between two steps of descent goes on to the same bytes", async () => {
+// Momentum takes longer steps.
+test.each([
+  "learningRates: [1.0e-3, 2.0e-3], countFlips: true",
+  "learningRates: [5.0e-4, 1.0e-3], batch: 3, kind: momentum, momentum: 0.5",
+])("what is saved between two steps of descent (%s) goes on to the same bytes", async (settings) => {
   // Two steps of the flow, hundreds of descent in each.
   const loaded = await load(`name: midst
 seed: 1
 dataset: { kind: gaussian, samples: 4, inputDimension: 2, outputDimension: 1 }
 model: { kind: dnn, hidden: [3], activation: { kind: tanh } }
 flow: { method: auto, rtol: 1.0e-3, atol: 1.0e-6, tEnd: 0.5 }
-descent: { learningRates: [1.0e-3, 2.0e-3], countFlips: true }
+descent: { ${settings} }
 record: { at: linear, points: 3, checkpoint: 1.0e-9 }
 engine: { kind: reference }
 `);
@@ -126,12 +130,12 @@ engine: { kind: reference }
         readFile(join(directory, name), "latin1"),
       ),
     );
-  const whole = join(folder, "whole");
+  const whole = await mkdtemp(join(folder, "whole-"));
   const copies: string[] = [];
   // A kill at that look would leave this folder, its lock broken.
   const signal = watched((n) => {
     if (n % 97 === 0 && existsSync(join(whole, "checkpoint.bin"))) {
-      const copy = join(folder, `copy-${n}`);
+      const copy = `${whole}-${n}`;
       cpSync(whole, copy, { recursive: true, filter: (path) => !path.includes(".lock") });
       copies.push(copy);
     }

@@ -81,6 +81,17 @@ describe.each([1, 1e-9, 1e9])("a quadratic of scale %g", (scale) => {
   });
 });
 
+test("descents on minibatches have no such rates: refused", async () => {
+  const loaded = await quadratic(1, 1);
+  const batches = {
+    ...loaded,
+    config: { ...loaded.config, descent: { ...loaded.config.descent, batch: 1 } },
+  };
+  await expect(measureStability(batches, { steps: 25, tolerance: 1e-2 })).rejects.toThrow(
+    /descent\.batch: draws what/,
+  );
+});
+
 test("on a network the rates that pass and fail do so when descent is made by hand", async () => {
   const loaded = await load(study);
   const report = await measureStability(loaded, { steps: 200, tolerance: 1e-2 });

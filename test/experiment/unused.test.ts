@@ -29,6 +29,9 @@ it.each<[string[], string[]]>([
     ["flow.compareSmoothing is not used: the network has no kinks that could be smoothed."],
   ],
   [["flow.compareSmoothing=[0.1]", "model.activation.kind=relu"], []],
+  [["descent={learningRates: [], batch: 4}"], ["descent.batch is not used: descent.learningRates is empty."]],
+  [["descent={kind: nesterov}"], ["descent.kind is not used: descent.learningRates is empty."]],
+  [["descent={learningRates: [0.1], batch: 4, kind: nesterov}"], []],
 ])("%j", async (set, notes) => {
   const file = join(folder, "study.yaml");
   await writeFile(

@@ -317,6 +317,17 @@ describe("a sweep", () => {
     expect(await renderSvg(spec)).toContain(">0<");
   });
 
+  test("takes means where asked, and says so", async () => {
+    const results = [1, 2, 6].map((loss) => ({ loss }));
+    const { rows, spec } = await drawn("means", results, {
+      ...points("loss"),
+      middle: "mean",
+      merge: ["seed"],
+    });
+    expect(rows).toMatchObject([{ value: 3, low: 1, high: 6 }]);
+    expect(JSON.stringify(spec.title)).toContain("mean over seed, band from lowest to highest");
+  });
+
   test("draws a bound as such, and says how many runs have no such number", async () => {
     const results = [
       { ntk: syntheticKernel(1e-18, "upper-bound", 1e-14) },

@@ -108,6 +108,8 @@ export function syntheticResult(record: string): RunResult {
     learningRate,
     law: "gradient",
     momentum: 0,
+    batch: null,
+    sampling: null,
     steps: divergedAtStep ?? END / learningRate,
     time: END,
     loss: divergedAtStep === null ? 1e-3 : null,

@@ -47,6 +47,10 @@ export interface LossModule<Fields = never> {
   terms(b: GraphBuilder, inputs: LossInputs, fields: Fields, activated: Node | null): Node;
   /** Whether Σ ℓ is ‖F − y‖². */
   readonly isSquared?: true;
+  /** Whether these fields make certain labels uncertain; absent: they never do. */
+  softens?(fields: Fields): boolean;
+  /** What Σ ℓ is at least for these targets [n, M]; absent: 0. */
+  least?(targets: Float64Array, data: LossData, fields: Fields): number;
   /** ln ℓ where ℓ has an exponential tail, finite however small ℓ is; null where these data leave it none. */
   logTerms?(b: GraphBuilder, inputs: LossInputs, fields: Fields): Node | null;
   /**

@@ -21,12 +21,16 @@ export interface Loss {
   readonly notLogarithmic: string | null;
   /** Null without weight decay. */
   readonly regularisation: Regularisation | null;
+  /** What L is at least for these targets [n, M]; null where nobody knows, as with weight decay. */
+  least(targets: Float64Array): number | null;
   /** By how much rounding by `part` of the outputs may move a loss of this size; see define.ts. */
   rounding(loss: number, part: number, targets: number): number;
   /** L of the data [], from F and y [n, M] and, where the loss has a site, σ there. */
   data(b: GraphBuilder, output: Node, targets: Node, activated: Node | null): Node;
   /** ln L: by log-sum-exp where nothing keeps L from zero, however small; only where `notLogarithmic` is null. */
   logarithm(b: GraphBuilder, output: Node, targets: Node, penalty: Node | null): Node;
+  /** The same loss of so many of `of` samples, weighted so that its mean over all choices of them is this one. */
+  forBatch(size: number, of: number): Loss;
   /** λ/2‖θ‖² []; null without weight decay. */
   penalty(b: GraphBuilder, theta: Node, layout: Layout): Node | null;
 }
@@ -39,7 +43,8 @@ export function createLoss(
   const module = lossModule(fields.kind);
   const weightOf = module.reductions[reduction];
   if (weightOf === undefined) throw new Error(`loss: ${fields.kind} has no reduction ${reduction}.`);
-  const known: LossData = { isOneHot: true, ...data };
+  const isOneHot = data.isOneHot !== false && module.softens?.(fields as never) !== true;
+  const known: LossData = { ...data, isOneHot };
   const decays = regularisation !== undefined && regularisation.weightDecay > 0;
   return build(module, weightOf(known), known, fields as never, decays ? regularisation : null);
 }
@@ -79,6 +84,8 @@ function build(
     vanishes: vanishes(),
     notLogarithmic: module.logTerms === undefined ? `${kind} has no exponential tail` : null,
     regularisation,
+    least: (targets) =>
+      regularisation === null ? weight * (module.least?.(targets, known, fields) ?? 0) : null,
     rounding: (loss, part, targets) =>
       module.rounding(loss, part, weight, known, fields, targets) +
       (regularisation === null ? 0 : part * loss),
@@ -94,6 +101,8 @@ function build(
       const all = terms.shape.map((_, axis) => axis);
       return b.add(b.reshape(logSumExp(b, terms, all), []), b.constant(Math.log(weight)));
     },
+    forBatch: (size, of) =>
+      build(module, (weight * of) / size, { ...known, samples: size }, fields, regularisation),
     penalty(b, theta, layout) {
       if (regularisation === null) return null;
       const { weightDecay, biases } = regularisation;
