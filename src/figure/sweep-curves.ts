@@ -323,6 +323,7 @@ const TITLES: Readonly<Record<string, string>> = {
   parameterGap: "parameter gap ‖θ(t) − θₖ‖",
   functionGap: "function gap ‖F(t) − Fₖ‖",
   parameterDistance: "‖θ − θ₀‖",
+  polyakLojasiewicz: "μ = ‖∇L‖²/(L − L*)",
 };
 
 /** The axis title of a column or fact: in words where it is a common one. */
