@@ -267,7 +267,9 @@ describe.each(stored)("$loss, $kind, $sampling, batches of $size: NumPy's number
     // Some dozen steps of another order of summation in float64; float32 where TensorFlow.js keeps θ.
     const tolerance = engineKind === "tfjs" ? 1e-4 : 1e-12;
     expect(Math.abs(last.loss - expected.loss)).toBeLessThan(tolerance * expected.loss);
-    last.theta.forEach((value, i) => expect(Math.abs(value - expected.theta[i]!)).toBeLessThan(tolerance));
+    last.theta.forEach((value, i) => {
+      expect(Math.abs(value - expected.theta[i]!)).toBeLessThan(tolerance);
+    });
     await engine.dispose();
   });
 });
