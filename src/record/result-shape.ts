@@ -201,17 +201,29 @@ const ntk = fields<NtkResult>({
   mostHeld: number,
 });
 
+const RUN_BEFORE = {
+  law: "gradient",
+  momentum: 0,
+  batch: null,
+  sampling: null,
+  largestGap: null,
+  measured: {},
+};
+
 /** With what measures, momentum and minibatches leave in a run that has none of them, where it was written before there were any. */
 export function completeResult(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const { descent: runs } = value;
-  const completed = (run: unknown): unknown =>
-    typeof run === "object" && run !== null
-      ? { law: "gradient", momentum: 0, batch: null, sampling: null, largestGap: null, measured: {}, ...run }
-      : run;
-  return {
-    ...{ measured: {}, measures: [], ...value },
-    ...(Array.isArray(runs) && { descent: runs.map(completed) }),
-  };
+  // Added at the end: what is there keeps its order, and a record that is written again its bytes.
+  const complete = (item: Readonly<Record<string, unknown>>, absent: Readonly<Record<string, unknown>>) => ({
+    ...item,
+    ...Object.fromEntries(Object.entries(absent).filter(([key]) => !(key in item))),
+  });
+  const run = (item: unknown): unknown =>
+    typeof item === "object" && item !== null ? complete({ ...item }, RUN_BEFORE) : item;
+  const { descent } = value;
+  return complete(
+    { ...value, ...(Array.isArray(descent) && { descent: descent.map(run) }) },
+    { measured: {}, measures: [] },
+  );
 }
 
 export const resultShape: Shape<RunResult> = {

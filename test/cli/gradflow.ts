@@ -17,9 +17,18 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Starts the program; `ended` resolves with all it said. */
-export function start(cwd: string, words: readonly string[]): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [PROGRAM, ...words], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+/** Starts the program; `ended` resolves with all it said. `before`: a module that runs in the process first, as text. */
+export function start(
+  cwd: string,
+  words: readonly string[],
+  before?: string,
+): { child: ChildProcess; ended: Promise<Ended> } {
+  const first =
+    before === undefined ? [] : ["--import", `data:text/javascript,${encodeURIComponent(before)}`];
+  const child = spawn(process.execPath, [...first, PROGRAM, ...words], {
+    cwd,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let stdout = "";
   let stderr = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
