@@ -35,6 +35,8 @@ const MOST_TICKS = 9;
 
 /** Of a lane, in lengths of the scale. */
 const LANE_WIDTH = 0.06;
+/** From its edge to the next label of the scale, in the same unit. */
+const LANE_DISTANCE = 0.03;
 const LANE_LABELS = { zero: "0", negative: "< 0", infinite: "∞" } as const;
 /** Log scales stay within this and its inverse, so that lanes beside them are still numbers; what lies beyond leaves the axis. */
 const FARTHEST = 1e240;
@@ -54,8 +56,8 @@ export function planLogAxis(values: readonly number[], margin = 0.04): AxisPlan 
   return withLanes(plan("log", low, high, logTicks(low, high)), lanes);
 }
 
-/** Plans a linear axis that includes 0 where `fromZero`; values that are not finite get a lane. */
-export function planLinearAxis(given: readonly number[], fromZero = false): AxisPlan {
+/** Plans a linear axis that includes 0 where `fromZero`, and reaches no further than the values where `exact`; values that are not finite get a lane. */
+export function planLinearAxis(given: readonly number[], fromZero = false, exact = false): AxisPlan {
   const values = given.filter(Number.isFinite);
   const lanes = kindsOf(given).filter((kind) => kind === "infinite");
   let [low, high] = range(values.length > 0 ? values : [0, 1]);
@@ -64,7 +66,7 @@ export function planLinearAxis(given: readonly number[], fromZero = false): Axis
     const pad = Math.abs(high) * 0.05 || 1;
     low -= fromZero ? 0 : pad;
     high += pad;
-  } else if (!fromZero) {
+  } else if (!fromZero && !exact) {
     const pad = (high - low) * 0.05;
     low -= pad;
     high += pad;
@@ -114,7 +116,14 @@ function withLanes(planned: AxisPlan, kinds: readonly LaneKind[]): AxisPlan {
     return { kind, inner: place(0), middle: place(0.5), outer: place(1) };
   });
   const ends = [...reach, ...lanes.map(({ outer }) => outer)];
-  const ticks = [...planned.ticks, ...lanes.map(({ kind, middle }): Tick => [middle, LANE_LABELS[kind]])];
+  // A label of the scale does not run into that of the lane beside it.
+  const { share } = between(planned, ...reach);
+  const clear = planned.ticks.filter(([value]) =>
+    kinds.every((kind) =>
+      kind === "infinite" ? share(value) <= 1 - LANE_DISTANCE : share(value) >= LANE_DISTANCE,
+    ),
+  );
+  const ticks = [...clear, ...lanes.map(({ kind, middle }): Tick => [middle, LANE_LABELS[kind]])];
   return { scale: { ...scale, domain: range(ends) }, axis: labelled(ticks), ticks, reach, lanes };
 }
 

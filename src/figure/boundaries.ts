@@ -23,7 +23,7 @@ export function firstSliding(record: RunRecord): number | null {
   return record.events?.find((event) => event.sliding > 0)?.t ?? null;
 }
 
-/** For a subtitle: counts from the events themselves, so that a killed run has them too; of one layer where it is given. */
+/** For a caption: counts from the events themselves, so that a killed run has them too; of one layer where it is given. */
 export function boundaryFacts(record: RunRecord, layer: number | null = null): string[] {
   const used = treatment(record);
   const events = (record.events ?? []).filter((event) => layer === null || event.layer === layer);

@@ -1,20 +1,27 @@
-/** The words on a figure that do not depend on its curves: title, subtitle, time axis. Every part is left out where the record lacks it. */
+/** The words on a figure that do not depend on its curves: title, subtitle, caption. Every part is left out where the record lacks it. */
 import type { RunRecord } from "../record/reader.js";
 import { energyTerms, MOST_ENERGY_DEFECT } from "../record/result.js";
 import { formatNumber } from "./axis.js";
 import { lawOf } from "./law.js";
-import { measureText } from "./render.js";
-import { PLOT_WIDTH, SUBTITLE_SIZE } from "./theme.js";
+import { settingsOf } from "./settings.js";
 
-/** Title and subtitle of every figure: what was run, how its clocks compare, and what the figure itself has to say. */
-export function caption(
-  record: RunRecord,
-  facts: readonly string[] = [],
-): { text: string; subtitle: string[] } {
+/** The words of a figure: title and one line above it, below it what to look for and the facts. */
+export interface Words {
+  readonly title: string;
+  readonly subtitle: readonly string[];
+  readonly look: string;
+  readonly facts: readonly string[];
+}
+
+/** What was run, what to `look` for, how its clocks compare, and what the figure itself has to say. */
+export function caption(record: RunRecord, look: string, facts: readonly string[] = []): Words {
   const { name } = record.config;
+  const given = settingsOf(record.config).title ?? name;
   return {
-    text: typeof name === "string" && name !== "" ? name.replace(/\p{Cc}/gu, " ") : "gradient flow",
-    subtitle: [modelFacts(record), solverFacts(record), clockFacts(record), facts].flatMap(wrap),
+    title: typeof given === "string" && given !== "" ? given.replace(/\p{Cc}/gu, " ") : "gradient flow",
+    subtitle: modelFacts(record),
+    look,
+    facts: [...facts, ...solverFacts(record), ...clockFacts(record)],
   };
 }
 
@@ -88,7 +95,7 @@ function clockFacts(record: RunRecord): string[] {
   return facts;
 }
 
-export const TIME_TITLE = "flow time t (units of the configured loss)";
+export const TIME_TITLE = "time t";
 
 function words(...parts: unknown[]): string {
   return parts.filter((word) => typeof word === "string" && word !== "").join(" ");
@@ -97,16 +104,4 @@ function words(...parts: unknown[]): string {
 /** A part of a config or result that may be absent: an object in any case. */
 export function part(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-/** Joins the facts into as few lines as fit over the plot. */
-export function wrap(facts: readonly string[]): string[] {
-  const lines: string[] = [];
-  for (const fact of facts) {
-    const longer = lines.length === 0 ? fact : `${lines.at(-1)} · ${fact}`;
-    if (lines.length > 0 && measureText(longer, SUBTITLE_SIZE) <= PLOT_WIDTH)
-      lines[lines.length - 1] = longer;
-    else lines.push(fact);
-  }
-  return lines;
 }

@@ -20,6 +20,8 @@ export interface Curve {
   readonly points: readonly Point[];
   /** Its last point is the last before it diverged. */
   readonly diverged?: boolean;
+  /** False of a curve whose look others explain: it gets no name of its own. */
+  readonly named?: boolean;
 }
 
 /** A diverging curve is drawn up to this multiple of all that did not diverge: further up it would only flatten them. */
@@ -72,10 +74,10 @@ export function descentCurves(record: RunRecord, column: string): Curve[] {
   });
 }
 
-/** Descent starts where the flow does, at θ₀. On a log time axis, where t = 0 has a lane of its own, and for gaps that says nothing. */
-function startOf(record: RunRecord, column: string): Point[] {
-  const { t, loss } = record.series;
-  return column === "loss" && t[0] === 0 && !hasLogTime(record) ? [{ t: 0, value: loss[0]! }] : [];
+/** Descent starts where the flow does, at θ₀, and there it has what the flow has. A gap starts at 0, of which a log axis says nothing. */
+function startOf({ series }: RunRecord, column: string): Point[] {
+  const value = (series as Readonly<Record<string, Float64Array>>)[column]?.[0];
+  return series.t[0] === 0 && value !== undefined ? [{ t: 0, value }] : [];
 }
 
 /**

@@ -1,13 +1,13 @@
 /** How far descent has strayed from the flow: parameter gap and function gap against time, one curve per learning rate. */
-import { planLogAxis } from "./axis.js";
+import { planLinearAxis, planLogAxis } from "./axis.js";
 import { caption } from "./caption.js";
-import { axesOf, curvePanel, type Figure, planTimeAxis, plottedRows } from "./chart.js";
+import { curvePanel, type Figure, planTimeAxis, plottedRows, sheet, stack } from "./chart.js";
 import { descentCurves, valuesToReach } from "./curves.js";
-import { PLOT_HEIGHT, PLOT_WIDTH, THEME } from "./theme.js";
+import { settingsOf } from "./settings.js";
 
-const PANELS: readonly { column: "parameterGap" | "functionGap"; title: string[] }[] = [
-  { column: "parameterGap", title: ["parameter gap", "‖θ(t) − θₖ‖"] },
-  { column: "functionGap", title: ["function gap", "‖F(t) − Fₖ‖"] },
+const PANELS: readonly { column: "parameterGap" | "functionGap"; title: string }[] = [
+  { column: "parameterGap", title: "parameter gap ‖θ(t) − θₖ‖" },
+  { column: "functionGap", title: "function gap ‖F(t) − Fₖ‖" },
 ];
 
 export const gapFigure: Figure = {
@@ -17,38 +17,32 @@ export const gapFigure: Figure = {
       (panel) => panel.curves.some((curve) => curve.points.length > 0),
     );
     if (drawn.length === 0) return null;
+    const { width, height: whole, yScale } = settingsOf(record.config);
+    const height = whole / 2 + 20;
     const time = planTimeAxis(
       record,
       drawn.flatMap((panel) => panel.curves),
     );
     const panels = drawn.map(({ column, title, curves }, k) => {
-      const last = k === drawn.length - 1;
-      const up = planLogAxis(valuesToReach(curves));
-      return {
-        up,
-        rows: plottedRows(column, curves),
-        ...curvePanel(curves, time, up, { title, labelled: last, legend: last }),
-      };
+      const values = valuesToReach(curves);
+      const up = yScale === "linear" ? planLinearAxis(values) : planLogAxis(values);
+      const labelled = k === drawn.length - 1;
+      const panel = curvePanel(curves, time, up, { title, width, height, labelled, names: k === 0 });
+      return { ...panel, rows: plottedRows(column, curves) };
     });
-    const facts = [...new Set(panels.flatMap((panel) => panel.facts))];
+    const words = caption(
+      record,
+      "How far descent is from the flow at the same t. In proportion to η, it is the step's doing.",
+      [...new Set(panels.flatMap(({ facts }) => facts))],
+    );
     return {
       rows: panels.flatMap(({ rows }) => rows),
-      spec: {
-        $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-        ...axesOf(...panels.map(({ up }) => ({ time, up }))),
-        title: caption(record, facts),
-        config: THEME,
-        spacing: 18,
-        bounds: "flush" as const,
-        vconcat: panels.map(({ layer }) => ({ width: PLOT_WIDTH, height: PLOT_HEIGHT / 2 + 20, layer })),
-        resolve: {
-          scale: {
-            color: "independent" as const,
-            strokeDash: "independent" as const,
-            strokeWidth: "independent" as const,
-          },
-        },
-      },
+      spec: sheet(
+        words,
+        panels.map(({ plan }) => plan),
+        stack(panels.map(({ view }) => view)),
+        panels[0]!.key,
+      ),
     };
   },
 };

@@ -1,11 +1,12 @@
-/** The main figure: the loss of flow and descents against time, ‖r‖² on the right-hand axis, the fitted exponential over its window. */
+/** The main figure: the loss of flow and descents against time, the fitted exponential over its window. */
 import type { RunRecord } from "../record/reader.js";
 import type { DecayFit } from "../record/result.js";
-import { type AxisPlan, formatNumber, planLogAxis } from "./axis.js";
+import { formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
 import { caption } from "./caption.js";
-import { axesOf, curvePanel, type Figure, planTimeAxis, plottedRows, valueChannel } from "./chart.js";
+import { curvePanel, type Figure, planTimeAxis, plottedRows, sheet } from "./chart.js";
 import { type Curve, descentCurves, flowCurve, hasLogTime, valuesToReach } from "./curves.js";
-import { FIT_COLOUR, PLOT_HEIGHT, PLOT_WIDTH, THEME } from "./theme.js";
+import { settingsOf } from "./settings.js";
+import { FIT_COLOUR } from "./theme.js";
 
 const FIT_POINTS = 120;
 
@@ -16,49 +17,37 @@ export const lossFigure: Figure = {
     if (flow.points.length === 0) return null;
     const measured = [flow, ...descentCurves(record, "loss")];
     const curves = [...measured, ...fitCurve(record, flow)];
+    const settings = settingsOf(record.config);
     const time = planTimeAxis(record, measured);
-    const up = planLogAxis(valuesToReach(measured));
-    const { layer, facts } = curvePanel(curves, time, up, { title: "loss L" });
-    const lines = { layer };
-    const residual = residualAxis(record, up);
-    return {
-      rows: plottedRows("loss", curves),
-      spec: {
-        $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-        ...axesOf({ time, up }),
-        title: caption(record, facts),
-        width: PLOT_WIDTH,
-        height: PLOT_HEIGHT,
-        config: THEME,
-        ...(residual === null
-          ? lines
-          : { layer: [lines, residual], resolve: { scale: { y: "independent" as const } } }),
-      },
-    };
+    const values = valuesToReach(measured);
+    const up = settings.yScale === "linear" ? planLinearAxis(values) : planLogAxis(values);
+    const { view, facts, key, plan } = curvePanel(curves, time, up, { ...settings, title: "loss L" });
+    const words = caption(record, lookFor(measured, time.scale.type, up.scale.type), [
+      ...facts,
+      ...residualFact(record),
+    ]);
+    return { rows: plottedRows("loss", curves), spec: sheet(words, [plan], view, key) };
   },
 };
 
-/** The right-hand axis: the loss axis divided by c = L/‖r‖². Null where the loss is not proportional to ‖r‖². */
-function residualAxis(record: RunRecord, loss: AxisPlan) {
+function lookFor(measured: readonly Curve[], across: string, up: string): string {
+  if (measured.length > 1)
+    return "A line on the grey band: descent is where the flow is at the same t. A line that leaves it shows what descent owes to its step.";
+  if (up !== "log") return "The loss along the gradient flow; it never rises.";
+  return across === "log"
+    ? "A straight stretch is a power law of t; the loss of a gradient flow never rises."
+    : "A straight stretch is exponential decay; the loss of a gradient flow never rises.";
+}
+
+/** `‖r‖² = 100 L`, where the loss is proportional to ‖r‖². */
+function residualFact(record: RunRecord): string[] {
   const { loss: losses, residualNorm } = record.series;
-  const ratios = Array.from(losses, (value, k) => value / residualNorm[k]! ** 2).filter(
+  const ratios = Array.from(losses, (value, k) => residualNorm[k]! ** 2 / value).filter(
     (ratio) => ratio > 0 && Number.isFinite(ratio),
   );
   const factor = ratios[0];
-  if (factor === undefined || ratios.some((ratio) => Math.abs(ratio / factor - 1) > 1e-3)) return null;
-  const domain: [number, number] = [loss.scale.domain[0] / factor, loss.scale.domain[1] / factor];
-  const [low, high] = [loss.reach[0] / factor, loss.reach[1] / factor];
-  const ticks = planLogAxis([low, high], 0).axis;
-  const inside = ticks.values.filter((value) => value >= low && value <= high);
-  const y = valueChannel(
-    { axis: { ...ticks, values: inside }, scale: { ...loss.scale, domain } },
-    "squared residual ‖r‖² = ‖F(θ) − y‖²",
-  );
-  return {
-    data: { values: [{ value: domain[0] }] },
-    mark: { type: "point" as const, opacity: 0 },
-    encoding: { y: { ...y, axis: { ...y.axis, orient: "right" as const, grid: false } } },
-  };
+  if (factor === undefined || ratios.some((ratio) => Math.abs(ratio / factor - 1) > 1e-3)) return [];
+  return [`squared residual ‖r‖² = ‖F(θ) − y‖² = ${formatNumber(factor, 4)} L`];
 }
 
 /** The law L ∝ exp(−rate·t) over its window, through the mean of log L there. */

@@ -1,13 +1,15 @@
 /** The script that lies beside the figures: the same curves for print by matplotlib, from the rows of the .csv files alone. */
 
-export const PLOT_SCRIPT = `"""Draws the figures of this folder for print:  python plot.py [pdf|svg|png]   (needs matplotlib)
+export const PLOT_SCRIPT = `"""Draws the figures of this folder for print:  python plot.py [pdf|svg|png] [column|page]   (needs matplotlib)
 
-Reads NAME.csv (the plotted rows) and NAME.json (for the axes) and writes NAME-print.pdf. Yours to change. Zeros on a log axis
-stand in a lane beside it, as in the pictures; an open triangle is an upper bound; x is the last point before divergence."""
+Reads NAME.csv (the plotted rows) and NAME.json (axes, titles and colours as in the picture, and its caption) and writes NAME-print.pdf, as
+wide as a column of a journal or a page. Yours to change. Zeros on a log axis stand in a lane beside it, as in the pictures; an open triangle
+is an upper bound; x is the last point before divergence."""
 import csv
 import json
 import math
 import sys
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -16,6 +18,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import matplotlib.ticker
 
+# A column of a journal is 3.35 inches wide, a page 6.9. Letters as large as those of a caption, and embedded as letters.
+WIDTHS = {"column": 3.35, "page": 6.9}
+matplotlib.rcParams.update({
+    "font.size": 7.5, "axes.labelsize": 7.5, "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 6.5,
+    "axes.linewidth": 0.5, "xtick.major.width": 0.5, "ytick.major.width": 0.5, "lines.linewidth": 1.0, "legend.frameon": False,
+    "axes.grid": True, "grid.color": "#E4E4E4", "grid.linewidth": 0.4, "axes.axisbelow": True, "pdf.fonttype": 42, "ps.fonttype": 42,
+})
 
 def scale_of(spec, channel):
     """log if any view of the figure has a log scale there."""
@@ -73,7 +82,21 @@ def set_axes(axis, plans):
             (axis.axvline if name == "x" else axis.axhline)(lane["inner"], color="0.5", linewidth=0.8)
 
 
-folder, ending = Path(__file__).parent, (sys.argv[1:] or ["pdf"])[0]
+def look_of(label, plans):
+    """Colour, dash and width as in the picture; matplotlib's own where that does not say."""
+    for curve in (plans or {}).get("curves", []):
+        if curve["label"] == label:
+            dash = curve["dash"]
+            solid = len(dash) < 2 or (dash[0] == 1 and dash[1] == 0)
+            width = 0.55 * curve["width"]
+            return {"color": curve["colour"], "linewidth": width, "linestyle": "-" if solid else (0, [part / 1.3 for part in dash]),
+                    "alpha": curve.get("opacity", 1), "drawstyle": "steps-post" if curve.get("steps") else "default"}
+    return {}
+
+
+folder, words = Path(__file__).parent, sys.argv[1:]
+ending = next((word for word in words if word not in WIDTHS), "pdf")
+across = WIDTHS[next((word for word in words if word in WIDTHS), "column")]
 for table in sorted(folder.glob("*.csv")):
     rows = list(csv.DictReader(table.open(encoding="utf-8")))
     if not rows or "value" not in rows[0]:
@@ -81,20 +104,25 @@ for table in sorted(folder.glob("*.csv")):
     spec = json.loads(table.with_suffix(".json").read_text(encoding="utf-8"))
     x = "t" if "t" in rows[0] else "x"
     panels = list(dict.fromkeys(row.get("panel", "") for row in rows))
-    figure, axes = plt.subplots(len(panels), sharex=True, squeeze=False, figsize=(6.3, 2.2 + 2.2 * len(panels)))
+    tall = 0.68 * across if len(panels) == 1 else 0.42 * across * len(panels)
+    figure, axes = plt.subplots(len(panels), sharex=True, squeeze=False, figsize=(across, tall), layout="constrained")
     planned = (spec.get("usermeta") or {}).get("panels") or [None] * len(panels)
+    planned = [plans if plans and plans.get("x") else None for plans in planned] or [None] * len(panels)
     for axis, panel, plans in zip(axes[:, 0], panels, planned):
         inside = [row for row in rows if row.get("panel", "") == panel]
+        lines = {row.get("line") for row in inside}
         for key in dict.fromkeys((row["curve"], row.get("line", "")) for row in inside):
             curve = [row for row in inside if (row["curve"], row.get("line", "")) == key]
             numeric = all(row[x].replace(".", "").replace("e", "").replace("-", "").replace("+", "").isdigit() for row in curve)
             at = [float(row[x]) if numeric else row[x] for row in curve]
-            look = {"label": " ".join(word for word in key if word), "marker": "o" if x == "x" else None}
+            label = " ".join(word for word in key if word)
+            look = {"label": label, "marker": "o" if x == "x" else None, "markersize": 3, **look_of(label, plans)}
             if plans and numeric:
                 line = draw_curve(axis, curve, x, plans, **look)
             else:
                 (line,) = axis.plot(at, [float(row["value"]) for row in curve], **look)
-            if "low" in curve[0]:
+            # Beside flows the bands of descents would say nothing more.
+            if "low" in curve[0] and ("line" not in curve[0] or key[1] == "flow" or "flow" not in lines):
                 ends = [[float(row[name]) for row in curve] for name in ("low", "high")]
                 if plans:
                     ends = [[(lane_of(value, plans["y"]) or {"middle": value})["middle"] for value in end] for end in ends]
@@ -102,13 +130,27 @@ for table in sorted(folder.glob("*.csv")):
             if numeric and not plans:
                 axis.set_xscale(scale_of(spec, "x"))
         if plans:
-            set_axes(axis, plans if numeric else {"y": plans["y"]})
+            set_axes(axis, {name: plans[name] for name in (("x", "y") if numeric else ("y",))})
         else:
             axis.set_yscale(scale_of(spec, "y"))
-        axis.set_ylabel(panel or table.stem)
-        axis.legend(fontsize="x-small")
-    axes[-1, 0].set_xlabel(x)
-    figure.tight_layout()
+        title = plans["y"].get("title") if plans else None
+        title, most = title or panel or table.stem, 40 if len(panels) == 1 else 24
+        # The words on one line, the symbols on the next.
+        axis.set_ylabel(title.replace(" ‖", "\\n‖", 1) if len(title) > most and " ‖" in title else textwrap.fill(title, most))
+    axes[-1, 0].set_xlabel((planned[-1] or {"x": {}})["x"].get("title") or x)
+    named = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels())))
+    groups = list(dict.fromkeys(row["curve"] for row in rows))
+    if "line" in rows[0] and len(groups) > 1:
+        # Colours tell groups, broad and dashed lines what is drawn of each.
+        first = {group: next(line for name, line in named.items() if name.startswith(group)) for group in groups}
+        lines = {name[len(groups[0]) :].strip(): line for name, line in named.items() if name.startswith(groups[0])}
+        named = {group: plt.Line2D([], [], color=line.get_color()) for group, line in first.items()}
+        for name, line in lines.items():
+            named[name] = plt.Line2D([], [], color="0.35", linewidth=line.get_linewidth(), linestyle=line.get_linestyle())
+    if len(named) > 1:
+        columns = min(len(named), max(1, int(across * 17 / (7 + max(map(len, named))))))
+        figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=columns, handlelength=2.4)
+        figure.set_figheight(tall + 0.14 * math.ceil(len(named) / columns))
     figure.savefig(folder / f"{table.stem}-print.{ending}")
     plt.close(figure)
     print(folder / f"{table.stem}-print.{ending}")

@@ -3,9 +3,11 @@ import type { ColumnFacts, MeasureFacts } from "../record/manifest.js";
 import type { RunRecord } from "../record/reader.js";
 import { type AxisPlan, planLinearAxis, planLogAxis } from "./axis.js";
 import { caption } from "./caption.js";
-import { axesOf, curvePanel, type Figure, planTimeAxis, plottedRows } from "./chart.js";
+import { curvePanel, type Figure, planTimeAxis, plottedRows, sheet, stack } from "./chart.js";
 import { type Curve, descentCurves, flowCurve, valuesToReach } from "./curves.js";
-import { descentDash, descentStyle, modeColour, PLOT_HEIGHT, PLOT_WIDTH, THEME } from "./theme.js";
+import { type Named, namesBelow } from "./key.js";
+import { settingsOf } from "./settings.js";
+import { descentDash, descentStyle, modeColour } from "./theme.js";
 
 /** Empty where nothing was measured beside the series. */
 export function measuredFigures({ manifest }: RunRecord): Figure[] {
@@ -22,7 +24,7 @@ function draw(record: RunRecord, { columns: all, of }: MeasureFacts): ReturnType
     .map((axis) => {
       const own = columns.filter((column) => column.axis === axis);
       const curves = curvesOf(record, own, of).filter(({ points }) => points.length > 0);
-      return { axis, curves, up: planAxis(own, curves) };
+      return { axis, own, curves, up: planAxis(record, own, curves) };
     })
     .filter(({ curves }) => curves.length > 0);
   if (drawn.length === 0) return null;
@@ -30,36 +32,69 @@ function draw(record: RunRecord, { columns: all, of }: MeasureFacts): ReturnType
     record,
     drawn.flatMap(({ curves }) => curves),
   );
+  const settings = settingsOf(record.config);
   const alike = new Set(drawn.map(({ curves }) => curves.map(({ label }) => label).join("\n"))).size === 1;
-  const panels = drawn.map(({ axis, curves, up }, k) => {
-    const last = k === drawn.length - 1;
-    return curvePanel(curves, time, up, { title: axis, labelled: last, legend: last || !alike });
-  });
+  const height = drawn.length === 1 ? settings.height : settings.height / 2 + 20;
+  const panels = drawn.map(({ axis, curves, up }, k) =>
+    curvePanel(curves, time, up, {
+      title: axis,
+      width: settings.width,
+      height,
+      labelled: k === drawn.length - 1,
+      names: k === 0 || !alike,
+    }),
+  );
+  const several = drawn.some(({ own }) => own.length > 1);
+  const hasDescents = of.includes("descent") && record.descent.t.length > 0;
+  const rates = !hasDescents
+    ? { names: [], look: "" }
+    : several
+      ? rateNames(record, columns[0]!.name)
+      : ON_BAND;
   const facts = [...new Set(panels.flatMap((panel) => panel.facts))];
-  const height = drawn.length === 1 ? PLOT_HEIGHT : PLOT_HEIGHT / 2 + 20;
+  const words = caption(record, rates.look, facts);
+  const last = panels.at(-1)!;
+  const below = namesBelow(rates.names, settings.width, height + BELOW + Math.max(0, last.key.bottom));
+  const views = panels.map(({ view }, k) =>
+    k === panels.length - 1 ? { ...view, layer: [...view.layer, ...below.layers] } : view,
+  );
   return {
     rows: drawn.flatMap(({ axis, curves }) => plottedRows(axis, curves)),
-    spec: {
-      $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-      ...axesOf(...drawn.map(({ up }) => ({ time, up }))),
-      title: caption(record, facts),
-      config: THEME,
-      spacing: 18,
-      ...(alike && { bounds: "flush" as const }),
-      vconcat: panels.map(({ layer }) => ({ width: PLOT_WIDTH, height, layer })),
-      resolve: {
-        scale: {
-          color: "independent" as const,
-          strokeDash: "independent" as const,
-          strokeWidth: "independent" as const,
-        },
+    spec: sheet(
+      words,
+      panels.map(({ plan }) => plan),
+      stack(views),
+      {
+        right: Math.max(...panels.map(({ key }) => key.right)),
+        bottom: below.bottom + Math.max(...panels.map(({ key }) => key.bottom)),
       },
-    },
+    ),
   };
 }
 
-function planAxis(columns: readonly ColumnFacts[], curves: readonly Curve[]): AxisPlan {
-  const isLog = columns.every(({ scale }) => scale === "log");
+/** From the plot to what the dashes mean. */
+const BELOW = 52;
+const ON_BAND: { readonly names: readonly Named[]; readonly look: string } = {
+  names: [],
+  look: "A line on the grey band: descent is where the flow is at the same t.",
+};
+
+/** What the dashes mean where colours tell columns apart: the learning rates. */
+function rateNames(record: RunRecord, column: string): typeof ON_BAND {
+  const names = descentCurves(record, column).map(({ label }, k) => ({
+    ...{ label, colour: DASH_COLOUR, dash: descentDash(k), width: 1.6 },
+  }));
+  return {
+    names: [{ label: "gradient flow", colour: DASH_COLOUR, dash: [1, 0], width: 2.4 }, ...names],
+    look: "Solid: the flow; dashed: descent, a dash for each learning rate.",
+  };
+}
+
+const DASH_COLOUR = "#555555";
+
+function planAxis(record: RunRecord, columns: readonly ColumnFacts[], curves: readonly Curve[]): AxisPlan {
+  const { yScale } = settingsOf(record.config);
+  const isLog = yScale === null ? columns.every(({ scale }) => scale === "log") : yScale === "log";
   return isLog ? planLogAxis(valuesToReach(curves)) : planLinearAxis(valuesToReach(curves));
 }
 
@@ -79,6 +114,7 @@ function curvesOf(record: RunRecord, columns: readonly ColumnFacts[], of: readon
         colour,
         dash: descentDash(index),
         width: 1.6,
+        named: false,
       })),
     ];
   });

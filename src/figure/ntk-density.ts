@@ -2,14 +2,20 @@
 import type { RunRecord } from "../record/reader.js";
 import { formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
 import { caption, part } from "./caption.js";
-import { curveStyle, type DataRow, type Figure } from "./chart.js";
+import { curveStyle, type DataRow, type Figure, sheet } from "./chart.js";
+import { namesBelow } from "./key.js";
 import { laneLayers, markLayer, traceCurve } from "./marks.js";
-import { FIT_COLOUR, PLOT_HEIGHT, PLOT_WIDTH, STEP_COLOUR, THEME } from "./theme.js";
+import { settingsOf } from "./settings.js";
+import { FIT_COLOUR, STEP_COLOUR } from "./theme.js";
 
 const BINS_PER_DECADE = 4;
 /** Nodes below this part of the largest are rounding of products with G: they count as zero. */
 const ZERO = 1e-13;
 const MOST_DECADES = 14;
+const ACROSS = "eigenvalue λ of the tangent kernel G = JJᵀ";
+const UP = `share of the eigenvalues per 1/${BINS_PER_DECADE} decade`;
+/** From the plot to the names of its curves. */
+const BELOW = 52;
 
 export const ntkDensityFigure: Figure<DataRow> = {
   name: "ntk-density",
@@ -56,40 +62,53 @@ export const ntkDensityFigure: Figure<DataRow> = {
       field: "lambda",
       type: "quantitative" as const,
       scale: across.scale,
-      axis: { ...across.axis, title: "eigenvalue λ of G = JJᵀ" },
+      axis: { ...across.axis, title: ACROSS },
     };
     const y = {
       field: "share",
       type: "quantitative" as const,
       scale: up.scale,
-      axis: { ...up.axis, title: `share of the eigenvalues per 1/${BINS_PER_DECADE} decade` },
+      axis: { ...up.axis, title: UP },
     };
     const marks = zeros.flatMap(({ curve, lambda, share }) => {
       const { colour } = curves.find(({ label }) => label === curve)!;
       const points = [{ t: lambda, value: share }];
       return traceCurve({ label: curve, colour, width: 1.8, points }, across, up).marks;
     });
+    const { width, height } = settingsOf(record.config);
+    const key = namesBelow(curves, width, height + BELOW);
+    const words = caption(
+      record,
+      "What moves to the right is learned faster, what moves to the left slower; lane 0 holds what is not learned at all.",
+      facts(record, series),
+    );
     return {
       rows,
-      spec: {
-        $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-        title: caption(record, facts(record, series)),
-        width: PLOT_WIDTH,
-        height: PLOT_HEIGHT,
-        config: THEME,
-        layer: [
-          ...laneLayers(across, x, "x"),
-          {
-            // The last bin ends where the axis does.
-            data: {
-              values: [...bars, ...series.map(({ label }) => ({ curve: label, lambda: ends[1], share: 0 }))],
+      spec: sheet(
+        words,
+        [{ time: across, up, titles: [ACROSS, UP], curves }],
+        {
+          width,
+          height,
+          layer: [
+            ...laneLayers(across, x, "x"),
+            {
+              // The last bin ends where the axis does.
+              data: {
+                values: [
+                  ...bars,
+                  ...series.map(({ label }) => ({ curve: label, lambda: ends[1], share: 0 })),
+                ],
+              },
+              mark: { type: "line", interpolate: "step-after", clip: true },
+              encoding: { x, y, ...curveStyle(curves) },
             },
-            mark: { type: "line", interpolate: "step-after", clip: true },
-            encoding: { x, y, ...curveStyle(curves, true) },
-          },
-          markLayer(marks, x, y),
-        ],
-      },
+            markLayer(marks, x, y),
+            ...key.layers,
+          ],
+        },
+        key,
+      ),
     };
   },
 };

@@ -1,19 +1,11 @@
 /** The tangent kernel over time: the residual between its bounds, the spectrum, the residual's modes against those of the frozen kernel. */
 import type { RunRecord } from "../record/reader.js";
-import { formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
+import { formatNumber, planLogAxis } from "./axis.js";
 import { caption, part } from "./caption.js";
-import { axesOf, curvePanel, type Figure, plottedRows } from "./chart.js";
+import { curvePanel, type Figure, planTimeAxis, plottedRows, sheet } from "./chart.js";
 import type { Curve, Point } from "./curves.js";
-import {
-  FIT_COLOUR,
-  FLOW_COLOUR,
-  modeColour,
-  PLOT_HEIGHT,
-  PLOT_WIDTH,
-  SLIDING_COLOUR,
-  STEP_COLOUR,
-  THEME,
-} from "./theme.js";
+import { settingsOf } from "./settings.js";
+import { FIT_COLOUR, FLOW_COLOUR, modeColour, SLIDING_COLOUR, STEP_COLOUR } from "./theme.js";
 
 /** Modes that a figure shows: more lines could not be told apart. */
 const SHOWN_MODES = 8;
@@ -38,20 +30,34 @@ export const ntkBoundFigure: Figure = {
       ),
       line("bound exp(−4c∫λ_min)", SLIDING_COLOUR, [1, 0], 1.8, pointsOf(record, bound.map(positive))),
       line("bound exp(−4cλ₀t)", FIT_COLOUR, [7, 3], 1.4, pointsOf(record, boundWorst.map(positive))),
-      line(
-        "smallest ‖r‖² the run resolves",
-        SLIDING_COLOUR,
-        [1, 3],
-        1.8,
-        pointsOf(record, residualSquaredFloor),
-      ),
     ];
-    // An exponential goes on falling where the residual has met the floor; it would only flatten the rest.
-    const measured = [...residualSquared, ...residualSquaredFloor].filter((value) => !Number.isNaN(value));
-    const lowest = Math.min(...measured.filter((value) => value > 0));
+    // Far below everything the floor would only flatten the rest.
+    const lowest = residualSquared.reduce(
+      (least, value) => (value > 0 ? Math.min(least, value) : least),
+      Infinity,
+    );
+    const isNear = residualSquaredFloor.some((value) => value > lowest / 1e3);
+    if (isNear)
+      curves.push(
+        line(
+          "smallest ‖r‖² the run resolves",
+          SLIDING_COLOUR,
+          [1, 3],
+          1.8,
+          pointsOf(record, residualSquaredFloor),
+        ),
+      );
+    // An exponential goes on falling where the residual has met the floor; so does that.
+    const measured = [...residualSquared, ...(isNear ? residualSquaredFloor : [])].filter(
+      (value) => !Number.isNaN(value),
+    );
     const values = curves.flatMap(({ points }) => points.map(({ value }) => value));
     const reached = [...measured, ...values.filter((value) => value > lowest / 1e3)];
-    return chart(record, curves, "squared residual ‖r‖²", verdictFacts(record), reached);
+    return chart(record, curves, "squared residual ‖r‖²", {
+      look: "The bound by the tangent kernel holds where ‖r‖² stays below it; the nearer ‖r‖² comes, the more λ_min explains.",
+      facts: verdictFacts(record),
+      reached,
+    });
   },
 };
 
@@ -63,15 +69,16 @@ export const ntkSpectrumFigure: Figure = {
     const resolve = resolution(record);
     const modes = modesOf(record.ntkSpectrum.rank);
     const curves: Curve[] = [
-      ...modes.map((rank, k) =>
-        line(
+      ...modes.map((rank, k) => ({
+        ...line(
           `λ_${rank}`,
           modeColour(k, modes.length),
           [1, 0],
           1.4,
           rows(record.ntkSpectrum, rank, "eigenvalue").map((point) => resolve(point, rank)),
         ),
-      ),
+        named: isNamed(k, modes.length),
+      })),
       line("λ_eff = rᵀGr/‖r‖²", FIT_COLOUR, [6, 3], 1.8, pointsOf(record, lambdaEff)),
       line("λ_min", SLIDING_COLOUR, [2, 2], 2.2, lambdaMinPoints(record)),
     ];
@@ -81,7 +88,10 @@ export const ntkSpectrumFigure: Figure = {
     const floor = pointsOf(record, lambdaMinResolvable).filter(({ value }) => value > 0);
     if (floor.some(({ value }) => value > lowest / 1e3))
       curves.push(line("smallest that can be resolved", FLOW_COLOUR, [1, 3], 1.4, floor));
-    return chart(record, curves, "eigenvalues of G = JJᵀ", spectrumFacts(record));
+    return chart(record, curves, "eigenvalues λ of the tangent kernel G = JJᵀ", {
+      look: "As long as λ_min is positive the residual decays exponentially; λ_eff says which eigenvalues the residual feels.",
+      facts: spectrumFacts(record),
+    });
   },
 };
 
@@ -100,14 +110,25 @@ export const ntkModesFigure: Figure = {
         value: positive(value),
       }));
       return [
-        line(`mode ${rank}`, colour, [1, 0], 1.8, rows(record.ntkModes, rank, "energy")),
-        { ...line(`mode ${rank}, frozen`, colour, [4, 3], 1.2, frozen), isFrozen: true },
+        {
+          ...line(`mode ${rank}`, colour, [1, 0], 1.8, rows(record.ntkModes, rank, "energy")),
+          named: isNamed(k, modes.length),
+        },
+        {
+          ...line(`mode ${rank}, frozen`, colour, [4, 3], 1.2, frozen),
+          isFrozen: true,
+          named: false,
+        },
       ];
     });
     const reached = curves.flatMap((curve) =>
       curve.points.map(({ value }) => value).filter((value) => !("isFrozen" in curve) || value > floor),
     );
-    return chart(record, curves, "energy (u_iᵀr)² in the modes of G(0)", lazyFacts(record), reached);
+    return chart(record, curves, "energy (u_iᵀr)² in the modes of G(0)", {
+      look: "Where a solid line leaves its dashed one the kernel has moved, and training is not lazy any more.",
+      facts: lazyFacts(record),
+      reached,
+    });
   },
 };
 
@@ -116,28 +137,31 @@ function chart(
   record: RunRecord,
   given: readonly Curve[],
   title: string,
-  facts: readonly string[],
-  reached?: readonly number[],
+  { look, facts, reached }: { look: string; facts: readonly string[]; reached?: readonly number[] },
 ) {
   const curves = given.filter(({ points }) => points.length > 0);
   if (curves.length === 0) return null;
   const points = curves.flatMap((curve) => curve.points);
-  const times = points.map(({ t }) => t);
-  const time = isLog(record) ? planLogAxis(times, 0) : planLinearAxis(times, true);
+  const time = planTimeAxis(record, curves, isLog(record));
   const up = planLogAxis(reached ?? points.map(({ value }) => value));
-  const panel = curvePanel(curves, time, up, { title });
+  const {
+    view,
+    plan,
+    key,
+    facts: marks,
+  } = curvePanel(curves, time, up, {
+    ...settingsOf(record.config),
+    title,
+  });
   return {
     rows: plottedRows("ntk", curves),
-    spec: {
-      $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-      ...axesOf({ time, up }),
-      title: caption(record, [...facts, ...panel.facts]),
-      width: PLOT_WIDTH,
-      height: PLOT_HEIGHT,
-      config: THEME,
-      layer: panel.layer,
-    } as const,
+    spec: sheet(caption(record, look, [...facts, ...marks]), [plan], view, key),
   };
+}
+
+/** Of curves with an ordered palette the first, the middle and the last are named. */
+function isNamed(k: number, count: number): boolean {
+  return k === 0 || k === count - 1 || (count > 4 && k === Math.floor((count - 1) / 2));
 }
 
 /** An exponential is never zero, though its number may be: it leaves the axis instead. */

@@ -3,9 +3,10 @@ import type { RunRecord } from "../record/reader.js";
 import { planLinearAxis } from "./axis.js";
 import { boundaryFacts, lastTime } from "./boundaries.js";
 import { caption } from "./caption.js";
-import { type Figure, legendColumns, timeChannel } from "./chart.js";
+import { type Figure, legendColumns, sheet, timeChannel } from "./chart.js";
 import { type Entry, type Layer, layerPieces } from "./pieces.js";
-import { CHATTER_COLOUR, PLOT_WIDTH, pieceColours, SLIDING_COLOUR, THEME } from "./theme.js";
+import { settingsOf } from "./settings.js";
+import { CHATTER_COLOUR, PLOT_WIDTH, pieceColours, SLIDING_COLOUR } from "./theme.js";
 
 /** Rows beyond this are thinner than print shows. */
 const MAX_ROWS = 400;
@@ -64,14 +65,17 @@ export const rasterFigure: Figure<Bar> = {
     const rowHeight = Math.min(fitting, Math.max(MAX_ROW_HEIGHT, MIN_HEIGHT / shown.length));
     const gap = rowHeight >= 4 ? 1 / rowHeight : 0;
     const x = timeChannel(planLinearAxis([0, end], true));
+    const { width } = settingsOf(record.config);
+    const words = caption(
+      record,
+      "Each row is one pre-activation entry, its colour the piece it is on. A row that changes colour has crossed a boundary; one that slides is held on it.",
+      [...facts, ...boundaryFacts(record, layer.layer)],
+    );
     return {
       rows,
-      spec: {
-        $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-        title: caption(record, [...facts, ...boundaryFacts(record, layer.layer)]),
-        width: PLOT_WIDTH,
+      spec: sheet(words, [], {
+        width,
         height: rowHeight * shown.length,
-        config: THEME,
         data: { values: rows.map((bar) => ({ ...bar, below: bar.row + 1 - gap })) },
         mark: { type: "rect" as const, clip: true, stroke: null },
         encoding: {
@@ -101,7 +105,7 @@ export const rasterFigure: Figure<Bar> = {
             },
           },
         },
-      },
+      }),
     };
   },
 };

@@ -2,19 +2,21 @@
 import type { RunRecord } from "../record/reader.js";
 import { type AxisPlan, formatNumber, planLinearAxis } from "./axis.js";
 import { boundaryFacts, firstSliding, lastTime, treatment } from "./boundaries.js";
-import { caption } from "./caption.js";
-import { type Figure, type PlottedRow, timeChannel, valueChannel } from "./chart.js";
+import { caption, TIME_TITLE } from "./caption.js";
+import {
+  breakTitle,
+  type Figure,
+  type PanelPlan,
+  type PlottedRow,
+  sheet,
+  stack,
+  timeChannel,
+  valueChannel,
+} from "./chart.js";
 import { type Point, thin } from "./curves.js";
 import { slidingAtStart } from "./pieces.js";
-import {
-  LEGEND_SIZE,
-  PLOT_HEIGHT,
-  PLOT_WIDTH,
-  RATE_COLOUR,
-  SLIDING_COLOUR,
-  STEP_COLOUR,
-  THEME,
-} from "./theme.js";
+import { settingsOf } from "./settings.js";
+import { LEGEND_SIZE, RATE_COLOUR, SLIDING_COLOUR, STEP_COLOUR } from "./theme.js";
 
 /** Bins of the crossing rate: wide enough to be seen, narrow enough to show bursts. */
 const BINS = 40;
@@ -27,21 +29,43 @@ export const slidingFigure: Figure = {
     const end = lastTime(record);
     const plan = planLinearAxis([0, end], true);
     const first = firstSliding(record);
+    const settings = settingsOf(record.config);
+    const used = treatment(record);
     const panels = [
-      ...(first === null ? [] : [slidingPanel(slidingSteps(record, end), plan, first)]),
-      crossingPanel(crossingSteps(record, end), crossingRate(record, end), plan, first, treatment(record)),
+      ...(first === null ? [] : [slidingPanel(slidingSteps(record, end), first)]),
+      linePanel(
+        "crossings",
+        used === "detect" ? "crossings seen so far" : "crossings so far",
+        crossingSteps(record, end),
+      ),
+      ratePanel(crossingRate(record, end)),
     ];
-    const height = panels.length === 1 ? PLOT_HEIGHT : PLOT_HEIGHT / 2 + 20;
+    const height = Math.max(90, settings.height / panels.length);
+    const words = caption(
+      record,
+      first === null
+        ? "Steep stretches of the count, tall bars of its rate: bursts of crossings."
+        : "An entry that slides is held on the boundary between two pieces: the flow can neither cross it nor turn back. Tall bars are bursts of crossings.",
+      boundaryFacts(record),
+    );
+    const views = panels.map(({ title, rows, up, layers }, k) => {
+      const x = timeChannel(plan, k === panels.length - 1);
+      const y = valueChannel(up, breakTitle(title, height));
+      const marks = first === null ? [] : firstMark(first, plan, x, k === 0);
+      return { width: settings.width, height, layer: [...layers(rows, x, y), ...marks] };
+    });
     return {
       rows: panels.flatMap((panel) => panel.rows),
-      spec: {
-        $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-        title: caption(record, boundaryFacts(record)),
-        config: THEME,
-        spacing: 18,
-        bounds: "flush" as const,
-        vconcat: panels.map(({ layer, resolve }) => ({ width: PLOT_WIDTH, height, layer, resolve })),
-      },
+      spec: sheet(
+        words,
+        panels.map(({ title, up, look }) => ({
+          time: plan,
+          up,
+          titles: [TIME_TITLE, title],
+          curves: [look],
+        })),
+        stack(views),
+      ),
     };
   },
 };
@@ -84,72 +108,60 @@ function crossingRate(record: RunRecord, end: number): Point[] {
   return counts.map((count, bin) => ({ t: (end * bin) / BINS, value: (count * BINS) / end }));
 }
 
-function slidingPanel(points: readonly Point[], plan: AxisPlan, first: number) {
-  const rows = rowsOf("sliding", "sliding entries", points);
-  const y = planLinearAxis(withHeadroom(points), true);
-  const x = timeChannel(plan, false);
-  const encoding = { x, y: valueChannel(y, "entries sliding") };
+type Channel = ReturnType<typeof timeChannel>;
+type ValueChannel = ReturnType<typeof valueChannel>;
+
+interface Panel {
+  readonly title: string;
+  readonly rows: readonly PlottedRow[];
+  readonly up: AxisPlan;
+  readonly look: PanelPlan["curves"][number];
+  layers(rows: readonly PlottedRow[], x: Channel, y: ValueChannel): object[];
+}
+
+function lookOf(label: string, colour: string): Panel["look"] {
+  return { label, colour, dash: [1, 0], width: 1.6, steps: true };
+}
+
+function slidingPanel(points: readonly Point[], first: number): Panel {
   return {
-    rows,
-    layer: [
+    ...{ title: "entries sliding", rows: rowsOf("sliding", "sliding entries", points) },
+    // Room for the words there.
+    up: planLinearAxis([0, 1.15 * most(points), ...(first > 0 ? [] : [1])], true),
+    look: lookOf("sliding entries", SLIDING_COLOUR),
+    layers: (rows, x, y) => [
       {
         data: { values: rows },
-        mark: {
-          type: "area" as const,
-          interpolate: "step-after" as const,
-          color: SLIDING_COLOUR,
-          opacity: 0.18,
-        },
-        encoding,
+        mark: { type: "area", interpolate: "step-after", color: SLIDING_COLOUR, opacity: 0.18 },
+        encoding: { x, y },
       },
-      { data: { values: rows }, mark: stepLine(SLIDING_COLOUR), encoding },
-      ...firstMark(first, plan, x, true),
+      { data: { values: rows }, mark: stepLine(SLIDING_COLOUR), encoding: { x, y } },
     ],
-    resolve: {},
   };
 }
 
-function crossingPanel(
-  points: readonly Point[],
-  rate: readonly Point[],
-  plan: AxisPlan,
-  first: number | null,
-  used: string,
-) {
-  const rows = rowsOf("crossings", "crossings so far", points);
-  const bins = rowsOf("crossings", "crossings per unit of time", rate);
-  const width = (rate[1]?.t ?? 0) - (rate[0]?.t ?? 0);
-  const x = timeChannel(plan);
-  const right = valueChannel(planLinearAxis([0, 2 * most(rate)], true), [
-    "crossings per unit",
-    "of time (bars)",
-  ]);
-  const title = used === "detect" ? "crossings seen so far (line)" : "crossings so far (line)";
+function linePanel(panel: string, title: string, points: readonly Point[]): Panel {
   return {
-    rows: [...rows, ...bins],
-    layer: [
+    ...{ title, rows: rowsOf(panel, title, points), up: planLinearAxis([0, 1.05 * most(points)], true) },
+    look: lookOf(title, STEP_COLOUR),
+    layers: (rows, x, y) => [{ data: { values: rows }, mark: stepLine(STEP_COLOUR), encoding: { x, y } }],
+  };
+}
+
+/** Bars of one width; the last row only ends the last of them. */
+function ratePanel(rate: readonly Point[]): Panel {
+  const title = "crossings per unit of t";
+  const width = (rate[1]?.t ?? 0) - (rate[0]?.t ?? 0);
+  return {
+    ...{ title, rows: rowsOf("rate", title, rate), up: planLinearAxis([0, 1.05 * most(rate)], true) },
+    look: lookOf(title, STEP_COLOUR),
+    layers: (rows, x, y) => [
       {
-        data: { values: bins.map((row) => ({ ...row, end: row.t + width, floor: 0 })) },
-        mark: { type: "rect" as const, color: RATE_COLOUR, stroke: "#FFFFFF", strokeWidth: 0.6 },
-        encoding: {
-          x,
-          x2: { field: "end" },
-          y: { ...right, axis: { ...right.axis, orient: "right" as const, grid: false } },
-          y2: { field: "floor" },
-        },
-      },
-      {
-        layer: [
-          {
-            data: { values: rows },
-            mark: stepLine(STEP_COLOUR),
-            encoding: { x, y: valueChannel(planLinearAxis(withHeadroom(points), true), title) },
-          },
-          ...(first === null ? [] : firstMark(first, plan, x, false)),
-        ],
+        data: { values: rows.map((row) => ({ ...row, end: row.t + width, floor: 0 })) },
+        mark: { type: "rect", color: RATE_COLOUR, stroke: "#FFFFFF", strokeWidth: 0.6 },
+        encoding: { x, x2: { field: "end" }, y, y2: { field: "floor" } },
       },
     ],
-    resolve: { scale: { y: "independent" as const } },
   };
 }
 
@@ -188,11 +200,6 @@ function stepLine(color: string) {
 
 function rowsOf(panel: string, curve: string, points: readonly Point[]): PlottedRow[] {
   return thin(points, (t) => t).map(({ t, value }) => ({ panel, curve, t, value, mark: "" }));
-}
-
-/** Room above the highest value, for the words there. */
-function withHeadroom(points: readonly Point[]): number[] {
-  return [0, 1.15 * most(points)];
 }
 
 function most(points: readonly Point[]): number {

@@ -7,20 +7,24 @@ import type { CurvesFigureSpec } from "../record/sweep.js";
 import { type JobState, unresolvedRuns } from "../record/sweep-states.js";
 import { readTable, type Table } from "../record/table.js";
 import { formatNumber, placeOn, planLinearAxis, planLogAxis } from "./axis.js";
-import { TIME_TITLE, wrap } from "./caption.js";
-import { axesOf, legendColumns, valueChannel } from "./chart.js";
+import { TIME_TITLE } from "./caption.js";
+import { breakTitle, sheet, valueChannel } from "./chart.js";
 import { type Point, thinOn } from "./curves.js";
+import { nameCurves, namesBelow } from "./key.js";
 import { explainMarks, laneLayers, markLayer, traceCurve } from "./marks.js";
+import { titleOf } from "./quantities.js";
 import {
   describeSize,
   type Group,
   groupStates,
   mergedFields,
   type Sweep,
+  shortField,
   spread,
   sweepFacts,
+  titleWords,
 } from "./sweep-groups.js";
-import { descentStyle, PLOT_HEIGHT, PLOT_WIDTH, THEME } from "./theme.js";
+import { descentDash, descentStyle, FLOW_COLOUR, PLOT_HEIGHT, PLOT_WIDTH } from "./theme.js";
 
 /** A row of the figure's data file. */
 export type CurveRow = {
@@ -54,9 +58,6 @@ const DIVERGENCE_SHOWN = 10;
 /** What marks mean where curves and points stand for several runs. */
 export const SWEEP_MARKS = { infinite: "lane ∞: diverged or not finite" } as const;
 
-/** Vega overestimates the width of a line and would cut it; `wrap` has measured it. */
-export const UNLIMITED = 3000;
-
 /** Null where no run has the column. */
 export async function drawSweepCurves(
   sweep: Sweep,
@@ -76,14 +77,7 @@ export async function drawSweepCurves(
   const labels = shown.map(({ label }) => label);
   const names = [...new Set(rows.map(({ line }) => line))];
   const both = names.includes(FLOW) && names.length > 1;
-  const explained = both
-    ? [
-        broadLine(sweep),
-        ...names
-          .filter((name) => name !== FLOW)
-          .map((name, k) => `${k === 0 ? "thin" : "dashed"}: descent, ${name}`),
-      ]
-    : names.filter((name) => name !== FLOW).map((name) => `descent, ${name}`);
+  const explained = both ? [broadLine(sweep)] : [];
   return { rows, spec: specOf(rows, labels, names, { sweep, figure, merged, explained }) };
 }
 
@@ -145,7 +139,14 @@ async function readLines(state: JobState, figure: CurvesFigureSpec): Promise<Lin
   );
   const rates = lookUp(state.facts ?? new Map(), "descent.*.learningRate");
   const diverged = rates.filter((_, k) => state.facts?.get(`descent.${k}.diverged`) === true);
-  return tables.flatMap((table) => (table === null ? [] : linesOf(table, figure, diverged)));
+  const lines = tables.flatMap((table) => (table === null ? [] : linesOf(table, figure, diverged)));
+  // Descents start where the flow does, at θ₀.
+  const start = lines.find(({ name }) => name === FLOW)?.points[0];
+  return lines.map((line) =>
+    start?.t === 0 && line.name !== FLOW && line.points[0] !== undefined && line.points[0].t > 0
+      ? { ...line, points: [start, ...line.points] }
+      : line,
+  );
 }
 
 /** A table with learning rates has a line for each, `diverged` ones without a row among them; any other is one line. */
@@ -233,24 +234,9 @@ function specOf(
     scale: plan.scale,
     axis: { ...plan.axis, title: TIME_TITLE },
   };
-  const y = valueChannel(height, titleOf(figure.y));
-  const color = {
-    field: "curve",
-    type: "nominal" as const,
-    sort: null,
-    scale: { domain: [...labels], range: labels.map((_, k) => descentStyle(k).colour) },
-    legend: { columns: legendColumns(labels), title: null, symbolOpacity: 1, symbolStrokeWidth: 3 },
-  };
-  const dashes = names.map((name, k) => (name === FLOW ? [1, 0] : k <= 1 ? [1, 0] : [3 + 2 * k, 3]));
-  const widths = names.map((name) => (both && name === FLOW ? 5 : 1.5));
-  const opacities = names.map((name) => (both && name === FLOW ? 0.35 : 1));
-  const channel = (range: unknown[]) => ({
-    field: "line",
-    type: "nominal" as const,
-    sort: null,
-    scale: { domain: [...names], range },
-    legend: null,
-  });
+  const title = titleOf(figure.y);
+  const y = valueChannel(height, breakTitle(title, PLOT_HEIGHT));
+  const looks = lookOf(labels, names);
   const bands = rows
     .filter(isBanded)
     .filter(({ t }) => placeOn(plan, t).off === null)
@@ -261,72 +247,132 @@ function specOf(
       const own = rows.filter(({ curve, line }) => curve === label && line === name);
       const points = own.map(({ t, value, mark }) => ({ t, value, atMost: mark === "atMost" }));
       const diverged = own.at(-1)?.mark === "diverged";
-      const width = both && name === FLOW ? 5 : 1.5;
-      const colour = descentStyle(k).colour;
-      return { label, name, ...traceCurve({ label, colour, width, points, diverged }, plan, height) };
+      const look = looks(k, name);
+      return { label, name, look, points, ...traceCurve({ label, ...look, points, diverged }, plan, height) };
     }),
   );
-  const stretches = traced.flatMap(({ label, name, stretches: found }) =>
+  const stretches = traced.flatMap(({ label, name, look, stretches: found }, curve) =>
     found.flatMap((points, stretch) =>
-      points.map(({ t, value }) => ({ curve: label, line: name, t, value, stretch })),
+      points.map(({ t, value }) => ({
+        curve: label,
+        line: name,
+        t,
+        value,
+        stretch: `${curve} ${stretch}`,
+        ...look,
+      })),
     ),
   );
   const marks = traced.flatMap((one) => one.marks);
+  const plain = (field: string) => ({ field, type: "nominal" as const, scale: null, legend: null });
+  const colours = labels.map((_, k) => looks(k, names[0]!).colour);
   const band = {
     data: { values: bands },
     mark: { type: "area" as const, opacity: 0.15, clip: true },
-    encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color, detail: { field: "line" } },
+    encoding: {
+      ...{ x, y: { ...y, field: "low" }, y2: { field: "high" }, detail: { field: "line" } },
+      color: { ...plain("curve"), sort: null, scale: { domain: [...labels], range: colours } },
+    },
   };
   const lines = {
     data: { values: stretches },
-    mark: { type: "line" as const, clip: true },
+    mark: { type: "line" as const, clip: true, strokeCap: "butt" as const },
     encoding: {
-      x,
-      y,
-      color,
-      detail: [{ field: "line" }, { field: "stretch" }],
-      strokeDash: channel(dashes),
-      strokeWidth: channel(widths),
-      strokeOpacity: channel(opacities),
+      ...{ x, y, detail: { field: "stretch" }, color: plain("colour"), strokeDash: plain("dash") },
+      strokeWidth: { ...plain("width"), type: "quantitative" as const },
+      strokeOpacity: { ...plain("opacity"), type: "quantitative" as const },
     },
   };
-  return {
-    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-    ...axesOf({ time: plan, up: height }),
-    title: {
-      text: sweep.manifest.name.replace(/\p{Cc}/gu, " "),
-      subtitle: [
-        sweepFacts(sweep, merged, figure.middle),
-        explained,
-        explainMarks(marks, SWEEP_MARKS),
-      ].flatMap(wrap),
-      limit: UNLIMITED,
-    },
-    width: PLOT_WIDTH,
-    height: PLOT_HEIGHT,
-    config: THEME,
-    layer: [
-      ...laneLayers(plan, x, "x"),
-      ...laneLayers(height, y, "y"),
-      ...(banded ? [band] : []),
-      lines,
-      markLayer(marks, x, y),
+  const size = { width: PLOT_WIDTH, height: PLOT_HEIGHT };
+  const single = labels.length === 1;
+  const ends = traced
+    .filter(({ name }) => single || name === names[0])
+    .map(({ label, name, look, points }) =>
+      single
+        ? { label: lineLabel(name), ...look, points }
+        : { label, colour: look.colour, dash: [1, 0], width: 3, points },
+    );
+  const key = nameCurves(ends, plan, height, size);
+  const meanings = single
+    ? []
+    : names.map((name) => ({ label: lineLabel(name), ...looks(0, name), colour: MEANING_COLOUR }));
+  const below = namesBelow(
+    both || names.length > 1 ? meanings : [],
+    PLOT_WIDTH,
+    PLOT_HEIGHT + BELOW + key.bottom,
+  );
+  const curves = traced.map(({ label, name, look }) => ({ label: `${label} ${name}`, ...look }));
+  const words = {
+    ...titleWords(sweep, single && labels[0] !== "all runs" ? [labels[0]!] : []),
+    look: lookFor(both, merged, banded, figure.middle),
+    facts: [
+      ...explained,
+      ...explainMarks(marks, SWEEP_MARKS),
+      ...sweepFacts(sweep, merged, banded, figure.middle),
     ],
-  } as unknown as TopLevelSpec;
+  };
+  return sheet(
+    words,
+    [{ time: plan, up: height, titles: [TIME_TITLE, title], curves }],
+    {
+      ...size,
+      layer: [
+        ...laneLayers(plan, x, "x"),
+        ...laneLayers(height, y, "y"),
+        ...(banded ? [band] : []),
+        lines,
+        markLayer(marks, x, y),
+        ...key.layers,
+        ...below.layers,
+      ],
+    },
+    { right: key.right, bottom: key.bottom + below.bottom },
+  );
 }
 
-const TITLES: Readonly<Record<string, string>> = {
-  loss: "loss L",
-  residualNorm: "residual ‖r‖",
-  gradientNorm: "‖∇L‖",
-  lambdaEff: "λ_eff",
-  parameterGap: "parameter gap ‖θ(t) − θₖ‖",
-  functionGap: "function gap ‖F(t) − Fₖ‖",
-  parameterDistance: "‖θ − θ₀‖",
-  polyakLojasiewicz: "μ = ‖∇L‖²/(L − L*)",
-};
+/** From the plot to what the lines mean. */
+const BELOW = 52;
+const MEANING_COLOUR = "#555555";
 
-/** The axis title of a column or fact: in words where it is a common one. */
-export function titleOf(name: string): string {
-  return TITLES[name] ?? TITLES[name.slice(name.lastIndexOf(".") + 1)] ?? name;
+/**
+ * Colours tell groups apart where there are several, and dashes the learning rates; of a single group colours tell the rates apart. The flow is
+ * broad and pale below its descents.
+ */
+function lookOf(labels: readonly string[], names: readonly string[]) {
+  const rates = names.filter((name) => name !== FLOW);
+  const both = rates.length < names.length && rates.length > 0;
+  return (group: number, name: string) => {
+    const rate = rates.indexOf(name);
+    const { colour } = descentStyle(group);
+    if (name === FLOW) {
+      const alone = {
+        colour: labels.length === 1 ? FLOW_COLOUR : colour,
+        opacity: labels.length === 1 ? 1 : 0.35,
+      };
+      return both ? { ...alone, dash: [1, 0], width: 5 } : { colour, dash: [1, 0], width: 1.5, opacity: 1 };
+    }
+    if (labels.length === 1) return { ...descentStyle(rate), width: 1.5, opacity: 1 };
+    return { colour, dash: rate === 0 ? [1, 0] : descentDash(rate - 1), width: 1.5, opacity: 1 };
+  };
+}
+
+function lineLabel(name: string): string {
+  return name === FLOW ? "gradient flow" : `descent ${name}`;
+}
+
+function lookFor(
+  both: boolean,
+  merged: readonly string[],
+  banded: boolean,
+  middle: CurvesFigureSpec["middle"] = "median",
+): string {
+  const over = merged.map(shortField).join(", ");
+  return [
+    both ? "A thin line on its broad one: descent is where the flow is at the same t." : "",
+    banded
+      ? `Lines are ${middle}s over ${over}, bands reach from the lowest to the highest; where bands overlap the ${over} may explain the difference.`
+      : "",
+  ]
+    .filter((text) => text !== "")
+    .join(" ");
 }

@@ -82,36 +82,56 @@ export function describeAxisValue(value: unknown): string {
   return String(value);
 }
 
-/** Title and facts of a sweep's figure: what all runs share, how many there are, which are missing. */
+/** Title and the line below it: what all runs share of data and network, and what else there is to say. */
+export function titleWords(sweep: Sweep, more: readonly string[] = []) {
+  const { word, number } = sharedFacts(sweep);
+  const slope = number("slope", "model.activation.slope");
+  const subtitle = [
+    word("model.kind"),
+    `${word("model.activation.kind")}${slope === "" ? "" : ` (${slope})`}`,
+    ...more,
+    number("n =", "samples"),
+    number("N =", "inputs"),
+    number("M =", "outputs"),
+  ];
+  return {
+    title: sweep.manifest.name.replace(/\p{Cc}/gu, " "),
+    subtitle: subtitle.filter((fact) => fact !== ""),
+  };
+}
+
+function sharedFacts({ states }: Sweep) {
+  return {
+    word: (name: string) => {
+      const value = shared(states, name);
+      return value === undefined || value === null ? "" : String(value);
+    },
+    number: (text: string, name: string) => {
+      const value = shared(states, name);
+      return typeof value === "number" ? `${text} ${formatNumber(value, 4)}` : "";
+    },
+  };
+}
+
+/** How all runs were computed, how many there are, which are missing. `told`: the caption has said what medians and bands are. */
 export function sweepFacts(
-  { manifest, states }: Sweep,
+  sweep: Sweep,
   merged: readonly string[],
+  told: boolean,
   middle: Middle = "median",
 ): string[] {
-  const word = (name: string) => {
-    const value = shared(states, name);
-    return value === undefined || value === null ? "" : String(value);
-  };
-  const number = (text: string, name: string) => {
-    const value = shared(states, name);
-    return typeof value === "number" ? `${text} ${formatNumber(value, 4)}` : "";
-  };
-  const slope = number("slope", "model.activation.slope");
+  const { manifest, states } = sweep;
+  const { word, number } = sharedFacts(sweep);
   const merge = merged.map(shortField).join(", ");
   const present = states.filter(({ facts }) => facts !== null).length;
   const status = manifest.jobs.length - present;
   return [
-    word("model.kind"),
-    `${word("model.activation.kind")}${slope === "" ? "" : ` (${slope})`}`,
-    number("n =", "samples"),
-    number("N =", "inputs"),
-    number("M =", "outputs"),
     word("loss.reduction") && `${word("loss.reduction")} loss`,
     word("flow.method"),
     number("rtol", "flow.rtol"),
     word("boundaries") && `boundaries ${word("boundaries")}`,
     `${present} runs`,
-    merge === "" ? "" : `${middle} over ${merge}, band from lowest to highest`,
+    merge === "" || told ? "" : `${middle} over ${merge}, band from lowest to highest`,
     status === 0 ? "" : `${status} runs have no record yet`,
   ].filter((fact) => fact !== "");
 }

@@ -4,10 +4,11 @@ import { type Fact, lookUp } from "../record/facts.js";
 import type { PointsFigureSpec } from "../record/sweep.js";
 import type { JobState } from "../record/sweep-states.js";
 import { placeOn, planLinearAxis, planLogAxis } from "./axis.js";
-import { wrap } from "./caption.js";
-import { axesOf, legendColumns } from "./chart.js";
+import { breakTitle, sheet } from "./chart.js";
+import { nameCurves, namesBelow } from "./key.js";
 import { explainMarks, laneLayers, markLayer, traceCurve } from "./marks.js";
-import { SWEEP_MARKS, type SweepDrawing, titleOf, UNLIMITED } from "./sweep-curves.js";
+import { titleOf } from "./quantities.js";
+import { SWEEP_MARKS, type SweepDrawing } from "./sweep-curves.js";
 import {
   describeAxisValue,
   groupStates,
@@ -15,8 +16,9 @@ import {
   type Sweep,
   spread,
   sweepFacts,
+  titleWords,
 } from "./sweep-groups.js";
-import { descentStyle, PLOT_HEIGHT, PLOT_WIDTH, THEME } from "./theme.js";
+import { descentStyle, PLOT_HEIGHT, PLOT_WIDTH } from "./theme.js";
 
 /** A row of the figure's data file. */
 export type PointRow = {
@@ -44,10 +46,10 @@ export function drawSweepPoints(sweep: Sweep, figure: PointsFigureSpec): SweepDr
       state.facts !== null &&
       factsOf(state, figure.y).every((fact, k) => numberOf(state, figure, fact, k) === null),
   );
-  const missing = without.length === 0 ? [] : [`${without.length} without ${nameOf(figure.y)}`];
+  const missing = without.length === 0 ? [] : [`${without.length} without ${titleOf(figure.y)}`];
   return {
     rows,
-    spec: specOf(rows, sweep, figure, [...sweepFacts(sweep, merged, figure.middle), ...missing]),
+    spec: specOf(rows, sweep, figure, [...missing, ...sweepFacts(sweep, merged, false, figure.middle)]),
   };
 }
 
@@ -128,19 +130,19 @@ function specOf(
         field: "x",
         type: "quantitative" as const,
         scale: across.scale,
-        axis: { ...across.axis, title: nameOf(figure.x) },
+        axis: { ...across.axis, title: titleOf(figure.x) },
       }
     : {
         field: "x",
         type: "nominal" as const,
         sort: null,
-        axis: { title: nameOf(figure.x), labelAngle: -20 },
+        axis: { title: titleOf(figure.x), labelAngle: -20 },
       };
   const y = {
     field: "value",
     type: "quantitative" as const,
     scale: up.scale,
-    axis: { ...up.axis, title: nameOf(figure.y) },
+    axis: { ...up.axis, title: breakTitle(titleOf(figure.y), PLOT_HEIGHT) },
   };
   const labels = [...new Set(rows.map(({ curve }) => curve))];
   const color = {
@@ -148,10 +150,7 @@ function specOf(
     type: "nominal" as const,
     sort: null,
     scale: { domain: labels, range: labels.map((_, k) => descentStyle(k).colour) },
-    legend:
-      labels.length === 1
-        ? null
-        : { columns: legendColumns(labels), title: null, symbolType: "circle" as const, symbolSize: 60 },
+    legend: null,
   };
   const encoding = { x, y, color };
   const place = (value: number) => placeOn(up, value).at;
@@ -172,42 +171,50 @@ function specOf(
   );
   const special = marks.filter(({ kind }) => kind !== "alone");
   const span = { ...encoding, y: { ...y, field: "low" }, y2: { field: "high" } };
-  return {
-    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-    ...axesOf({ time: across, up }),
-    title: {
-      text: sweep.manifest.name.replace(/\p{Cc}/gu, " "),
-      subtitle: [facts, explainMarks(marks, SWEEP_MARKS)].flatMap(wrap),
-      limit: UNLIMITED,
+  const size = { width: PLOT_WIDTH, height: PLOT_HEIGHT };
+  const looks = labels.map((label, k) => ({
+    ...{ label, colour: descentStyle(k).colour, dash: [1, 0], width: 3 },
+    points: rows.filter(({ curve }) => curve === label).map(pointOf),
+  }));
+  const named = labels.length === 1 ? [] : looks;
+  const key = numeric
+    ? nameCurves(named, across, up, size)
+    : namesBelow(named, PLOT_WIDTH, PLOT_HEIGHT + BELOW);
+  const words = {
+    ...titleWords(sweep),
+    look: lookFor(spans.length > 0, figure),
+    facts: [...explainMarks(marks, SWEEP_MARKS), ...facts],
+  };
+  return sheet(
+    words,
+    [{ time: across, up, titles: [titleOf(figure.x), titleOf(figure.y)], curves: looks }],
+    {
+      ...size,
+      data: { values: spans },
+      layer: [
+        ...(numeric ? laneLayers(across, x as { field: string; type: "quantitative" }, "x") : []),
+        ...laneLayers(up, y, "y"),
+        ...(spans.length > 0 ? [{ mark: { type: "rule" as const, strokeWidth: 1.2 }, encoding: span }] : []),
+        ...(numeric
+          ? [
+              {
+                data: { values: lines },
+                mark: { type: "line" as const, strokeWidth: 1.5, clip: true },
+                encoding: { ...encoding, detail: { field: "stretch" } },
+              },
+            ]
+          : []),
+        {
+          data: { values: marks.filter(({ kind }) => kind === "alone") },
+          mark: { type: "point" as const, filled: true, size: 55, opacity: 1 },
+          encoding,
+        },
+        ...(special.length > 0 ? [markLayer(special, x, y)] : []),
+        ...key.layers,
+      ],
     },
-    width: PLOT_WIDTH,
-    height: PLOT_HEIGHT,
-    config: THEME,
-    data: { values: spans },
-    layer: [
-      ...(numeric ? laneLayers(across, x as { field: string; type: "quantitative" }, "x") : []),
-      ...laneLayers(up, y, "y"),
-      ...(spans.length > 0 && numeric
-        ? [{ mark: { type: "area" as const, opacity: 0.15 }, encoding: span }]
-        : []),
-      ...(spans.length > 0 ? [{ mark: { type: "rule" as const, strokeWidth: 1.2 }, encoding: span }] : []),
-      ...(numeric
-        ? [
-            {
-              data: { values: lines },
-              mark: { type: "line" as const, strokeWidth: 1.5, clip: true },
-              encoding: { ...encoding, detail: { field: "stretch" } },
-            },
-          ]
-        : []),
-      {
-        data: { values: marks.filter(({ kind }) => kind === "alone") },
-        mark: { type: "point" as const, filled: true, size: 55, opacity: 1 },
-        encoding,
-      },
-      ...(special.length > 0 ? [markLayer(special, x, y)] : []),
-    ],
-  } as unknown as TopLevelSpec;
+    key,
+  );
 
   function pointOf({ x: at, value, mark }: PointRow) {
     return { t: numeric ? Number(at) : 1, value, atMost: mark === "atMost" };
@@ -218,13 +225,13 @@ function specOf(
   }
 }
 
-const NAMES: Readonly<Record<string, string>> = {
-  parametersPerTarget: "parameters per target, P/nM",
-  "decay.rate": "fitted rate of ‖r‖²",
-  "decay.rSquared": "R² of the exponential fit",
-  "descent.*.learningRate": "learning rate η",
-};
+/** From the plot with its slanted words to the names of its curves. */
+const BELOW = 100;
 
-function nameOf(name: string): string {
-  return NAMES[name] ?? titleOf(name);
+function lookFor(hasBars: boolean, { xScale, yScale, middle = "median" }: PointsFigureSpec): string {
+  const sentences = [
+    hasBars ? `Points are ${middle}s, bars reach from the lowest run to the highest.` : "A point is one run.",
+    ...(xScale === "log" && yScale === "log" ? ["A straight line is a power law."] : []),
+  ];
+  return sentences.join(" ");
 }

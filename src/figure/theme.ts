@@ -1,12 +1,17 @@
 /** What all figures look like: size, type, colours. Black and white print stays readable, common colour blindness too. */
 import type { Config } from "vega-lite";
-import { FONT } from "./render.js";
+
+export const PNG_FONT = "DejaVu Sans";
+/** The SVG names what to use where its viewer has no DejaVu Sans: Verdana is as wide. */
+export const FONT = `${PNG_FONT}, Verdana, sans-serif`;
 
 /** Of the plotting area, in units of the figure (pixels at scale 1). */
 export const PLOT_WIDTH = 560;
 export const PLOT_HEIGHT = 330;
 export const SUBTITLE_SIZE = 11;
 export const LEGEND_SIZE = 11;
+export const CAPTION_SIZE = 10.5;
+export const CAPTION_COLOUR = "#555555";
 
 /** The flow is a broad band on which descents that agree with it stay visible, and the fit on both. */
 export const FLOW_COLOUR = "#ABABAB";
@@ -38,9 +43,9 @@ export function descentStyle(k: number): { colour: string; dash: number[] } {
   };
 }
 
-/** Steps in time: crossings so far, their rate as bars behind. */
+/** Steps in time: crossings so far, and the bars of their rate. */
 export const STEP_COLOUR = "#0072B2";
-export const RATE_COLOUR = "#CDD5DC";
+export const RATE_COLOUR = "#8FB8D6";
 
 /** Sliding and chatter are darker than every piece, so that they stand out in grey print too. */
 export const SLIDING_COLOUR = "#B33A00";
@@ -88,7 +93,7 @@ export const THEME: Config = {
     labelColor: "#222222",
     titleColor: "#222222",
   },
-  axisLeft: { minExtent: 52 }, // one width for all labels, so that stacked panels align their titles
+  axisLeft: { minExtent: 40 }, // one width for all labels, so that stacked panels align their titles
   title: {
     anchor: "start",
     frame: "group",
@@ -96,7 +101,7 @@ export const THEME: Config = {
     limit: 900,
     fontWeight: "bold",
     subtitleFontSize: SUBTITLE_SIZE,
-    subtitleColor: "#555555",
+    subtitleColor: CAPTION_COLOUR,
     subtitlePadding: 5,
     subtitleLineHeight: 15,
     offset: 12,

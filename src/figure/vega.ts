@@ -18,6 +18,10 @@ export const VEGA_SOURCE = read("vega/vega-schema.json", "vega.min.js");
 
 const vega = evaluate<typeof Vega>(VEGA_SOURCE);
 export const { logger, None, parse, View } = vega;
+/** Of vega-scenegraph, which its declarations leave out: how wide a text is. */
+export const { textMetrics } = vega as unknown as {
+  readonly textMetrics: { width: (item: object, text: unknown) => number };
+};
 export const { compile } = evaluate<typeof VegaLite>(read("vega-lite", "vega-lite.min.js"), vega);
 
 /** The exports of a CommonJS module; `require` itself would take a file of these packages for an ES module. */

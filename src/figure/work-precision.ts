@@ -1,10 +1,10 @@
 /** Error against gradient evaluations, one curve per method, both axes logarithmic: further down and to the left is better. */
 import type { TopLevelSpec } from "vega-lite";
 import { formatNumber, placeOn, planLogAxis } from "./axis.js";
-import { wrap } from "./caption.js";
-import { legendColumns } from "./chart.js";
+import { breakTitle, sheet } from "./chart.js";
+import { nameCurves } from "./key.js";
 import { explainMarks, laneLayers, markLayer, traceCurve } from "./marks.js";
-import { descentStyle, FIT_COLOUR, PLOT_HEIGHT, PLOT_WIDTH, THEME } from "./theme.js";
+import { descentStyle, FIT_COLOUR, PLOT_HEIGHT, PLOT_WIDTH } from "./theme.js";
 
 export interface WorkPrecisionPoint {
   readonly method: string;
@@ -13,6 +13,9 @@ export interface WorkPrecisionPoint {
   readonly hessianEquivalents: number;
   readonly error: number | null;
 }
+
+const WORK = "gradient evaluations, Hessian products included";
+const ERROR = "error at the end ‖θ − θ*‖/‖θ*‖";
 
 /** Runs that did not reach the end stand in a lane; null where none did. `descent` is drawn as a cross. */
 export function workPrecisionSpec(
@@ -40,19 +43,19 @@ export function workPrecisionSpec(
     type: "nominal" as const,
     scale: { type: "ordinal" as const, domain, range },
     sort: null,
-    legend: { columns: legendColumns(domain), title: null },
+    legend: null,
   });
   const work = {
     field: "work",
     type: "quantitative" as const,
     scale: x.scale,
-    axis: { ...x.axis, title: "gradient evaluations, Hessian products included" },
+    axis: { ...x.axis, title: WORK },
   };
   const error = {
     field: "error",
     type: "quantitative" as const,
     scale: y.scale,
-    axis: { ...y.axis, title: ["error at the end", "‖θ − θ*‖/‖θ*‖"] },
+    axis: { ...y.axis, title: breakTitle(ERROR, PLOT_HEIGHT) },
   };
   const colour = channel(styles.map((style) => style.colour));
   const traced = domain.map((method, k) => {
@@ -62,6 +65,7 @@ export function workPrecisionSpec(
     const dots = along.flatMap((point) => traceCurve({ ...look, points: [point] }, x, y).marks);
     const { stretches } = traceCurve({ ...look, points: along }, x, y);
     return {
+      name: { label: method, colour: styles[k]!.colour, dash: styles[k]!.dash, width: 2, points: along },
       dots,
       lines: stretches.flatMap((found, stretch) =>
         found.map(({ t, value }, order) => ({ method, work: t, error: value, stretch, order })),
@@ -74,40 +78,50 @@ export function workPrecisionSpec(
     descent === null
       ? []
       : [`cross: gradient descent with η = 1/λ_max = ${formatNumber(descent.learningRate)}`];
-  return {
-    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-    title: { text: title, subtitle: wrap(["each curve from loose to tight tolerance", ...cross, ...words]) },
-    config: THEME,
-    width: PLOT_WIDTH,
-    height: PLOT_HEIGHT,
-    layer: [
-      ...laneLayers(y, error, "y"),
-      {
-        data: { values: traced.flatMap(({ lines }) => lines) },
-        mark: { type: "line", clip: true },
-        encoding: {
-          x: work,
-          y: error,
-          order: { field: "order" },
-          color: colour,
-          strokeDash: channel(styles.map((style) => style.dash)),
-          detail: { field: "stretch" },
+  const size = { width: PLOT_WIDTH, height: PLOT_HEIGHT };
+  const names = traced.map(({ name }) => name);
+  const key = nameCurves(names, x, y, size);
+  return sheet(
+    {
+      title,
+      subtitle: ["error at the end against work"],
+      look: "Further down and to the left is better: less error for less work. Each curve goes from loose to tight tolerance.",
+      facts: [...cross, ...words],
+    },
+    [{ time: x, up: y, titles: [WORK, ERROR], curves: names }],
+    {
+      ...size,
+      layer: [
+        ...laneLayers(y, error, "y"),
+        {
+          data: { values: traced.flatMap(({ lines }) => lines) },
+          mark: { type: "line", clip: true },
+          encoding: {
+            x: work,
+            y: error,
+            order: { field: "order" },
+            color: colour,
+            strokeDash: channel(styles.map((style) => style.dash)),
+            detail: { field: "stretch" },
+          },
         },
-      },
-      markLayer(dots, work, error),
-      {
-        data: { values: crosses.map((cross) => ({ ...cross, error: placeOn(y, cross.error).at })) },
-        mark: {
-          type: "point",
-          shape: "M-1,-1L1,1M-1,1L1,-1",
-          size: 80,
-          strokeWidth: 2,
-          stroke: FIT_COLOUR,
-          filled: false,
-          opacity: 1,
+        markLayer(dots, work, error),
+        {
+          data: { values: crosses.map((cross) => ({ ...cross, error: placeOn(y, cross.error).at })) },
+          mark: {
+            type: "point",
+            shape: "M-1,-1L1,1M-1,1L1,-1",
+            size: 80,
+            strokeWidth: 2,
+            stroke: FIT_COLOUR,
+            filled: false,
+            opacity: 1,
+          },
+          encoding: { x: work, y: error },
         },
-        encoding: { x: work, y: error },
-      },
-    ],
-  } as TopLevelSpec;
+        ...key.layers,
+      ],
+    },
+    key,
+  );
 }

@@ -261,7 +261,7 @@ describe("clock: log", () => {
     for (const text of [
       result.notes.join("\n"),
       describeChecks(result),
-      caption(record).subtitle.join(" "),
+      caption(record, "").facts.join(" "),
     ]) {
       expect(text).toContain(identity);
       expect(text).not.toContain("∫‖∇L‖² ds");

@@ -144,7 +144,7 @@ describe("the sliding figure", () => {
     ]);
     const { rows } = slidingFigure.build(record)!;
     expect(rows.filter((row) => row.panel === "sliding").length).toBe(4);
-    const rate = rows.filter((row) => row.curve === "crossings per unit of time");
+    const rate = rows.filter((row) => row.curve === "crossings per unit of t");
     expect(rate.reduce((sum, row) => sum + row.value * (80 / rate.length), 0)).toBeCloseTo(2, 12);
   });
 
@@ -162,14 +162,14 @@ describe("the sliding figure", () => {
     expect(JSON.stringify(slidingFigure.build(record)!.spec)).toContain("first sliding, t = 0");
   });
 
-  it("has one panel where only crossings were watched", async () => {
+  it("has no panel of slides where only crossings were watched", async () => {
     const record = await watched({ events: [event(1, "crossing", [1, 0, 0])], pieces: new Float64Array(18) });
     const detected = {
       ...record,
       result: { ...record.result!, boundaries: "detect", events: { chattering: 4 } },
     };
     const { rows, spec } = slidingFigure.build(detected as RunRecord)!;
-    expect(new Set(rows.map((row) => row.panel))).toEqual(new Set(["crossings"]));
+    expect(new Set(rows.map((row) => row.panel))).toEqual(new Set(["crossings", "rate"]));
     expect(JSON.stringify(spec)).toContain("entries that chatter: 4");
   });
 

@@ -4,14 +4,18 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { formatNumber, planLinearAxis, planLogAxis } from "../../src/figure/axis.js";
 import { caption } from "../../src/figure/caption.js";
+import { curvePanel, planTimeAxis } from "../../src/figure/chart.js";
 import { type Curve, descentCurves, flowCurve, type Point, valuesToReach } from "../../src/figure/curves.js";
 import { drawFigures } from "../../src/figure/draw.js";
 import { gapFigure } from "../../src/figure/gap.js";
+import { nameCurves } from "../../src/figure/key.js";
 import { lossFigure } from "../../src/figure/loss.js";
 import { traceCurve } from "../../src/figure/marks.js";
 import { measuredFigures } from "../../src/figure/measured.js";
-import { measureText, renderPng, renderSvg } from "../../src/figure/render.js";
+import { titleOf } from "../../src/figure/quantities.js";
+import { captionOf, measureText, renderPng, renderSvg } from "../../src/figure/render.js";
 import { THEME } from "../../src/figure/theme.js";
+import { DESCENT_COLUMNS, NTK_COLUMNS, SERIES_COLUMNS } from "../../src/record/columns.js";
 import { readRecord } from "../../src/record/reader.js";
 import { setUpRuns } from "../experiment/runs.js";
 import {
@@ -73,9 +77,10 @@ describe("curves", () => {
     const rows = Array.from(record.descent.t.keys()).filter(
       (row) => record.descent.learningRate[row] === 2.4 && record.descent.step[row]! < 20,
     );
-    expect(diverging?.points).toEqual(
-      rows.map((row) => ({ t: record.descent.t[row], value: record.descent.loss[row] })),
-    );
+    expect(diverging?.points).toEqual([
+      { t: 0, value: syntheticLoss(0) },
+      ...rows.map((row) => ({ t: record.descent.t[row], value: record.descent.loss[row] })),
+    ]);
     expect(healthy.every((curve) => !curve.diverged)).toBe(true);
     const reached = valuesToReach([flow, diverging!, ...healthy]);
     const largest = Math.max(
@@ -103,11 +108,11 @@ describe("curves", () => {
 });
 
 describe("specs", () => {
-  it("hold the plotted rows, the fit and the residual axis", async () => {
+  it("hold the plotted rows and the fit, and say what ‖r‖² is", async () => {
     const drawing = lossFigure.build(await finished());
     const text = JSON.stringify(drawing?.spec);
     expect(text).toContain("fit ∝ exp(−0.06 t), R² = 0.9987");
-    expect(text).toContain("squared residual");
+    expect(captionOf(drawing!.spec)[1]).toContain("squared residual ‖r‖² = ‖F(θ) − y‖² = 100 L");
     const fit = drawing!.rows.filter((row) => row.curve.startsWith("fit"));
     expect(fit[0]!.t).toBeGreaterThanOrEqual(5);
     const { t, value } = fit.at(-1)!;
@@ -120,22 +125,37 @@ describe("specs", () => {
   it("says of a network that is no chain of layers what goes in and what comes out", async () => {
     const record = await finished();
     const problem = { ...record.manifest.problem!, inputs: 36, inputShape: [1, 6, 6] };
-    const { subtitle } = caption({
-      ...record,
-      config: { ...record.config, model: { kind: "layers", activation: { kind: "tanh" } } },
-      manifest: { ...record.manifest, problem },
-    });
-    expect(subtitle[0]).toBe("layers 1×6×6 → 2 · tanh · P = 682 · n = 50");
+    const { subtitle } = caption(
+      {
+        ...record,
+        config: { ...record.config, model: { kind: "layers", activation: { kind: "tanh" } } },
+        manifest: { ...record.manifest, problem },
+      },
+      "",
+    );
+    expect(subtitle).toEqual(["layers 1×6×6 → 2", "tanh", "P = 682", "n = 50"]);
   });
 
   it("say what was run and how its clocks compare", async () => {
-    const { text, subtitle } = caption(await finished());
-    expect(text).toBe("two-widths");
-    expect(subtitle).toEqual([
-      "dnn 10–20–20–2 · leaky-relu (slope 0.01) · P = 682 · n = 50",
-      "half-mean-sample loss · dopri5 · rtol 10⁻⁶ · float64",
-      "canonical time τ = 2ct = 0.02 t · descent step k stands at t = kη",
-    ]);
+    const { title, subtitle, look, facts } = caption(await finished(), "Look here.", ["own"]);
+    expect([title, look]).toEqual(["two-widths", "Look here."]);
+    expect(subtitle.join(" · ")).toBe("dnn 10–20–20–2 · leaky-relu (slope 0.01) · P = 682 · n = 50");
+    expect(facts.join(" · ")).toBe(
+      "own · half-mean-sample loss · dopri5 · rtol 10⁻⁶ · float64 · canonical time τ = 2ct = 0.02 t · descent step k stands at t = kη",
+    );
+  });
+
+  it("carry one line below the title, and a caption that begins with what to look for", async () => {
+    const drawing = lossFigure.build(await finished())!;
+    const { subtitle } = drawing.spec.title as { subtitle: string };
+    expect(subtitle).toBe("dnn 10–20–20–2 · leaky-relu (slope 0.01) · P = 682 · n = 50");
+    const [look, facts] = captionOf(drawing.spec);
+    expect(look).toMatch(/^A line on the grey band: descent is where the flow is/);
+    expect(facts).toContain("descent step k stands at t = kη");
+    const svg = await renderSvg(drawing.spec);
+    // Vega draws the title; the caption is set below, in the same file.
+    for (const text of [subtitle, "A line on the grey band", "time t"]) expect(svg).toContain(text);
+    expect(svg).not.toContain("legend");
   });
 
   it("have no gap without descent", async () => {
@@ -222,10 +242,11 @@ describe("drawing", () => {
   it("shows all of its text: the ink of a title, room to the right", async () => {
     const drawing = lossFigure.build(await finished({ name: "a <name> & more" }));
     const svg = await renderSvg(drawing!.spec);
-    const without = await renderSvg({ ...drawing!.spec, title: { text: "", subtitle: [] } });
+    const without = await renderSvg({ ...drawing!.spec, title: { text: "", subtitle: "" } });
     expect(Buffer.from(renderPng(svg))).not.toEqual(Buffer.from(renderPng(without)));
     expect(svg).toContain("a &lt;name&gt; &amp; more");
-    expect(Number(/width="(\d+)"/.exec(svg)![1])).toBeLessThan(760);
+    // 560 of the plot, 30 for the vertical axis, and the names beside the curves.
+    expect(Number(/width="(\d+)"/.exec(svg)![1])).toBeLessThan(900);
   });
 
   it("draws what a killed run left", async () => {
@@ -306,4 +327,116 @@ it("a single point of a descent that diverged does not stretch the axis of the o
   expect(valuesToReach([lone])).toEqual([50]);
   const { marks } = traceCurve(lone, planLinearAxis([1, 3]), planLogAxis(valuesToReach([steady, lone])));
   expect(marks).toMatchObject([{ kind: "above", t: 1 }]);
+});
+
+describe("names stand at the ends of their curves", () => {
+  const size = { width: 560, height: 330 };
+  const curve = (label: string, value: number): Curve => ({
+    ...{ label, colour: "#000000", dash: [1, 0], width: 2 },
+    points: [0, 1].map((t) => ({ t, value })),
+  });
+  const namesOf = (curves: readonly Curve[]) => {
+    const key = nameCurves(curves, planLinearAxis([0, 1], true), planLinearAxis([0, 10], true), size);
+    const texts = key.layers
+      .map(({ mark }) => mark as { type: string; text: string | string[]; x: number; y: number })
+      .filter(({ type }) => type === "text");
+    return { key, texts };
+  };
+
+  it("each at its height, apart by a line where they meet", () => {
+    const { key, texts } = namesOf([curve("low", 1), curve("twin", 9), curve("high", 9)]);
+    expect(texts.map(({ text }) => text).toSorted()).toEqual(["high", "low", "twin"]);
+    const y = Object.fromEntries(texts.map((text) => [text.text as string, text.y]));
+    // The axis reaches from 0 to 10: nothing moves the one that stands alone.
+    expect(y["low"]).toBeCloseTo(0.9 * 330, 6);
+    expect(Math.abs(y["twin"]! - y["high"]!)).toBeGreaterThanOrEqual(13);
+    expect(texts.every(({ x }) => x > 560)).toBe(true);
+    expect(key.bottom).toBe(0);
+  });
+
+  it("below the plot where there are too many, none of them beyond its width", () => {
+    const { key, texts } = namesOf(Array.from({ length: 40 }, (_, k) => curve(`curve ${k}`, k / 4)));
+    expect([texts.length, key.right]).toEqual([40, 0]);
+    for (const { text, x, y } of texts) {
+      expect(y).toBeGreaterThan(330);
+      expect(x + measureText(text as string, 11)).toBeLessThanOrEqual(560);
+    }
+    expect(new Set(texts.map(({ x, y }) => `${x} ${y}`)).size).toBe(40);
+  });
+});
+
+describe("a log time axis", () => {
+  const log = (points: readonly Point[]): Curve => ({
+    ...{ label: "c", colour: "#000", dash: [1, 0], width: 1, points },
+  });
+  const record = { config: { record: { at: "log" } } } as unknown as Parameters<typeof planTimeAxis>[0];
+  const fall = (from: number) =>
+    log([
+      { t: 0, value: 1 },
+      ...Array.from({ length: 101 }, (_, k) => 10 ** (-6 + (8 * k) / 100)).map((t) => ({
+        ...{ t, value: 1 / (1 + (t / from) ** 2) },
+      })),
+    ]);
+
+  it("leaves out most of a plateau and says so, but not a short one", () => {
+    const plan = planTimeAxis(record, [fall(1)]);
+    // The loss has moved by 1 % of its logarithmic range (ln 10⁴) from t ≈ 0.3 on; half a decade before it stays.
+    expect(plan.reach[0]).toBeGreaterThan(0.05);
+    expect(plan.reach[0]).toBeLessThan(0.3);
+    expect(plan.lanes.map(({ kind }) => kind)).toEqual(["zero"]);
+    const panel = curvePanel([fall(1)], plan, planLogAxis([1e-4, 1]), { title: "loss L" });
+    expect(panel.facts.join(" ")).toContain(`not shown: t < ${formatNumber(plan.reach[0])}`);
+    const short = planTimeAxis(record, [fall(1e-5)]);
+    expect(short.reach[0]).toBeCloseTo(1e-6, 12);
+  });
+
+  it("at scales of 1e-9 and 1e9 of time too", () => {
+    for (const scale of [1e-9, 1e9]) {
+      const { points } = fall(1);
+      const moved = log(points.map(({ t, value }) => ({ t: t * scale, value })));
+      const share = planTimeAxis(record, [moved]).reach[0] / scale;
+      // Rounding of products with the scale.
+      expect(share / planTimeAxis(record, [fall(1)]).reach[0]).toBeCloseTo(1, 9);
+    }
+  });
+
+  it("shows descents from θ₀ on: the line from t = 0 to the first step is followed over the axis", () => {
+    const descent = log([
+      { t: 0, value: 4 },
+      { t: 1, value: 2 },
+      { t: 2, value: 1 },
+    ]);
+    const time = planLogAxis([0, 0.01, 2], 0);
+    const { view } = curvePanel([descent], time, planLogAxis([1, 4]), { title: "loss L" });
+    const lines = view.layer.find(({ mark }) => (mark as { type: string }).type === "line") as {
+      data: { values: { t: number; value: number }[] };
+    };
+    const { values } = lines.data;
+    expect(values[0]!.t).toBeCloseTo(0.01, 12);
+    expect(values.length).toBeGreaterThan(20);
+    // Straight in t and value, to rounding.
+    for (const { t, value } of values.filter(({ t: at }) => at < 1)) expect(value).toBeCloseTo(4 - 2 * t, 12);
+  });
+});
+
+it("axes are titled in words with symbols, never by a dotted name", () => {
+  const titles = {
+    "ntk.final.lambdaMin.value": "λ_min of the tangent kernel at the end",
+    "ntk.initial.lambdaMin.value": "λ_min of the tangent kernel at the start",
+    "decay.rate": "fitted decay rate of ‖r‖²",
+    "descent.0.loss": "loss L of descent",
+    "descent.*.learningRate": "learning rate η",
+    "model.hidden": "hidden widths",
+    "flow.maxSteps": "max steps (flow)",
+    parametersPerTarget: "parameters per target P/nM",
+  };
+  for (const [name, title] of Object.entries(titles)) expect(titleOf(name)).toBe(title);
+  for (const name of [
+    ...SERIES_COLUMNS,
+    ...DESCENT_COLUMNS,
+    ...NTK_COLUMNS,
+    "a.b.c",
+    "events.0.boundariesOfAll",
+  ])
+    expect(titleOf(name)).not.toMatch(/\w\.\w|[a-z][A-Z](?!\w*\))/);
 });

@@ -9,7 +9,7 @@ import { drawFigures } from "../../src/figure/draw.js";
 import { lossFigure } from "../../src/figure/loss.js";
 import { explainMarks, type Mark, traceCurve } from "../../src/figure/marks.js";
 import { ntkSpectrumFigure } from "../../src/figure/ntk.js";
-import { renderSvg } from "../../src/figure/render.js";
+import { captionOf, renderSvg } from "../../src/figure/render.js";
 import { buildSweepFigures } from "../../src/figure/sweep-figures.js";
 import { workPrecisionSpec } from "../../src/figure/work-precision.js";
 import { readRecord } from "../../src/record/reader.js";
@@ -195,8 +195,8 @@ test("a loss that reaches zero, or is not finite, stays in the picture", async (
     [110, "infinite"],
   ]);
   expect(rows.filter(({ value }) => value === 0).map(({ t }) => t)).toEqual([90, 100]);
-  expect(JSON.stringify(spec.title)).toContain("lane 0: exactly zero");
-  expect(JSON.stringify(spec.title)).toContain("lane ∞: not finite");
+  expect(JSON.stringify(captionOf(spec))).toContain("lane 0: exactly zero");
+  expect(JSON.stringify(captionOf(spec))).toContain("lane ∞: not finite");
   expect(
     Math.max(
       ...stretchesOf(spec, "gradient flow (GF)")
@@ -233,7 +233,7 @@ engine: { kind: onnx, threads: 1 }
   expect(zeroMarks.map(({ t }) => t)).toEqual(zeros);
   for (const stretch of stretchesOf(spec, "λ_min"))
     expect(zeros.some((t) => t > stretch[0]!.t && t < stretch.at(-1)!.t)).toBe(false);
-  const caption = JSON.stringify(spec.title);
+  const caption = JSON.stringify(captionOf(spec));
   expect(caption).toContain(
     `λ_min is certified at ${certified.length}, exactly zero at ${zeros.length} of ${times.length} times`,
   );
@@ -291,8 +291,8 @@ test("a λ_min that is only bounded is an open triangle at the most that it may 
     [2, 2e-5],
   ]);
   expect(rows.filter(({ mark }) => mark === "atMost").map(({ value }) => value)).toEqual([1e-12, 2e-5]);
-  expect(JSON.stringify(spec.title)).toContain("certified at 1, an upper bound at 2 of 3 times");
-  expect(JSON.stringify(spec.title)).toContain("below what the method resolves");
+  expect(JSON.stringify(captionOf(spec))).toContain("certified at 1, an upper bound at 2 of 3 times");
+  expect(JSON.stringify(captionOf(spec))).toContain("below what the method resolves");
 });
 
 describe("a sweep", () => {
@@ -313,7 +313,7 @@ describe("a sweep", () => {
     const { rows, spec } = await drawn("zeros", results, points("ntk.final.lambdaMin.value"));
     expect(rows).toMatchObject([{ value: 0, low: 0, high: 6e-34, mark: "" }]);
     expect(marksOf(spec).map(({ kind }) => kind)).toEqual(["zero"]);
-    expect(JSON.stringify(spec.title)).toContain("lane 0: exactly zero");
+    expect(JSON.stringify(captionOf(spec))).toContain("lane 0: exactly zero");
     expect(await renderSvg(spec)).toContain(">0<");
   });
 
@@ -338,7 +338,7 @@ describe("a sweep", () => {
     const { rows, spec } = await drawn("bounds", results, points("ntk.final.lambdaMin.value"));
     expect(rows).toMatchObject([{ value: 1e-14, low: 0, high: 1e-3, mark: "atMost" }]);
     expect(marksOf(spec).map(({ kind, atValue }) => [kind, atValue])).toEqual([["atMost", 1e-14]]);
-    expect(JSON.stringify(spec.title)).toContain("1 without ntk.final.lambdaMin.value");
+    expect(JSON.stringify(captionOf(spec))).toContain("1 without λ_min of the tangent kernel at the end");
   });
 
   test("counts a descent that diverged as infinite", async () => {
@@ -347,7 +347,7 @@ describe("a sweep", () => {
     const { rows, spec } = await drawn("diverged", descents, points("descent.0.loss"));
     expect(rows).toMatchObject([{ value: Number.POSITIVE_INFINITY, low: 1e-3 }]);
     expect(marksOf(spec).map(({ kind }) => kind)).toEqual(["infinite"]);
-    expect(JSON.stringify(spec.title)).toContain("lane ∞: diverged or not finite");
+    expect(JSON.stringify(captionOf(spec))).toContain("lane ∞: diverged or not finite");
   });
 
   test("has zeros and t = 0 in its curves", async () => {
@@ -411,7 +411,7 @@ test("work against precision: an error of zero, and runs without an end, have th
     null,
   )!;
   expect(marksOf(spec).map(({ kind }) => kind)).toEqual(["infinite", "alone", "alone", "zero"]);
-  expect(JSON.stringify(spec.title)).toContain("lane ∞: did not reach the end");
+  expect(JSON.stringify(captionOf(spec))).toContain("lane ∞: did not reach the end");
   expect(await renderSvg(spec)).toContain(">∞<");
   expect(workPrecisionSpec("title", [row(1e-3, null)], null)).toBeNull();
 });

@@ -77,8 +77,8 @@ test.skipIf(missing !== null)(
     const zero = { lambda: seen["lambda"]!, loss: seen["loss"]! };
     for (const { labels } of Object.values(zero)) expect(labels).toContain("0");
     expect(seen["loss"]!.labels).toContain("∞");
-    // Of the loss: t = 0, the zero below the scale, the infinity above it; of the sweep the one point, below its scale.
-    expect(seen["loss"]!.dots.length).toBe(3);
+    // Of the loss: t = 0 of the flow and of three descents, the zero below the scale, the infinity above it; of the sweep the one point, below its scale.
+    expect(seen["loss"]!.dots.length).toBe(6);
     expect(seen["lambda"]!.dots.length).toBe(1);
   },
 );

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { summariseSweep } from "../../src/cli/sweep-summary.js";
+import { captionOf } from "../../src/figure/render.js";
 import { buildSweepFigures } from "../../src/figure/sweep-figures.js";
 import type { EventsResult, RunResult } from "../../src/record/result.js";
 import { readSweep, type SweepFigureSpec } from "../../src/record/sweep.js";
@@ -65,9 +66,7 @@ test.each<{ name: string; runs: Partial<RunResult>[]; note: string | null; capti
   else expect(table).toContain(`note: ${note} The notes in their result.json say why.\n`);
 
   const [built] = await buildSweepFigures(directory);
-  // A caption breaks its facts over lines between words.
-  const { title } = built!.drawing!.spec as { title: { subtitle: readonly string[] } };
-  const text = title.subtitle.join(" ");
+  const text = captionOf(built!.drawing!.spec).join(" ");
   expect(text).toContain(caption);
   if (note === null) expect(text).not.toContain("unresolved");
 });
