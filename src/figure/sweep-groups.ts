@@ -131,7 +131,7 @@ export function sweepFacts(
     number("rtol", "flow.rtol"),
     word("boundaries") && `boundaries ${word("boundaries")}`,
     `${present} runs`,
-    merge === "" || told ? "" : `${middle} over ${merge}, band from lowest to highest`,
+    merge === "" || told ? "" : `${middle} over ${merge}, from lowest to highest`,
     status === 0 ? "" : `${status} runs have no record yet`,
   ].filter((fact) => fact !== "");
 }

@@ -325,7 +325,7 @@ describe("a sweep", () => {
       merge: ["seed"],
     });
     expect(rows).toMatchObject([{ value: 3, low: 1, high: 6 }]);
-    expect(JSON.stringify(spec.title)).toContain("mean over seed, band from lowest to highest");
+    expect(JSON.stringify(captionOf(spec))).toContain("mean over seed, from lowest to highest");
   });
 
   test("draws a bound as such, and says how many runs have no such number", async () => {
