@@ -21,6 +21,7 @@ import { showCommand } from "./show.js";
 import { stabilityCommand } from "./stability.js";
 import { sweepCommand } from "./sweep.js";
 import { gradflowVersion } from "./version.js";
+import { viewCommand } from "./view.js";
 import { workPrecisionCommand } from "./work-precision.js";
 
 const commands: readonly Command[] = [
@@ -34,6 +35,7 @@ const commands: readonly Command[] = [
   figureCommand,
   listCommand,
   compareCommand,
+  viewCommand,
   reportCommand,
   exportCommand,
   workPrecisionCommand,
@@ -53,6 +55,7 @@ const EPILOGUE = `Examples:
   gradflow ntk study.yaml                          the tangent kernel at initialisation alone
   gradflow show runs/study-0123456789ab            print a record's summary again
   gradflow figure runs/study-0123456789ab          draw a record's figures again
+  gradflow view runs                               all records on a page in the browser, live
   gradflow workprecision study.yaml                what each method charges for a digit
   gradflow stability study.yaml                    the largest learning rates that descend
 

@@ -10,19 +10,9 @@ export function show(value: unknown): string {
   return typeof value === "number" ? formatNumber(value, 5) : String(value);
 }
 
-/** The section of a run's report; every line says what was compared with what. */
-export function describeChecks(result: RunResult): string {
-  const {
-    energyDefect,
-    notSquared = null,
-    lossRise,
-    decay,
-    descent,
-    errorCheck,
-    sharpness,
-    events,
-    ntk,
-  } = result;
+/** What the identities of a run came to; every line says what was compared with what. */
+export function checkRows(result: RunResult): [string, string][] {
+  const { energyDefect, notSquared = null, lossRise, decay, errorCheck, sharpness, events, ntk } = result;
   const { drop, integral } = energyTerms(result);
   const rows: [string, string][] = [
     ["energy balance", `|${drop} − ${integral}| / (${drop}) = ${show(energyDefect)}`],
@@ -61,7 +51,12 @@ export function describeChecks(result: RunResult): string {
     ]);
   rows.push(["boundaries", result.boundaries]);
   for (const [name, value] of Object.entries(events ?? {})) rows.push([`  ${name}`, show(value)]);
-  const gaps = descent.map((run) => [
+  return rows;
+}
+
+/** The section of a run's report. */
+export function describeChecks(result: RunResult): string {
+  const gaps = result.descent.map((run) => [
     formatNumber(run.learningRate, 6),
     String(run.steps),
     ...[run.loss, run.parameterGap, run.functionGap, run.lossGap].map(show),
@@ -70,7 +65,7 @@ export function describeChecks(result: RunResult): string {
   ]);
   return section(
     "Checks",
-    table([], rows),
+    table([], checkRows(result)),
     ...(gaps.length === 0
       ? []
       : [

@@ -1,0 +1,195 @@
+/**
+ * What a column of a record is drawn as: the flow's curve from `series.csv` or `ntk.csv`, one of each descent from `descent.csv`, over the
+ * clock that was asked for.
+ */
+import { join } from "node:path";
+import { ConfigError } from "../errors.js";
+import { type BlockIndex, createBlockIndex } from "./block-index.js";
+import { readWindow } from "./window.js";
+
+/** The table that stands for the flow comes first: `loss` and `t` are in several. */
+const TABLES = ["series", "ntk", "descent"] as const;
+export type TableName = (typeof TABLES)[number];
+
+/** What each clock is called in each table; null where the table does not have it. */
+const CLOCKS: Readonly<Record<string, Readonly<Record<TableName, string | null>>>> = {
+  t: { series: "t", ntk: "t", descent: "t" },
+  /** τ = 2ct; of a descent by the factor that the flow's own rows show. */
+  tau: { series: "canonicalTime", ntk: "canonicalTime", descent: "t" },
+  /** Steps: k of a descent, accepted steps of the flow. */
+  k: { series: "acceptedSteps", ntk: null, descent: "step" },
+  /** Gradients: full batches, so one a step of a descent. */
+  evaluations: { series: "gradientEvaluations", ntk: null, descent: "step" },
+};
+
+/** Columns that are clocks or names of curves, not values. */
+const NO_VALUES = ["learningRate", "step"];
+
+export interface Curve {
+  readonly table: TableName;
+  /** η as it stands in the table; empty for the flow. */
+  readonly learningRate: string;
+  readonly x: readonly number[];
+  readonly y: readonly number[];
+  /** Rows of the table, and how many of the curve are not drawn because they are ±∞ or NaN, or 0 or less. */
+  readonly rows: number;
+  readonly notFinite: number;
+  readonly notPositive: number;
+  /** Of all the curve's x; `leastPositive` where a logarithmic axis begins. */
+  readonly extent: { readonly least: number; readonly greatest: number; readonly leastPositive: number };
+}
+
+export interface CurveRequest {
+  readonly x: string;
+  readonly y: string;
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly pixels: number;
+  readonly log: boolean;
+}
+
+/** How far a table was read, so that a follower can tell what is new. */
+export interface Reading {
+  readonly generation: number;
+  readonly bytes: number;
+}
+
+export interface CurveAnswer {
+  readonly curves: readonly Curve[];
+  readonly reading: Readonly<Partial<Record<TableName, Reading>>>;
+}
+
+export interface NewRows {
+  readonly table: TableName;
+  readonly learningRate: string;
+  readonly x: number[];
+  readonly y: number[];
+}
+
+/** The indices of tables, kept as long as they fit. @param root no link leads out of it */
+export function createTables(root: string, mostBytes = 96e6) {
+  const indices = new Map<string, BlockIndex>();
+
+  function indexOf(directory: string, table: TableName): BlockIndex {
+    const path = join(directory, `${table}.csv`);
+    const index = indices.get(path) ?? createBlockIndex(root, path);
+    // The last used stands last.
+    indices.delete(path);
+    indices.set(path, index);
+    return index;
+  }
+
+  function shrink(): void {
+    let total = 0;
+    for (const index of indices.values()) total += index.size() + 4096;
+    for (const [path, index] of indices) {
+      if (total <= mostBytes || indices.size === 1) return;
+      total -= index.size() + 4096;
+      indices.delete(path);
+    }
+  }
+
+  /** The columns of values, by table. */
+  async function columns(directory: string): Promise<Record<TableName, readonly string[]>> {
+    const found = { series: [], ntk: [], descent: [] } as Record<TableName, readonly string[]>;
+    for (const table of TABLES) {
+      const index = indexOf(directory, table);
+      if (await index.update([])) found[table] = index.columns.filter((name) => !NO_VALUES.includes(name));
+    }
+    shrink();
+    return found;
+  }
+
+  /** The tables that have a column: one for the flow, and that of the descents. */
+  async function tablesOf(directory: string, y: string): Promise<TableName[]> {
+    const found: TableName[] = [];
+    for (const table of TABLES) {
+      if (table === "ntk" && found.includes("series")) continue;
+      const index = indexOf(directory, table);
+      if ((await index.update([])) && index.columns.includes(y)) found.push(table);
+    }
+    return found;
+  }
+
+  async function curves(directory: string, request: CurveRequest): Promise<CurveAnswer> {
+    const clock = clockOf(request.x);
+    const answer: Curve[] = [];
+    const reading: Partial<Record<TableName, Reading>> = {};
+    for (const table of await tablesOf(directory, request.y)) {
+      const x = clock[table];
+      if (x === null) continue;
+      const index = indexOf(directory, table);
+      await index.update([x, request.y]);
+      const factor = await factorOf(directory, table, request.x);
+      if (!Number.isFinite(factor)) continue;
+      reading[table] = { generation: index.generation, bytes: index.bytes };
+      for (const lane of index.lanes()) {
+        const window = { from: scaled(request.from, 1 / factor), to: scaled(request.to, 1 / factor) };
+        const points = await readWindow(index, { ...request, ...window, lane, x });
+        if (points === null) continue;
+        const [xs, ys] = [index.column(lane, x)!, index.column(lane, request.y)!];
+        answer.push({
+          ...{ table, learningRate: lane },
+          ...{ x: factor === 1 ? points.x : points.x.map((value) => value * factor), y: points.y },
+          ...{ rows: index.rows, notFinite: ys.notFinite, notPositive: ys.notPositive },
+          extent: {
+            least: xs.least * factor,
+            greatest: xs.greatest * factor,
+            leastPositive: xs.leastPositive * factor,
+          },
+        });
+      }
+    }
+    shrink();
+    return { curves: answer, reading };
+  }
+
+  /** The rows behind `since`, of one table; null where the file is another by now, or has more new rows than are worth sending. */
+  async function newRows(
+    directory: string,
+    table: TableName,
+    { x: clock, y }: { readonly x: string; readonly y: string },
+    since: Reading,
+    most: number,
+  ): Promise<{ readonly rows: NewRows[]; readonly reading: Reading } | null> {
+    const x = clockOf(clock)[table];
+    if (x === null) return { rows: [], reading: since };
+    const index = indexOf(directory, table);
+    await index.update([x, y]);
+    if (index.generation !== since.generation || index.bytes < since.bytes) return null;
+    const reading = { generation: index.generation, bytes: index.bytes };
+    const factor = await factorOf(directory, table, clock);
+    const byLane = new Map<string, NewRows>();
+    let count = 0;
+    await index.visit(since.bytes, reading.bytes, [x, y], (lane, [atX, atY]) => {
+      if (++count > most || atX === undefined || atY === undefined) return;
+      if (!Number.isFinite(atX) || !Number.isFinite(atY)) return;
+      let own = byLane.get(lane);
+      if (own === undefined) byLane.set(lane, (own = { table, learningRate: lane, x: [], y: [] }));
+      own.x.push(atX * factor);
+      own.y.push(atY);
+    });
+    return count > most ? null : { rows: [...byLane.values()], reading };
+  }
+
+  /** τ of a descent's t: the factor 2c, as the flow's last row has it; 1 elsewhere. NaN where there is no such clock. */
+  async function factorOf(directory: string, table: TableName, clock: string): Promise<number> {
+    if (clock !== "tau" || table !== "descent") return 1;
+    const series = indexOf(directory, "series");
+    await series.update(["t", "canonicalTime"]);
+    return (series.column("", "canonicalTime")?.greatest ?? Number.NaN) / (series.column("", "t")?.greatest ?? Number.NaN);
+  }
+
+  return { columns, curves, newRows };
+}
+
+export type Tables = ReturnType<typeof createTables>;
+
+function clockOf(name: string): Readonly<Record<TableName, string | null>> {
+  const clock = Object.hasOwn(CLOCKS, name) ? CLOCKS[name] : undefined;
+  if (clock === undefined)
+    throw new ConfigError(`x must be ${Object.keys(CLOCKS).join(", ")}, got ${JSON.stringify(name)}.`);
+  return clock;
+}
+
+const scaled = (value: number | null, factor: number): number | null => (value === null ? null : value * factor);
