@@ -46,16 +46,19 @@ export function tickLabel(tick, log) {
   if (!log) return show(tick, 6);
   if (Math.abs(tick - Math.round(tick)) < 1e-9) {
     const exponent = Math.round(tick);
-    return exponent >= -2 && exponent <= 3 ? String(Number((10 ** exponent).toPrecision(1))) : power(exponent);
+    return exponent >= -2 && exponent <= 3
+      ? String(Number((10 ** exponent).toPrecision(1)))
+      : power(exponent);
   }
   return show(10 ** tick, 3);
 }
 
+/** What a picture may be drawn over: a short name, and what stands at the axis. */
 export const CLOCKS = {
-  t: "time t",
-  tau: "canonical time τ = 2ct",
-  k: "steps: k of descent, accepted ones of the flow",
-  evaluations: "gradients: evaluations of the flow, steps of descent",
+  t: { name: "time t", title: "time t" },
+  tau: { name: "canonical time τ", title: "canonical time τ = 2ct" },
+  k: { name: "steps", title: "steps (k of descent, accepted steps of the flow)" },
+  evaluations: { name: "gradients", title: "gradients (evaluations of the flow, steps of descent)" },
 };
 
 const WORDS = {

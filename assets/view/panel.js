@@ -51,13 +51,23 @@ export function createPanel(state, world) {
   const note = make("p", { className: "note" });
   const legend = make("ul", { className: "legend" });
   root.append(
-    make("div", { className: "bar" }, ySelect, " over ", xSelect, flag("logY", "log y"), flag("logX", "log x"), all, remove),
+    make(
+      "div",
+      { className: "bar" },
+      ySelect,
+      " over ",
+      xSelect,
+      flag("logY", "log y"),
+      flag("logX", "log x"),
+      all,
+      remove,
+    ),
     stage,
     note,
     legend,
   );
-  for (const [name, words] of Object.entries(CLOCKS))
-    xSelect.append(make("option", { value: name, selected: name === state.x }, words));
+  for (const [value, { name }] of Object.entries(CLOCKS))
+    xSelect.append(make("option", { value, selected: value === state.x }, name));
   xSelect.addEventListener("change", () => choose("x", xSelect.value));
   ySelect.addEventListener("change", () => choose("y", ySelect.value));
   all.addEventListener("click", () => zoom(null, null));
@@ -127,7 +137,9 @@ export function createPanel(state, world) {
     const own = held.get(id);
     if (answer === null || own === undefined) return;
     for (const curve of own.curves) {
-      const fine = answer.curves.find((c) => c.table === curve.table && c.learningRate === curve.learningRate);
+      const fine = answer.curves.find(
+        (c) => c.table === curve.table && c.learningRate === curve.learningRate,
+      );
       if (fine !== undefined) curve.detail = { x: fine.x, y: fine.y, from, to };
     }
   }
@@ -217,7 +229,12 @@ export function createPanel(state, world) {
     plot?.destroy();
     const ink = css("--ink");
     const axis = {
-      ...{ stroke: ink, font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif", labelSize: 22 },
+      ...{
+        stroke: ink,
+        font: "12px system-ui, sans-serif",
+        labelFont: "12px system-ui, sans-serif",
+        labelSize: 22,
+      },
       ...{ grid: { stroke: css("--grid"), width: 1 }, ticks: { stroke: css("--grid"), width: 1, size: 5 } },
     };
     const splits = (log, vertical) => (u, _axis, min, max) =>
@@ -238,25 +255,27 @@ export function createPanel(state, world) {
         y: { auto: false, range: (u) => yRange(u.data, xRange()) },
       },
       axes: [
-        { ...axis, label: CLOCKS[state.x], splits: splits(state.logX, false), values: values(state.logX) },
+        {
+          ...axis,
+          label: CLOCKS[state.x].title,
+          size: 32,
+          splits: splits(state.logX, false),
+          values: values(state.logX),
+        },
         { ...axis, size: 62, splits: splits(state.logY, true), values: values(state.logY) },
       ],
       series: [
         {},
-        ...drawn.map(({ colour, dash, width, label }) => ({
-          ...{ label, stroke: colour, dash, width, spanGaps: true, points: { show: false } },
-          facets: [
-            { scale: "x", auto: false },
-            { scale: "y", auto: false },
-          ],
-          paths: uPlot.paths.linear(),
-        })),
+        // uPlot wants one at least.
+        ...(drawn.length === 0 ? [{ colour: ink, dash: [], width: 1, label: "" }] : drawn).map(seriesOf),
       ],
       hooks: {
         setSelect: [
           (u) => {
             if (u.select.width < 4) return;
-            const edges = [u.select.left, u.select.left + u.select.width].map((at) => back(state.logX, u.posToVal(at, "x")));
+            const edges = [u.select.left, u.select.left + u.select.width].map((at) =>
+              back(state.logX, u.posToVal(at, "x")),
+            );
             u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
             zoom(...edges);
           },
@@ -269,7 +288,8 @@ export function createPanel(state, world) {
     describe();
   }
 
-  const dataOf = () => [null, ...drawn.map(({ curve }) => pointsOf(curve))];
+  const dataOf = () =>
+    drawn.length === 0 ? [null, [[], []]] : [null, ...drawn.map(({ curve }) => pointsOf(curve))];
 
   /** New numbers or another window in the same curves. */
   function redraw() {
@@ -331,22 +351,34 @@ export function createPanel(state, world) {
   function describe() {
     legend.replaceChildren(
       ...drawn.map(({ label, colour, dash, width }) =>
-        make("li", {}, sample(colour, dash, width), make("span", { className: "name" }, label), make("output")),
+        make(
+          "li",
+          {},
+          sample(colour, dash, width),
+          make("span", { className: "name" }, label),
+          make("output"),
+        ),
       ),
     );
     const words = columnWords(state.y, world.labels());
-    stage.setAttribute("aria-label", `${words} over ${CLOCKS[state.x]}: ${drawn.length} curves. Keys: plus, minus, left, right, 0.`);
+    stage.setAttribute(
+      "aria-label",
+      `${words} over ${CLOCKS[state.x].name}: ${drawn.length} curves. Keys: plus, minus, left, right, 0.`,
+    );
     const sum = (name) => drawn.reduce((total, { curve }) => total + curve[name], 0);
     const notes = [];
     if (state.logY && sum("notPositive") > 0)
       notes.push(`${sum("notPositive")} values are 0 or less and have no place on a logarithmic axis.`);
     if (sum("notFinite") > 0) notes.push(`${sum("notFinite")} values are infinite or not a number.`);
     const rows = Math.max(0, ...drawn.map(({ curve }) => curve.rows));
-    if (rows > 20_000) notes.push(`Thinned: up to ${rows.toLocaleString("en").replaceAll(",", " ")} rows a table; zoom shows them all.`);
+    if (rows > 20_000)
+      notes.push(
+        `Thinned: up to ${rows.toLocaleString("en").replaceAll(",", " ")} rows a table; zoom shows them all.`,
+      );
     for (const { id, name } of world.runs()) {
       if (failures.has(id)) notes.push(`${name}: ${failures.get(id)}`);
       else if (held.has(id) && held.get(id).curves.length === 0)
-        notes.push(`${name}: has no rows of ${words} over ${CLOCKS[state.x]}.`);
+        notes.push(`${name}: has no rows of ${words} over ${CLOCKS[state.x].name}.`);
     }
     if (world.runs().length === 0) notes.push("No run is drawn; tick some in the table.");
     note.textContent = notes.join(" ");
@@ -358,12 +390,14 @@ export function createPanel(state, world) {
   function tell() {
     const cells = legend.querySelectorAll("output");
     const pointed = plot !== null && plot.cursor.left >= 0;
-    drawn.forEach(({ curve }, k) => {
+    drawn.forEach((_, k) => {
       if (cells[k] === undefined) return;
       const points = plot.data[k + 1];
       const at = pointed ? nearest(points[0], plot.posToVal(plot.cursor.left, "x")) : points[0].length - 1;
       cells[k].textContent =
-        at === null || at < 0 ? "" : `${show(back(state.logY, points[1][at]))} at ${show(back(state.logX, points[0][at]))}${curve.live ? "" : ""}`;
+        at === null || at < 0
+          ? ""
+          : `${show(back(state.logY, points[1][at]))} at ${show(back(state.logX, points[0][at]))}`;
     });
   }
 
@@ -383,7 +417,8 @@ export function createPanel(state, world) {
         curve.x.push(fresh.x[i]);
         curve.y.push(fresh.y[i]);
         curve.extent.greatest = Math.max(curve.extent.greatest ?? -Infinity, fresh.x[i]);
-        if (fresh.x[i] > 0) curve.extent.leastPositive = Math.min(curve.extent.leastPositive ?? Infinity, fresh.x[i]);
+        if (fresh.x[i] > 0)
+          curve.extent.leastPositive = Math.min(curve.extent.leastPositive ?? Infinity, fresh.x[i]);
         curve.rows++;
         own.appended++;
       }
@@ -412,7 +447,12 @@ export function createPanel(state, world) {
     /** What to be told of: one text for each run. */
     follows: () =>
       [...held].map(([id, { reading }]) =>
-        [id, state.x, state.y, ...Object.entries(reading).flatMap(([t, r]) => [t, r.generation, r.bytes])].join(","),
+        [
+          id,
+          state.x,
+          state.y,
+          ...Object.entries(reading).flatMap(([t, r]) => [t, r.generation, r.bytes]),
+        ].join(","),
       ),
     lastPoint: (id) => held.get(id)?.curves[0]?.x.at(-1),
     close() {
@@ -423,6 +463,12 @@ export function createPanel(state, world) {
     },
   };
   return panel;
+}
+
+function seriesOf({ colour, dash, width, label }) {
+  const facets = ["x", "y"].map((scale) => ({ scale, auto: false }));
+  const look = { stroke: colour, dash, width, spanGaps: true, points: { show: false } };
+  return { label, facets, ...look, paths: uPlot.paths.linear() };
 }
 
 /** Index of the value nearest to one, in ascending numbers; null where there are none. */
@@ -442,8 +488,17 @@ function sample(colour, dash, width) {
   const space = "http://www.w3.org/2000/svg";
   const picture = document.createElementNS(space, "svg");
   const line = document.createElementNS(space, "line");
-  for (const [name, value] of Object.entries({ width: 28, height: 10, "aria-hidden": "true" })) picture.setAttribute(name, value);
-  const look = { x1: 0, x2: 28, y1: 5, y2: 5, stroke: colour, "stroke-width": width, "stroke-dasharray": dash.join(" ") || "none" };
+  for (const [name, value] of Object.entries({ width: 28, height: 10, "aria-hidden": "true" }))
+    picture.setAttribute(name, value);
+  const look = {
+    x1: 0,
+    x2: 28,
+    y1: 5,
+    y2: 5,
+    stroke: colour,
+    "stroke-width": width,
+    "stroke-dasharray": dash.join(" ") || "none",
+  };
   for (const [name, value] of Object.entries(look)) line.setAttribute(name, value);
   picture.append(line);
   return picture;

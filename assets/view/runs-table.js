@@ -18,7 +18,9 @@ export function createRunsTable(frame, world) {
   frame.addEventListener("scroll", render);
   new ResizeObserver(render).observe(frame);
   body.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity }[event.key];
+    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity }[
+      event.key
+    ];
     const row = event.target.closest("tr[data-at]");
     if (row === null) return;
     if (event.key === "Enter" && event.target.type === "checkbox") return world.open(Number(row.dataset.id));
@@ -84,7 +86,13 @@ export function createRunsTable(frame, world) {
       box.addEventListener("change", () => world.toggle(run.id));
       const key = make("button", { type: "button", className: "name" });
       key.addEventListener("click", () => world.open(run.id));
-      row = make("tr", {}, make("td", {}, box), make("th", { scope: "row" }, key), ...columns.map(() => make("td")));
+      row = make(
+        "tr",
+        {},
+        make("td", {}, box),
+        make("th", { scope: "row" }, key),
+        ...columns.map(() => make("td")),
+      );
       rows.set(run.id, row);
     }
     row.dataset.at = at;
@@ -101,7 +109,12 @@ export function createRunsTable(frame, world) {
     row.classList.toggle("opened", world.isOpen(run.id));
     row.classList.toggle("open", run.open);
     cells.forEach((cell, k) => {
-      const value = columns[k] === "status" ? statusOf(run) : columns[k] === "started" ? dateOf(run.cells[k]) : show(run.cells[k]);
+      const value =
+        columns[k] === "status"
+          ? statusOf(run)
+          : columns[k] === "started"
+            ? dateOf(run.cells[k])
+            : show(run.cells[k]);
       if (cell.textContent !== value) cell.textContent = value;
       cell.classList.toggle("number", typeof run.cells[k] === "number");
     });
@@ -115,7 +128,9 @@ export function createRunsTable(frame, world) {
 export function statusOf({ status, open, grown }) {
   if (!open || status !== "running" || grown === null) return show(status);
   const silent = (Date.now() - grown) / 60_000;
-  return silent < 2 ? "running" : `running, silent for ${silent < 120 ? `${Math.round(silent)} min` : `${Math.round(silent / 60)} h`}`;
+  return silent < 2
+    ? "running"
+    : `running, silent for ${silent < 120 ? `${Math.round(silent)} min` : `${Math.round(silent / 60)} h`}`;
 }
 
 function dateOf(text) {

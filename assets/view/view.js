@@ -4,7 +4,7 @@ import { renderDetails } from "./details.js";
 import { createPanel } from "./panel.js";
 import { createRunsTable } from "./runs-table.js";
 
-const COLUMNS = "status,loss,time,model.hidden,parameters,decay.rate,started";
+const COLUMNS = "status,loss,time,model.hidden,parameters,started";
 const NARROW_COLUMNS = "status,loss,time";
 /** Runs that are drawn at first, the newest ones. */
 const FIRST_DRAWN = 3;
@@ -12,16 +12,28 @@ const MOST_DRAWN = 100;
 
 const $ = (id) => document.getElementById(id);
 
-const state = { where: "", columns: null, sort: "-started", drawn: null, run: null, panels: null, ...readState() };
+const state = {
+  where: "",
+  columns: null,
+  sort: "-started",
+  drawn: null,
+  run: null,
+  panels: null,
+  ...readState(),
+};
 /** Drawn runs: id → slot, which is the colour. */
 const slots = new Map();
 const facts = new Map();
 let runs = [];
-let known = new Map();
+const known = new Map();
 let events = null;
 let panels = [];
 
-const columns = () => (state.columns ?? (innerWidth < 700 ? NARROW_COLUMNS : COLUMNS)).split(",").map((name) => name.trim()).filter(Boolean);
+const columns = () =>
+  (state.columns ?? (innerWidth < 700 ? NARROW_COLUMNS : COLUMNS))
+    .split(",")
+    .map((name) => name.trim())
+    .filter(Boolean);
 
 function readState() {
   try {
@@ -33,7 +45,14 @@ function readState() {
 
 const keepState = settled(() => {
   const { where, columns, sort, run } = state;
-  const kept = { where, columns, sort, run, drawn: [...slots.keys()], panels: panels.map((panel) => panel.state) };
+  const kept = {
+    where,
+    columns,
+    sort,
+    run,
+    drawn: [...slots.keys()],
+    panels: panels.map((panel) => panel.state),
+  };
   history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(kept))}`);
 }, 200);
 
@@ -155,14 +174,16 @@ async function refresh() {
   for (const run of runs) known.set(run.id, run);
   $("root").textContent = root;
   document.title = `${root.split("/").at(-1)} – gradflow view`;
-  const reading = progress.read < progress.found ? `, ${progress.read} of ${progress.found} records read` : "";
+  const reading =
+    progress.read < progress.found ? `, ${progress.read} of ${progress.found} records read` : "";
   $("count").textContent = `${runs.length} of ${total} runs${reading}`;
   $("faults").hidden = faults.length === 0;
   $("faults").firstElementChild.textContent = `${faults.length} records cannot be read`;
   $("faults").lastElementChild.replaceChildren(...faults.map((fault) => make("li", {}, fault)));
   table.set(runs, columns());
   await begin();
-  for (const run of runs) if (slots.has(run.id) && facts.has(run.id) && wasOpen.has(run.id) && !run.open) renew(run.id);
+  for (const run of runs)
+    if (slots.has(run.id) && facts.has(run.id) && wasOpen.has(run.id) && !run.open) renew(run.id);
   wasOpen = new Set(runs.filter(({ open }) => open).map(({ id }) => id));
   document.body.dataset.runs = String(runs.length);
 }
@@ -188,7 +209,8 @@ async function begin() {
     const value = (name) => found?.facts.find(([fact]) => fact === name)?.[1];
     const logX = value("record.at") === "log";
     const both = { x: "t", logX, logY: true, from: null, to: null };
-    const second = found?.columns.descent.includes("parameterGap") && value("descent.0.learningRate") !== undefined;
+    const second =
+      found?.columns.descent.includes("parameterGap") && value("descent.0.learningRate") !== undefined;
     addPanel({ ...both, y: "loss" });
     addPanel({ ...both, y: second ? "parameterGap" : "gradientNorm" });
   } else for (const panel of state.panels) addPanel(panel);
@@ -264,7 +286,8 @@ function showTab(name, focus = false) {
 for (const name of ["curves", "run"]) {
   $(`tab-${name}`).addEventListener("click", () => showTab(name));
   $(`tab-${name}`).addEventListener("keydown", (event) => {
-    if (event.key === "ArrowLeft" || event.key === "ArrowRight") showTab(name === "run" ? "curves" : "run", true);
+    if (event.key === "ArrowLeft" || event.key === "ArrowRight")
+      showTab(name === "run" ? "curves" : "run", true);
   });
 }
 $("where").value = state.where;
@@ -296,7 +319,8 @@ $("draw-shown").addEventListener("click", () => {
 $("add-panel").addEventListener("click", () => {
   const last = panels.at(-1)?.state ?? { x: "t", logX: false, logY: true };
   const shown = panels.map((panel) => panel.state.y);
-  const y = offered().find((name) => !shown.includes(name) && name !== "t" && name !== "canonicalTime") ?? "loss";
+  const y =
+    offered().find((name) => !shown.includes(name) && name !== "t" && name !== "canonicalTime") ?? "loss";
   addPanel({ ...last, y, from: null, to: null });
   world.changed();
 });

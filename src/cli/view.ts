@@ -10,7 +10,11 @@ export const viewCommand: Command = {
   summary: "Show the records below a folder on a local page, live while they run",
   positionals: { root: { type: "string", default: "runs", describe: "The folder" } },
   options: {
-    port: { type: "string", requiresArg: true, describe: "Port of the page, from 1024; a free one by default" },
+    port: {
+      type: "string",
+      requiresArg: true,
+      describe: "Port of the page, from 1024; a free one by default",
+    },
   },
   epilogue: `Example:
   gradflow view runs

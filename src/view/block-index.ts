@@ -129,7 +129,14 @@ export function createBlockIndex(root: string, path: string): BlockIndex {
       if (added.length > 0 && rows > 0) await scan(file, header, bytes, added, 0);
       for (const name of wanted) known.add(name);
       const before = bytes;
-      const read = await scan(file, bytes, size, [...known].filter((name) => columns.includes(name)), rows, true);
+      const read = await scan(
+        file,
+        bytes,
+        size,
+        [...known].filter((name) => columns.includes(name)),
+        rows,
+        true,
+      );
       rows += read.rows;
       bytes = read.end;
       if (bytes > before) tail = await readAt(file, Math.max(0, bytes - TAIL), Math.min(TAIL, bytes));
@@ -152,14 +159,21 @@ export function createBlockIndex(root: string, path: string): BlockIndex {
   }
 
   /** Takes rows into the index. `isNew`: they also begin blocks. */
-  async function scan(file: FileHandle, from: number, to: number, names: readonly string[], row: number, isNew = false) {
+  async function scan(
+    file: FileHandle,
+    from: number,
+    to: number,
+    names: readonly string[],
+    row: number,
+    isNew = false,
+  ) {
     const first = row;
     const end = await visitLines(file, path, from, to, columns, names, (lane, values, at) => {
       const block = Math.floor(row / BLOCK_ROWS);
       if (isNew && row % BLOCK_ROWS === 0) starts.set(block, at);
       row++;
-      let own = lanes.get(lane);
-      if (own === undefined) lanes.set(lane, (own = new Map()));
+      const own = lanes.get(lane) ?? new Map<string, ColumnBlocks>();
+      lanes.set(lane, own);
       for (let k = 0; k < names.length; k++) {
         const value = values[k];
         if (value !== undefined) note(own, names[k]!, block, value);
@@ -196,7 +210,9 @@ export function createBlockIndex(root: string, path: string): BlockIndex {
     update: (wanted) => inLine(() => update(wanted)),
     visit: (from, to, names, each) =>
       inLine(async () => {
-        await withFile((file, size) => visitLines(file, path, from, Math.min(to, size), columns, names, each));
+        await withFile((file, size) =>
+          visitLines(file, path, from, Math.min(to, size), columns, names, each),
+        );
       }),
     startOf: (block) => (block * BLOCK_ROWS >= rows ? bytes : starts.get(block)),
     size() {

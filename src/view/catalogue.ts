@@ -63,7 +63,8 @@ export function openCatalogue(root: string): Catalogue {
       stamp = files;
       grown = times;
       if (before?.stamp === stamp) {
-        if (before.entry?.open && before.entry.grown !== grown) settle({ ...before, entry: { ...before.entry, grown } });
+        if (before.entry?.open && before.entry.grown !== grown)
+          settle({ ...before, entry: { ...before.entry, grown } });
         return;
       }
       const facts = await readRunFacts(directory);
@@ -119,7 +120,10 @@ export function openCatalogue(root: string): Catalogue {
     entries: () => [...byId.values()],
     get: (id) => byId.get(id),
     progress: () => ({ found, read }),
-    faults: () => [...scanFaults, ...[...known.values()].flatMap(({ fault }) => (fault === null ? [] : [fault]))],
+    faults: () => [
+      ...scanFaults,
+      ...[...known.values()].flatMap(({ fault }) => (fault === null ? [] : [fault])),
+    ],
     version: () => version,
     refresh() {
       running ??= scan().finally(() => {
@@ -157,5 +161,10 @@ function pool(): (facts: Facts) => Facts {
     return text;
   };
   return (facts) =>
-    new Map([...facts].map(([name, fact]): [string, Fact] => [one(name), typeof fact === "string" ? one(fact) : fact]));
+    new Map(
+      [...facts].map(([name, fact]): [string, Fact] => [
+        one(name),
+        typeof fact === "string" ? one(fact) : fact,
+      ]),
+    );
 }

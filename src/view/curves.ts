@@ -164,8 +164,8 @@ export function createTables(root: string, mostBytes = 96e6) {
     await index.visit(since.bytes, reading.bytes, [x, y], (lane, [atX, atY]) => {
       if (++count > most || atX === undefined || atY === undefined) return;
       if (!Number.isFinite(atX) || !Number.isFinite(atY)) return;
-      let own = byLane.get(lane);
-      if (own === undefined) byLane.set(lane, (own = { table, learningRate: lane, x: [], y: [] }));
+      const own = byLane.get(lane) ?? { table, learningRate: lane, x: [], y: [] };
+      byLane.set(lane, own);
       own.x.push(atX * factor);
       own.y.push(atY);
     });
@@ -177,7 +177,10 @@ export function createTables(root: string, mostBytes = 96e6) {
     if (clock !== "tau" || table !== "descent") return 1;
     const series = indexOf(directory, "series");
     await series.update(["t", "canonicalTime"]);
-    return (series.column("", "canonicalTime")?.greatest ?? Number.NaN) / (series.column("", "t")?.greatest ?? Number.NaN);
+    return (
+      (series.column("", "canonicalTime")?.greatest ?? Number.NaN) /
+      (series.column("", "t")?.greatest ?? Number.NaN)
+    );
   }
 
   return { columns, curves, newRows };
@@ -192,4 +195,5 @@ function clockOf(name: string): Readonly<Record<TableName, string | null>> {
   return clock;
 }
 
-const scaled = (value: number | null, factor: number): number | null => (value === null ? null : value * factor);
+const scaled = (value: number | null, factor: number): number | null =>
+  value === null ? null : value * factor;

@@ -46,7 +46,15 @@ export function follow(
           send("stale", { run: one.run, x: one.x, y: one.y });
         } else if (news.rows.length > 0) {
           one.reading[table] = news.reading;
-          send("rows", { run: one.run, x: one.x, y: one.y, table, from: since.bytes, reading: news.reading, rows: news.rows });
+          send("rows", {
+            run: one.run,
+            x: one.x,
+            y: one.y,
+            table,
+            from: since.bytes,
+            reading: news.reading,
+            rows: news.rows,
+          });
         } else one.reading[table] = news.reading;
       }
     }

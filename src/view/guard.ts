@@ -23,7 +23,9 @@ export interface Asked {
 /** What is asked for, or why it is refused. Reads nothing but the head of the request. */
 export function admit(request: IncomingMessage, token: string, port: number): Asked | Refusal {
   const { method, url = "/", headers } = request;
-  const hosts = ["127.0.0.1", "localhost"].map((name) => (port === 80 ? [name, `${name}:80`] : `${name}:${port}`));
+  const hosts = ["127.0.0.1", "localhost"].map((name) =>
+    port === 80 ? [name, `${name}:80`] : `${name}:${port}`,
+  );
   if (!hosts.flat().includes(headers.host ?? ""))
     return { status: 403, reason: `this server answers to 127.0.0.1:${port} alone` };
   if (headers.origin !== undefined && headers.origin !== `http://${headers.host}`)
@@ -35,7 +37,10 @@ export function admit(request: IncomingMessage, token: string, port: number): As
   if (address === null) return { status: 400, reason: "the address cannot be read" };
   const [, given = "", ...rest] = address.pathname.split("/");
   if (!sameText(given, token))
-    return { status: 403, reason: "the address lacks its token; open the whole address that gradflow view printed" };
+    return {
+      status: 403,
+      reason: "the address lacks its token; open the whole address that gradflow view printed",
+    };
   if (method !== "GET") return { status: 405, reason: "this server only shows: GET" };
   if (rest.length === 0) return { status: 404, reason: "the address ends in a slash" };
   return { path: rest.join("/"), query: address.searchParams };
@@ -68,4 +73,5 @@ export const HEADERS = {
 } as const;
 
 /** For a file of a record that is opened by itself: whatever it holds, it runs nothing and loads nothing. */
-export const FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox";
+export const FILE_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox";

@@ -16,7 +16,9 @@ export async function statInside(root: string, path: string): Promise<Stats | nu
     if (own.isSymbolicLink()) {
       const way = relative(root, await realpath(path));
       if (way === ".." || way.startsWith(`..${sep}`) || way === "")
-        throw new ConfigError(`${path}: is a link that leads out of ${root}; gradflow view reads nothing there.`);
+        throw new ConfigError(
+          `${path}: is a link that leads out of ${root}; gradflow view reads nothing there.`,
+        );
       const target = await stat(path);
       if (target.isFile()) return target;
     }

@@ -31,7 +31,9 @@ const TYPES: Readonly<Record<string, string>> = {
 export const typeOf = (path: string): string => TYPES[extname(path)] ?? "application/octet-stream";
 
 /** Null where the page has no such file. */
-export async function readPageFile(name: string): Promise<{ readonly type: string; readonly content: Buffer } | null> {
+export async function readPageFile(
+  name: string,
+): Promise<{ readonly type: string; readonly content: Buffer } | null> {
   const locate = Object.hasOwn(FILES, name) ? FILES[name] : undefined;
   if (locate === undefined) return null;
   const path = locate();

@@ -21,7 +21,10 @@ export async function readDetails(
   const folder = contentFolder(directory, manifest);
   await statInside(root, join(folder, "result.json"));
   const result = await readResult(folder);
-  const study = (await statInside(root, join(folder, "config.yaml"))) === null ? null : await readIfPresent(join(folder, "config.yaml"));
+  const study =
+    (await statInside(root, join(folder, "config.yaml"))) === null
+      ? null
+      : await readIfPresent(join(folder, "config.yaml"));
   const pictures = manifest.files.filter((file) => PICTURE.test(file));
   return {
     name,
@@ -32,11 +35,15 @@ export async function readDetails(
     study,
     command: manifest.command,
     // One of each name: the drawing where there is one.
-    figures: pictures.filter((file) => file.endsWith(".svg") || !pictures.includes(file.replace(/png$/, "svg"))),
+    figures: pictures.filter(
+      (file) => file.endsWith(".svg") || !pictures.includes(file.replace(/png$/, "svg")),
+    ),
     facts: [...facts],
     columns,
     labels: Object.fromEntries(
-      (manifest.measures ?? []).flatMap((measure) => measure.columns.map(({ name, label, axis }) => [name, `${label} (${axis})`])),
+      (manifest.measures ?? []).flatMap((measure) =>
+        measure.columns.map(({ name, label, axis }) => [name, `${label} (${axis})`]),
+      ),
     ),
   };
 }

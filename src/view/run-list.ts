@@ -11,7 +11,10 @@ import type { Catalogue, Entry } from "./catalogue.js";
 export function listRuns(catalogue: Catalogue, query: URLSearchParams) {
   const conditions = query.getAll("where").map(parseCondition);
   const parts = query.getAll("find").map((part) => part.toLowerCase());
-  const columns = (query.get("columns") ?? "").split(",").map((name) => name.trim()).filter((name) => name !== "");
+  const columns = (query.get("columns") ?? "")
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
   const entries = catalogue.entries();
   const chosen = entries.filter(
     ({ name, facts }) =>
@@ -21,7 +24,12 @@ export function listRuns(catalogue: Catalogue, query: URLSearchParams) {
   const names = new Set<string>();
   for (const { facts } of entries) for (const name of facts.keys()) names.add(name);
   return {
-    ...{ root: catalogue.root, total: entries.length, progress: catalogue.progress(), faults: catalogue.faults() },
+    ...{
+      root: catalogue.root,
+      total: entries.length,
+      progress: catalogue.progress(),
+      faults: catalogue.faults(),
+    },
     names: [...names].sort(),
     runs: chosen.map(({ id, name, open, grown, facts }) => ({
       ...{ id, name, open, grown, status: facts.get("status") ?? "" },

@@ -7,7 +7,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { ConfigError } from "../errors.js";
 import { type Entry, openCatalogue } from "./catalogue.js";
 import { createTables, type Reading, type TableName } from "./curves.js";
-import { follow, type Followed } from "./follow.js";
+import { type Followed, follow } from "./follow.js";
 import { admit, FILE_POLICY, HEADERS, newToken } from "./guard.js";
 import { readPageFile, typeOf } from "./page-files.js";
 import { locateFigure, readDetails } from "./run-details.js";
@@ -65,7 +65,8 @@ export async function serveRecords(folder: string, port = 0): Promise<ViewServer
       const entry = entryOf(query);
       return sendJson(response, await readDetails(root, entry, await tables.columns(entry.directory)));
     }
-    if (path === "curves") return sendJson(response, await tables.curves(entryOf(query).directory, curveRequest(query)));
+    if (path === "curves")
+      return sendJson(response, await tables.curves(entryOf(query).directory, curveRequest(query)));
     if (path === "figure") {
       const file = await locateFigure(root, entryOf(query), query.get("file") ?? "");
       response.setHeader("Content-Security-Policy", FILE_POLICY);
@@ -87,7 +88,11 @@ export async function serveRecords(folder: string, port = 0): Promise<ViewServer
     return entry;
   }
 
-  async function stream(request: IncomingMessage, response: ServerResponse, followed: Followed[]): Promise<void> {
+  async function stream(
+    request: IncomingMessage,
+    response: ServerResponse,
+    followed: Followed[],
+  ): Promise<void> {
     response.writeHead(200, { "Content-Type": "text/event-stream; charset=utf-8" });
     response.write("retry: 1000\n\n");
     const look = follow(catalogue, tables, followed, (event, data) => {
@@ -118,7 +123,10 @@ export async function serveRecords(folder: string, port = 0): Promise<ViewServer
     }
   }
 
-  const pause = (milliseconds: number) => wait(milliseconds, undefined, { signal: stopped.signal }).catch(() => undefined);
+  /** Ends early where the server closes. */
+  function pause(milliseconds: number): Promise<void> {
+    return wait(milliseconds, undefined, { signal: stopped.signal }).catch(() => undefined);
+  }
 
   return {
     address: `http://127.0.0.1:${bound}/${token}/`,
@@ -155,14 +163,18 @@ function finite(name: string, value: number): number {
 /** `follow=run,x,y,table,generation,bytes,…` for every set of curves. */
 function followedOf(query: URLSearchParams): Followed[] {
   const texts = query.getAll("follow");
-  if (texts.length > MOST_FOLLOWED) throw new ConfigError(`at most ${MOST_FOLLOWED} curves are followed at a time.`);
+  if (texts.length > MOST_FOLLOWED)
+    throw new ConfigError(`at most ${MOST_FOLLOWED} curves are followed at a time.`);
   return texts.map((text) => {
     const [run, x, y, ...rest] = text.split(",");
     const reading: Partial<Record<TableName, Reading>> = {};
     for (let k = 0; k + 2 < rest.length; k += 3) {
       const table = rest[k] as TableName;
       if (!["series", "ntk", "descent"].includes(table)) throw new ConfigError("there is no such table.");
-      reading[table] = { generation: finite("generation", Number(rest[k + 1])), bytes: finite("bytes", Number(rest[k + 2])) };
+      reading[table] = {
+        generation: finite("generation", Number(rest[k + 1])),
+        bytes: finite("bytes", Number(rest[k + 2])),
+      };
     }
     return { run: Number(run), x: x ?? "", y: y ?? "", reading };
   });
@@ -175,7 +187,11 @@ function fail(response: ServerResponse, error: unknown): void {
   }
   const told = error instanceof ConfigError || error instanceof MissingError;
   const status = error instanceof MissingError ? 404 : error instanceof ConfigError ? 400 : 500;
-  sendText(response, status, told ? error.message : `unexpected error: ${(error as Error)?.message ?? error}`);
+  sendText(
+    response,
+    status,
+    told ? error.message : `unexpected error: ${(error as Error)?.message ?? error}`,
+  );
 }
 
 const sendText = (response: ServerResponse, status: number, text: string) =>

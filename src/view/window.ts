@@ -1,6 +1,7 @@
 /**
  * One curve inside a window of x, as many points as the picture has room for: in every column of pixels the first, least, greatest and
  * last value, which draws the same line as all rows do. Blocks narrower than a pixel come from the index, the others from the file.
+ * A table that is no longer than that is sent as it is.
  */
 import type { BlockIndex } from "./block-index.js";
 
@@ -34,7 +35,8 @@ export async function readWindow(index: BlockIndex, request: WindowRequest): Pro
   const origin = scale(from);
   const width = scale(to) - origin;
   const pixelOf = (x: number): number => (width === 0 ? 0 : (request.pixels * (scale(x) - origin)) / width);
-  const out = createThinner(pixelOf, log);
+  const whole = index.rows <= 4 * request.pixels;
+  const out = createThinner(whole ? null : pixelOf, log);
 
   const blocks = index.blocks;
   let [first, beyond] = [0, blocks];
@@ -57,7 +59,7 @@ export async function readWindow(index: BlockIndex, request: WindowRequest): Pro
   for (let block = first; block < beyond; block++) {
     const [x0, x1, y0] = [xs.first.get(block), xs.last.get(block), ys.first.get(block)];
     if (Number.isNaN(x0) || Number.isNaN(y0)) continue;
-    const narrow = (!log || x0 > 0) && x0 >= from && x1 <= to && pixelOf(x1) - pixelOf(x0) <= 1;
+    const narrow = !whole && (!log || x0 > 0) && x0 >= from && x1 <= to && pixelOf(x1) - pixelOf(x0) <= 1;
     if (!narrow) {
       wide ??= block;
       continue;
@@ -87,7 +89,8 @@ interface Kept {
   readonly y: number;
 }
 
-function createThinner(pixelOf: (x: number) => number, log: boolean) {
+/** @param pixelOf null keeps every point */
+function createThinner(pixelOf: ((x: number) => number) | null, log: boolean) {
   const x: number[] = [];
   const y: number[] = [];
   let pixel = Number.NaN;
@@ -110,8 +113,12 @@ function createThinner(pixelOf: (x: number) => number, log: boolean) {
   return {
     point(atX: number, atY: number): void {
       if (log && atX <= 0) return;
-      const at = Math.floor(pixelOf(atX));
       const point = { x: atX, y: atY };
+      if (pixelOf === null) {
+        push(point);
+        return;
+      }
+      const at = Math.floor(pixelOf(atX));
       if (at !== pixel || first === null) {
         flush();
         pixel = at;

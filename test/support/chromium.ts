@@ -20,6 +20,12 @@ export interface Page {
   evaluate(expression: string): Promise<unknown>;
   /** Moves the pointer. */
   point(x: number, y: number): Promise<void>;
+  /** Any other method of the debugging protocol. */
+  send(method: string, params?: object): Promise<Record<string, unknown>>;
+  /** Presses and releases a key, by its name: `Tab`, `a`, `+`. */
+  press(key: string): Promise<void>;
+  /** Presses the button at the first place, and releases it at the second. */
+  drag(from: readonly [number, number], to: readonly [number, number]): Promise<void>;
   /** Errors and warnings so far: of the console, uncaught ones, of the network and the policy. */
   readonly complaints: readonly string[];
   /** Every URL the page asked for. */
@@ -100,6 +106,28 @@ export async function openPage(chromium: string, url: string): Promise<Page> {
     },
     async point(x, y) {
       await send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y });
+    },
+    send,
+    async press(key) {
+      const code = { Enter: 13, Tab: 9, " ": 32, ArrowDown: 40, ArrowUp: 38, ArrowLeft: 37, ArrowRight: 39 }[
+        key
+      ];
+      const text = key.length === 1 ? key : key === "Enter" ? "\r" : undefined;
+      const params = {
+        key,
+        windowsVirtualKeyCode: code ?? key.toUpperCase().charCodeAt(0),
+        ...(text && { text }),
+      };
+      await send("Input.dispatchKeyEvent", { type: "keyDown", ...params });
+      await send("Input.dispatchKeyEvent", { type: "keyUp", ...params });
+    },
+    async drag([x0, y0], [x1, y1]) {
+      const button = { button: "left", clickCount: 1 };
+      await send("Input.dispatchMouseEvent", { type: "mouseMoved", x: x0, y: y0 });
+      await send("Input.dispatchMouseEvent", { type: "mousePressed", x: x0, y: y0, ...button });
+      await send("Input.dispatchMouseEvent", { type: "mouseMoved", x: (x0 + x1) / 2, y: y1, ...button });
+      await send("Input.dispatchMouseEvent", { type: "mouseMoved", x: x1, y: y1, ...button });
+      await send("Input.dispatchMouseEvent", { type: "mouseReleased", x: x1, y: y1, ...button });
     },
     async close() {
       const gone = new Promise((done) => child.once("exit", done));
