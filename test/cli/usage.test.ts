@@ -51,7 +51,7 @@ describe("words that make no sense exit with 2 and say what to type", () => {
     [["study.yaml"], "did you mean gradflow run study.yaml?"],
     [
       ["frobnicate"],
-      "unknown command frobnicate; there are run, sweep, resume, check, model, ntk, show, figure, list, compare, report, export, workprecision, stability, methods, doctor, init.",
+      "unknown command frobnicate; there are run, sweep, resume, check, model, ntk, show, figure, list, compare, view, report, export, workprecision, stability, methods, doctor, init.",
     ],
     [["run", "x.yaml", "--foce"], "unknown option --foce; did you mean --force?"],
     [["run", "x.yaml", "--learning-rate", "1"], "unknown option --learning-rate."],
