@@ -1,8 +1,9 @@
 /** One picture: a column of the drawn runs over a clock. Holds what the server sent, thinned; draws it with uPlot; zooms. */
 import { ask, make, settled, show } from "./ask.js";
 import { CLOCKS, columnWords, tickLabel, ticks } from "./axis.js";
-import uPlot from "./uplot.js";
 
+/** A script before this one defines it. */
+const { uPlot } = globalThis;
 const HEIGHT = 300;
 /** Appended rows until the curve is asked for again, thinned. */
 const MOST_APPENDED = 4000;

@@ -1,23 +1,20 @@
-/** The files that the page consists of: our own from `assets/view`, the charts' from the package uplot. Nothing else is served by name. */
+/** The files that the page consists of, all from `assets/view`. Nothing else is served by name. */
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const OWN = fileURLToPath(new URL("../../assets/view/", import.meta.url));
-const require = createRequire(import.meta.url);
 
-const FILES: Readonly<Record<string, () => string>> = {
+/** By the name in the address. */
+const FILES: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
-    ["view.css", "view.js", "runs-table.js", "panel.js", "details.js", "axis.js", "ask.js"].map((name) => [
-      name,
-      () => join(OWN, name),
-    ]),
+    ["view.css", "view.js", "runs-table.js", "panel.js", "details.js", "axis.js", "ask.js", "icon.svg"].map(
+      (name) => [name, name],
+    ),
   ),
-  "": () => join(OWN, "index.html"),
-  "icon.svg": () => join(OWN, "icon.svg"),
-  "uplot.js": () => require.resolve("uplot/dist/uPlot.esm.js"),
-  "uplot.css": () => require.resolve("uplot/dist/uPlot.min.css"),
+  "": "index.html",
+  "uplot.js": "uplot/uPlot.iife.min.js",
+  "uplot.css": "uplot/uPlot.min.css",
 };
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -34,8 +31,8 @@ export const typeOf = (path: string): string => TYPES[extname(path)] ?? "applica
 export async function readPageFile(
   name: string,
 ): Promise<{ readonly type: string; readonly content: Buffer } | null> {
-  const locate = Object.hasOwn(FILES, name) ? FILES[name] : undefined;
-  if (locate === undefined) return null;
-  const path = locate();
+  const file = Object.hasOwn(FILES, name) ? FILES[name] : undefined;
+  if (file === undefined) return null;
+  const path = join(OWN, file);
   return { type: typeOf(path), content: await readFile(path) };
 }
