@@ -13,7 +13,7 @@ import { isDrawn } from "../config/schema-dataset.js";
 import type { DrawnShape } from "../data/dataset.js";
 import { sources } from "../data/sources/index.js";
 import { ConfigError } from "../errors.js";
-import { MAX_ROW_NUMBERS, mostCandidates } from "../flow/index.js";
+import { MAX_ROW_NUMBERS, mostCandidates, TABLED_SAMPLES, UNIT_ROWS } from "../flow/index.js";
 import { type Graph, sizeOf, spaceOf, splitBound } from "../graph/index.js";
 import { batchFamily, createFamily, createLoss, type Family } from "../model/index.js";
 import { methods } from "../ode/index.js";
@@ -211,11 +211,16 @@ function gradientBytes(
   return graphs.reduce((sum, graph) => sum + bytesOf(graph, bound), batches);
 }
 
-/** Numbers that the Gram matrices of the candidates of a step are made of: rows of the layers' inputs and signals, or the matrix itself. */
-function candidateNumbers({ entries, network }: Family, inputDimension: number): number {
-  const most = mostCandidates(entries);
-  const row = 4 * (network.units + network.outputs + inputDimension);
-  return most * (network.hasLayerProducts ? row : 2 * most);
+/**
+ * Numbers that the Gram matrices of the candidates of a step take: of all of them, or of those of each unit, beside a table of products of
+ * the samples and the rows that the engine makes them of.
+ */
+function candidateNumbers(family: Family, inputDimension: number): number {
+  const { samples, network } = family;
+  const most = mostCandidates(family);
+  if (!network.hasLayerProducts) return 2 * most ** 2;
+  const row = network.units + network.outputs + inputDimension;
+  return (2 * most ** 2) / network.units + Math.min(samples, TABLED_SAMPLES) ** 2 + 4 * UNIT_ROWS * row;
 }
 
 /** Its parameters, and its two widest layers side by side. */

@@ -40,4 +40,5 @@ export {
   type SteppingOutcome,
 } from "./stepping/integrate-stepping.js";
 export { mostCandidates } from "./stepping/stepper.js";
+export { TABLED_SAMPLES, UNIT_ROWS } from "./stepping/unit-grams.js";
 export { createStopRule, type StopRule, type StopWhen } from "./stop.js";

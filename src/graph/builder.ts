@@ -138,11 +138,8 @@ export class GraphBuilder {
   /** The largest entry over `axes`, which stay as dimensions of length 1; to derivatives a constant. */
   max = (a: Node, axes: readonly number[]): Node => this.derive("max", [a], { axes });
 
-  /** The same values with derivative zero: the largest of one. */
-  detached = (x: Node): Node => {
-    const axis = x.shape.length;
-    return this.reshape(this.max(this.reshape(x, [...x.shape, 1]), [axis]), x.shape);
-  };
+  /** The same values with derivative zero: the largest of one, along a leading axis, where engines copy rows. */
+  detached = (x: Node): Node => this.reshape(this.max(this.reshape(x, [1, ...x.shape]), [0]), x.shape);
   pieceOf = (z: Node, breakpoints: readonly number[]): Node => this.derive("pieceOf", [z], { breakpoints });
 
   lookup(pieces: Node, values: readonly number[]): Node {

@@ -33,8 +33,9 @@ export function pieceAt(breakpoints: readonly number[], z: number): number {
 export function piecesOf({ sites, samples }: Family, z: Float64Array): Float64Array {
   const pieces = new Float64Array(z.length);
   for (const { offset, units, table } of sites) {
-    const end = samples * (offset + units);
-    for (let e = samples * offset; e < end; e++) pieces[e] = pieceAt(table.breakpoints, z[e] as number);
+    const [start, end] = [samples * offset, samples * (offset + units)];
+    for (const breakpoint of table.breakpoints)
+      for (let e = start; e < end; e++) if ((z[e] as number) > breakpoint) (pieces[e] as number)++;
   }
   return pieces;
 }

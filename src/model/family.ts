@@ -12,7 +12,6 @@ import type { Forward, Network, SampleInput } from "./network.js";
 import type { Layout } from "./parameters.js";
 import type { Relation, Site } from "./scope.js";
 import {
-  factorsOfScalars,
   kernelProduct,
   pullbackError,
   scalarErrors,
@@ -22,6 +21,7 @@ import {
   scalarSignals,
   scalarSquares,
 } from "./tangent.js";
+import { affineInputs, type UnitGrams, unitGrams } from "./unit-grams.js";
 
 export type Pieces = "free" | "locked";
 
@@ -69,10 +69,13 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   preactivations(pieces: Pieces): Graph;
   /** From `before` [E]: `z` [E], its `pieces` [E], and `changed`, how many differ from those before. */
   pieceChanges(): Graph;
-  /** `loss`, `gradient`, `z` [E] and `signal` = ∂L/∂a [E] */
-  lockedField(): Graph;
-  /** The same where values are those that θ gives, and `pieces` decide about slopes alone: of a step in which entries change pieces. */
-  meanField(): Graph;
+  /** `loss`, `gradient`, `signal` = ∂L/∂a [E] and, unless not asked for, `z` [E] */
+  lockedField(withZ?: boolean): Graph;
+  /**
+   * The same without `z` where values are those that θ gives, and `pieces` decide about slopes alone: of a step in which entries change
+   * pieces. Without `signal` `gradient` alone.
+   */
+  meanField(withSignal?: boolean): Graph;
   /** From `velocity` [P]: `zDot` = (∂z/∂θ)·velocity [E] */
   normalVelocity(): Graph;
   /** From `seeds` [E]: `product` = (∂z/∂θ)ᵀ·seeds [P] */
@@ -107,8 +110,10 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   scalarGram(capacity: number): Graph;
   /** `signals`: derivatives of s scalars with respect to activations; see tangent.ts. */
   scalarSignals(capacity: number): Graph;
-  /** Its factors row by row, `signal l` and `input l`; see tangent.ts. */
-  scalarFactors(capacity: number): Graph;
+  /** Gram matrices of entries unit by unit, where there are layer products; see unit-grams.ts. */
+  unitGrams(site: Site, blocks: number, rows: number, withTables: boolean): UnitGrams;
+  /** What they take of all samples; see unit-grams.ts. */
+  affineInputs(of: "moved" | "data" | "tables"): Graph | null;
   /** `squares` [s]: its diagonal, likewise. */
   scalarSquares(capacity: number): Graph;
 }
@@ -161,15 +166,14 @@ export function createFamily(options: FamilyOptions): Family {
   };
   const orZero = (node: Node | null | undefined, shape: readonly number[]): Node =>
     node ?? b.constant(0, shape);
-  const fieldOf = (name: string, run: Forward): Graph => {
+  const fieldOf = (run: Forward) => {
     const loss = lossOf(run);
     const [g, ...signals] = pullback(b, [loss], [b.constant(1)], [theta, ...run.activations]);
-    return createGraph(name, {
+    return {
       loss,
       gradient: orZero(g, theta.shape),
-      z: flat(run.preactivations),
       signal: flat(signals.map((signal, l) => orZero(signal, run.activations[l]!.shape))),
-    });
+    };
   };
   /** (∂z/∂θ)ᵀ·seeds */
   const pulledEntries = (): Node => {
@@ -226,8 +230,17 @@ export function createFamily(options: FamilyOptions): Family {
       const changed = b.total(b.pieceOf(b.mul(moved, moved), [0.5]));
       return createGraph("piece-changes", { z, pieces, changed });
     },
-    lockedField: () => fieldOf("locked-field", pass("locked")),
-    meanField: () => fieldOf("mean-field", pass("locked", true)),
+    lockedField: (withZ = true) => {
+      const run = pass("locked");
+      return createGraph("locked-field", {
+        ...fieldOf(run),
+        ...(withZ && { z: flat(run.preactivations) }),
+      });
+    },
+    meanField: (withSignal = true) => {
+      const { loss, gradient, signal } = fieldOf(pass("locked", true));
+      return createGraph("mean-field", withSignal ? { loss, gradient, signal } : { gradient });
+    },
     normalVelocity: () => {
       const { preactivations } = pass("locked");
       const tangents = pushforward(b, preactivations, [theta], [velocity]);
@@ -279,7 +292,8 @@ export function createFamily(options: FamilyOptions): Family {
     scalarRows: (capacity, withGram = false) => scalarRows(network, samples, capacity, withGram),
     scalarGram: (capacity) => scalarGram(network, capacity),
     scalarSignals: (capacity) => scalarSignals(network, samples, capacity),
-    scalarFactors: (capacity) => factorsOfScalars(network, capacity),
+    unitGrams: (site, blocks, capacity, withTables) => unitGrams(network, site, blocks, capacity, withTables),
+    affineInputs: (of) => affineInputs(network, samples, of),
     scalarSquares: (capacity) => scalarSquares(network, capacity),
   };
 }

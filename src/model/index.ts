@@ -40,3 +40,4 @@ export {
 } from "./presets/registry.js";
 export type { NetworkSpec } from "./presets/spec.js";
 export { type LayerConfig, LayerError, type Relation, type Scope, type Site } from "./scope.js";
+export type { UnitGrams } from "./unit-grams.js";

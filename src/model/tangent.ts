@@ -122,22 +122,6 @@ function layerProducts(b: GraphBuilder, factors: readonly Factor[]): Node {
 }
 
 /**
- * `signal l` [s, fanOut] and `input l` [s, fanIn], with a column of ones where there is a bias, of every factor l: the gradients of scalars
- * i and j have Σ_l ⟨input_i, input_j⟩⟨signal_i, signal_j⟩ for their product, a factor without input 1 in its place.
- * @throws Error for a network without layer products
- */
-export function factorsOfScalars(network: Network, s: number): Graph {
-  const b = new GraphBuilder();
-  const outputs = scalarFactors(b, network, s).flatMap(({ input, signal, bias }, l) => {
-    const named: (readonly [string, Node])[] = [[`signal ${l}`, signal]];
-    if (input !== null)
-      named.push([`input ${l}`, bias === null ? input : b.concat([input, b.constant(1, [s, 1])], 1)]);
-    return named;
-  });
-  return createGraph(`scalar-factors-${s}`, Object.fromEntries(outputs));
-}
-
-/**
  * `squares` [s]: ‖∂scalar/∂θ‖², the diagonal of the kernel, in the same terms.
  * @throws Error for a network without layer products
  */

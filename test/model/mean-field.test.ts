@@ -31,7 +31,6 @@ describe.each(engines)("$label", ({ spec }) => {
       const other = own.map((piece, e) => (e % 3 === 0 ? Math.abs(piece - 0.5) : piece));
       const mixed = await field.run({ theta, pieces: other });
       expect(mixed["loss"]![0]).toBeCloseTo(loss![0]!, 13);
-      for (const [e, value] of mixed["z"]!.entries()) expect(value).toBeCloseTo(values["z"]![e]!, 13);
       expect(mixed["gradient"]!.some((g, i) => Math.abs(g - gradient![i]!) > 1e-3 * largest)).toBe(true);
       // At a θ where every z is on a breakpoint's side by the given pieces alone the locked field differs in its values too.
       expect(z!.some((value, e) => Math.abs(value - values["z"]![e]!) > 1e-3)).toBe(true);

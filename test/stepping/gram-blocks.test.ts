@@ -4,8 +4,18 @@ import { createReferenceEngine } from "../../src/engine/index.js";
 import { kinksOf } from "../../src/flow/boundaries/kinks.js";
 import { createProblem } from "../../src/flow/index.js";
 import { createGramBlocks } from "../../src/flow/stepping/gram-blocks.js";
+import { TABLED_SAMPLES } from "../../src/flow/stepping/unit-grams.js";
 import { piecesOf } from "../../src/model/index.js";
 import { makeCase } from "../support/networks.js";
+
+const SQUARE_BELOW = {
+  kind: "piecewise-polynomial",
+  breakpoints: [0],
+  coefficients: [
+    [0, 0.5, 0.25],
+    [0, 1],
+  ],
+} as const;
 
 describe("Gram blocks", () => {
   test.each([
@@ -27,7 +37,18 @@ describe("Gram blocks", () => {
       1,
     ],
     ["many, resnet", makeCase({ kind: "resnet", samples: 30, hidden: [5, 5] }), 10],
-  ] as const)("%s", async (_, { family, bound, theta }, count) => {
+    [
+      "many, of second degree: signals depend on the values too",
+      makeCase({ samples: 30, hidden: [6, 5], activation: SQUARE_BELOW }),
+      11,
+    ],
+    [
+      "more samples than have a table",
+      makeCase({ samples: TABLED_SAMPLES + 1, inputDimension: 2, hidden: [2, 2], outputDimension: 1 }),
+      4,
+      21,
+    ],
+  ] as const)("%s", async (_, { family, bound, theta }, count, every = 1) => {
     const problem = await createProblem(createReferenceEngine(), family, bound);
     const kinks = kinksOf(family)!;
     const cost = { rowSweeps: 0, products: 0 };
@@ -35,7 +56,7 @@ describe("Gram blocks", () => {
     const free = await problem.compile(family.preactivations("free"));
     const { z } = await free.run({ theta });
     const pieces = piecesOf(family, z!).map((piece, e) => (e % 7 === 0 ? 0.3 : piece));
-    const entries = Array.from({ length: family.entries }, (__, e) => e);
+    const entries = Array.from({ length: family.entries }, (__, e) => e).filter((e) => e % every === 0);
     const blocks = await blocksAt(theta, entries, pieces);
     expect(blocks.length).toBe(count);
     // Rows one by one: ∇z_e by a reverse sweep with a seed of its own.

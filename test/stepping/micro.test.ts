@@ -3,7 +3,8 @@
  * slide with an amplitude of its step, so that its time averages are those of the slide up to that.
  */
 import { describe, expect, test } from "vitest";
-import { type MicroProblem, simulate } from "../../src/flow/stepping/micro.js";
+import { simulate } from "../../src/flow/stepping/micro.js";
+import type { MicroProblem } from "../../src/flow/stepping/micro-state.js";
 import { createRandom } from "../../src/random.js";
 
 const STEPS = 40_000;

@@ -143,8 +143,14 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
   lookup: (e, node, [m], output) => {
     const { values } = node.attributes;
     if (values.length === 2) {
-      const above = e.emit("Mul", [m!, e.number(values[1]!)]);
-      const below = e.emit("Mul", [e.emit("Sub", [e.number(1), m!]), e.number(values[0]!)]);
+      const [first, second] = values as [number, number];
+      if (hasExactRise(first, second)) {
+        const rise = e.emit("Mul", [m!, e.number(second - first)]);
+        e.emit("Add", [rise, e.number(first)], [], output);
+        return;
+      }
+      const above = e.emit("Mul", [m!, e.number(second)]);
+      const below = e.emit("Mul", [e.emit("Sub", [e.number(1), m!]), e.number(first)]);
       e.emit("Add", [above, below], [], output);
       return;
     }
@@ -158,6 +164,12 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
     sumAll(e, hats, output);
   },
 };
+
+/** Whether below + (above − below) is above, in both precisions. */
+function hasExactRise(below: number, above: number): boolean {
+  const rise = above - below;
+  return below + rise === above && Math.fround(Math.fround(below) + Math.fround(rise)) === Math.fround(above);
+}
 
 function sumAll(e: Emitter, terms: readonly string[], output: string): void {
   const [first, ...rest] = terms as [string, ...string[]];
@@ -313,15 +325,12 @@ function step(node: Node, dtype: Dtype): Fusion | undefined {
         return;
       }
       const isAbove = e.emit("Greater", [e.name(z), e.number(breakpoint)]);
-      const rise = above - below;
-      if (
-        below + rise !== above ||
-        Math.fround(Math.fround(below) + Math.fround(rise)) !== Math.fround(above)
-      ) {
+      if (!hasExactRise(below, above)) {
         e.emit("Where", [isAbove, e.number(above), e.number(below)], [], output);
         return;
       }
       // Exact, and twice as fast as Where on two scalars.
+      const rise = above - below;
       const one = e.emit("Cast", [isAbove], [attribute("to", e.type)]);
       const scaled = rise === 1 ? one : e.emit("Mul", [one, e.number(rise)]);
       if (below === 0) e.emit("Identity", [scaled], [], output);

@@ -21,6 +21,8 @@ export interface Kinks {
   /** E */
   readonly entries: number;
   place(entry: number): Place;
+  /** A number for its site and unit, the same for all samples. */
+  unitOf(entry: number): number;
   /** First entry of a site, counted from 0, and the one after its last. */
   rangeOf(site: number): readonly [number, number];
   /** Of the entry's activation, ascending. */
@@ -74,6 +76,10 @@ export function kinksOf(family: Family): Kinks | null {
     place(entry) {
       const { site, sample, unit } = placeOf(family, entry);
       return { layer: site + 1, sample, unit };
+    },
+    unitOf(entry) {
+      const { offset, units } = sites[siteOf[entry] as number] as Site;
+      return offset + ((entry - family.samples * offset) % units);
     },
     rangeOf(site) {
       const { offset, units } = sites[site] as Site;

@@ -9,6 +9,7 @@ import { dot, squaredNorm } from "../../linalg/vectors.js";
 import type { Kinks } from "../boundaries/kinks.js";
 import { type Simulated, type StepEvent, simulateBlocks } from "./blocks.js";
 import { type Branching, branchesIn } from "./branches.js";
+import { Candidates } from "./candidates.js";
 import { combine } from "./combine.js";
 import type { StepField, SteppingField } from "./field.js";
 import { blockOf, type GramBlock, unitsOf } from "./gram-blocks.js";
@@ -111,22 +112,21 @@ export async function attemptStep(
   const start = state.pieces.slice();
   const scales = field.scales(z0);
   const resting = restingOn(kinks, z0, held, scales);
-  const candidates = new Candidates(held);
+  const candidates = new Candidates(kinks, scales.length, held);
   if (isStiff) {
     candidates.addDifferent(state.mean!, start);
-    candidates.addDifferent(kinks.piecesOf(combine(0.5, z0, 0.5, z1)), start);
+    candidates.addMoved(z0, z1, 0.5, start);
   }
   let found: { readonly entries: readonly number[]; readonly blocks: readonly GramBlock[] } & Simulated =
     NOTHING(start);
   let stiffStart: Float64Array | null = null;
   const passes: { readonly end: Float64Array; readonly z: Float64Array }[] = [];
   for (let pass = 0; pass < PASSES; pass++) {
-    const after = kinks.piecesOf(z1);
     // Entries that rest on a breakpoint have no side yet: the one that they move to.
-    for (const e of resting) start[e] = after[e]!;
-    candidates.addDifferent(at.reference, start, resting);
-    candidates.addDifferent(after, start);
-    if (pass === 0) candidates.addDifferent(kinks.piecesOf(combine(1 + MARGIN, z1, -MARGIN, z0)), start);
+    for (const e of resting) start[e] = kinks.pieceOf(e, z1[e]!);
+    candidates.addDifferentAmong(resting, at.reference, start);
+    candidates.addMoved(z0, z1, 1, start);
+    if (pass === 0) candidates.addMoved(z0, z1, 1 + MARGIN, start);
     const entries = candidates.list();
     if (entries.length > mostCandidates) return "tooMany";
     if (entries.length === 0 && pass > 0) break;
@@ -201,6 +201,8 @@ export async function attemptStep(
     },
     found,
   );
+  let sliding = 0;
+  for (let e = 0; e < nextHeld.length; e++) if (nextHeld[e]! >= 0) sliding++;
   return {
     h,
     theta: end,
@@ -213,7 +215,7 @@ export async function attemptStep(
     tangential,
     zDifference,
     candidates: found.entries.length,
-    sliding: nextHeld.reduce((sum, b) => sum + (b >= 0 ? 1 : 0), 0),
+    sliding,
     unsettled: found.unsettled,
     branches,
   };
@@ -251,32 +253,6 @@ async function predictStiff(field: SteppingField, state: SteppingState, h: numbe
   return { end, middle, field: await field.mean(middle, reference), reference };
 }
 
-/** Entries that may change their pieces: those that slide, and what is added. They stay for all passes. */
-class Candidates {
-  readonly #is: Uint8Array;
-
-  constructor(private readonly held: Float64Array) {
-    this.#is = Uint8Array.from(held, (breakpoint) => (breakpoint >= 0 ? 1 : 0));
-  }
-
-  /** Those whose pieces differ, all that do not slide or some of them. */
-  addDifferent(a: Float64Array, b: Float64Array, among: readonly number[] | null = null): void {
-    const see = (e: number): void => {
-      if (a[e] !== b[e] && !(this.held[e]! >= 0)) this.#is[e] = 1;
-    };
-    if (among !== null) for (const e of among) see(e);
-    else for (let e = 0; e < a.length; e++) see(e);
-  }
-
-  list(): number[] {
-    const entries: number[] = [];
-    this.#is.forEach((is, e) => {
-      if (is === 1) entries.push(e);
-    });
-    return entries;
-  }
-}
-
 const NOTHING = (start: Float64Array) => ({
   entries: [],
   blocks: [],
@@ -302,8 +278,9 @@ function restingOn(
     const [from, to] = kinks.rangeOf(site);
     if (to === from) return;
     const breakpoints = kinks.breakpoints(from);
-    for (let e = from; e < to; e++)
-      if (held[e]! < 0 && breakpoints.some((b) => Math.abs(z[e]! - b) <= near)) resting.push(e);
+    for (let b = 0; b < breakpoints.length; b++)
+      for (let e = from; e < to; e++)
+        if (Math.abs(z[e]! - breakpoints[b]!) <= near && held[e]! < 0) resting.push(e);
   });
   return resting;
 }

@@ -4,7 +4,8 @@
  */
 import type { Kinks } from "../boundaries/kinks.js";
 import { blockOf, type GramBlock } from "./gram-blocks.js";
-import { type MicroEvent, type MicroProblem, simulate } from "./micro.js";
+import { Simulator } from "./micro.js";
+import type { MicroEvent, MicroProblem } from "./micro-state.js";
 import type { Slopes } from "./slopes.js";
 
 /** What a step knows of all entries, each [E]. */
@@ -63,11 +64,14 @@ export function simulateBlocks(
   const margins = new Float64Array(count).fill(Infinity);
   const missed = new Int32Array(count);
   const events: StepEvent[] = [];
+  const largest = blocks.reduce((most, { members }) => Math.max(most, members.length), 0);
+  const simulator = new Simulator(largest);
+  const pose = createPoser(step, largest);
   let unsettled = 0;
   for (const { members, gram } of blocks) {
     const entries = members.map((i) => candidates[i]!);
     const variables = tiesIn(step, entries, gram);
-    const found = simulate(problemOf(step, entries, gram, variables));
+    const found = simulator.simulate(pose(entries, gram, variables));
     if (!found.settled) unsettled++;
     variables.forEach((variable, v) => {
       const at = found.place[v]!;
@@ -80,52 +84,55 @@ export function simulateBlocks(
         missed[i] = found.missed[v]!;
       }
     });
-    for (const event of found.events)
-      for (const a of variables[event.entry]!) events.push({ ...event, entry: entries[a]! });
+    for (const { time, entry, kind, breakpoint, isAbove } of found.events)
+      for (const a of variables[entry]!) events.push({ time, entry: entries[a]!, kind, breakpoint, isAbove });
   }
   return { mean, end, endHeld, events, margins, missed, unsettled };
 }
 
-/** @param variables lists of places in `entries`, each one variable */
-function problemOf(
-  step: StepEntries,
-  entries: readonly number[],
-  gram: Float64Array,
-  variables: readonly (readonly number[])[],
-): MicroProblem {
-  const k = variables.length;
-  const leads = variables.map((members) => members[0]!);
+/** Makes the problems of blocks of up to `capacity` entries, each in the buffers of the one before. */
+function createPoser(step: StepEntries, capacity: number) {
+  const numbers = () => new Float64Array(capacity);
   const problem = {
-    size: k,
-    gram: k === entries.length ? gram : blockOf(gram, entries.length, leads),
-    z: new Float64Array(k),
-    velocity: new Float64Array(k),
-    signal: new Float64Array(k),
-    reference: new Float64Array(k),
-    place: new Int32Array(k),
-    slides: new Uint8Array(k),
-    slope: new Float64Array(k),
-    breakpoints: leads.map((a) => step.kinks.breakpoints(entries[a]!)),
-    slopes: leads.map((a) => step.slopes.of(entries[a]!)),
+    ...{ z: numbers(), velocity: numbers(), signal: numbers(), reference: numbers(), slope: numbers() },
+    place: new Int32Array(capacity),
+    slides: new Uint8Array(capacity),
     duration: step.duration,
   };
-  variables.forEach((members, v) => {
-    const lead = entries[members.find((a) => step.held[entries[a]!]! >= 0) ?? members[0]!]!;
-    for (const a of members) {
-      const e = entries[a]!;
-      problem.signal[v]! += step.signal[e]!;
-      problem.reference[v]! += step.signal[e]! * step.slopes.at(e, step.reference[e]!);
-    }
-    const breakpoint = step.held[lead]!;
-    const level = breakpoint >= 0 ? step.kinks.breakpoints(lead)[breakpoint]! : step.z0[lead]!;
-    problem.slides[v] = breakpoint >= 0 ? 1 : 0;
-    problem.place[v] = breakpoint >= 0 ? breakpoint : step.start[lead]!;
-    problem.slope[v] = step.slopes.at(lead, step.start[lead]!);
-    problem.z[v] = level;
-    problem.velocity[v] =
-      (step.z1[lead]! - step.z0[lead]!) / step.duration + (step.z0[lead]! - level) / step.repair;
-  });
-  return problem;
+  /** @param variables lists of places in `entries`, each one variable */
+  return (
+    entries: readonly number[],
+    gram: Float64Array,
+    variables: readonly (readonly number[])[],
+  ): MicroProblem => {
+    const k = variables.length;
+    const leads = variables.map((members) => members[0]!);
+    variables.forEach((members, v) => {
+      const lead = entries[members.find((a) => step.held[entries[a]!]! >= 0) ?? members[0]!]!;
+      problem.signal[v] = 0;
+      problem.reference[v] = 0;
+      for (const a of members) {
+        const e = entries[a]!;
+        problem.signal[v]! += step.signal[e]!;
+        problem.reference[v]! += step.signal[e]! * step.slopes.at(e, step.reference[e]!);
+      }
+      const breakpoint = step.held[lead]!;
+      const level = breakpoint >= 0 ? step.kinks.breakpoints(lead)[breakpoint]! : step.z0[lead]!;
+      problem.slides[v] = breakpoint >= 0 ? 1 : 0;
+      problem.place[v] = breakpoint >= 0 ? breakpoint : step.start[lead]!;
+      problem.slope[v] = step.slopes.at(lead, step.start[lead]!);
+      problem.z[v] = level;
+      problem.velocity[v] =
+        (step.z1[lead]! - step.z0[lead]!) / step.duration + (step.z0[lead]! - level) / step.repair;
+    });
+    return {
+      ...problem,
+      size: k,
+      gram: k === entries.length ? gram : blockOf(gram, entries.length, leads),
+      breakpoints: leads.map((a) => step.kinks.breakpoints(entries[a]!)),
+      slopes: leads.map((a) => step.slopes.of(entries[a]!)),
+    };
+  };
 }
 
 /** Lists of places in `entries` that are one and the same: equal samples, or dead units before them. One by one they would be followed wrongly. */
@@ -136,11 +143,10 @@ function tiesIn(
 ): number[][] {
   const count = entries.length;
   const variables: number[][] = [];
-  const byUnit = new Map<string, number[][]>();
+  const byUnit = new Map<number, number[][]>();
   entries.forEach((e, i) => {
-    const { layer, unit } = kinks.place(e);
-    const key = `${layer} ${unit}`;
-    const known = byUnit.get(key) ?? [];
+    const unit = kinks.unitOf(e);
+    const known = byUnit.get(unit) ?? [];
     const near = SAME_Z * scale(e);
     const twin = known.find((members) => {
       const j = members[0]!;
@@ -157,7 +163,7 @@ function tiesIn(
     else {
       const members = [i];
       known.push(members);
-      byUnit.set(key, known);
+      byUnit.set(unit, known);
       variables.push(members);
     }
   });

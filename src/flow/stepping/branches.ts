@@ -85,28 +85,32 @@ interface Turn {
 }
 
 /** Entries whose parabola has its end within the error of a breakpoint that repels. */
-function turns({ kinks }: SteppingField, step: SteppedOver): Turn[] {
+function turns({ kinks, problem }: SteppingField, step: SteppedOver): Turn[] {
   const { theta, z0, zBefore, size, held, ahead, h, signal, zError } = step;
   const found: Turn[] = [];
   if (zBefore === null || !(size > 0)) return found;
-  for (let entry = 0; entry < z0.length; entry++) {
-    if (held[entry]! >= 0) continue;
-    const [start, end] = [z0[entry]!, ahead[entry]!];
-    const before = (start - zBefore[entry]!) / size;
-    const after = (end - start) / h;
-    const bend = (after - before) / ((h + size) / 2);
-    const speed = before + (bend * size) / 2;
-    const turn = -speed / bend;
-    if (!(turn >= 0)) continue;
-    const extreme = start + (speed * turn) / 2;
-    const breakpoints = kinks.breakpoints(entry);
-    for (let breakpoint = 0; breakpoint < breakpoints.length; breakpoint++) {
-      const b = breakpoints[breakpoint]!;
-      const margin = Math.abs(extreme - b);
-      if (margin > zError) continue;
-      const goesOver = start > b !== end > b;
-      if ((goesOver || turn <= h) && kinks.jump(theta, entry, breakpoint) * signal[entry]! < 0)
-        found.push({ entry, breakpoint, margin, goesOver });
+  for (let site = 0; site < problem.family.sites.length; site++) {
+    const [from, to] = kinks.rangeOf(site);
+    const breakpoints = to > from ? kinks.breakpoints(from) : [];
+    for (let entry = from; entry < to; entry++) {
+      if (held[entry]! >= 0) continue;
+      const start = z0[entry]!;
+      const end = ahead[entry]!;
+      const before = (start - zBefore[entry]!) / size;
+      const after = (end - start) / h;
+      const bend = (after - before) / ((h + size) / 2);
+      const speed = before + (bend * size) / 2;
+      const turn = -speed / bend;
+      if (!(turn >= 0)) continue;
+      const extreme = start + (speed * turn) / 2;
+      for (let breakpoint = 0; breakpoint < breakpoints.length; breakpoint++) {
+        const b = breakpoints[breakpoint]!;
+        const margin = Math.abs(extreme - b);
+        if (margin > zError) continue;
+        const goesOver = start > b !== end > b;
+        if ((goesOver || turn <= h) && kinks.jump(theta, entry, breakpoint) * signal[entry]! < 0)
+          found.push({ entry, breakpoint, margin, goesOver });
+      }
     }
   }
   return found;

@@ -61,8 +61,9 @@ export async function createSteppingField(
 ): Promise<SteppingField> {
   const { family } = problem;
   const [P, E] = [family.layout.size, family.entries];
-  const lockedProgram = await problem.compile(family.lockedField());
+  const lockedProgram = await problem.compile(family.lockedField(false));
   const meanProgram = await problem.compile(family.meanField());
+  const gradientProgram = await problem.compile(family.meanField(false));
   const preactivation = await problem.compile(family.preactivations("free"));
   const pulledBack = await problem.compile(family.entryPullback());
   const evaluate = async (
@@ -80,6 +81,11 @@ export async function createSteppingField(
     return evaluate(program, theta, pieces);
   };
   const mean = counted(meanProgram);
+  const meanGradient = async (theta: Float64Array, pieces: Float64Array, into: Float64Array) => {
+    spend();
+    cost.gradients++;
+    await gradientProgram.run({ theta, pieces }, { gradient: into });
+  };
   const lookAt = async (theta: Float64Array): Promise<Float64Array> => {
     const z = new Float64Array(E);
     await preactivation.run({ theta }, { z });
@@ -99,13 +105,17 @@ export async function createSteppingField(
     },
     async stabilised(theta, h, rho, pieces) {
       const { stages, mu, nu, muTilde, a } = rkc2Coefficients(rkc2Stages(h * rho));
-      const { gradient: first } = await mean(theta, pieces);
-      let before = theta;
-      let now = new Float64Array(P);
+      const first = new Float64Array(P);
+      const gradient = new Float64Array(P);
+      await meanGradient(theta, pieces, first);
+      // Three vectors take turns, but the start is not to be written to.
+      let before: Float64Array = theta;
+      let now: Float64Array = new Float64Array(P);
+      let spare: Float64Array = new Float64Array(P);
       for (let i = 0; i < P; i++) now[i] = theta[i]! - h * muTilde[1]! * first[i]!;
       for (let j = 2; j <= stages; j++) {
-        const { gradient } = await mean(now, pieces);
-        const next = new Float64Array(P);
+        await meanGradient(now, pieces, gradient);
+        const next = spare;
         const [own, step, share] = [1 - mu[j]! - nu[j]!, h * muTilde[j]!, a[j - 1]!];
         for (let i = 0; i < P; i++)
           next[i] =
@@ -113,6 +123,7 @@ export async function createSteppingField(
             mu[j]! * now[i]! +
             nu[j]! * before[i]! -
             step * (gradient[i]! - share * first[i]!);
+        spare = before === theta ? new Float64Array(P) : before;
         [before, now] = [now, next];
       }
       return { end: now, first };

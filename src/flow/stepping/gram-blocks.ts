@@ -1,14 +1,13 @@
 /**
  * Blocks of candidates that see each other within a step, each with the Gram matrix of its normals. A few are one block. More are split:
  * the entries of one unit belong together, and units whose normals are not nearly orthogonal. Many are split by units alone, and then only
- * products within units are formed, from the layers' inputs and signals.
+ * products within units are formed, from the layers' inputs and signals: see unit-grams.ts.
  */
 
-import { dot } from "../../linalg/vectors.js";
-import { fillInputs } from "../../ntk/index.js";
 import type { Kinks } from "../boundaries/kinks.js";
-import { capacityFor, createNormals, createPrograms } from "../boundaries/normals.js";
+import { createNormals } from "../boundaries/normals.js";
 import type { Problem } from "../problem.js";
+import { createUnitGrams } from "./unit-grams.js";
 
 export interface GramBlock {
   /** Places in the list of candidates, ascending; the entries of a unit are all in one block. */
@@ -38,18 +37,28 @@ export function createGramBlocks(
   kinks: Kinks,
   cost: { rowSweeps: number; products: number },
 ): GramBlocks {
-  const normalsAt = createNormals(problem, kinks, problem.data, cost);
-  const byFactors = problem.family.network.hasLayerProducts ? createFactors(problem, cost) : null;
+  const { hasLayerProducts } = problem.family.network;
+  const normalsAt = createNormals(
+    problem,
+    kinks,
+    problem.data,
+    cost,
+    hasLayerProducts ? ROW_NUMBERS : undefined,
+  );
+  const unitGramsAt = hasLayerProducts ? createUnitGrams(problem, kinks, cost) : null;
   return async (theta, entries, pieces) => {
     const count = entries.length;
-    const gramOf =
-      byFactors !== null && (count > MERGED || count * problem.family.layout.size > ROW_NUMBERS)
-        ? await byFactors(theta, entries, pieces)
-        : null;
-    if (gramOf !== null && count > MERGED)
-      return unitsOf(kinks, entries).map((members) => ({ members, gram: gramOf(members) }));
+    if (unitGramsAt !== null && count > MERGED) {
+      const units = unitsOf(kinks, entries);
+      const grams = await unitGramsAt(
+        theta,
+        pieces,
+        units.map((members) => members.map((i) => entries[i]!)),
+      );
+      return units.map((members, u) => ({ members, gram: grams[u]! }));
+    }
     const contacts = entries.map((entry) => ({ entry, breakpoint: 0, weight: 0, follows: null }));
-    const gram = gramOf?.(entries.map((_, i) => i)) ?? (await normalsAt(theta, contacts, pieces)).gram;
+    const { gram } = await normalsAt(theta, contacts, pieces);
     return blocksOf(kinks, entries, gram).map((members) => ({
       members,
       gram: members.length === count ? gram : blockOf(gram, count, members),
@@ -66,56 +75,6 @@ export function blockOf(gram: Float64Array, stride: number, members: readonly nu
   return block;
 }
 
-/** Σ_l ⟨h_i, h_j⟩⟨δ_i, δ_j⟩ of the members that it is asked for: inputs h and signals δ of all entries are there. */
-function createFactors(problem: Problem, cost: { products: number }) {
-  const { family } = problem;
-  const compiled = createPrograms((capacity) => problem.compile(family.scalarFactors(capacity), {}));
-  return async (theta: Float64Array, entries: readonly number[], pieces: Float64Array) => {
-    cost.products++;
-    const capacity = capacityFor(entries.length);
-    const program = await compiled(capacity);
-    const outputs = await program.run({
-      theta,
-      ...fillInputs(family, problem.data, entries, capacity, { pieces }),
-    });
-    const layers: Layer[] = [];
-    for (let l = 0; outputs[`signal ${l}`] !== undefined; l++) {
-      const signal = outputs[`signal ${l}`]!;
-      const width = signal.length / capacity;
-      // An entry has no signal at the layers after its own.
-      const isSeen = entries.map((_, i) => signal.subarray(i * width, (i + 1) * width).some((x) => x !== 0));
-      layers.push({ signal, input: outputs[`input ${l}`] ?? null, isSeen });
-    }
-    return (members: readonly number[]): Float64Array => {
-      const m = members.length;
-      const gram = new Float64Array(m * m);
-      for (let a = 0; a < m; a++)
-        for (let b = 0; b <= a; b++) {
-          const [i, j] = [members[a]!, members[b]!];
-          let sum = 0;
-          for (const { signal, input, isSeen } of layers)
-            if (isSeen[i] && isSeen[j])
-              sum +=
-                rowProduct(signal, i, j, capacity) * (input === null ? 1 : rowProduct(input, i, j, capacity));
-          gram[a * m + b] = gram[b * m + a] = sum;
-        }
-      return gram;
-    };
-  };
-}
-
-interface Layer {
-  readonly signal: Float64Array;
-  readonly input: Float64Array | null;
-  readonly isSeen: readonly boolean[];
-}
-
-/** ⟨row i, row j⟩ of a matrix with that many rows. */
-function rowProduct(matrix: Float64Array, i: number, j: number, rows: number): number {
-  const width = matrix.length / rows;
-  return dot(matrix, matrix, i * width, j * width, width);
-}
-
 /** Places in `entries`, block by block. */
 function blocksOf(kinks: Kinks, entries: readonly number[], gram: Float64Array): number[][] {
   const count = entries.length;
@@ -130,12 +89,11 @@ function blocksOf(kinks: Kinks, entries: readonly number[], gram: Float64Array):
 }
 
 export function unitsOf(kinks: Kinks, candidates: readonly number[]): number[][] {
-  const units = new Map<string, number[]>();
+  const units = new Map<number, number[]>();
   candidates.forEach((entry, i) => {
-    const { layer, unit } = kinks.place(entry);
-    const key = `${layer} ${unit}`;
-    const members = units.get(key);
-    if (members === undefined) units.set(key, [i]);
+    const unit = kinks.unitOf(entry);
+    const members = units.get(unit);
+    if (members === undefined) units.set(unit, [i]);
     else members.push(i);
   });
   return [...units.values()];

@@ -22,17 +22,19 @@ export function reconcile(
     pieces[e] = simulated.end[i]!;
   });
   const own = new Map<number, StepEvent[]>();
+  const isSeen = new Uint8Array(pieces.length);
   for (const event of simulated.events) {
     const known = own.get(event.entry);
     if (known === undefined) own.set(event.entry, [event]);
     else known.push(event);
+    isSeen[event.entry] = 1;
   }
   const events: StepEvent[] = [];
   for (let e = 0; e < pieces.length; e++) {
+    if (isSeen[e] === 0 && state.held[e]! < 0 && (held[e]! >= 0 || state.pieces[e] === pieces[e])) continue;
     const found = own.get(e);
     if (found !== undefined) events.push(...found);
     if (held[e]! >= 0) continue;
-    if (found === undefined && state.held[e]! < 0 && state.pieces[e] === pieces[e]) continue;
     const list = found ?? [];
     let last = list[list.length - 1];
     let piece = state.held[e]! >= 0 ? state.held[e]! : state.pieces[e]!;

@@ -6,6 +6,7 @@
 
 import { length } from "../../linalg/norm.js";
 import type { Memory } from "../../memory.js";
+import type { Family } from "../../model/index.js";
 import { type Advancing, DEFAULT_TOLERANCES, type Failure } from "../../ode/index.js";
 import type { Sharpness } from "../sharpness.js";
 import { type Attempt, attemptStep, type SteppingState } from "./attempt.js";
@@ -32,8 +33,11 @@ const RESOLVABLE = 0.3;
 const LARGEST = 160;
 /** Accepted steps after which ρ is measured again. */
 const RADIUS_AGE = 6;
-/** The candidates that a controlled step may have: this many, or this part of all entries; and any step. */
-const MOST_CANDIDATES = { least: 1500, part: 1 / 12, most: 4096 } as const;
+/**
+ * The candidates that a step may have: this many, fixed steps more, or this part of all entries; and where K is not formed unit by unit but
+ * for all of them together.
+ */
+const MOST_CANDIDATES = { least: 1500, leastFixed: 4096, part: 1 / 12, together: 4096 } as const;
 const TOO_LARGE_FACTOR = 0.4;
 /**
  * Under control sliding entries are brought back to their breakpoints within this many steps, or times 1/ρ where that is longer: a step
@@ -73,10 +77,11 @@ export interface SteppingOptions {
   readonly memory: Memory;
 }
 
-/** The most entries that a controlled step simulates. */
-export function mostCandidates(entries: number): number {
-  const { least, part, most } = MOST_CANDIDATES;
-  return Math.min(Math.max(least, part * entries), most);
+/** The most entries that a step simulates. */
+export function mostCandidates({ entries, network }: Family, isFixed = false): number {
+  const { least, leastFixed, part, together } = MOST_CANDIDATES;
+  const most = Math.max(isFixed ? leastFixed : least, Math.floor(part * entries));
+  return network.hasLayerProducts ? most : Math.min(most, together);
 }
 
 export class SteppingStepper implements Advancing<SteppingStep> {
@@ -116,8 +121,7 @@ export class SteppingStepper implements Advancing<SteppingStep> {
     const P = options.theta0.length;
     this.#options = options;
     this.#tolerance = (theta) => SHARE * rtol * length(theta) + atol * Math.sqrt(P);
-    this.#mostCandidates =
-      options.stepSize === undefined ? mostCandidates(kinks.entries) : MOST_CANDIDATES.most;
+    this.#mostCandidates = mostCandidates(options.field.problem.family, options.stepSize !== undefined);
     this.#state = options.memory.keep("stepping", {
       theta: options.theta0.slice(),
       z: new Float64Array(0) as Float64Array,

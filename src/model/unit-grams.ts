@@ -1,0 +1,118 @@
+/**
+ * Graphs of the Gram matrices that steps over kinks need: of the normals ∇z of entries of one unit each. Entries of a unit have a row of
+ * signals each and share the inputs of their samples, which are computed once for all samples and gathered by whoever runs the graph.
+ */
+import { pullback } from "../autodiff/index.js";
+import {
+  createGraph,
+  type Graph,
+  GraphBuilder,
+  type Node,
+  sizeOf,
+  topologicalOrder,
+} from "../graph/index.js";
+import type { Forward, Network } from "./network.js";
+import type { Site } from "./scope.js";
+
+/** Gram matrices of entries unit by unit: what is computed, and what is left to tables over samples. */
+export interface UnitGrams {
+  /**
+   * `gram` [blocks, rows, rows], the factors whose inputs θ moves, and for each l of `tables` `signals l` [blocks, rows, rows], unless
+   * those are all 1; null where nothing is to be computed.
+   */
+  readonly graph: Graph | null;
+  /** Affine maps whose inputs are data: to `gram` come their products of inputs by table times their signals. */
+  readonly tables: readonly { readonly layer: number; readonly isOne: boolean }[];
+}
+
+/**
+ * For `blocks` units of a site, `rows` entries of each: the entries of a unit one after the other. From `seeds` [s, units of the site] and,
+ * where needed, `pieces o` [s, units] of the site at offset o, `x`, and `input l` [s, fanIn] of affine maps. s = blocks × rows.
+ * @param withTables whether products of inputs that are data are left to tables; else they are rows like the others
+ * @throws Error for a network without layer products
+ */
+export function unitGrams(
+  network: Network,
+  site: Site,
+  blocks: number,
+  rows: number,
+  withTables: boolean,
+): UnitGrams {
+  const b = new GraphBuilder();
+  const s = blocks * rows;
+  const own = b.reshape(b.input("seeds", [s, site.units]), [s, ...site.shape]);
+  const run = locked(b, network, s, ({ offset, units, shape }) =>
+    b.reshape(b.input(`pieces ${offset}`, [s, units]), [s, ...shape]),
+  );
+  const at = network.sites.findIndex(({ offset }) => offset === site.offset);
+  const pulled = pullback(
+    b,
+    [run.preactivations[at] as Node],
+    [own],
+    [...run.affine.map(({ z }) => z), ...run.spreads.map(({ node }) => node)],
+  );
+  const gramOf = (node: Node): Node => {
+    const cut = b.reshape(node, [blocks, rows, sizeOf(node.shape) / s]);
+    return b.matmul(cut, cut, { transposeB: true });
+  };
+  const terms: Node[] = [];
+  const signals: Record<string, Node> = {};
+  const tables: { layer: number; isOne: boolean }[] = [];
+  run.affine.forEach(({ input, bias }, layer) => {
+    const signal = pulled[layer];
+    if (!signal) return;
+    // Entries of one unit have one seed.
+    const isOne = signal === own;
+    if (withTables && !isMoved(input)) {
+      tables.push({ layer, isOne });
+      if (!isOne) signals[`signals ${layer}`] = gramOf(signal);
+      return;
+    }
+    const products = gramOf(b.input(`input ${layer}`, input.shape));
+    const inputs = bias === null ? products : b.add(products, b.constant(1));
+    terms.push(isOne ? inputs : b.mul(inputs, gramOf(signal)));
+  });
+  for (const signal of pulled.slice(run.affine.length)) if (signal) terms.push(gramOf(signal));
+  const outputs = terms.length === 0 ? signals : { gram: terms.reduce((p, q) => b.add(p, q)), ...signals };
+  const isNothing = Object.keys(outputs).length === 0;
+  return {
+    graph: isNothing ? null : createGraph(`unit-grams-${site.offset}-${blocks}-${rows}`, outputs),
+    tables,
+  };
+}
+
+/**
+ * Of the inputs of affine maps before sites, of those that θ moves, `input l` [n, fanIn]; of those that are data, the same or, as tables, `products l` [n, n], 1
+ * for the bias added. From `theta` and `pieces o` as `unitGrams` has them.
+ */
+export function affineInputs(
+  network: Network,
+  samples: number,
+  of: "moved" | "data" | "tables",
+): Graph | null {
+  const b = new GraphBuilder();
+  const run = locked(b, network, samples, ({ offset, units, shape }) =>
+    b.reshape(b.input(`pieces ${offset}`, [samples, units]), [samples, ...shape]),
+  );
+  const seen = new Set(topologicalOrder(run.preactivations));
+  const outputs = run.affine.flatMap(({ input, z, bias }, layer): [string, Node][] => {
+    if (isMoved(input) !== (of === "moved") || !seen.has(z)) return [];
+    if (of !== "tables") return [[`input ${layer}`, input]];
+    const products = b.matmul(input, input, { transposeB: true });
+    return [[`products ${layer}`, bias === null ? products : b.add(products, b.constant(1))]];
+  });
+  return outputs.length === 0 ? null : createGraph(`affine-inputs-${of}`, Object.fromEntries(outputs));
+}
+
+const locked = (b: GraphBuilder, network: Network, s: number, pieces: (site: Site) => Node): Forward =>
+  network.forward(b, {
+    theta: b.input("theta", [network.layout.size]),
+    x: b.input("x", [s, ...network.inputShape]),
+    pieces,
+    sample: (name) => b.input(name, [s, network.outputs]),
+  });
+
+const isMoved = (node: Node): boolean =>
+  topologicalOrder([node]).some(
+    ({ op, attributes }) => op === "input" && (attributes as { name: string }).name === "theta",
+  );
