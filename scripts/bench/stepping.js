@@ -83,7 +83,7 @@ async function measure(loaded, tEnd, seed, { samples, input, hidden, output, ref
           "/stepping/homotopy.js",
           "/stepping/misses.js",
           "/stepping/blocks.js",
-          "-grams.js",
+          "/stepping/unit-grams.js",
         ],
       ),
     );
