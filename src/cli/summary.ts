@@ -6,6 +6,7 @@ import {
   type ErrorCheckResult,
   type EventsResult,
   energyTerms,
+  type FlowResult,
   type RunResult,
   type SharpnessResult,
   type SmoothingResult,
@@ -21,6 +22,7 @@ export function summarise(result: RunResult): string {
     ...describeKernel(result.ntk),
     ...describeMeasured(result),
     ...describeDescents(result.descent),
+    ...describeFlows(result),
     ...describeSmoothing(result.smoothing),
     ...(result.notes.length === 0 ? [] : ["", ...result.notes.map((note) => `note: ${note}`)]),
     "",
@@ -240,6 +242,53 @@ function describeDescents(descents: readonly DescentResult[]): string[] {
     `  ${batch === null ? "" : "stochastic "}gradient descent${batch === null ? "" : `, batches of ${batch} (${sampling})`}${hasMomentum ? `, ${law} β = ${formatNumber(momentum, 4)}` : ""}, compared with the flow at its last step${descents.some((run) => run.diverged) ? " (where it diverged: at the last one compared before)" : ""}`,
     ...formatColumns([head, ...rows]),
   ];
+}
+
+/** The flows beside descent, gradient flow among them, and in words which was the closest. */
+function describeFlows({ flows, descent }: RunResult): string[] {
+  if (flows.length === 0) return [];
+  const rows = descent.flatMap(({ learningRate, steps, parameterGap }) => {
+    const own = flows.filter((flow) => flow.learningRate === learningRate);
+    return [
+      [formatNumber(learningRate, 6), "gradient flow", formatNumber(parameterGap), "", "", ""],
+      ...own.map((flow) => [
+        ...["", flow.label, formatNumber(flow.distance)],
+        ...[flow.heldUntil === null ? "never" : `t = ${formatNumber(flow.heldUntil)}`],
+        formatNumber(flow.steps > 0 ? flow.gradientEquivalents / flow.steps : null, 3),
+        flow.message === null && flow.steps === steps ? "" : endOf(flow),
+      ]),
+    ];
+  });
+  const head = ["η", "flow", "‖θ − θₖ‖", "within 5 % to", "gradients a step", ""];
+  return [
+    "",
+    "  flows beside descent at its last compared step; within 5 % of the way ‖θₖ − θ₀‖ that descent has gone up to that time",
+    ...formatColumns([head, ...rows]),
+    ...descent.flatMap((run) => describeClosest(run, flows)),
+  ];
+}
+
+function endOf({ status, time, message }: FlowResult): string {
+  return `${status} after t = ${formatNumber(time)}${message === null ? "" : `: ${message}`}`;
+}
+
+/** Of those that got as far as descent did. */
+function describeClosest(
+  { learningRate, steps, parameterGap }: DescentResult,
+  flows: readonly FlowResult[],
+): string[] {
+  const there = flows.filter(
+    (flow) => flow.learningRate === learningRate && flow.steps === steps && flow.distance !== null,
+  );
+  if (there.length === 0 || parameterGap === null) return [];
+  const best = there.reduce((p, q) => (q.distance! < p.distance! ? q : p));
+  const subject = `  η = ${formatNumber(learningRate, 6)}, step ${steps}:`;
+  if (best.distance! >= parameterGap) return [`${subject} no flow is closer to descent than gradient flow.`];
+  const times =
+    best.distance! > 0
+      ? `, ${formatNumber(parameterGap / best.distance!, 3)} times as close as gradient flow`
+      : "";
+  return [`${subject} closest to descent: ${best.label}${times}.`];
 }
 
 function count(number: number, noun: string): string {

@@ -1,5 +1,6 @@
 /** Constraints between fields. Each check needs only the sections it reads. */
 
+import { fields } from "../flow/fields/registry.js";
 import { createLoss, presetOf, whyNotSquared } from "../model/index.js";
 import { fixedMethodNames, methods } from "../ode/methods/index.js";
 import { type Finding, logClockRefusal, show } from "./messages.js";
@@ -22,6 +23,7 @@ export function checkSections(sections: Sections): Finding[] {
     ...checkShape(sections),
     ...checkSplit(sections),
     ...checkDescent(sections),
+    ...checkCompare(sections),
     ...checkTeacher(sections),
     ...checkTimes(sections),
     ...checkStop(sections),
@@ -80,6 +82,52 @@ function checkDescent({ descent }: Sections): Finding[] {
   for (const field of ["sampling", "seed"] as const)
     if (descent?.[field] !== undefined)
       findings.push(at(`descent.${field}`, "is about minibatches; set descent.batch, or leave it out."));
+  return findings;
+}
+
+/** What the flows beside descent need of other sections; what they need of the network is known only with it. */
+function checkCompare({ compare, descent, flow }: Sections): Finding[] {
+  if (compare === undefined) return [];
+  const findings: Finding[] = [];
+  if (descent?.learningRates.length === 0)
+    findings.push(
+      at("compare", "sets flows beside descents, and there are none; name some in descent.learningRates."),
+    );
+  if (flow?.clock === "log")
+    findings.push(
+      at(
+        "compare",
+        "compares at the times kη of descent, which flow.clock: log leaves far behind; leave one of them out.",
+      ),
+    );
+  compare.flows.forEach((name, i) => {
+    const path = `compare.flows.${i}`;
+    const kind = fields.find((known) => known.name === name)!;
+    if (compare.flows.indexOf(name) < i) findings.push(at(path, `${name} stands in the list already.`));
+    const law = descent?.kind ?? "gradient";
+    if (kind.describes !== law)
+      findings.push(
+        at(
+          path,
+          `${name} describes descent by kind: ${kind.describes}, and descent.kind is ${law}; leave one of them out.`,
+        ),
+      );
+    if (kind.course === "equation" && flow?.method === "euler")
+      findings.push(
+        at(
+          path,
+          `${name} differs from gradient flow by no more than the error of flow.method: euler; take auto or another method of order 2 at least.`,
+        ),
+      );
+  });
+  for (const { name } of fields)
+    if (name in compare && !compare.flows.includes(name))
+      findings.push(
+        at(
+          `compare.${name}`,
+          `has settings of a flow that is not asked for; add ${name} to compare.flows, or leave it out.`,
+        ),
+      );
   return findings;
 }
 

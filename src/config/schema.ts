@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { lossSchema } from "../model/index.js";
 import { plainName } from "./names.js";
+import { compareSchema } from "./schema-compare.js";
 import { datasetSchema } from "./schema-dataset.js";
 import { engineSchema } from "./schema-engine.js";
 import { decaySchema, descentSchema, flowSchema, recordSchema } from "./schema-flow.js";
@@ -28,6 +29,7 @@ export const configSchema = z.strictObject({
   loss: lossSchema.prefault({}),
   flow: flowSchema,
   descent: descentSchema.prefault({}),
+  compare: compareSchema.exactOptional(),
   record: recordSchema.prefault({}),
   decay: decaySchema.prefault({}),
   measure: measureSchema.prefault({}),
@@ -66,6 +68,7 @@ export type ActivationConfig = ModelConfig["activation"];
 export type TeacherConfig = Extract<DatasetConfig, { kind: "teacher" }>["network"];
 export type LossConfig = Config["loss"];
 export type FlowConfig = Config["flow"];
+export type CompareConfig = NonNullable<Config["compare"]>;
 export type RecordConfig = Config["record"];
 export type NtkConfig = NonNullable<Config["measure"]["ntk"]>;
 export type EngineConfig = Config["engine"];

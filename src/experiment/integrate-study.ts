@@ -24,6 +24,7 @@ import type {
   ErrorCheckResult,
   EventsResult,
   Extents,
+  FlowResult,
   LargestGap,
   MeasureResult,
   NtkResult,
@@ -36,6 +37,7 @@ import { descentLaw } from "./descent-law.js";
 import { checkError } from "./error-check.js";
 import { type ExtentsState, extend, extendGap } from "./extents.js";
 import { energyNotes, errorNotes, phasesOf, riseNotes, sharpnessNotes } from "./findings.js";
+import { createFlows } from "./flows.js";
 import { createForecast } from "./forecast.js";
 import { type EndedFlow, integrateBy, integratorsOf, solverOf } from "./integrate-by.js";
 import { createMeasures, type MeasurePlan } from "./measures.js";
@@ -61,6 +63,7 @@ export interface Integrated {
   readonly measured: Extents;
   readonly compared: readonly ComparedRows[];
   readonly measures: readonly MeasureResult[];
+  readonly flows: readonly FlowResult[];
   readonly notes: readonly string[];
 }
 
@@ -103,6 +106,7 @@ export async function integrateStudy(
       memory: memory.within(`descent ${index}`),
     }),
   );
+  const flows = await createFlows(study, descents);
   const measures = createMeasures(plan, loaded, record, memory);
   const takeFlow = await measures.follow("flow", memory.within("measured flow"));
   const seen = memory.keep("extents", {
@@ -143,6 +147,7 @@ export async function integrateStudy(
     measured: seen.flow,
     compared: seen.descents,
     measures: measures.results(),
+    flows: flows?.results(end.status) ?? [],
     notes: [],
   });
   if (first === null)
@@ -193,13 +198,16 @@ export async function integrateStudy(
   );
   const comparing = descents.map(
     (_, k) =>
-      async (comparison: Comparison, { theta, flowTheta }: ComparedStates): Promise<void> => {
+      async (comparison: Comparison, states: ComparedStates): Promise<boolean> => {
+        if (flows !== null && !(await flows.compare(k, comparison, states))) return false;
+        const { theta, flowTheta } = states;
         const { t, loss, parameterGap } = comparison;
         const row = { ...comparison, ...(await takeDescents[k]!({ t, loss, theta })) };
         const rows = seen.descents[k]!;
         rows.gap = extendGap(rows.gap, t, parameterGap, distance(flowTheta, theta0));
         extend(rows.extents, t, row);
         record.descent.append(row);
+        return true;
       },
   );
   const follow = async (
@@ -350,6 +358,7 @@ export async function integrateStudy(
     measured: seen.flow,
     compared: seen.descents,
     measures: measures.results(),
+    flows: flows?.results(isCut ? "interrupted" : outcome.status) ?? [],
     notes: [
       ...said.notes,
       ...riseNotes(observer.rise, first.loss, last.loss, config.flow),

@@ -62,6 +62,7 @@ export function runKernelStudy(loaded: LoadedConfig, options: RunOptions): Promi
         energyDefect: null,
         decay: null,
         descent: [],
+        flows: [],
         method: "none",
         boundaries: "off",
         phases: [],

@@ -14,7 +14,9 @@ import type { DescentResult, RunResult } from "../record/result.js";
 import { visitRows } from "../record/rows.js";
 import { chooseTreatment } from "./boundaries.js";
 import { announceEffort } from "./effort.js";
+
 import { phasesOf, sharpnessOf } from "./findings.js";
+import { checkFlows } from "./flows.js";
 import { type ComparedRows, integrateStudy } from "./integrate-study.js";
 import { describeMeasures, planMeasures } from "./measures.js";
 import { chooseMethod } from "./ntk-method.js";
@@ -49,6 +51,7 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
     }
     const choice = chooseTreatment(loaded, problem.family);
     if (config.measure.ntk !== undefined) chooseMethod(loaded, config.measure.ntk, problem.family);
+    await checkFlows(loaded, prepared);
     const plan = await planMeasures(loaded, prepared);
     const work = async (study: OpenStudy): Promise<Findings> => {
       const effort = await announceEffort(config, () => timeGradient(problem, theta0));
@@ -81,6 +84,7 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
         steps: { accepted: outcome.accepted, rejected: outcome.rejected },
         energyDefect: last?.energyDefect ?? null,
         decay: decay.fit,
+        flows: run.flows,
         descent: descents.map((descent, k) => describeDescent(descent, run.compared[k]!)),
         method: config.flow.method,
         phases: phasesOf(outcome),

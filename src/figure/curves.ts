@@ -105,7 +105,7 @@ function firstNonFiniteStep(record: RunRecord, rows: readonly number[]): number 
 }
 
 /** Drops rows without a value, then thins. */
-function drawable(points: readonly Point[], logTime: boolean): Point[] {
+export function drawable(points: readonly Point[], logTime: boolean): Point[] {
   return thinOn(
     points.filter(({ t, value }) => t >= 0 && !Number.isNaN(value)),
     logTime,

@@ -1,6 +1,7 @@
 /** The figures of a run. To add one: write a file like `gap.ts` and name it here. */
 import type { RunRecord } from "../record/reader.js";
 import type { DataRow, Figure } from "./chart.js";
+import { flowsFigure } from "./flows.js";
 import { gapFigure } from "./gap.js";
 import { lossFigure } from "./loss.js";
 import { measuredFigures } from "./measured.js";
@@ -17,6 +18,7 @@ export function figuresOf(record: RunRecord): readonly Figure<DataRow>[] {
 export const figures: readonly Figure<DataRow>[] = [
   lossFigure,
   gapFigure,
+  flowsFigure,
   slidingFigure,
   rasterFigure,
   ntkBoundFigure,

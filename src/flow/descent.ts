@@ -68,7 +68,7 @@ export interface ComparedStates {
   readonly flowTheta: Float64Array;
 }
 
-/** Awaited. */
+/** Awaited. Returns false where an interruption came before it was done: the same comparison then comes again. */
 type OnComparison = (comparison: Comparison, states: ComparedStates) => unknown;
 
 /** The largest k with kη ≤ t, up to rounding; η is the flow time of a step. */
@@ -160,8 +160,8 @@ export function createDescent(options: {
     return true;
   };
 
-  /** At the step reached, with the flow there in `flowTheta`. */
-  const compare = async (onComparison: OnComparison): Promise<void> => {
+  /** At the step reached, with the flow there in `flowTheta`; false where whoever looks was interrupted. */
+  const compare = async (onComparison: OnComparison): Promise<boolean> => {
     const theta = iterate.read();
     await problem.predict(theta, prediction);
     await problem.predict(flowTheta, flowPrediction);
@@ -176,9 +176,10 @@ export function createDescent(options: {
       functionGap: distance(flowPrediction, prediction),
       lossGap: Math.abs(flowLoss - loss),
     };
+    if ((await onComparison(last, { theta, flowTheta })) === false) return false;
     state.last = last;
-    await onComparison(last, { theta, flowTheta });
     state.next++;
+    return true;
   };
 
   /** Keeps the states of the flow with which it is still to be compared up to the end of the segment; false where these are too many. */
@@ -208,12 +209,14 @@ export function createDescent(options: {
     signal?: AbortSignal,
   ): Promise<void> => {
     for (let t = nextTime(); t <= segment.t1; t = nextTime()) {
-      if (!(await reach(signal))) {
-        if (state.divergedAtStep === null && !(await owe(segment))) state.owed = null;
-        return;
+      let isCompared = await reach(signal);
+      if (isCompared) {
+        await segment.interpolate(t, flowTheta);
+        isCompared = await compare(onComparison);
       }
-      await segment.interpolate(t, flowTheta);
-      await compare(onComparison);
+      if (isCompared) continue;
+      if (state.divergedAtStep === null && !(await owe(segment))) state.owed = null;
+      return;
     }
   };
 
@@ -269,8 +272,8 @@ export function createDescent(options: {
           return;
         }
         flowTheta.set(state.owed[0]!.theta);
+        if (!(await compare(onComparison))) return;
         state.owed.shift();
-        await compare(onComparison);
       }
     },
   };

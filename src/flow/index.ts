@@ -8,6 +8,9 @@ export { chooseKinkTreatment, type KinkChoice, type KinkTreatment } from "./boun
 export { collectDecay, collectResolved, type DecayFit, fitDecay } from "./decay.js";
 export { type ComparedStates, type Comparison, createDescent, type Descent, stepsUntil } from "./descent.js";
 export { type DescentLaw, GRADIENT, sharpnessLimit, stepTime } from "./descent-law.js";
+export { type Beside, createBeside, type FieldSolver, type SharedPrograms } from "./fields/beside.js";
+export type { FieldKind, FieldSubject, Predictions } from "./fields/field.js";
+export { fields } from "./fields/registry.js";
 export { inLogClock, measureInLogClock } from "./log-clock.js";
 export { createObserver, energyDefect, type Observation, type Observer } from "./observer.js";
 export { type Cost, createProblem, type Problem } from "./problem.js";

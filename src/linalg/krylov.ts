@@ -166,6 +166,57 @@ export async function lanczosQuadrature(
   };
 }
 
+/**
+ * f(A)·start for a symmetric operator, from the Krylov space of `start` (Higham, Functions of Matrices, 13.2): the residuals of eigenpairs
+ * that matter to it alone have to fall. Ends once the next vector changes the result by `tolerance` of it or less, or with the budget.
+ * Where f is NaN at a Ritz value, so is the result.
+ * @throws NumericalError where a product is not finite
+ */
+export async function lanczosFunction({
+  operator,
+  start,
+  scalar,
+  tolerance,
+  maxProducts,
+}: {
+  readonly operator: Operator;
+  /** Not changed. */
+  readonly start: Float64Array;
+  readonly scalar: (eigenvalue: number) => number;
+  readonly tolerance: number;
+  readonly maxProducts: number;
+}): Promise<Float64Array> {
+  const count = Math.min(maxProducts, operator.size);
+  const basis = new Basis(operator.size);
+  const w = start.slice();
+  const size = normalise(w);
+  if (size === 0) return w;
+  const t = new Matrix(count, count);
+  let weights = new Float64Array(0);
+  for (let filled = 1; ; filled++) {
+    basis.push(w);
+    await operator.apply(basis.row(filled - 1), w);
+    const coefficients = basis.orthogonalise(w, filled);
+    t.set(filled - 1, filled - 1, coefficients[filled - 1] as number);
+    const beta = normalise(w);
+    if (!Number.isFinite(beta))
+      throw new NumericalError("lanczos: the operator gave a vector that is not finite.");
+    const { values, vectors } = decompose(t, filled);
+    const next = new Float64Array(filled);
+    for (let k = 0; k < filled; k++) {
+      const share = size * scalar(values[k]!) * vectors[k * filled]!;
+      for (let i = 0; i < filled; i++) next[i]! += share * vectors[k * filled + i]!;
+    }
+    const change = Math.hypot(...next.map((value, i) => value - (weights[i] ?? 0)));
+    weights = next;
+    const isFound = filled > 1 && change <= tolerance * Math.hypot(...next);
+    const exhausted = filled === count || beta <= 4 * Number.EPSILON * Math.abs(t.get(0, 0));
+    if (isFound || exhausted || Number.isNaN(change)) return basis.combine(weights, 0, filled);
+    t.set(filled, filled - 1, beta);
+    t.set(filled - 1, filled, beta);
+  }
+}
+
 function requireDirection(subject: string, length: number): void {
   if (!(length > 0 && length < Number.POSITIVE_INFINITY))
     throw new RangeError(`${subject}: the start vector is zero or not finite.`);

@@ -86,6 +86,13 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   jacobianTransposeProduct(pieces: Pieces): Graph;
   /** From `velocity` [P]: `product` = ∇²L·velocity [P] */
   hessianProduct(pieces: Pieces): Graph;
+  /** From `velocity` and `direction` [P]: `product` = ∇³L[velocity, direction] [P] */
+  thirdDerivative(): Graph;
+  /**
+   * The first terms of descent's own field, from θ alone: `gradient` = g, `curvature` = ∇²L·g, and if asked `curvature2` = ∇²L·∇²L·g and
+   * `third` = ∇³L[g, g], all [P].
+   */
+  descentTerms(withThird: boolean): Graph;
   /** From `velocities` [s, P]: `products` [s, P] = ∇²L·each. */
   hessianProducts(capacity: number, pieces?: Pieces): Graph;
   /** From `seeds` [E] and `velocity` [P]: `product` [P] = Σ_e seeds_e ∇²z_e·velocity, pieces locked. */
@@ -183,8 +190,10 @@ export function createFamily(options: FamilyOptions): Family {
     const [product] = pullback(b, preactivations, cotangents, [theta]);
     return orZero(product, theta.shape);
   };
-  const entryCurvature = (): Node =>
-    orZero(pushforward(b, [pulledEntries()], [theta], [velocity])[0], theta.shape);
+  const entryCurvature = (): Node => along(pulledEntries(), velocity);
+  /** How a vector [P] changes as θ moves along a direction [P]. */
+  const along = (node: Node, direction: Node): Node =>
+    orZero(pushforward(b, [node], [theta], [direction])[0], theta.shape);
   /** What depends on `velocity` for each of `velocities` [capacity, P]. */
   const forVelocities = (node: Node, capacity: number): Node => {
     const velocities = b.input("velocities", [capacity, layout.size]);
@@ -264,6 +273,20 @@ export function createFamily(options: FamilyOptions): Family {
       createGraph(`hessian-product-${pieces}`, {
         product: hessianProduct(b, lossOf(pass(pieces)), theta, velocity),
       }),
+    thirdDerivative: () => {
+      const product = hessianProduct(b, lossOf(pass("free")), theta, velocity);
+      return createGraph("third-derivative", { product: along(product, b.input("direction", theta.shape)) });
+    },
+    descentTerms: (withThird) => {
+      const [g] = gradient(b, lossOf(pass("free")), [theta]) as [Node];
+      const curvature = along(g, g);
+      const terms = { gradient: g, curvature };
+      if (!withThird) return createGraph("descent-terms-2", terms);
+      const curvature2 = along(g, curvature);
+      // Along g the product ∇²L·g changes by ∇³L[g, g] and, since g changes too, by ∇²L·∇²L·g.
+      const third = b.sub(along(curvature, g), curvature2);
+      return createGraph("descent-terms-3", { ...terms, curvature2, third });
+    },
     hessianProducts: (capacity, pieces = "free") => {
       const one = hessianProduct(b, lossOf(pass(pieces)), theta, velocity);
       return createGraph(`hessian-products-${pieces}-${capacity}`, {

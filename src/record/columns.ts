@@ -35,6 +35,25 @@ export const DESCENT_COLUMNS = [
 ] as const;
 
 /**
+ * `flows.csv`, one row per flow of `compare.flows`, learning rate η and compared step k: its kind, step, t = kη, distance ‖θ − θ_k‖ from descent's
+ * θ_k, loss L at its θ; what it says of descent, blank where it says nothing: meanLoss (the mean of L(θ_k) over an oscillation),
+ * meanSquaredGradient (of ‖∇L(θ_k)‖²) and variance (of ‖θ_k − θ‖²); gradientEquivalents, its evaluations up to there in gradients by the arithmetic
+ * of their graphs. Behind these the columns that its kinds have of their own.
+ */
+export const FLOW_COLUMNS = [
+  "kind",
+  "learningRate",
+  "step",
+  "t",
+  "distance",
+  "loss",
+  "meanLoss",
+  "meanSquaredGradient",
+  "variance",
+  "gradientEquivalents",
+] as const;
+
+/**
  * `events.csv`, one row per change of one pre-activation entry: kind crossing, entersSliding or leavesSliding; layer from 1 over the
  * sites of kinks (manifest.problem.sites); sample, unit (row-major within the site) and breakpoint from 0; side where a crossing or leaving entry goes to, or an entering one comes
  * from; sliding, the number of entries that slide after this instant.
@@ -116,5 +135,6 @@ export type NtkColumn = (typeof NTK_COLUMNS)[number];
 export type NtkSpectrumColumn = (typeof NTK_SPECTRUM_COLUMNS)[number];
 export type NtkModeColumn = (typeof NTK_MODE_COLUMNS)[number];
 export type NtkDensityColumn = (typeof NTK_DENSITY_COLUMNS)[number];
+export type FlowColumn = (typeof FLOW_COLUMNS)[number];
 export type SeriesColumn = (typeof SERIES_COLUMNS)[number];
 export type DescentColumn = (typeof DESCENT_COLUMNS)[number];

@@ -5,6 +5,8 @@ import { readNpy } from "../data/npy.js";
 import { ConfigError } from "../errors.js";
 import {
   type DescentColumn,
+  FLOW_COLUMNS,
+  type FlowColumn,
   NTK_COLUMNS,
   NTK_DENSITY_COLUMNS,
   NTK_MODE_COLUMNS,
@@ -54,6 +56,9 @@ export interface RunRecord {
   /** With the columns of the measures that the manifest names, as in `descent`. */
   readonly series: Columns<SeriesColumn> & Columns<string>;
   readonly descent: Columns<DescentColumn> & Columns<string>;
+  /** The flows beside descent, and the kind of each row; empty where there are none. */
+  readonly flows: Columns<FlowColumn>;
+  readonly flowKinds: readonly string[];
   /** The tangent kernel along the run, its columns of words NaN; all empty where it was not measured. */
   readonly ntk: Columns<NtkColumn>;
   /** What λ_min is worth in each of these rows: exact-zero, certified or upper-bound. */
@@ -90,11 +95,12 @@ export async function readRecord(directory: string, options: ReadOptions = {}): 
   const { manifest, result } = await readOutcome(directory);
   const folder = contentFolder(directory, manifest);
   const columns = runColumns(manifest);
-  const [config, series, descent, ntk, ntkSpectrum, ntkModes, ntkDensity, events, pieces0] =
+  const [config, series, descent, flows, ntk, ntkSpectrum, ntkModes, ntkDensity, events, pieces0] =
     await Promise.all([
       readJsonObject(join(folder, "config.resolved.json")),
       readColumns<string>(join(folder, "series.csv"), columns.series, options),
       readColumns<string>(join(folder, "descent.csv"), columns.descent, options),
+      readTable(join(folder, "flows.csv")),
       readTable(join(folder, "ntk.csv")),
       readColumns(join(folder, "ntk-spectrum.csv"), NTK_SPECTRUM_COLUMNS),
       readColumns(join(folder, "ntk-modes.csv"), NTK_MODE_COLUMNS),
@@ -109,6 +115,8 @@ export async function readRecord(directory: string, options: ReadOptions = {}): 
     config: config ?? {},
     series: series as RunRecord["series"],
     descent: descent as RunRecord["descent"],
+    flows: columnsOf(flows, FLOW_COLUMNS),
+    flowKinds: flows.words["kind"] ?? new Array<string>(flows.length).fill(""),
     ntk: columnsOf(ntk, NTK_COLUMNS),
     lambdaMinKind: ntk.words["lambdaMinKind"] ?? new Array<string>(ntk.length).fill(""),
     ntkSpectrum,

@@ -6,6 +6,7 @@ import type {
   ErrorCheckResult,
   EventsResult,
   Extent,
+  FlowResult,
   GapSplit,
   LargestGap,
   LossRise,
@@ -69,6 +70,20 @@ const descent = fields<DescentResult>({
     fields<LargestGap>({ absolute: number, absoluteTime: number, relative: number, relativeTime: number }),
   ),
   measured: extents,
+});
+
+const flow = fields<FlowResult>({
+  kind: text,
+  label: text,
+  learningRate: number,
+  steps: number,
+  time: number,
+  distance: number,
+  loss: number,
+  heldUntil: number,
+  status: text,
+  message: nullable(text),
+  gradientEquivalents: number,
 });
 
 const sharpness = fields<SharpnessResult>({
@@ -210,7 +225,7 @@ const RUN_BEFORE = {
   measured: {},
 };
 
-/** With what measures, momentum and minibatches leave in a run that has none of them, where it was written before there were any. */
+/** With what measures, momentum, minibatches and flows beside descent leave in a run that has none of them, where it was written before there were any. */
 export function completeResult(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
   // Added at the end: what is there keeps its order, and a record that is written again its bytes.
   const complete = (item: Readonly<Record<string, unknown>>, absent: Readonly<Record<string, unknown>>) => ({
@@ -222,7 +237,7 @@ export function completeResult(value: Readonly<Record<string, unknown>>): Record
   const { descent } = value;
   return complete(
     { ...value, ...(Array.isArray(descent) && { descent: descent.map(run) }) },
-    { measured: {}, measures: [] },
+    { measured: {}, measures: [], flows: [] },
   );
 }
 
@@ -243,6 +258,7 @@ export const resultShape: Shape<RunResult> = {
   energyDefect: number,
   decay: nullable(decay),
   descent: list(descent),
+  flows: list(flow),
   parameters: number,
   samples: number,
   outputs: number,

@@ -89,6 +89,28 @@ export interface DescentResult {
   readonly measured: Extents;
 }
 
+/** A flow beside one descent at the last step that it was compared at. */
+export interface FlowResult {
+  /** As in `compare.flows`, and in words. */
+  readonly kind: string;
+  readonly label: string;
+  readonly learningRate: number;
+  /** The step to which the numbers below belong, and its time; 0 where none was compared. */
+  readonly steps: number;
+  readonly time: number;
+  /** ‖θ − θ_k‖; what gradient flow's is stands in `descent`. Null where none was compared. */
+  readonly distance: number | null;
+  /** L at its θ. */
+  readonly loss: number | null;
+  /** The last compared time up to which it was always within 5 % of ‖θ_k − θ₀‖; null where it was not even at the first. */
+  readonly heldUntil: number | null;
+  /** As of the run; descentDiverged; or why it ended before: notDefined, noSolution, nonFinite, stepTooSmall, maxSteps, which `message` says. */
+  readonly status: string;
+  readonly message: string | null;
+  /** Its evaluations in gradients, by the arithmetic of the graphs; the run's gradientEvaluations leave them out. */
+  readonly gradientEquivalents: number;
+}
+
 /** λ_max(∇²L) along the flow, by Lanczos on exact Hessian products. */
 export interface SharpnessResult {
   /** The last measurement: time, value (never above λ_max), and residual ‖Hv − value·v‖. */
@@ -313,6 +335,8 @@ export interface RunResult {
   readonly energyDefect: number | null;
   readonly decay: DecayFit | null;
   readonly descent: readonly DescentResult[];
+  /** One entry per flow of `compare.flows` and learning rate. */
+  readonly flows: readonly FlowResult[];
   /** P, the number of parameters. */
   readonly parameters: number;
   readonly samples: number;

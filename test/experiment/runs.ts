@@ -29,10 +29,10 @@ export function setUpRuns(): (
   afterAll(async () => rm(await folder, { recursive: true }));
   return async (set = [], options = {}, yaml = study) => {
     const file = join(await folder, `study-${count}.yaml`);
-    const directory = join(await folder, `record-${count++}`);
+    const directory = options.directory ?? join(await folder, `record-${count++}`);
     await writeFile(file, yaml);
     const loaded = await loadConfig(file, { set });
-    const result = await runExperiment(loaded, { directory, command: ["test"], ...options });
+    const result = await runExperiment(loaded, { command: ["test"], ...options, directory });
     return { result, record: await readRecord(directory), directory };
   };
 }

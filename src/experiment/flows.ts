@@ -1,0 +1,154 @@
+/** The flows that a study sets beside descent: refused where they have no meaning, compared where gradient flow is, summed up for the result. */
+import { type LoadedConfig, problemAt } from "../config/load.js";
+import { fieldSettings } from "../config/schema-compare.js";
+import {
+  type Beside,
+  type ComparedStates,
+  type Comparison,
+  createBeside,
+  type Descent,
+  distance,
+  type FieldKind,
+  type FieldSolver,
+  type FieldSubject,
+  fields,
+  kinksOf,
+  type SharedPrograms,
+} from "../flow/index.js";
+import { Memory } from "../memory.js";
+import { fixedStepLimit } from "../ode/index.js";
+import { FLOW_COLUMNS } from "../record/columns.js";
+import type { FlowResult } from "../record/result.js";
+import type { TableWriter } from "../record/table.js";
+import { descentLaw } from "./descent-law.js";
+import { solverOf } from "./integrate-by.js";
+import type { Prepared } from "./prepare.js";
+import type { OpenStudy } from "./study-record.js";
+
+/** A flow counts as holding while it is within this part of the way that descent has gone, ‖θ_k − θ₀‖. */
+export const HELD_WITHIN = 0.05;
+
+/** The kinds that the study names, with their settings, in the order of the registry. */
+function chosen({ config: { compare } }: LoadedConfig): { kind: FieldKind; settings: unknown }[] {
+  if (compare === undefined) return [];
+  return fields
+    .filter(({ name }) => compare.flows.includes(name))
+    .map((kind) => ({ kind, settings: fieldSettings(compare, kind) }));
+}
+
+/** @throws ConfigError for each flow that has no meaning beside a descent of this problem, citing it */
+export async function checkFlows(loaded: LoadedConfig, { problem, theta0 }: Prepared): Promise<void> {
+  const { compare, descent, seed } = loaded.config;
+  const law = descentLaw(loaded.config);
+  for (const { kind, settings } of chosen(loaded)) {
+    const path = `compare.flows.${compare!.flows.indexOf(kind.name)}`;
+    if (kind.smoothness > 1 && kinksOf(problem.family) !== null)
+      throw problemAt(
+        loaded,
+        path,
+        `${kind.name} needs ${kind.smoothness === 2 ? "∇²L" : "∇²L and ∇³L"} along its way, which a loss with kinks has only within its pieces: at a kink descent does what no term of the formula says. Leave it out, take rod, or flow.boundaries: smooth.`,
+      );
+    for (const learningRate of descent.learningRates) {
+      const subject: FieldSubject = {
+        ...{ problem, theta0, learningRate, law, seed, memory: new Memory() },
+        compile: (graph) => problem.compile(graph),
+      };
+      const refusal = (await kind.refuse?.(subject, settings as never)) ?? null;
+      if (refusal !== null) throw problemAt(loaded, path, `${kind.name} ${refusal}`);
+    }
+  }
+}
+
+/** What of the study's solver is for a flow without kinks. */
+function fieldSolver({ config: { flow } }: LoadedConfig): FieldSolver {
+  const { tEnd: _, stepSize, ...solver } = solverOf(flow);
+  return fixedStepLimit(flow.method) === null || stepSize === undefined ? solver : { ...solver, stepSize };
+}
+
+/** All flows of a study. */
+export interface RunFlows {
+  /** Brings the flows of that descent to its step and compares them; false where an interruption came first, and nothing is written. */
+  compare(descent: number, comparison: Comparison, states: ComparedStates): Promise<boolean>;
+  /** @param ended how the run ended */
+  results(ended: string): FlowResult[];
+}
+
+/** Plain data: a checkpoint holds it. */
+interface Found {
+  step: number;
+  t: number;
+  distance: number | null;
+  loss: number | null;
+  heldUntil: number | null;
+  isHolding: boolean;
+}
+
+interface Track {
+  readonly kind: FieldKind;
+  readonly descent: number;
+  readonly beside: Beside;
+  readonly found: Found;
+}
+
+/** Null where the study asks for none. */
+export async function createFlows(
+  { loaded, prepared: { problem, theta0 }, record, memory, options: { signal } }: OpenStudy,
+  descents: readonly Descent[],
+): Promise<RunFlows | null> {
+  const kinds = chosen(loaded);
+  if (kinds.length === 0) return null;
+  const { config } = loaded;
+  const columns = kinds.flatMap(({ kind, settings }) => kind.columns({ theta0 }, settings as never));
+  const table: TableWriter<string> = await record.table("flows", [...FLOW_COLUMNS, ...columns]);
+  const programs: SharedPrograms = new Map();
+  const solver = fieldSolver(loaded);
+  const tracks: Track[] = [];
+  for (const [k, descent] of descents.entries())
+    for (const { kind, settings } of kinds) {
+      const own = memory.within(`${kind.name} ${k}`);
+      const { learningRate, law, times } = descent;
+      const beside = await createBeside(kind, settings, {
+        ...{ problem, theta0, learningRate, law, times, programs, memory: own, seed: config.seed },
+        solver,
+      });
+      const found = own.keep("compared", {
+        ...{ step: 0, t: 0, distance: null, loss: null, heldUntil: null, isHolding: true },
+      } as Found);
+      tracks.push({ kind, descent: k, beside, found });
+    }
+  return {
+    async compare(k, { learningRate, step, t }, { theta }) {
+      const own = tracks.filter(({ descent }) => descent === k);
+      for (const { beside } of own)
+        if (!(await beside.reach(step, t, signal)) && beside.failure === null) return false;
+      const way = distance(theta, theta0);
+      for (const { kind, beside, found } of own) {
+        if (beside.failure !== null) continue;
+        const apart = distance(beside.theta, theta);
+        const loss = await problem.loss(beside.theta);
+        Object.assign(found, { step, t, distance: apart, loss });
+        found.isHolding = found.isHolding && apart <= HELD_WITHIN * way;
+        if (found.isHolding) found.heldUntil = t;
+        const { gradientEquivalents } = beside;
+        table.append({
+          ...{ kind: kind.name, learningRate, step, t, distance: apart, loss, gradientEquivalents },
+          ...(await beside.predict()),
+        });
+      }
+      return true;
+    },
+    results: (ended) =>
+      tracks.map(({ kind, descent, beside, found }): FlowResult => {
+        const { isHolding: _, step: steps, t: time, ...last } = found;
+        const { failure, gradientEquivalents } = beside;
+        const { learningRate, divergedAtStep } = descents[descent]!;
+        return {
+          ...{ kind: kind.name, label: kind.label, learningRate },
+          ...{ steps, time, ...last },
+          status: failure?.status ?? (divergedAtStep === null ? ended : "descentDiverged"),
+          message: failure?.message ?? null,
+          gradientEquivalents,
+        };
+      }),
+  };
+}

@@ -1,0 +1,117 @@
+/** Flows beside descent in whole runs: their table and result, what is refused, and that an interrupted run goes on to the same bytes. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { ConfigError } from "../../src/errors.js";
+import { FLOW_COLUMNS } from "../../src/record/columns.js";
+import { readCells } from "../../src/record/table.js";
+import { setUpRuns, study } from "./runs.js";
+
+const run = setUpRuns();
+const kinds = ["modified", "third-order", "principal", "principal-third", "rod"];
+const beside = study
+  .replace(
+    "engine:",
+    `descent: { learningRates: [0.2, 0.1] }\ncompare: { flows: [${kinds.join(", ")}] }\nengine:`,
+  )
+  .replace("samples: 20", "samples: 6")
+  .replace("hidden: [8, 4]", "hidden: [3]")
+  .replace("tEnd: 4", "tEnd: 2");
+
+const tables = (directory: string) =>
+  Promise.all(
+    ["flows.csv", "descent.csv", "theta.npy"].map((name) => readFile(join(directory, name), "latin1")),
+  );
+
+test("one row per kind, learning rate and compared step, and the last of them in the result", async () => {
+  const { result, directory, record } = await run([], {}, beside);
+  const { columns, rows } = (await readCells(join(directory, "flows.csv")))!;
+  expect(columns).toEqual(FLOW_COLUMNS);
+  const compared = (await readCells(join(directory, "descent.csv")))!.rows;
+  expect(rows.length).toBe(compared.length * kinds.length);
+  expect(record.manifest.files).toContain("flows.csv");
+  expect(result.flows.map(({ kind, learningRate }) => [learningRate, kind])).toEqual(
+    [0.2, 0.1].flatMap((rate) => kinds.map((kind) => [rate, kind])),
+  );
+  for (const flow of result.flows) {
+    const descent = result.descent.find(({ learningRate }) => learningRate === flow.learningRate)!;
+    expect(flow).toMatchObject({ status: "reachedEnd", message: null, steps: descent.steps, time: 2 });
+    const row = rows.findLast(([kind, rate]) => kind === flow.kind && Number(rate) === flow.learningRate)!;
+    expect(Number(row[columns.indexOf("distance")])).toBe(flow.distance);
+    if (flow.kind !== "rod") expect(flow.distance!).toBeLessThan(descent.parameterGap! / 5);
+    else expect(row[columns.indexOf("meanLoss")]).not.toBe("");
+  }
+  expect(result.figures.some((file) => file.endsWith("flows.png"))).toBe(true);
+});
+
+test("a run that is interrupted anywhere goes on to the same bytes", async () => {
+  const whole = await tables((await run([], {}, beside)).directory);
+  const statuses = new Set<string>();
+  for (const last of [11, 24, 60]) {
+    let looks = 0;
+    const signal = {
+      get aborted() {
+        return ++looks > last;
+      },
+    } as AbortSignal;
+    const cut = await run([], { signal }, beside);
+    statuses.add(cut.result.status);
+    const { directory } = cut;
+    await run([], { directory, resume: true }, beside);
+    expect(await tables(directory)).toEqual(whole);
+  }
+  // Both have happened: a test of runs that end by themselves would show nothing.
+  expect(statuses).toContain("interrupted");
+});
+
+test("a flow stops where descent diverges, and says so", async () => {
+  const { result } = await run(
+    ["descent.learningRates=[20]", "flow.tEnd=2000", "compare.flows=[rod]"],
+    {},
+    beside,
+  );
+  expect(result.descent[0]!.diverged).toBe(true);
+  expect(result.flows[0]!.status).toBe("descentDiverged");
+});
+
+describe("is refused", () => {
+  const refusal = async (...set: string[]): Promise<string> => {
+    const error = await run(set, {}, beside).then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
+    if (!(error instanceof ConfigError)) throw new Error(`expected a ConfigError, got ${error}`);
+    return error.message;
+  };
+
+  test("beyond 1/λ_max(θ₀), for the principal flow alone", async () => {
+    const message = await refusal("descent.learningRates=[0.8]");
+    expect(message).toMatch(
+      /compare\.flows\.2: principal is complex beyond η = 1\/λ_max\(θ₀\) = 0\.\d+, got 0\.8 .*lower descent\.learningRates/s,
+    );
+    const { result } = await run(["descent.learningRates=[0.8]", "compare.flows=[modified, rod]"], {}, beside);
+    expect(result.flows.length).toBe(2);
+  });
+
+  test("where kinks leave no second derivative; rod needs none", async () => {
+    const kinked = "model.activation={kind: leaky-relu}";
+    expect(await refusal(kinked)).toMatch(/compare\.flows\.0: modified needs ∇²L along its way.*take rod/s);
+    expect(await refusal(kinked, "compare.flows=[third-order]")).toMatch(/third-order needs ∇²L and ∇³L/);
+    const { result } = await run([kinked, "compare.flows=[rod]"], {}, beside);
+    expect(result.flows[0]!.status).toBe("reachedEnd");
+  });
+
+  test.each([
+    ["descent.learningRates=[]", /compare: sets flows beside descents, and there are none/],
+    ["compare.flows=[]", /compare\.flows: must .* at least 1/],
+    ["compare.flows=[modfied]", /compare\.flows\.0: must be .*Did you mean modified/],
+    ["compare.flows=[rod, rod]", /compare\.flows\.1: rod stands in the list already/],
+    ["descent.kind=momentum", /modified describes descent by kind: gradient, and descent\.kind is momentum/],
+    [
+      "flow={method: euler, stepSize: 0.1, tEnd: 2}",
+      /compare\.flows\.0: modified differs .* flow\.method: euler/,
+    ],
+  ])("%s", async (set, expected) => {
+    expect(await refusal(set)).toMatch(expected);
+  });
+});
