@@ -93,6 +93,10 @@ function checkCompare({ compare, descent, flow }: Sections): Finding[] {
     findings.push(
       at("compare", "sets flows beside descents, and there are none; name some in descent.learningRates."),
     );
+  if (descent?.batch !== undefined)
+    findings.push(
+      at("compare", "describes descent on all samples, and descent.batch draws some; leave one of them out."),
+    );
   if (flow?.clock === "log")
     findings.push(
       at(
@@ -120,6 +124,14 @@ function checkCompare({ compare, descent, flow }: Sections): Finding[] {
         ),
       );
   });
+  if (compare.flows.length === 0 && !compare.leadingGap && !compare.bound)
+    findings.push(at("compare", "must have flows, leadingGap: true or bound: true; or leave it out."));
+  const law = descent?.kind ?? "gradient";
+  for (const field of ["leadingGap", "bound"] as const)
+    if (compare[field] && law !== "gradient")
+      findings.push(
+        at(`compare.${field}`, `is of gradient descent, and descent.kind is ${law}; leave one of them out.`),
+      );
   for (const { name } of fields)
     if (name in compare && !compare.flows.includes(name))
       findings.push(

@@ -20,9 +20,21 @@ export const compareSchema = z
   .strictObject({
     flows: z
       .array(z.enum(names))
-      .min(1)
+      .default([])
       .describe(
         `Flows that describe descent, one of each for each learning rate, compared with it where gradient flow is. ${inWords}`,
+      ),
+    leadingGap: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Integrate the leading gap e' = −∇²L·e + (η/2)∇²L·∇L along the flow, which θ(t) − θ_k is to first order in η: gaps.csv has it beside the gap. At crossings of kinks it jumps as descent's do, with flow.boundaries: exact; it ends at the first slide.",
+      ),
+    bound: z
+      .boolean()
+      .default(false)
+      .describe(
+        "The leading gap with three a-posteriori bounds of it by λ_min(∇²L) along the flow: with suprema of ‖∇²L‖ and ‖∇L‖ (Elkabetz and Cohen 2021), with their values, with ‖∇²L·∇L‖. A Lanczos search for λ_min at each step of the flow.",
       ),
     ...sections,
   })

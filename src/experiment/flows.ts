@@ -13,6 +13,7 @@ import {
   type FieldSubject,
   fields,
   kinksOf,
+  type Problem,
   type SharedPrograms,
 } from "../flow/index.js";
 import { Memory } from "../memory.js";
@@ -20,6 +21,7 @@ import { fixedStepLimit } from "../ode/index.js";
 import { FLOW_COLUMNS } from "../record/columns.js";
 import type { FlowResult } from "../record/result.js";
 import type { TableWriter } from "../record/table.js";
+import type { Treatment } from "./boundaries.js";
 import { descentLaw } from "./descent-law.js";
 import { solverOf } from "./integrate-by.js";
 import type { Prepared } from "./prepare.js";
@@ -37,16 +39,23 @@ function chosen({ config: { compare } }: LoadedConfig): { kind: FieldKind; setti
 }
 
 /** @throws ConfigError for each flow that has no meaning beside a descent of this problem, citing it */
-export async function checkFlows(loaded: LoadedConfig, { problem, theta0 }: Prepared): Promise<void> {
+export async function checkFlows(
+  loaded: LoadedConfig,
+  { problem, theta0 }: Prepared,
+  treatment: Treatment,
+): Promise<void> {
+  const smoothness = smoothnessOf(problem, treatment);
   const { compare, descent, seed } = loaded.config;
   const law = descentLaw(loaded.config);
   for (const { kind, settings } of chosen(loaded)) {
     const path = `compare.flows.${compare!.flows.indexOf(kind.name)}`;
-    if (kind.smoothness > 1 && kinksOf(problem.family) !== null)
+    if (kind.smoothness > smoothness)
       throw problemAt(
         loaded,
         path,
-        `${kind.name} needs ${kind.smoothness === 2 ? "∇²L" : "∇²L and ∇³L"} along its way, which a loss with kinks has only within its pieces: at a kink descent does what no term of the formula says. Leave it out, take rod, or flow.boundaries: smooth.`,
+        smoothness === 1
+          ? `${kind.name} needs ∇²L along its way, which a loss with kinks has only within its pieces: at a kink descent does what no term of the formula says. Leave it out, take rod, or flow.boundaries: smooth.`
+          : `${kind.name} needs ∇³L along its way, and where pieces of this loss or of its activation meet ∇²L jumps; leave it out, or take modified or principal.`,
       );
     for (const learningRate of descent.learningRates) {
       const subject: FieldSubject = {
@@ -57,6 +66,12 @@ export async function checkFlows(loaded: LoadedConfig, { problem, theta0 }: Prep
       if (refusal !== null) throw problemAt(loaded, path, `${kind.name} ${refusal}`);
     }
   }
+}
+
+/** How often L is differentiable: everywhere or, for pieces that meet smoothly, twice but for jumps. */
+function smoothnessOf({ family }: Problem, treatment: Treatment): 1 | 2 | 3 {
+  if (treatment !== "smooth" && kinksOf(family) !== null) return 1;
+  return family.loss().nodes.some(({ op }) => op === "pieceOf") ? 2 : 3;
 }
 
 /** What of the study's solver is for a flow without kinks. */

@@ -16,6 +16,7 @@ import {
 import { EVENT_COLUMNS } from "../record/columns.js";
 import type { EventsResult } from "../record/result.js";
 import type { Treatment } from "./boundaries.js";
+import type { RunGaps } from "./gaps.js";
 import type { NtkObserver } from "./ntk.js";
 import type { OpenStudy } from "./study-record.js";
 
@@ -34,6 +35,7 @@ export interface FlowFollowers
     detect: (segment: Segment) => Promise<void>,
   ) => Promise<FlowEnd | null>;
   readonly kernel: NtkObserver | null;
+  readonly gaps: RunGaps | null;
   readonly watchSharpness: boolean;
 }
 
@@ -69,7 +71,7 @@ const nothing = async (): Promise<void> => undefined;
 export async function integrateBy(
   treatment: Treatment,
   { loaded, prepared, record, memory }: OpenStudy,
-  { follow, kernel, ...followers }: FlowFollowers,
+  { follow, kernel, gaps, ...followers }: FlowFollowers,
 ): Promise<EndedFlow> {
   const solver = solverOf(loaded.config.flow);
   const { problem, theta0 } = prepared;
@@ -88,10 +90,12 @@ export async function integrateBy(
     onEvent: (event: BoundaryEvent) => {
       table.append({ ...event });
       kernel?.onEvent(event);
+      gaps?.onEvent(event);
     },
     onStart: async (pieces: Float64Array) => {
       await record.array("pieces0", pieces);
       await kernel?.start(treatment === "detect" ? null : pieces);
+      gaps?.start(pieces);
     },
   };
   if (treatment === "exact") {

@@ -25,6 +25,7 @@ import type {
   EventsResult,
   Extents,
   FlowResult,
+  GapResult,
   LargestGap,
   MeasureResult,
   NtkResult,
@@ -39,6 +40,7 @@ import { type ExtentsState, extend, extendGap } from "./extents.js";
 import { energyNotes, errorNotes, phasesOf, riseNotes, sharpnessNotes } from "./findings.js";
 import { createFlows } from "./flows.js";
 import { createForecast } from "./forecast.js";
+import { createGaps } from "./gaps.js";
 import { type EndedFlow, integrateBy, integratorsOf, solverOf } from "./integrate-by.js";
 import { createMeasures, type MeasurePlan } from "./measures.js";
 import { createNtkObserver, type NtkObserver } from "./ntk.js";
@@ -64,6 +66,7 @@ export interface Integrated {
   readonly compared: readonly ComparedRows[];
   readonly measures: readonly MeasureResult[];
   readonly flows: readonly FlowResult[];
+  readonly gaps: readonly GapResult[];
   readonly notes: readonly string[];
 }
 
@@ -107,6 +110,7 @@ export async function integrateStudy(
     }),
   );
   const flows = await createFlows(study, descents);
+  const gaps = await createGaps(study, descents, treatment);
   const measures = createMeasures(plan, loaded, record, memory);
   const takeFlow = await measures.follow("flow", memory.within("measured flow"));
   const seen = memory.keep("extents", {
@@ -148,6 +152,7 @@ export async function integrateStudy(
     compared: seen.descents,
     measures: measures.results(),
     flows: flows?.results(end.status) ?? [],
+    gaps: gaps?.results() ?? [],
     notes: [],
   });
   if (first === null)
@@ -200,6 +205,7 @@ export async function integrateStudy(
     (_, k) =>
       async (comparison: Comparison, states: ComparedStates): Promise<boolean> => {
         if (flows !== null && !(await flows.compare(k, comparison, states))) return false;
+        gaps?.compare(k, comparison, states);
         const { theta, flowTheta } = states;
         const { t, loss, parameterGap } = comparison;
         const row = { ...comparison, ...(await takeDescents[k]!({ t, loss, theta })) };
@@ -224,6 +230,7 @@ export async function integrateStudy(
     }
     await detect(segment);
     await kernel?.follow(segment, counts);
+    await gaps?.follow(segment);
     const mayBeLast =
       end !== null ||
       counts.accepted >= BUDGET_SHARE * maxSteps ||
@@ -268,6 +275,7 @@ export async function integrateStudy(
     ...limits,
     follow,
     kernel,
+    gaps,
     watchSharpness: descents.length > 0,
     onResume: observer.resume,
     onRest: async () => {
@@ -328,7 +336,7 @@ export async function integrateStudy(
       `${solver.method} formed its Hessians by ${products} Hessian products, the work of about ${Math.round(gradientEquivalents)} gradients, which gradientEvaluations leaves out.`,
     );
   }
-  notes.push(...boundaryNotes(events), ...(kernel?.notes() ?? []));
+  notes.push(...boundaryNotes(events), ...(kernel?.notes() ?? []), ...(gaps?.notes() ?? []));
   const name = law.kind === "gradient" ? "Gradient descent" : `Descent by ${law.kind}`;
   for (const { divergedAtStep, learningRate, last: compared } of descents) {
     const missed = stepsUntil(outcome.t, stepTime(law, learningRate));
@@ -359,6 +367,7 @@ export async function integrateStudy(
     compared: seen.descents,
     measures: measures.results(),
     flows: flows?.results(isCut ? "interrupted" : outcome.status) ?? [],
+    gaps: gaps?.results() ?? [],
     notes: [
       ...said.notes,
       ...riseNotes(observer.rise, first.loss, last.loss, config.flow),

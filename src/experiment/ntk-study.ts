@@ -63,6 +63,7 @@ export function runKernelStudy(loaded: LoadedConfig, options: RunOptions): Promi
         decay: null,
         descent: [],
         flows: [],
+        gaps: [],
         method: "none",
         boundaries: "off",
         phases: [],

@@ -17,6 +17,7 @@ import { announceEffort } from "./effort.js";
 
 import { phasesOf, sharpnessOf } from "./findings.js";
 import { checkFlows } from "./flows.js";
+import { checkGaps } from "./gaps.js";
 import { type ComparedRows, integrateStudy } from "./integrate-study.js";
 import { describeMeasures, planMeasures } from "./measures.js";
 import { chooseMethod } from "./ntk-method.js";
@@ -51,7 +52,8 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
     }
     const choice = chooseTreatment(loaded, problem.family);
     if (config.measure.ntk !== undefined) chooseMethod(loaded, config.measure.ntk, problem.family);
-    await checkFlows(loaded, prepared);
+    await checkFlows(loaded, prepared, choice.treatment);
+    checkGaps(loaded, prepared, choice.treatment);
     const plan = await planMeasures(loaded, prepared);
     const work = async (study: OpenStudy): Promise<Findings> => {
       const effort = await announceEffort(config, () => timeGradient(problem, theta0));
@@ -85,6 +87,7 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
         energyDefect: last?.energyDefect ?? null,
         decay: decay.fit,
         flows: run.flows,
+        gaps: run.gaps,
         descent: descents.map((descent, k) => describeDescent(descent, run.compared[k]!)),
         method: config.flow.method,
         phases: phasesOf(outcome),

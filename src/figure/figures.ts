@@ -3,6 +3,7 @@ import type { RunRecord } from "../record/reader.js";
 import type { DataRow, Figure } from "./chart.js";
 import { flowsFigure } from "./flows.js";
 import { gapFigure } from "./gap.js";
+import { leadingGapFigure } from "./leading-gap.js";
 import { lossFigure } from "./loss.js";
 import { measuredFigures } from "./measured.js";
 import { ntkBoundFigure, ntkModesFigure, ntkSpectrumFigure } from "./ntk.js";
@@ -19,6 +20,7 @@ export const figures: readonly Figure<DataRow>[] = [
   lossFigure,
   gapFigure,
   flowsFigure,
+  leadingGapFigure,
   slidingFigure,
   rasterFigure,
   ntkBoundFigure,

@@ -7,7 +7,7 @@ import { stackPanels } from "./stack.js";
 import { descentStyle, FLOW_COLOUR } from "./theme.js";
 
 /** Of more learning rates the largest, whose flows differ most. */
-const MOST_PANELS = 5;
+export const MOST_PANELS = 5;
 
 export const flowsFigure: Figure = {
   name: "flows",

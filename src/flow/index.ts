@@ -11,6 +11,8 @@ export { type DescentLaw, GRADIENT, sharpnessLimit, stepTime } from "./descent-l
 export { type Beside, createBeside, type FieldSolver, type SharedPrograms } from "./fields/beside.js";
 export type { FieldKind, FieldSubject, Predictions } from "./fields/field.js";
 export { fields } from "./fields/registry.js";
+export { createLeadingGap, type LeadingGap } from "./gap.js";
+export { createGapBound } from "./gap-bound.js";
 export { inLogClock, measureInLogClock } from "./log-clock.js";
 export { createObserver, energyDefect, type Observation, type Observer } from "./observer.js";
 export { type Cost, createProblem, type Problem } from "./problem.js";

@@ -54,6 +54,25 @@ export const FLOW_COLUMNS = [
 ] as const;
 
 /**
+ * `gaps.csv`, one row per learning rate η and compared step k, where compare.leadingGap or compare.bound ask for it: gap ‖θ(t) − θ_k‖, leadingGap
+ * ‖e(t)‖, leadingGapError ‖θ(t) − θ_k − e(t)‖; with compare.bound the bounds of ‖e‖ with suprema of ‖∇²L‖ and ‖∇L‖, with their values, and with
+ * ‖∇²L·∇L‖, and the extreme eigenvalues of ∇²L at the end of that step of the flow.
+ */
+export const GAP_COLUMNS = [
+  "learningRate",
+  "step",
+  "t",
+  "gap",
+  "leadingGap",
+  "leadingGapError",
+  "boundSuprema",
+  "boundPointwise",
+  "boundForce",
+  "lambdaMin",
+  "lambdaMax",
+] as const;
+
+/**
  * `events.csv`, one row per change of one pre-activation entry: kind crossing, entersSliding or leavesSliding; layer from 1 over the
  * sites of kinks (manifest.problem.sites); sample, unit (row-major within the site) and breakpoint from 0; side where a crossing or leaving entry goes to, or an entering one comes
  * from; sliding, the number of entries that slide after this instant.
@@ -136,5 +155,6 @@ export type NtkSpectrumColumn = (typeof NTK_SPECTRUM_COLUMNS)[number];
 export type NtkModeColumn = (typeof NTK_MODE_COLUMNS)[number];
 export type NtkDensityColumn = (typeof NTK_DENSITY_COLUMNS)[number];
 export type FlowColumn = (typeof FLOW_COLUMNS)[number];
+export type GapColumn = (typeof GAP_COLUMNS)[number];
 export type SeriesColumn = (typeof SERIES_COLUMNS)[number];
 export type DescentColumn = (typeof DESCENT_COLUMNS)[number];

@@ -7,6 +7,8 @@ import {
   type DescentColumn,
   FLOW_COLUMNS,
   type FlowColumn,
+  GAP_COLUMNS,
+  type GapColumn,
   NTK_COLUMNS,
   NTK_DENSITY_COLUMNS,
   NTK_MODE_COLUMNS,
@@ -59,6 +61,8 @@ export interface RunRecord {
   /** The flows beside descent, and the kind of each row; empty where there are none. */
   readonly flows: Columns<FlowColumn>;
   readonly flowKinds: readonly string[];
+  /** The leading gap and its bounds; empty where nobody asked for them. */
+  readonly gaps: Columns<GapColumn>;
   /** The tangent kernel along the run, its columns of words NaN; all empty where it was not measured. */
   readonly ntk: Columns<NtkColumn>;
   /** What λ_min is worth in each of these rows: exact-zero, certified or upper-bound. */
@@ -95,12 +99,13 @@ export async function readRecord(directory: string, options: ReadOptions = {}): 
   const { manifest, result } = await readOutcome(directory);
   const folder = contentFolder(directory, manifest);
   const columns = runColumns(manifest);
-  const [config, series, descent, flows, ntk, ntkSpectrum, ntkModes, ntkDensity, events, pieces0] =
+  const [config, series, descent, flows, gaps, ntk, ntkSpectrum, ntkModes, ntkDensity, events, pieces0] =
     await Promise.all([
       readJsonObject(join(folder, "config.resolved.json")),
       readColumns<string>(join(folder, "series.csv"), columns.series, options),
       readColumns<string>(join(folder, "descent.csv"), columns.descent, options),
       readTable(join(folder, "flows.csv")),
+      readColumns(join(folder, "gaps.csv"), GAP_COLUMNS),
       readTable(join(folder, "ntk.csv")),
       readColumns(join(folder, "ntk-spectrum.csv"), NTK_SPECTRUM_COLUMNS),
       readColumns(join(folder, "ntk-modes.csv"), NTK_MODE_COLUMNS),
@@ -117,6 +122,7 @@ export async function readRecord(directory: string, options: ReadOptions = {}): 
     descent: descent as RunRecord["descent"],
     flows: columnsOf(flows, FLOW_COLUMNS),
     flowKinds: flows.words["kind"] ?? new Array<string>(flows.length).fill(""),
+    gaps,
     ntk: columnsOf(ntk, NTK_COLUMNS),
     lambdaMinKind: ntk.words["lambdaMinKind"] ?? new Array<string>(ntk.length).fill(""),
     ntkSpectrum,

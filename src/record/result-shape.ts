@@ -7,6 +7,7 @@ import type {
   EventsResult,
   Extent,
   FlowResult,
+  GapResult,
   GapSplit,
   LargestGap,
   LossRise,
@@ -84,6 +85,22 @@ const flow = fields<FlowResult>({
   status: text,
   message: nullable(text),
   gradientEquivalents: number,
+});
+
+const gap = fields<GapResult>({
+  learningRate: number,
+  steps: number,
+  time: number,
+  gap: number,
+  leadingGap: number,
+  error: number,
+  bounds: nullable(
+    fields<NonNullable<GapResult["bounds"]>>({ suprema: number, pointwise: number, force: number }),
+  ),
+  exceeded: number,
+  theoremLearningRate: number,
+  ended: number,
+  reason: nullable(text),
 });
 
 const sharpness = fields<SharpnessResult>({
@@ -237,7 +254,7 @@ export function completeResult(value: Readonly<Record<string, unknown>>): Record
   const { descent } = value;
   return complete(
     { ...value, ...(Array.isArray(descent) && { descent: descent.map(run) }) },
-    { measured: {}, measures: [], flows: [] },
+    { measured: {}, measures: [], flows: [], gaps: [] },
   );
 }
 
@@ -259,6 +276,7 @@ export const resultShape: Shape<RunResult> = {
   decay: nullable(decay),
   descent: list(descent),
   flows: list(flow),
+  gaps: list(gap),
   parameters: number,
   samples: number,
   outputs: number,

@@ -111,6 +111,26 @@ export interface FlowResult {
   readonly gradientEquivalents: number;
 }
 
+/** The leading gap e beside one descent, at the last compared step at which it is known. */
+export interface GapResult {
+  readonly learningRate: number;
+  readonly steps: number;
+  readonly time: number;
+  /** ‖θ − θ_k‖, ‖e‖ and ‖θ − θ_k − e‖; null where none is known. */
+  readonly gap: number | null;
+  readonly leadingGap: number | null;
+  readonly error: number | null;
+  /** Of ‖e‖, by what drives them; null without compare.bound. */
+  readonly bounds: { readonly suprema: number; readonly pointwise: number; readonly force: number } | null;
+  /** The first compared time at which the gap was above the sharpest of them, which are bounds to first order in η alone; null where it never was. */
+  readonly exceeded: number | null;
+  /** The learning rate at which the theorem promises the largest gap that was measured; null without compare.bound. */
+  readonly theoremLearningRate: number | null;
+  /** When the leading gap ended before the flow, and why; null where it did not. */
+  readonly ended: number | null;
+  readonly reason: string | null;
+}
+
 /** λ_max(∇²L) along the flow, by Lanczos on exact Hessian products. */
 export interface SharpnessResult {
   /** The last measurement: time, value (never above λ_max), and residual ‖Hv − value·v‖. */
@@ -337,6 +357,8 @@ export interface RunResult {
   readonly descent: readonly DescentResult[];
   /** One entry per flow of `compare.flows` and learning rate. */
   readonly flows: readonly FlowResult[];
+  /** One entry per learning rate; empty where neither compare.leadingGap nor compare.bound asked for it. */
+  readonly gaps: readonly GapResult[];
   /** P, the number of parameters. */
   readonly parameters: number;
   readonly samples: number;

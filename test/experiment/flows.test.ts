@@ -12,7 +12,7 @@ const kinds = ["modified", "third-order", "principal", "principal-third", "rod"]
 const beside = study
   .replace(
     "engine:",
-    `descent: { learningRates: [0.2, 0.1] }\ncompare: { flows: [${kinds.join(", ")}] }\nengine:`,
+    `descent: { learningRates: [0.2, 0.1] }\ncompare: { flows: [${kinds.join(", ")}], leadingGap: true, bound: true }\nengine:`,
   )
   .replace("samples: 20", "samples: 6")
   .replace("hidden: [8, 4]", "hidden: [3]")
@@ -20,7 +20,9 @@ const beside = study
 
 const tables = (directory: string) =>
   Promise.all(
-    ["flows.csv", "descent.csv", "theta.npy"].map((name) => readFile(join(directory, name), "latin1")),
+    ["flows.csv", "gaps.csv", "descent.csv", "theta.npy"].map((name) =>
+      readFile(join(directory, name), "latin1"),
+    ),
   );
 
 test("one row per kind, learning rate and compared step, and the last of them in the result", async () => {
@@ -89,23 +91,33 @@ describe("is refused", () => {
     expect(message).toMatch(
       /compare\.flows\.2: principal is complex beyond η = 1\/λ_max\(θ₀\) = 0\.\d+, got 0\.8 .*lower descent\.learningRates/s,
     );
-    const { result } = await run(["descent.learningRates=[0.8]", "compare.flows=[modified, rod]"], {}, beside);
+    const { result } = await run(
+      ["descent.learningRates=[0.8]", "compare.flows=[modified, rod]"],
+      {},
+      beside,
+    );
     expect(result.flows.length).toBe(2);
   });
 
   test("where kinks leave no second derivative; rod needs none", async () => {
     const kinked = "model.activation={kind: leaky-relu}";
     expect(await refusal(kinked)).toMatch(/compare\.flows\.0: modified needs ∇²L along its way.*take rod/s);
-    expect(await refusal(kinked, "compare.flows=[third-order]")).toMatch(/third-order needs ∇²L and ∇³L/);
-    const { result } = await run([kinked, "compare.flows=[rod]"], {}, beside);
+    const smoothed = [kinked, "flow.boundaries=smooth", "flow.smoothing=0.01"];
+    expect(await refusal(...smoothed)).toMatch(/compare\.flows\.1: third-order needs ∇³L along its way/);
+    const rod = [kinked, "compare.flows=[rod]"];
+    const { result } = await run(rod, {}, beside);
     expect(result.flows[0]!.status).toBe("reachedEnd");
+    expect(await refusal(...rod, "flow.boundaries=detect")).toMatch(
+      /compare\.leadingGap: needs the instants .*set flow\.boundaries: exact/,
+    );
   });
 
   test.each([
     ["descent.learningRates=[]", /compare: sets flows beside descents, and there are none/],
-    ["compare.flows=[]", /compare\.flows: must .* at least 1/],
+    ["compare.flows=[]", /compare: must have flows, leadingGap: true or bound: true/],
     ["compare.flows=[modfied]", /compare\.flows\.0: must be .*Did you mean modified/],
     ["compare.flows=[rod, rod]", /compare\.flows\.1: rod stands in the list already/],
+    ["descent.batch=2", /compare: describes descent on all samples/],
     ["descent.kind=momentum", /modified describes descent by kind: gradient, and descent\.kind is momentum/],
     [
       "flow={method: euler, stepSize: 0.1, tEnd: 2}",

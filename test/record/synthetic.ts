@@ -136,6 +136,7 @@ export function syntheticResult(record: string): RunResult {
     energyDefect: 1e-9,
     decay: { window: [5, END], rate: RATE, rSquared: 0.99871, meanRateFromLambdaEff: 0.0603 },
     flows: [],
+    gaps: [],
     descent: [descent(0.05, null), descent(0.5, null), descent(2.4, 20)],
     parameters: 682,
     samples: 50,
