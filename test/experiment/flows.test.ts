@@ -114,7 +114,7 @@ describe("is refused", () => {
 
   test.each([
     ["descent.learningRates=[]", /compare: sets flows beside descents, and there are none/],
-    ["compare.flows=[]", /compare: must have flows, leadingGap: true or bound: true/],
+    ["compare={flows: []}", /compare: must have flows, leadingGap: true or bound: true/],
     ["compare.flows=[modfied]", /compare\.flows\.0: must be .*Did you mean modified/],
     ["compare.flows=[rod, rod]", /compare\.flows\.1: rod stands in the list already/],
     ["descent.batch=2", /compare: describes descent on all samples/],
