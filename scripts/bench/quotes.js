@@ -452,6 +452,67 @@ export const QUOTES = [
   },
   {
     page: "docs/studies.md",
+    command: "npx gradflow sweep configs/study/cross-entropy-decay.yaml",
+    says: [
+      [
+        "μ levels off, at # to # where ‖∇L‖",
+        ({ where }) => range(where("loss-squared").map(({ measured }) => measured.polyakLojasiewicz.last)),
+      ],
+      [
+        "is # to # at t ≈ 10³ and # to # at t = 10⁶, where L is still # to #.",
+        ({ where }) => {
+          const runs = where("loss-cross-entropy");
+          const exponents = (time) =>
+            range(
+              runs.map((run) => {
+                const row = run.table("series").findLast(({ t }) => t <= time);
+                return row.t * row.polyakLojasiewicz;
+              }),
+            );
+          return [...exponents(1e3), ...exponents(1e6), ...range(losses(runs))];
+        },
+      ],
+      [
+        "μ levels off again, at # to #.",
+        ({ where }) =>
+          range(where("loss-cross-entropy-0.1").map(({ measured }) => measured.polyakLojasiewicz.last)),
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow sweep configs/study/lazy-rich.yaml",
+    says: [
+      [
+        "by a median of # times itself at α = 0.1, by # at 1, # at 10 and # at 100; θ has gone #, #, # and # of ‖θ₀‖.",
+        ({ where }) => {
+          const at = (scale, read) => median(where("parametrisation-ntk", `scale-${scale}`).map(read));
+          return [
+            ...[0.1, 1, 10, 100].map((scale) => at(scale, ({ ntk }) => ntk.drift)),
+            ...[0.1, 1, 10, 100].map((scale) => at(scale, ({ measured }) => measured.relativeDistance.last)),
+          ];
+        },
+      ],
+      [
+        "(a median of # and #)",
+        ({ where }) =>
+          [10, 100].map((scale) =>
+            median(where("parametrisation-ntk", `scale-${scale}`).map(({ time }) => time)),
+          ),
+      ],
+      [
+        "The loss on 200 test samples is # (median) at α = 0.1 in `ntk`, where the kernel has learnt, and #",
+        ({ where }) =>
+          [0.1, 10].map((scale) =>
+            median(
+              where("parametrisation-ntk", `scale-${scale}`).map(({ measured }) => measured.testLoss.last),
+            ),
+          ),
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
     command: "npx gradflow run configs/study/balancedness.yaml",
     says: [
       [

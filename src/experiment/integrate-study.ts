@@ -229,7 +229,7 @@ export async function integrateStudy(
       segment = await cutSegment(problem, whole, failure.t);
     }
     await detect(segment);
-    await kernel?.follow(segment, counts);
+    await kernel?.follow(segment, counts, end !== null);
     await gaps?.follow(segment);
     const mayBeLast =
       end !== null ||

@@ -35,8 +35,8 @@ export interface NtkObserver {
   /** Takes the kernel at t = 0; `pieces` of the exact flow's start, null where it evaluates freely. */
   start(pieces: Float64Array | null): Promise<void>;
   onEvent(event: BoundaryEvent): void;
-  /** Integrates λ_eff over the segment and takes the kernel at the times that fall into it. */
-  follow(segment: Segment, counts: FlowCounts): Promise<void>;
+  /** Integrates λ_eff over the segment and takes the kernel at the times that fall into it, and at its end where the flow ends there before its time. */
+  follow(segment: Segment, counts: FlowCounts, isEnd: boolean): Promise<void>;
   /** Whether an interruption came before the end of a kernel: it may be another than it would have been. */
   readonly isCut: boolean;
   /** Null where not even the kernel at t = 0 could be had; `notes` says why. */
@@ -313,7 +313,7 @@ export async function createNtkObserver(
       progress.random = random.position();
     },
     onEvent: (event) => pattern.follow(event),
-    async follow(segment, { unsettled = 0 }) {
+    async follow(segment, { unsettled = 0 }, isEnd) {
       let from = segment.t0;
       for (
         ;
@@ -330,6 +330,9 @@ export async function createNtkObserver(
       }
       await rate.advance(segment, from, segment.t1);
       progress.energy += segment.energy(segment.t1);
+      if (!isEnd || !(segment.t1 > lastTime(samples))) return;
+      await segment.interpolate(segment.t1, theta);
+      await take(segment.t1, stateNow(), segment.measure, { energy: progress.energy, unsettled });
     },
     get isCut() {
       return isCut;

@@ -71,6 +71,10 @@ const TITLES: Readonly<Record<string, string>> = {
   momentum: "momentum β",
   weightDecay: "weight decay",
   scale: "scale of the sizes",
+  "output.scale": "output scale α",
+  relativeDistance: "‖θ − θ₀‖/‖θ₀‖",
+  "relativeDistance.last": "‖θ − θ₀‖/‖θ₀‖ at the end",
+  "testLoss.last": "test loss at the end",
 };
 
 /** Which moment a result is of, by a word of its dotted name. */

@@ -5,9 +5,15 @@ import { defineMeasure } from "./measure.js";
 
 export const growth = defineMeasure({
   name: "growth",
-  text: "‖θ‖; growthRatio, ‖θ − θ₀‖ over its bound √(t(L(0) − L(t))), which no gradient flow exceeds and a descent at t = kη may; ⟨θ, ∇L⟩, negative where the flow moves θ outwards.",
+  text: "‖θ‖; relativeDistance, ‖θ − θ₀‖/‖θ₀‖, small where training is lazy; growthRatio, ‖θ − θ₀‖ over its bound √(t(L(0) − L(t))), which no gradient flow exceeds and a descent at t = kη may; ⟨θ, ∇L⟩, negative where the flow moves θ outwards.",
   columns: () => [
     { name: "parameterNorm", label: "‖θ‖", axis: "‖θ‖", scale: "log" },
+    {
+      name: "relativeDistance",
+      label: "‖θ − θ₀‖/‖θ₀‖",
+      axis: "‖θ − θ₀‖/‖θ₀‖",
+      scale: "log",
+    },
     {
       name: "growthRatio",
       label: "‖θ − θ₀‖ over its bound",
@@ -20,11 +26,13 @@ export const growth = defineMeasure({
     const program = await train.compile(train.family.loss());
     const { loss } = await program.run({ theta: theta0 });
     const initial = (loss as Float64Array)[0] as number;
+    const start = length(theta0);
     return async (point) => {
       const { t, theta } = point;
       const bound = Math.sqrt(t) * Math.sqrt(initial - point.loss);
       return {
         parameterNorm: length(theta),
+        relativeDistance: start > 0 ? distance(theta, theta0) / start : null,
         // At t = 0, and where the loss has not fallen, there is no bound.
         growthRatio: bound > 0 ? distance(theta, theta0) / bound : null,
         dissipation: dot(theta, await point.gradient()),

@@ -145,6 +145,9 @@ describe("sharpness, growth and the Polyak–Łojasiewicz ratio", () => {
     expect(last(record, "polyakLojasiewicz") / (squared / loss)).toBeCloseTo(1, 12);
     const along = gradient.reduce((sum, value, k) => sum + value * theta[k]!, 0);
     expect(last(record, "dissipation")).toBeCloseTo(along, 13);
+    const start = (await readNpy(join(directory, "theta0.npy"))).data;
+    const moved = Math.hypot(...theta.map((value, k) => value - start[k]!)) / Math.hypot(...start);
+    expect(last(record, "relativeDistance") / moved).toBeCloseTo(1, 12);
     // ‖θ − θ₀‖ ≤ √(t(L(0) − L)) along every gradient flow, by Cauchy and Schwarz.
     const ratios = record.series["growthRatio"]!;
     expect(ratios.every((ratio, k) => (k === 0 ? Number.isNaN(ratio) : ratio > 0 && ratio <= 1))).toBe(true);

@@ -36,6 +36,34 @@ const long = () => once("long", () => run(["flow.tEnd=12"], {}, smooth));
 /** From code a config gives rtol; the identity is asked to hold to ten times that. */
 const TEN_RTOL = 10 * 1e-7;
 
+test.each([
+  ["smooth", smooth],
+  ["sliding", sliding],
+])("a run that stopWhen ends has its kernel there: %s", async (_, yaml) => {
+  const stopped = await run(["flow.stopWhen={lossFactor: 1.2}", "measure.ntk.points=1"], {}, yaml);
+  const { result, record } = stopped;
+  expect([result.status, result.ntk!.time]).toEqual(["lossReached", result.time]);
+  expect(record.ntk.t).toEqual(Float64Array.of(0, result.time));
+  const whole = await run([`flow.tEnd=${result.time}`, "measure.ntk.points=1"], {}, yaml);
+  expect(result.ntk!.drift).toBeGreaterThan(1e-3);
+  // The same flow to the same time, by other steps: to the tolerance of them, 1e-7 each.
+  expect(result.ntk!.drift / whole.result.ntk!.drift).toBeCloseTo(1, 5);
+  expect(result.ntk!.rateDefect).toBeLessThan(TEN_RTOL);
+});
+
+test("mean-field is ntk at α/√width where there is one hidden layer and no bias, to its kernel's drift", async () => {
+  const at = async (parametrisation: string, scale: number) => {
+    const model = `{ kind: dnn, hidden: [16], bias: false, activation: { kind: tanh }, parametrisation: ${parametrisation}, output: { scale: ${scale}, centred: true } }`;
+    const { result } = await run([`model=${model}`, "measure.ntk.points=1"], {}, smooth);
+    return [result.loss!, result.ntk!.drift];
+  };
+  const [loss, drift] = await at("mean-field", 2);
+  expect(drift).toBeGreaterThan(1e-3);
+  const [other, otherDrift] = await at("ntk", 2 / Math.sqrt(16));
+  // One factor in place of two: rounding.
+  expect([loss! / other!, drift! / otherDrift!]).toEqual([expect.closeTo(1, 12), expect.closeTo(1, 9)]);
+});
+
 describe("∫4cλ_eff is ln(‖r(0)‖²/‖r(t)‖²) to 10·rtol", () => {
   test.each([
     ["dopri5", []],
