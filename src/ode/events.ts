@@ -16,6 +16,8 @@ import type { VectorSpace } from "./vector-space.js";
 const Z_TOLERANCE = 1e-12;
 /** Tolerance on event times relative to the step, beside a few units in the last place of t. */
 const TIME_TOLERANCE = 1e-12;
+/** The same relative to the way from the step's start to the event: where a step is much longer than that, time alone would not resolve z. */
+const WAY_TOLERANCE = 1e-9;
 /** Chandrupatla's method needs about ten trials; a bracket of doubles is exhausted by bisection in this many at worst. */
 const MAX_TRIALS = 120;
 
@@ -226,19 +228,22 @@ export class EventLocator<V> {
   /** Closes the bracket between `left`, where all is inside, and `right`, where something is outside. Frees `right`. */
   async #narrow(step: Step<V>, left: Point, right: Point, guess: number | null): Promise<Event<V>> {
     const ulp = Number.EPSILON * Math.max(Math.abs(step.t0), Math.abs(step.t1));
-    const tolerance = Math.max(4 * ulp, TIME_TOLERANCE * step.h);
+    const toleranceAt = (t: number): number =>
+      Math.max(4 * ulp, Math.min(TIME_TOLERANCE * step.h, WAY_TOLERANCE * (t - step.t0)));
     const first = left;
     let [newest, other] = [right, left];
     let third: Point | null = null;
     let [low, high] = [left, right];
     let trial = guess;
-    for (let i = 0; i < MAX_TRIALS && high.t - low.t > tolerance; i++) {
+    for (let i = 0; i < MAX_TRIALS && high.t - low.t > toleranceAt(high.t); i++) {
+      const tolerance = toleranceAt(high.t);
       const leader = this.#ranges.leader(low.z, high.z);
       const upper = this.#ranges.isAbove(leader, high.z);
       const at = (point: Point): [number, number] => [point.t, this.#ranges.excess(leader, point.z, upper)];
       let t = nextTrial(at(newest), at(other), third && at(third), tolerance / 2);
       // A forecast is worth one trial, a hair to the right of it so that it becomes the upper end.
-      if (trial !== null && trial > low.t && trial + tolerance < high.t) t = trial + tolerance;
+      if (trial !== null && trial > low.t && trial + toleranceAt(trial) < high.t)
+        t = trial + toleranceAt(trial);
       trial = null;
       if (!(t > low.t && t < high.t)) break;
       const point = await this.#point(step, t);

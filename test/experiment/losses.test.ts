@@ -297,6 +297,50 @@ describe("clock: log", () => {
   });
 });
 
+test.each([0, 2])(
+  "a hinge classifier comes to the same least loss with inputs × 10⁻⁹ and 10⁹, its weights held: seed %s",
+  async (seed) => {
+    const end = async (scale: number, tEnd: number) => {
+      const yaml = `name: scales
+seed: ${seed}
+dataset: { kind: gaussian-mixture, samples: 20, inputDimension: 2, separation: ${scale}, std: ${scale}, encoding: sign }
+model: { kind: dnn, hidden: [], bias: false, activation: { kind: identity }, init: { kind: normal, std: 0.3 } }
+loss: { kind: hinge }
+flow: { tEnd: ${tEnd} }
+engine: { kind: reference }
+`;
+      const { result } = await run([], {}, yaml);
+      expect([result.status, result.lossRise, result.events!.unsettled]).toEqual(["reachedEnd", null, 0]);
+      return result.loss!;
+    };
+    const least = await end(1, 1000);
+    // The minimum of a piecewise linear loss is a vertex: reached, and held to rounding. The classes overlap, so it is not 0.
+    expect(least).toBeGreaterThan(0.3);
+    expect((await end(1e9, 5)) / least).toBeCloseTo(1, 12);
+    expect((await end(1e-9, 1e22)) / least).toBeCloseTo(1, 12);
+  },
+);
+
+test("boundaries whose normals depend on one another but for rounding are named where they end a run", async () => {
+  const yaml = `name: scales
+dataset: { kind: gaussian-mixture, samples: 20, inputDimension: 2, separation: 1e9, std: 1e9, encoding: sign }
+model: { kind: dnn, hidden: [], activation: { kind: identity }, init: { kind: normal, std: 0.3 } }
+loss: { kind: hinge }
+flow: { tEnd: 5, atol: 1e-18 }
+engine: { kind: reference }
+`;
+  const { result } = await run([], {}, yaml);
+  // Inputs of 10⁹ beside a bias: the third boundary's normal is in the span of two to 10⁻⁹, its square to 10⁻¹⁸.
+  expect([result.status, result.message]).toEqual([
+    "stepTooSmall",
+    expect.stringMatching(
+      /3 boundaries meet there whose normals depend on one another .* dataset\.normalise/,
+    ),
+  ]);
+  const { result: normalised } = await run(["dataset.normalise=features"], {}, yaml);
+  expect(normalised.status).toBe("reachedEnd");
+});
+
 test("kinks of a ReLU network and of its hinge, together: the exact flow is the limit of descent", async () => {
   const rows = Array.from({ length: 12 }, (_, i) => [Math.cos(i), Math.sin(2.3 * i)]);
   const inputs = `${rows.map((row) => row.join(",")).join("\n")}\n`;

@@ -4,6 +4,7 @@
  * once, and entries that can neither cross nor turn back slide along their boundary until a multiplier lets them go.
  */
 
+import { factorise } from "../../linalg/cholesky.js";
 import { length } from "../../linalg/norm.js";
 import { squaredNorm } from "../../linalg/vectors.js";
 import { Memory } from "../../memory.js";
@@ -284,7 +285,22 @@ class ExactFlow {
     this.#probe.set(reached.theta1);
     await this.#settle(t1, this.#probe, event.lead);
     if (!isCycle) return undefined;
-    return { status: "stepTooSmall", message: `the events at t = ${t1} did not come to an end.` };
+    return {
+      status: "stepTooSmall",
+      message: `the events at t = ${t1} did not come to an end${await this.#whyEndless(event.lead)}.`,
+    };
+  }
+
+  /** Words for boundaries that nothing tells apart; empty where they are not the cause. */
+  async #whyEndless(lead: number | null): Promise<string> {
+    const { sliding, pieces } = this.#field.pattern;
+    const led =
+      lead === null ? [] : [{ entry: lead, breakpoint: 0, weight: pieces[lead] as number, follows: null }];
+    const contacts = [...sliding, ...led];
+    const { gram } = await this.#field.normals(this.#probe, contacts);
+    if (contacts.length > this.#probe.length || factorise(gram, contacts.length).dependent.length === 0)
+      return "";
+    return `: ${contacts.length} boundaries meet there whose normals depend on one another but for rounding, as those of inputs and biases of very different sizes do; dataset.normalise brings inputs to size 1`;
   }
 
   /** Goes to the first event of a step: that found on the way, or that which a short step has aimed at. */

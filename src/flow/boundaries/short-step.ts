@@ -155,7 +155,9 @@ export function createShortSteps(tools: {
         start.t = stepper.t;
         start.y.set(stepper.y);
         start.f.set(stepper.derivative);
-        const meant = Math.min(distance / Math.ceil(distance / (OVER * state.size)), room);
+        // Where the field is constant no error bounds a step, and one goes all the way.
+        const parts = Math.max(1, Math.ceil(distance / (OVER * state.size)));
+        const meant = Math.min(distance / parts, room);
         if (!(stepper.t + SHORTEST * meant > stepper.t)) return null;
         const step = await attempt(meant, stepper.t + room);
         if (step !== null) return step;
