@@ -33,6 +33,15 @@ export function checkSections(sections: Sections): Finding[] {
     ...checkNtk(sections),
     ...checkLoss(sections),
     ...checkClock(sections),
+    ...checkFigure(sections),
+  ];
+}
+
+function checkFigure({ figure }: Sections): Finding[] {
+  const { from, to } = figure ?? {};
+  if (to === undefined || (from ?? 0) < to) return [];
+  return [
+    at("figure.to", `must be greater than ${from === undefined ? "0" : `figure.from = ${from}`}, got ${to}.`),
   ];
 }
 

@@ -26,7 +26,8 @@ export async function hashConfig(
   digests: Digests = new Map(),
 ): Promise<ConfigHash> {
   const copy = structuredClone(config) as unknown as Record<string, unknown>;
-  // How often a run is saved changes no number.
+  // How often a run is saved, and how its figures look, changes no number.
+  delete copy["figure"];
   delete (copy["record"] as Record<string, unknown>)["checkpoint"];
   const files: Record<string, string> = {};
   for (const { path, file } of fileReferences(config)) {

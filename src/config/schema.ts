@@ -8,6 +8,7 @@ import { plainName } from "./names.js";
 import { compareSchema } from "./schema-compare.js";
 import { datasetSchema } from "./schema-dataset.js";
 import { engineSchema } from "./schema-engine.js";
+import { figureSchema } from "./schema-figure.js";
 import { decaySchema, descentSchema, flowSchema, recordSchema } from "./schema-flow.js";
 import { measureSchema } from "./schema-measure.js";
 import { type InitConfig, type ModelConfig, modelSchema } from "./schema-network.js";
@@ -34,6 +35,7 @@ export const configSchema = z.strictObject({
   decay: decaySchema.prefault({}),
   measure: measureSchema.prefault({}),
   engine: engineSchema,
+  figure: figureSchema.exactOptional(),
   scale: z
     .number()
     .positive()

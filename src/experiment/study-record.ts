@@ -1,13 +1,15 @@
 /** What every command that computes a study does around its work: engine, data, record, checkpoints, figures, and the way back from a kill. */
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
-import { type ConfigHash, hashConfig } from "../config/hash.js";
+import { type ConfigHash, canonicalJson, hashConfig } from "../config/hash.js";
 import type { LoadedConfig } from "../config/load.js";
 import type { InitConfig } from "../config/schema.js";
 import type { Engine } from "../engine/index.js";
 import { drawFigures } from "../figure/draw.js";
 import { Memory } from "../memory.js";
+import { attachFiles } from "../record/attachments.js";
 import { type Checkpoint, readCheckpoint } from "../record/checkpoint.js";
+import { formatJson, readJsonObject } from "../record/files.js";
 import { isDone, type Manifest, type RunFacts, readManifest } from "../record/manifest.js";
 import { claimRecord, giveUp } from "../record/placement.js";
 import { readOutcome } from "../record/reader.js";
@@ -204,7 +206,25 @@ async function findDone(
   const by =
     gradflow === version && node === process.version ? "" : ` by gradflow ${gradflow} on Node ${node}`;
   options.onMessage?.(`this study was done${by}, ${finished}: its record is shown; --force runs it again.`);
+  await redraw(loaded, directory, manifest, options);
   return { ...result, record: directory };
+}
+
+/** Draws the figures of a run that is done as its study now asks for them; what its config says of figures is replaced. */
+async function redraw(
+  { config }: LoadedConfig,
+  directory: string,
+  manifest: Manifest,
+  { onMessage, signal }: RunOptions,
+): Promise<void> {
+  const path = join(directory, "config.resolved.json");
+  const { figure: before, ...rest } = (await readJsonObject(path)) ?? {};
+  if (canonicalJson(before ?? {}) === canonicalJson(config.figure ?? {})) return;
+  const { figure } = config;
+  const asked = figure === undefined ? rest : { ...rest, figure };
+  await attachFiles(directory, { "config.resolved.json": formatJson(asked) }, { of: manifest });
+  onMessage?.("its figures are drawn anew, as the section figure now says.");
+  await drawFigures(directory, { pause: createPause({ signal, say: onMessage }, "drawing the figures") });
 }
 
 interface Work {

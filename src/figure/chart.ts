@@ -1,7 +1,7 @@
 /** The parts that all line charts here share, as pieces of a Vega-Lite spec. */
 import type { TopLevelSpec } from "vega-lite";
 import type { RunRecord } from "../record/reader.js";
-import { type AxisPlan, formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
+import { type AxisPlan, formatNumber, placeOn, planLinearAxis, planLogAxis } from "./axis.js";
 import { TIME_TITLE, type Words } from "./caption.js";
 import { type Curve, hasLogTime, type Point } from "./curves.js";
 import { type Layer, NO_KEY, nameCurves } from "./key.js";
@@ -152,11 +152,19 @@ export function curvePanel(
     title,
     width = PLOT_WIDTH,
     height = PLOT_HEIGHT,
+    across = TIME_TITLE,
     labelled = true,
     names = true,
-  }: { title: string; width?: number; height?: number; labelled?: boolean; names?: boolean },
+  }: {
+    title: string;
+    across?: string;
+    width?: number;
+    height?: number;
+    labelled?: boolean;
+    names?: boolean;
+  },
 ) {
-  const x = timeChannel(time, labelled);
+  const x = timeChannel(time, labelled, across);
   const y = valueChannel(up, breakTitle(title, height));
   const shown = curves.map((curve) => ({ ...curve, points: within(curve.points, time) }));
   const traced = shown.map((curve) => ({ curve, ...traceCurve(curve, time, up) }));
@@ -170,7 +178,7 @@ export function curvePanel(
   return {
     facts: [...explainMarks(marks), ...cutFact(curves, time)],
     key,
-    plan: { time, up, titles: [TIME_TITLE, title] as const, curves },
+    plan: { time, up, titles: [across, title] as const, curves },
     view: {
       width,
       height,
@@ -232,7 +240,7 @@ function within(points: readonly Point[], time: AxisPlan): Point[] {
         shown.push(joint(t));
       }
     else if (enters) shown.push(joint(from));
-    if (point.t >= from ? point.t <= to : isLog && point.t === 0) shown.push(point);
+    if (point.t >= from ? point.t <= to : placeOn(time, point.t).off === "zero") shown.push(point);
     if (joined && before.t < to && point.t > to) shown.push(joint(to));
   });
   return shown;
@@ -275,8 +283,8 @@ export function legendColumns(labels: readonly string[], symbol: number): number
 }
 
 /** The time channel; a panel above another shows no labels. */
-export function timeChannel(plan: AxisPlan, labelled = true) {
-  const axis = labelled ? { ...plan.axis, title: TIME_TITLE } : { ...plan.axis, title: null, labels: false };
+export function timeChannel(plan: AxisPlan, labelled = true, title = TIME_TITLE) {
+  const axis = labelled ? { ...plan.axis, title } : { ...plan.axis, title: null, labels: false };
   return { field: "t", type: "quantitative" as const, scale: plan.scale, axis };
 }
 

@@ -1,9 +1,7 @@
 /** Draws the pictures that a sweep asks for into its `figures/`, from the records below it alone. */
 import { attachSweepFiles } from "../record/sweep.js";
-import { formatTable } from "../record/table.js";
-import type { DrawOptions } from "./draw.js";
+import { atStem, type DrawOptions, picturesOf, renderFiles } from "./draw.js";
 import { PLOT_SCRIPT } from "./matplotlib.js";
-import { renderPng, renderSvg } from "./render.js";
 import { buildSweepFigures } from "./sweep-figures.js";
 
 export interface DrawnSweep {
@@ -20,7 +18,7 @@ export interface DrawnSweep {
  */
 export async function drawSweepFigures(
   directory: string,
-  { force = false, pause }: DrawOptions = {},
+  { force = false, pause, pdf }: DrawOptions = {},
 ): Promise<DrawnSweep> {
   const pictures: string[] = [];
   const notes: string[] = [];
@@ -29,18 +27,10 @@ export async function drawSweepFigures(
       notes.push(`The figure ${name} was not drawn: no run has the numbers that it shows.`);
       continue;
     }
-    await pause?.();
-    const svg = await renderSvg(drawing.spec);
-    await pause?.();
+    const files = await renderFiles(drawing, { pdf: pdf ?? false, pause });
     const stem = `figures/${name}`;
-    const files = {
-      [`${stem}.svg`]: svg,
-      [`${stem}.png`]: renderPng(svg),
-      [`${stem}.json`]: `${JSON.stringify(drawing.spec)}\n`,
-      [`${stem}.csv`]: formatTable(Object.keys(drawing.rows[0] ?? {}), drawing.rows),
-    };
-    await attachSweepFiles(directory, files, force);
-    pictures.push(`${stem}.svg`, `${stem}.png`);
+    await attachSweepFiles(directory, atStem(stem, files), force);
+    pictures.push(...picturesOf(stem, files));
   }
   if (pictures.length > 0) await attachSweepFiles(directory, { "figures/plot.py": PLOT_SCRIPT }, force);
   return { pictures, notes };

@@ -1,25 +1,60 @@
 /** Draws every figure of a record into its `figures/`. */
-
+import type { TopLevelSpec } from "vega-lite";
 import { type AttachOptions, attachFiles } from "../record/attachments.js";
 import { readRecord } from "../record/reader.js";
 import { formatTable } from "../record/table.js";
+import type { DataRow } from "./chart.js";
 import { figuresOf } from "./figures.js";
 import { PLOT_SCRIPT } from "./matplotlib.js";
+import { renderPdf } from "./pdf.js";
 import { renderPng, renderSvg } from "./render.js";
+import { settingsOf } from "./settings.js";
 
 export interface DrawOptions extends Pick<AttachOptions, "force"> {
   /** Awaited between pictures, each of which takes a tenth of a second or several; what it throws ends the drawing. */
   readonly pause?: () => Promise<void> | undefined;
+  /** Also as PDF; by default as the study's `figure.pdf` says. */
+  readonly pdf?: boolean;
+}
+
+/** A figure's files by the end of their names: SVG, PNG and, where asked, PDF, its spec with the data, and the plotted rows. */
+export async function renderFiles(
+  { spec, rows }: { readonly spec: TopLevelSpec; readonly rows: readonly DataRow[] },
+  { pdf, pause }: { readonly pdf: boolean; readonly pause?: DrawOptions["pause"] },
+): Promise<Readonly<Record<string, string | Uint8Array>>> {
+  await pause?.();
+  const svg = await renderSvg(spec);
+  await pause?.();
+  return {
+    svg,
+    png: renderPng(svg),
+    ...(pdf ? { pdf: await renderPdf(svg) } : {}),
+    json: `${JSON.stringify(spec)}\n`,
+    csv: formatTable(Object.keys(rows[0] ?? {}), rows),
+  };
+}
+
+/** The ends of names that are pictures. */
+const PICTURES = ["svg", "png", "pdf"];
+
+/** The pictures among the files of a figure. */
+export function picturesOf(stem: string, files: Readonly<Record<string, unknown>>): string[] {
+  return PICTURES.filter((ending) => ending in files).map((ending) => `${stem}.${ending}`);
+}
+
+/** Names of files by their ends, below a stem. */
+export function atStem<T>(stem: string, files: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(files).map(([ending, content]) => [`${stem}.${ending}`, content]));
 }
 
 /**
- * Writes `figures/<name>.svg`, `.png`, `.json` (the Vega-Lite spec with its data) and `.csv` (the plotted rows) for every figure
+ * Writes `figures/<name>.svg`, `.png`, where asked `.pdf`, `.json` (the Vega-Lite spec with its data) and `.csv` (the plotted rows) for every figure
  * that the record can fill, finished or not. Returns the pictures' paths relative to the record, SVG before PNG.
  * Throws ConfigError where the folder is not a record, cannot be written, or without `force` holds like-named files of other origin.
  */
 export async function drawFigures(
   directory: string,
-  { force = false, pause }: DrawOptions = {},
+  { force = false, pause, pdf }: DrawOptions = {},
 ): Promise<string[]> {
   const record = await readRecord(directory, { thinned: true });
   const options = { force, of: record.manifest };
@@ -27,18 +62,10 @@ export async function drawFigures(
   for (const figure of figuresOf(record)) {
     const drawing = figure.build(record);
     if (drawing === null) continue;
-    await pause?.();
-    const svg = await renderSvg(drawing.spec);
-    await pause?.();
+    const files = await renderFiles(drawing, { pdf: pdf ?? settingsOf(record.config).pdf, pause });
     const stem = `figures/${figure.name}`;
-    const files = {
-      [`${stem}.svg`]: svg,
-      [`${stem}.png`]: renderPng(svg),
-      [`${stem}.json`]: `${JSON.stringify(drawing.spec)}\n`,
-      [`${stem}.csv`]: formatTable(Object.keys(drawing.rows[0] ?? {}), drawing.rows),
-    };
-    await attachFiles(directory, files, options);
-    pictures.push(`${stem}.svg`, `${stem}.png`);
+    await attachFiles(directory, atStem(stem, files), options);
+    pictures.push(...picturesOf(stem, files));
   }
   if (pictures.length > 0) await attachFiles(directory, { "figures/plot.py": PLOT_SCRIPT }, options);
   return pictures;

@@ -11,13 +11,12 @@ export interface FigureSettings {
   readonly from: number | null;
   readonly to: number | null;
   readonly title: string | null;
-  readonly latex: boolean;
   readonly pdf: boolean;
 }
 
 /** What a config says of its figures; anything that is missing or no such value is as though it were left out. */
 export function settingsOf(config: Readonly<Record<string, unknown>>): FigureSettings {
-  const { width, height, xScale, yScale, from, to, title, latex, pdf } = (config["figure"] ?? {}) as Readonly<
+  const { width, height, xScale, yScale, from, to, title, pdf } = (config["figure"] ?? {}) as Readonly<
     Record<string, unknown>
   >;
   const number = (value: unknown) => (typeof value === "number" && Number.isFinite(value) ? value : null);
@@ -30,7 +29,6 @@ export function settingsOf(config: Readonly<Record<string, unknown>>): FigureSet
     from: number(from),
     to: number(to),
     title: typeof title === "string" ? title : null,
-    latex: latex === true,
     pdf: pdf === true,
   };
 }
