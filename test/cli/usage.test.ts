@@ -15,7 +15,7 @@ describe("help", () => {
     for (const word of [
       "run <study>",
       "sweep <study>",
-      "figure <folder>",
+      "figure <folders..>",
       "doctor",
       "init [file]",
       "Examples:",
