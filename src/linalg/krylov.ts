@@ -2,8 +2,9 @@
  * Lanczos with full reorthogonalisation, so that no eigenvalue is found twice: extreme eigenpairs of a symmetric operator with
  * thick restarts (Wu & Simon 2000), and the small matrix T whose nodes and weights make the spectral density.
  */
-import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+import { Matrix } from "ml-matrix";
 import { NumericalError } from "../errors.js";
+import { decompose } from "./eigen.js";
 import type { Operator, RitzPair } from "./operator.js";
 import { addScaled, dot, normalise } from "./vectors.js";
 
@@ -277,20 +278,6 @@ class Basis {
     this.#rows.length = kept.length;
     this.push(w);
   }
-}
-
-/** Eigenvalues, ascending, and eigenvectors as rows, of the leading block. */
-function decompose(matrix: Matrix, size: number): { values: Float64Array; vectors: Float64Array } {
-  const block = matrix.subMatrix(0, size - 1, 0, size - 1);
-  const evd = new EigenvalueDecomposition(block, { assumeSymmetric: true });
-  const order = evd.realEigenvalues
-    .map((_, k) => k)
-    .sort((p, q) => evd.realEigenvalues[p]! - evd.realEigenvalues[q]!);
-  const vectors = new Float64Array(size * size);
-  order.forEach((from, to) => {
-    for (let i = 0; i < size; i++) vectors[to * size + i] = evd.eigenvectorMatrix.get(i, from);
-  });
-  return { values: Float64Array.from(order, (k) => evd.realEigenvalues[k] as number), vectors };
 }
 
 function ranks(available: number, wanted: number): number[] {
