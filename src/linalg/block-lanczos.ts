@@ -16,8 +16,8 @@ export interface BlockLanczosOptions {
   /** Eigenpairs wanted at each end. */
   readonly largest: number;
   readonly smallest: number;
-  /** A pair is found when its residual is at most this part of the largest Ritz value in size. */
-  readonly tolerance: number;
+  /** A pair is found when its residual is at most this part of the largest Ritz value in size, which may depend on the pair. */
+  readonly tolerance: number | ((pair: { readonly value: number; readonly residual: number }) => number);
   /** Vectors kept at once, default 2·(largest + smallest) + 10; memory is twice as many. */
   readonly capacity?: number;
   readonly maxProducts: number;
@@ -43,7 +43,9 @@ const DEPENDENT = 1e-10;
  * @throws NumericalError where a product is not finite
  */
 export async function blockLanczos(options: BlockLanczosOptions): Promise<BlockLanczosResult> {
-  const { operator, tolerance, maxProducts, normal, signal } = options;
+  const { operator, maxProducts, normal, signal } = options;
+  const toleranceOf =
+    typeof options.tolerance === "number" ? () => options.tolerance as number : options.tolerance;
   const { size } = operator;
   const largest = Math.min(options.largest, size);
   const smallest = Math.min(options.smallest, size);
@@ -59,7 +61,9 @@ export async function blockLanczos(options: BlockLanczosOptions): Promise<BlockL
     const rounding = 4 * Number.EPSILON * Math.sqrt(size) * norm;
     const top = ranks(Math.min(largest, count)).map((k) => space.pair(ritz, count - 1 - k));
     const low = ranks(Math.min(smallest, count)).map((k) => space.pair(ritz, k));
-    const open = [...top, ...low].filter(({ size: own }) => own > Math.max(tolerance * norm, rounding));
+    const open = [...top, ...low].filter(
+      ({ value, size: residual }) => residual > Math.max(toleranceOf({ value, residual }) * norm, rounding),
+    );
     // The whole space holds the exact pairs.
     const converged = open.length === 0 || count === size;
     if (converged || space.products >= maxProducts || signal?.aborted === true) {
