@@ -35,7 +35,7 @@ const SPARE = 2;
 const RESIDUAL = { above: 1e-3, below: 0.03 } as const;
 const MOST_PRODUCTS = 300;
 /** Part of a random direction that the last spare vector gets each time: no eigenvector stays unseen for being orthogonal to all of them. */
-const RANDOM_SHARE = 0.1;
+const RANDOM_SHARE = 0.02;
 
 export interface EigenpairTracker {
   at(theta: Float64Array): Promise<Eigenpairs>;

@@ -8,7 +8,7 @@ import { readCells } from "../../src/record/table.js";
 import { setUpRuns, study } from "./runs.js";
 
 const run = setUpRuns();
-const kinds = ["modified", "third-order", "principal", "principal-third", "rod"];
+const kinds = ["modified", "third-order", "principal", "principal-third", "central", "rod"];
 const beside = study
   .replace(
     "engine:",
@@ -28,7 +28,12 @@ const tables = (directory: string) =>
 test("one row per kind, learning rate and compared step, and the last of them in the result", async () => {
   const { result, directory, record } = await run([], {}, beside);
   const { columns, rows } = (await readCells(join(directory, "flows.csv")))!;
-  expect(columns).toEqual(FLOW_COLUMNS);
+  expect(columns.slice(0, FLOW_COLUMNS.length)).toEqual(FLOW_COLUMNS);
+  expect(columns.slice(FLOW_COLUMNS.length, FLOW_COLUMNS.length + 3)).toEqual([
+    "watched",
+    "settling",
+    "eigenvalue.1",
+  ]);
   const compared = (await readCells(join(directory, "descent.csv")))!.rows;
   expect(rows.length).toBe(compared.length * kinds.length);
   expect(record.manifest.files).toContain("flows.csv");
@@ -40,7 +45,8 @@ test("one row per kind, learning rate and compared step, and the last of them in
     expect(flow).toMatchObject({ status: "reachedEnd", message: null, steps: descent.steps, time: 2 });
     const row = rows.findLast(([kind, rate]) => kind === flow.kind && Number(rate) === flow.learningRate)!;
     expect(Number(row[columns.indexOf("distance")])).toBe(flow.distance);
-    if (flow.kind !== "rod") expect(flow.distance!).toBeLessThan(descent.parameterGap! / 5);
+    if (!["central", "rod"].includes(flow.kind))
+      expect(flow.distance!).toBeLessThan(descent.parameterGap! / 5);
     else expect(row[columns.indexOf("meanLoss")]).not.toBe("");
   }
   expect(result.figures.some((file) => file.endsWith("flows.png"))).toBe(true);
@@ -117,6 +123,7 @@ describe("is refused", () => {
     ["compare={flows: []}", /compare: must have flows, leadingGap: true or bound: true/],
     ["compare.flows=[modfied]", /compare\.flows\.0: must be .*Did you mean modified/],
     ["compare.flows=[rod, rod]", /compare\.flows\.1: rod stands in the list already/],
+    ["compare.central={top: 0}", /compare\.central\.top: must be at least 1, got 0/],
     ["descent.batch=2", /compare: describes descent on all samples/],
     ["descent.kind=momentum", /modified describes descent by kind: gradient, and descent\.kind is momentum/],
     [
