@@ -71,7 +71,8 @@ export async function checkFlows(
 /** How often L is differentiable: everywhere or, for pieces that meet smoothly, twice but for jumps. */
 function smoothnessOf({ family }: Problem, treatment: Treatment): 1 | 2 | 3 {
   if (treatment !== "smooth" && kinksOf(family) !== null) return 1;
-  return family.loss().nodes.some(({ op }) => op === "pieceOf") ? 2 : 3;
+  // An activation with pieces has sites, kinks or not; ln(1 + e^u) is made of two pieces and has none.
+  return family.sites.length > 0 || family.criterion.isPiecewise ? 2 : 3;
 }
 
 /** What of the study's solver is for a flow without kinks. */

@@ -118,6 +118,15 @@ describe("is refused", () => {
     );
   });
 
+  test("with ∇³L where pieces meet smoothly, not where ln(1 + e^u) is computed by two", async () => {
+    const asked = ["compare.flows=[central]", "descent.learningRates=[0.1]", "flow.tEnd=0.2"];
+    for (const set of ["loss={kind: huber}", "model.activation.kind=squared-relu"])
+      expect(await refusal(...asked, set)).toMatch(/compare\.flows\.0: central needs ∇³L along its way/);
+    const classes = ["dataset={kind: digits, samples: 6, classes: [3, 8]}", "loss={kind: cross-entropy}"];
+    for (const set of [["model.activation.kind=softplus"], classes])
+      expect((await run([...asked, ...set], {}, beside)).result.flows[0]!.status).toBe("reachedEnd");
+  });
+
   test.each([
     ["descent.learningRates=[]", /compare: sets flows beside descents, and there are none/],
     ["compare={flows: []}", /compare: must have flows, leadingGap: true or bound: true/],

@@ -47,6 +47,8 @@ export interface LossModule<Fields = never> {
   terms(b: GraphBuilder, inputs: LossInputs, fields: Fields, activated: Node | null): Node;
   /** Whether Σ ℓ is ‖F − y‖². */
   readonly isSquared?: true;
+  /** Whether its pieces meet with a jump of ∇²ℓ. */
+  readonly isPiecewise?: true;
   /** Whether these fields make certain labels uncertain; absent: they never do. */
   softens?(fields: Fields): boolean;
   /** What Σ ℓ is at least for these targets [n, M]; absent: 0. */

@@ -7,6 +7,7 @@ export const huber = defineLoss({
   text: "ℓ = r²/2 where |r| ≤ delta, delta·(|r| − delta/2) beyond, of every entry of r = F − y.",
   fields: { delta: z.number().positive().default(1).describe("Residual from which on it grows linearly.") },
   targets: "real",
+  isPiecewise: true,
   reductions: plainReductions,
   terms(b, { output, targets }, { delta }) {
     const residual = b.sub(output, targets);

@@ -15,6 +15,8 @@ export interface Loss {
   /** Why `factor` is null: what rests on the squared loss is then not defined. Null where it is a number. */
   readonly notSquared: string | null;
   readonly site: LossSite | null;
+  /** Whether ∇²L of the outputs jumps somewhere without a kink. */
+  readonly isPiecewise: boolean;
   /** Whether training may bring L to any size above zero: exponential tails without weight decay or doubt in the labels. */
   readonly vanishes: boolean;
   /** Why there is no ln L; null where there is. */
@@ -81,6 +83,7 @@ function build(
     factor: notSquared === null ? weight : null,
     notSquared,
     site: module.site ?? null,
+    isPiecewise: module.isPiecewise === true,
     vanishes: vanishes(),
     notLogarithmic: module.logTerms === undefined ? `${kind} has no exponential tail` : null,
     regularisation,
