@@ -46,7 +46,7 @@ export function tickLabel(tick, log) {
   if (!log) return show(tick, 6);
   if (Math.abs(tick - Math.round(tick)) < 1e-9) {
     const exponent = Math.round(tick);
-    return exponent >= -2 && exponent <= 3
+    return exponent >= -3 && exponent <= 3
       ? String(Number((10 ** exponent).toPrecision(1)))
       : power(exponent);
   }

@@ -167,7 +167,15 @@ export function createPanel(state, world) {
     return [xs, ys];
   }
 
+  /** Where the curves begin and end; of all panels over the same clock, so that pictures below one another agree. */
   function extent() {
+    const [min, max] = world.extent(state);
+    if (!(min <= max)) return [fwd(state.logX, 1), fwd(state.logX, 10)];
+    if (min === max) return [fwd(state.logX, min) - 0.5, fwd(state.logX, max) + 0.5];
+    return [fwd(state.logX, min), fwd(state.logX, max)];
+  }
+
+  function ownExtent() {
     let [min, max] = [Infinity, -Infinity];
     for (const { curve } of drawn) {
       const { extent } = curve;
@@ -175,9 +183,7 @@ export function createPanel(state, world) {
       min = Math.min(min, least);
       max = Math.max(max, extent.greatest ?? -Infinity);
     }
-    if (!(min <= max)) return [fwd(state.logX, 1), fwd(state.logX, 10)];
-    if (min === max) return [fwd(state.logX, min) - 0.5, fwd(state.logX, max) + 0.5];
-    return [fwd(state.logX, min), fwd(state.logX, max)];
+    return [min, max];
   }
 
   function xRange() {
@@ -287,6 +293,7 @@ export function createPanel(state, world) {
     plot = new uPlot(options, data, stage);
     plot.setScale("x", { min: range[0], max: range[1] });
     describe();
+    world.aligned();
   }
 
   const dataOf = () =>
@@ -443,7 +450,7 @@ export function createPanel(state, world) {
   }
 
   const panel = {
-    ...{ root, state, reload, update, append, offer, rebuild },
+    ...{ root, state, reload, update, append, offer, rebuild, redraw, ownExtent },
     refetch: (id) => void fetchRun(id, asked.signal),
     /** What to be told of: one text for each run. */
     follows: () =>

@@ -58,6 +58,8 @@ export function createRunsTable(frame, world) {
         }),
       ),
     );
+    // Where the page is one column wide the table is no higher than its rows.
+    frame.style.setProperty("--height", `${(runs.length + 2) * ROW_HEIGHT}px`);
     frame.querySelector("table").setAttribute("aria-rowcount", String(runs.length + 1));
     const present = new Set(runs.map(({ id }) => id));
     for (const id of rows.keys()) if (!present.has(id)) rows.delete(id);

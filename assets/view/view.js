@@ -103,6 +103,15 @@ const world = {
     reconnect();
   },
   followed: () => reconnect(),
+  /** From where to where the curves of all panels over one clock reach. */
+  extent({ x, logX }) {
+    const those = panels.filter(({ state }) => state.x === x && state.logX === logX);
+    const extents = those.map((panel) => panel.ownExtent());
+    return [Math.min(...extents.map(([min]) => min)), Math.max(...extents.map(([, max]) => max))];
+  },
+  aligned: settled(() => {
+    for (const panel of panels) panel.redraw();
+  }, 20),
   removed(panel) {
     panels = panels.filter((one) => one !== panel);
     panel.close();
