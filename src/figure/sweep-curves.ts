@@ -133,7 +133,7 @@ async function readLines(state: JobState, figure: CurvesFigureSpec): Promise<Lin
   const tables = await Promise.all(
     figure.tables.map((name) =>
       /^[A-Za-z0-9_-]+$/.test(name)
-        ? readTable(join(state.directory, `${name}.csv`), { thinned: true })
+        ? readTable(join(state.directory, `${name}.csv`), { thinned: true, names: columnsOf(figure) })
         : null,
     ),
   );
@@ -148,6 +148,11 @@ async function readLines(state: JobState, figure: CurvesFigureSpec): Promise<Lin
       : line,
   );
 }
+
+/** What `linesOf` looks at. */
+const columnsOf = ({ y }: CurvesFigureSpec): string[] => [
+  ...new Set([y, "t", "sharpnessTime", "learningRate", "lambdaMinUpper", "lambdaMinKind"]),
+];
 
 /** A table with learning rates has a line for each, `diverged` ones without a row among them; any other is one line. */
 function linesOf(table: Table, figure: CurvesFigureSpec, diverged: readonly Fact[]): Line[] {
@@ -176,8 +181,8 @@ function linesOf(table: Table, figure: CurvesFigureSpec, diverged: readonly Fact
 
 /** The point at t between two others, on a log scale where asked; none outside of them, but infinity after divergence. */
 function interpolate({ points, diverged }: Line, t: number, log: boolean): Point[] {
-  const after = points.findIndex((point) => point.t >= t);
-  if (after < 0) return diverged ? [{ t, value: Number.POSITIVE_INFINITY }] : [];
+  const after = firstFrom(points, t);
+  if (after === points.length) return diverged ? [{ t, value: Number.POSITIVE_INFINITY }] : [];
   const right = points[after]!;
   if (right.t === t) return [right];
   const left = points[after - 1];
@@ -190,6 +195,17 @@ function interpolate({ points, diverged }: Line, t: number, log: boolean): Point
   // Nothing lies between a number and one that the scale does not have: the nearer counts.
   if (!joined) return [share < 0.5 ? left : right];
   return [{ t, value: log ? a * (b / a) ** share : a + share * (b - a) }];
+}
+
+/** Index of the first point at t or later, by bisection: the sweep may have thousands of lines. */
+function firstFrom(points: readonly Point[], t: number): number {
+  let [low, high] = [0, points.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (points[middle]!.t >= t) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** The values that the axis reaches: those of the flows, and what descents have up to a multiple of the largest. */
