@@ -707,6 +707,44 @@ export const QUOTES = [
       ],
     ],
   },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow run configs/study/central-flow.yaml --out central",
+    says: [
+      [
+        "the distance to descent is # for gradient flow, # for the modified, # for the central and # for the rod flow",
+        ({ descent, flows }) => [descent[0].parameterGap, ...flows.map(({ distance: own }) => own)],
+      ],
+      [
+        "predicts a mean loss of # where descent has #",
+        ({ descent, table }) => [
+          table("flows").findLast(({ kind }) => kind === "central").meanLoss,
+          descent[0].loss,
+        ],
+      ],
+      [
+        "A step of descent costs it # gradients, with one eigenvalue at the edge, the rod flow #.",
+        ({ flows }) =>
+          flows
+            .filter(({ kind }) => ["central", "rod"].includes(kind))
+            .map(({ gradientEquivalents, steps }) => near(gradientEquivalents / steps)),
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow run configs/study/edge-of-stability.yaml --out edge",
+    says: [
+      [
+        "At η = 0.6 the distances at t = 120 are # (gradient flow), #, # (central) and # (rod). At η = 1 none describes descent, which bursts: #, #, # and #.",
+        ({ descent, flows }) =>
+          descent.flatMap(({ parameterGap, learningRate }) => [
+            parameterGap,
+            ...flows.filter((own) => own.learningRate === learningRate).map(({ distance: own }) => own),
+          ]),
+      ],
+    ],
+  },
 ];
 
 /** Runs the entries that `choose` takes, says what disagrees, and returns how many numbers do. */
