@@ -141,6 +141,14 @@ function checkCompare({ compare, descent, flow }: Sections): Finding[] {
       findings.push(
         at(`compare.${field}`, `is of gradient descent, and descent.kind is ${law}; leave one of them out.`),
       );
+  for (const field of ["leadingGap", "bound"] as const)
+    if (compare[field] && descent?.batch !== undefined)
+      findings.push(
+        at(
+          `compare.${field}`,
+          "is of descents on all samples, and descent.batch is set; leave one of them out.",
+        ),
+      );
   for (const { name } of fields)
     if (name in compare && !compare.flows.includes(name))
       findings.push(

@@ -1,6 +1,6 @@
 /** The dataset part of the config: names, ranges and texts. Loading and drawing are the business of data/. */
 import { z } from "zod";
-import { commonFields, sources } from "../data/sources/index.js";
+import { classFields, commonFields, normalisation, sources, subset } from "../data/sources/index.js";
 import { teacherSchema } from "./schema-network.js";
 
 const positive = z.number().positive();
@@ -75,6 +75,15 @@ const ownKinds = [
       .describe(
         "Whether the first column of the .csv files numbers or names the rows and is left out. Absent: where the header gives it no name.",
       ),
+    samples: subset,
+    areClasses: z
+      .boolean()
+      .exactOptional()
+      .describe(
+        "Whether the targets are class numbers from 0, one a sample. Absent: where classes or encoding is given; else they are taken as they are.",
+      ),
+    ...classFields,
+    normalise: normalisation.exactOptional(),
   }),
   z.strictObject({
     kind: z.literal("uniform-ball").describe("Inputs uniform in a ball around 0, normal labels."),

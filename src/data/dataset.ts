@@ -9,8 +9,8 @@ import type { Random } from "../random.js";
 import { type CsvOptions, readCsv } from "./csv.js";
 import { dropNumberedHeaders, type Matrix } from "./header.js";
 import { readNpy } from "./npy.js";
-import { type Finish, finishSamples } from "./samples.js";
-import { isSubset, type Source, sources } from "./sources/index.js";
+import { type Finish, finishSamples, refuse } from "./samples.js";
+import { classLabels, isSubset, type Source, sources } from "./sources/index.js";
 import { type SplitSpec, splitDataset, type TestSamples } from "./split.js";
 
 /** n samples, row-major: `inputs` is n × N, `targets` is n × M. */
@@ -40,7 +40,13 @@ export type InputLaw =
   | { readonly kind: "uniform-ball"; readonly radius: number };
 
 /** Two files; what is said of header and row labels holds for those that are CSV. */
-type FileSpec = CsvOptions & { readonly kind: "file"; readonly inputs: string; readonly targets: string };
+type FileSpec = CsvOptions &
+  Omit<Finish, "flatten" | "split"> & {
+    readonly kind: "file";
+    readonly inputs: string;
+    readonly targets: string;
+    readonly areClasses?: boolean;
+  };
 
 /** Sizes of what is drawn: N, or the shape whose entries it counts. */
 export interface DrawnShape {
@@ -98,9 +104,39 @@ export async function loadDataset<Network>(
 ): Promise<Dataset> {
   const source = sources.find(({ kind }) => kind === spec.kind);
   if (source !== undefined) return withEdges(await loadSource(source, spec, context), spec, context);
+  if (spec.kind === "file" && FINISHES.some((field) => spec[field] !== undefined))
+    return withEdges(finishFiles(await loadFiles(spec, context), spec, context.random), spec, context);
   const made = spec.kind === "file" ? await loadFiles(spec, context) : await drawDataset(spec, context);
   if (spec.split !== undefined) return splitDataset(made, spec.split, context.random.split("split"));
   return withEdges(made, spec, context);
+}
+
+/** What a study may ask of files beyond reading them. */
+const FINISHES = ["samples", "areClasses", "classes", "encoding", "normalise"] as const;
+
+function finishFiles(
+  made: Dataset,
+  spec: FileSpec & GraphSpec & Pick<Finish, "split">,
+  random: Random,
+): Dataset {
+  const { samples, inputs, inputShape, targets, outputDimension: width } = made;
+  const chooses = (["samples", "classes"] as const).find((field) => spec[field] !== undefined);
+  if (chooses !== undefined && spec.graph?.kind === "file")
+    refuse(
+      chooses,
+      "chooses among the samples that dataset.graph joins by their numbers; leave one of them out.",
+    );
+  const areClasses = spec.areClasses ?? (spec.classes !== undefined || spec.encoding !== undefined);
+  if (areClasses && width !== 1)
+    refuse(
+      spec.areClasses === true ? "areClasses" : spec.classes === undefined ? "encoding" : "classes",
+      `is of class numbers, one a sample, and ${spec.targets} has ${width} columns; leave it out.`,
+    );
+  const labels = areClasses
+    ? ({ kind: "classes", classes: classLabels(targets, null, spec.targets), count: null } as const)
+    : ({ kind: "numbers", targets, width } as const);
+  const wanted = { ...spec, flatten: false };
+  return { ...made, ...finishSamples({ samples, inputShape, inputs, labels }, wanted, random) };
 }
 
 async function withEdges(

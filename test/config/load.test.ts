@@ -502,6 +502,11 @@ describe("values that do not go together", () => {
       ["descent.sampling=epochs"],
       "descent.sampling: is about minibatches; set descent.batch",
     ],
+    [
+      "leading gap of batches",
+      ["compare={leadingGap: true}", "descent={learningRates: [0.1], batch: 2}"],
+      "compare.leadingGap: is of descents on all samples, and descent.batch is set",
+    ],
     ["batches of none", ["descent.batch=0"], "descent.batch: must be at least 1, got 0."],
     ["learning rate twice", ["descent.learningRates=[0.1, 0.1]"], "0.1 stands in the list already"],
     ["record from the end", ["record.from=1"], "record.from: must be less than flow.tEnd = 1, got 1."],

@@ -1,2 +1,11 @@
 export { sources } from "./registry.js";
-export { commonFields, isSubset, type Source, type SourceContext } from "./source.js";
+export {
+  classFields,
+  classLabels,
+  commonFields,
+  isSubset,
+  normalisation,
+  type Source,
+  type SourceContext,
+  subset,
+} from "./source.js";

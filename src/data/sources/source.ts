@@ -61,28 +61,32 @@ export function isSubset({ fields }: Source): boolean {
   return fields["samples"] === subset;
 }
 
+/** Of sources whose labels are classes. */
+export const classFields = {
+  classes: z
+    .array(z.int().nonnegative())
+    .min(1)
+    .exactOptional()
+    .describe("The classes that stay, in the order that they are numbered. Absent: all."),
+  encoding: z
+    .enum(ENCODINGS)
+    .exactOptional()
+    .describe(
+      "How a class is written as a target. Absent: one-hot, a 1 in the column of its class. sign: −1 and +1 for the first and the second of two. index: its number from 0.",
+    ),
+};
+
+export const normalisation = z
+  .enum(NORMALISATIONS)
+  .describe(
+    "range: inputs over the largest that they can be, or are; features: each entry to mean 0 and variance 1 over the training samples; samples: each sample to norm 1.",
+  );
+
 /** The fields that every source has beside its own. */
 export function commonFields({ hasClasses, normalise }: Source): z.ZodRawShape {
   return {
-    ...(hasClasses && {
-      classes: z
-        .array(z.int().nonnegative())
-        .min(1)
-        .exactOptional()
-        .describe("The classes that stay, in the order that they are numbered. Absent: all."),
-      encoding: z
-        .enum(ENCODINGS)
-        .exactOptional()
-        .describe(
-          "How a class is written as a target. Absent: one-hot, a 1 in the column of its class. sign: −1 and +1 for the first and the second of two. index: its number from 0.",
-        ),
-    }),
-    normalise: z
-      .enum(NORMALISATIONS)
-      .default(normalise ?? "none")
-      .describe(
-        "range: inputs over the largest that they can be, or are; features: each entry to mean 0 and variance 1 over the training samples; samples: each sample to norm 1.",
-      ),
+    ...(hasClasses && classFields),
+    normalise: normalisation.default(normalise ?? "none"),
     flatten: z
       .boolean()
       .default(true)
