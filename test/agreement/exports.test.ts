@@ -190,7 +190,7 @@ describe("exports read by others", () => {
   });
 
   test.skipIf(numpy !== null)(
-    `scripts/read_record.py reads the record itself (${numpy ?? "numpy"})`,
+    `python/gradflow.py reads the record itself (${numpy ?? "numpy"})`,
     async () => {
       const { directory, record, result } = await run(SET);
       const found = runPython(READER, "record", directory) as Record<string, unknown>;

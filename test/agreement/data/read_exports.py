@@ -34,14 +34,14 @@ elif kind == "tensorboard":
         for tag in events.Tags()["scalars"]
     }
 else:
-    sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
-    from read_record import read_record
+    sys.path.insert(0, str(Path(__file__).parents[3] / "python"))
+    from gradflow import load
 
-    record = read_record(path)
+    record = load(path)
     found = {
-        "loss": bits(record["series"]["loss"]),
-        "theta": bits(record["theta"]),
-        "rate": record["result"]["decay"]["rate"],
-        "hidden": record["config"]["model"]["hidden"],
+        "loss": bits(record.series["loss"]),
+        "theta": bits(record.theta),
+        "rate": record.result["decay"]["rate"],
+        "hidden": record.config["model"]["hidden"],
     }
 print(json.dumps(found))
