@@ -1,8 +1,10 @@
 /** `gradflow report`: one HTML file that tells a run or a sweep. */
+import { resolve } from "node:path";
 import { ConfigError } from "../errors.js";
 import type { Command } from "./command.js";
 import { EXIT } from "./exit.js";
 import { formatPath } from "./format.js";
+import { openFile } from "./open.js";
 
 /** Records that get a report each without being named. */
 const MOST_REPORTS = 200;
@@ -19,15 +21,17 @@ export const reportCommand: Command = {
     },
   },
   options: {
+    open: { type: "boolean", describe: "Open it in the browser; of several the first" },
     force: {
       type: "boolean",
       describe: "Replace a report.html of other origin; report more than 200 records",
     },
   },
   epilogue: `Example:
-  gradflow report runs/quickstart-0123456789ab
+  gradflow report runs/quickstart-0123456789ab --open
 
 The file, report.html in that folder, needs nothing else and no network; its figures show their numbers under the pointer.
+Checks come first, each good, doubtful or bad with its reason; curves can be hidden, and runs of a sweep set side by side.
 Of a folder that holds records and sweeps, each gets its own.`,
 
   async execute(values) {
@@ -43,8 +47,13 @@ Of a folder that holds records and sweeps, each gets its own.`,
       throw new ConfigError(
         `${root}: holds ${folders.length} records, and a report of each takes about a megabyte; name one of them or the folder of a sweep, or insist with --force.`,
       );
-    for (const folder of folders)
-      process.stdout.write(`report: ${formatPath(await writeReport(folder, force))}\n`);
+    const reports: string[] = [];
+    for (const folder of folders) {
+      reports.push(await writeReport(folder, force));
+      process.stdout.write(`report: ${formatPath(reports.at(-1)!)}\n`);
+    }
+    if (values["open"] === true && !(await openFile(resolve(reports[0]!))))
+      process.stderr.write("no program was found that opens it; open the file by hand.\n");
     return EXIT.done;
   },
 };

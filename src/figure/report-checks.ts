@@ -1,8 +1,9 @@
 /** What a report says of the identities that a run carries, of the verdict on its bound, and of descent beside it. */
 
 import { energyTerms, type NtkResult, type RunResult } from "../record/result.js";
+import { assess } from "./assess.js";
 import { formatNumber } from "./axis.js";
-import { section, table } from "./report-page.js";
+import { folded, section, table, verdicts } from "./report-page.js";
 
 /** A number to five digits, a word as it is, a dash for what does not exist. */
 export function show(value: unknown): string {
@@ -65,7 +66,8 @@ export function describeChecks(result: RunResult): string {
   ]);
   return section(
     "Checks",
-    table([], checkRows(result)),
+    verdicts(assess(result)),
+    folded("the numbers behind", table([], checkRows(result))),
     ...(gaps.length === 0
       ? []
       : [

@@ -1,5 +1,5 @@
 /** The report of a run or a sweep: one HTML file with its figures alive, its results, checks, config, circumstances and commands. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
 import { attachFiles } from "../record/attachments.js";
 import { type Facts, readResultFacts } from "../record/facts.js";
@@ -7,10 +7,11 @@ import { readIfPresent } from "../record/files.js";
 import type { Manifest, RepositoryState } from "../record/manifest.js";
 import { type RunRecord, readRecord } from "../record/reader.js";
 import { attachSweepFiles, CODE, readSweep, type SweepManifest } from "../record/sweep.js";
-import { readJobs } from "../record/sweep-states.js";
+import { type JobState, readJobs } from "../record/sweep-states.js";
 import { figuresOf } from "./figures.js";
+import { captionOf } from "./render.js";
 import { describeChecks, show } from "./report-checks.js";
-import { folded, listing, page, section, table, text } from "./report-page.js";
+import { figure, folded, listing, page, runTable, section, table, text } from "./report-page.js";
 import { buildSweepFigures } from "./sweep-figures.js";
 import { describeAxisValue } from "./sweep-groups.js";
 import { compile, logger, None, VEGA_SOURCE } from "./vega.js";
@@ -29,9 +30,9 @@ export async function writeReport(directory: string, force = false): Promise<str
 
 async function reportRun(record: RunRecord): Promise<string> {
   const { manifest, result, config, directory } = record;
-  const drawn = figuresOf(record).flatMap((figure) => {
-    const drawing = figure.build(record);
-    return drawing === null ? [] : [{ name: figure.name, spec: drawing.spec }];
+  const drawn = figuresOf(record).flatMap(({ name, build }) => {
+    const drawing = build(record);
+    return drawing === null ? [] : [{ name, spec: drawing.spec }];
   });
   const source = await readIfPresent(join(directory, "config.yaml"));
   const status =
@@ -54,7 +55,10 @@ async function reportRun(record: RunRecord): Promise<string> {
       folded("complete, with every default", listing(JSON.stringify(config, null, 2))),
     ),
     circumstances(manifest),
-    section("To reproduce", listing(commandsOf(manifest))),
+    section(
+      "To reproduce",
+      listing(commandsOf(manifest, source, namesFiles([config["dataset"], config["model"]]))),
+    ),
   ]);
 }
 
@@ -87,15 +91,63 @@ async function reportSweep(directory: string, sweep: SweepManifest): Promise<str
     quote(["gradflow", "run", sweep.study, ...job.set.flatMap((word) => ["--set", word])]),
   );
   return assemble(sweep.name, `${sweep.status}: ${states.length} runs`, drawn, [
-    section("Runs", table(["run", ...sweep.fields, ...columns], rows)),
+    section(
+      "Runs",
+      runTable(
+        ["run", ...sweep.fields, ...columns.map((name) => HEADS[name] ?? name)],
+        rows,
+        besides(states),
+      ),
+    ),
     section("Study", "<p>As written; comments say where values come from.</p>", listing(source)),
     ...(first === null ? [] : [circumstances(first)]),
     section(
       "To reproduce",
-      listing(commandsOf({ program: null, study: null, ...first, command: sweep.command })),
+      listing(
+        commandsOf(
+          { program: null, study: null, ...first, folder: sweep.folder, command: sweep.command },
+          source === "" ? null : source,
+          states.some(({ facts }) =>
+            namesFiles(
+              [...(facts ?? [])].map(([name, value]) => (/^(dataset|model)\./.test(name) ? value : null)),
+            ),
+          ),
+        ),
+      ),
       ...(sweep.study === CODE ? [] : [folded("each run alone", listing(alone.join("\n")))]),
     ),
   ]);
+}
+
+/** Heads of columns, short. */
+const HEADS: Readonly<Record<string, string>> = {
+  parameters: "P",
+  parametersPerTarget: "P/nM",
+  loss: "loss L",
+  "decay.rate": "decay rate of ‖r‖²",
+  "decay.rSquared": "R²",
+  energyDefect: "energy defect",
+  "ntk.verdict": "bound by λ_min",
+  wallSeconds: "seconds",
+};
+
+/** What differs between the runs of a sweep, for people. */
+function besides(states: readonly JobState[]) {
+  const names = [...new Set(states.flatMap(({ facts }) => [...(facts?.keys() ?? [])]))];
+  const differing = names.filter((name) => new Set(states.map(({ facts }) => facts?.get(name))).size > 1);
+  return states.map(({ job, facts }) => ({
+    name: job.name,
+    facts: Object.fromEntries(differing.map((name) => [name, show(facts?.get(name))])),
+  }));
+}
+
+/** The ends of names by which the files of a study are known. */
+const FILE = /\.(npy|npz|csv|tsv|txt|gz|bin|safetensors)$|idx\d/i;
+
+/** Whether a config names files. */
+function namesFiles(config: unknown): boolean {
+  if (typeof config === "string") return FILE.test(config);
+  return typeof config === "object" && config !== null && Object.values(config).some(namesFiles);
 }
 
 function factTable(facts: Facts): string {
@@ -128,19 +180,59 @@ function describeState({ commit, dirty }: RepositoryState): string {
   return `${commit}${dirtiness}`;
 }
 
-/** What to type for the same numbers. */
-function commandsOf({ command, program, study }: Pick<Manifest, "command" | "program" | "study">): string {
+/**
+ * What to type for the same numbers, in any folder: the study is written there first, unless it names files of its own, whose folder is entered.
+ * @param source of the study, null where there is none
+ */
+function commandsOf(
+  {
+    command,
+    program,
+    study,
+    gradflow,
+    folder,
+  }: Pick<Manifest, "command" | "program" | "study"> & Partial<Pick<Manifest, "gradflow" | "folder">>,
+  source: string | null,
+  hasFiles: boolean,
+): string {
   const checkout = (state: RepositoryState | null, whose: string) =>
     state
       ? [`git checkout ${state.commit}    # ${whose}${state.dirty ? ", which had changes beside" : ""}`]
       : [];
+  const at = command.findIndex((word, k) => k > 1 && /\.ya?ml$/i.test(word));
+  const file = at < 0 ? null : basename(command[at]!);
+  const words = command.map((word, k) => (k === at ? file! : word));
+  // Of a program that used the library its own.
+  if (command[0] !== "gradflow" || file === null || source === null)
+    return [
+      ...checkout(program, "gradflow itself"),
+      "npm ci",
+      command[0] === "gradflow" ? `npx ${quote(command)}` : quote(command),
+    ].join("\n");
+  const set = program
+    ? [...checkout(program, "gradflow itself"), "npm ci"]
+    : [`npm install gradflow@${gradflow ?? "latest"}`];
+  const end = endOf(source);
   return [
-    ...checkout(program, "gradflow itself"),
-    "npm ci",
+    "# gradflow",
+    ...set,
     ...(study?.commit === program?.commit ? [] : checkout(study, "the repository of the study")),
-    // Of a program that used the library its own.
-    command[0] === "gradflow" ? `npx ${quote(command)}` : quote(command),
+    "# the study and its run",
+    ...(hasFiles && folder !== undefined
+      ? [`cd ${quote([folder])}    # where the files are that the study names`]
+      : []),
+    `cat > ${quote([file])} <<'${end}'`,
+    source.trimEnd(),
+    end,
+    `npx ${quote(words)}`,
   ].join("\n");
+}
+
+/** A word that no line of the text is. */
+function endOf(source: string): string {
+  let end = "END";
+  while (source.split("\n").includes(end)) end += "_";
+  return end;
 }
 
 function quote(words: readonly string[]): string {
@@ -157,24 +249,46 @@ async function assemble(
 ): Promise<string> {
   const silent = logger(None);
   const specs = drawn.map(
-    (figure, k) => [`figure-${k}`, compile(enliven(figure.spec), { logger: silent }).spec] as const,
+    ({ spec }, k) => [`figure-${k}`, compile(enliven(spec), { logger: silent }).spec] as const,
   );
-  const holders = drawn.map(
-    (figure, k) => `<figure id="figure-${k}" aria-label="${text(figure.name)}"></figure>`,
+  const figures = drawn.map((one, k) =>
+    figure(`figure-${k}`, one.name, captionOf(one.spec), curvesOf(one.spec)),
   );
   const head = `<h1>${text(name)}</h1>\n<p class="status">${text(status)}</p>`;
-  return page(name, [head, ...holders, ...sections].join("\n"), Object.fromEntries(specs), VEGA_SOURCE);
+  const body = [head, `<div class="figures">${figures.join("\n")}</div>`, ...sections];
+  return page(name, body.join("\n"), Object.fromEntries(specs), VEGA_SOURCE);
 }
 
-/** The same picture with tooltips: every mark tells its row, lines by points that cannot be seen. */
+/**
+ * The same picture without the words that the page has around it, with tooltips: every mark tells its row, lines by points that cannot be seen. Curves
+ * named in the signal `hiddenCurves` are not drawn.
+ */
 function enliven(spec: TopLevelSpec): TopLevelSpec {
-  return withTooltips(spec as unknown as Record<string, unknown>) as unknown as TopLevelSpec;
+  const { title: _, ...plain } = spec as unknown as Record<string, unknown>;
+  const params = [{ name: "hiddenCurves", value: [] }];
+  return { ...withTooltips(plain), params, padding: 5 } as unknown as TopLevelSpec;
+}
+
+/** Names of curves in the data of a spec, in their order. */
+function curvesOf(view: object): string[] {
+  const {
+    data,
+    layer = [],
+    vconcat = [],
+  } = view as {
+    data?: { values?: readonly { curve?: unknown }[] };
+    layer?: readonly object[];
+    vconcat?: readonly object[];
+  };
+  const own = (data?.values ?? []).flatMap(({ curve }) => (typeof curve === "string" ? [curve] : []));
+  return [...new Set([...own, ...[...layer, ...vconcat].flatMap(curvesOf)])];
 }
 
 function withTooltips(view: Record<string, unknown>): Record<string, unknown> {
   const inner = (views: unknown) => (views as Record<string, unknown>[]).map(withTooltips);
-  const { mark, layer, vconcat } = view as {
+  const { mark, layer, vconcat, data } = view as {
     mark?: Record<string, unknown>;
+    data?: { values?: readonly object[] };
     layer?: unknown;
     vconcat?: unknown;
   };
@@ -182,6 +296,9 @@ function withTooltips(view: Record<string, unknown>): Record<string, unknown> {
     ...view,
     ...(layer === undefined ? {} : { layer: inner(layer) }),
     ...(vconcat === undefined ? {} : { vconcat: inner(vconcat) }),
+    ...(data?.values?.some((row) => "curve" in row)
+      ? { transform: [{ filter: "indexof(hiddenCurves, datum.curve) < 0" }] }
+      : {}),
     ...(typeof mark !== "object" || mark["opacity"] === 0
       ? {}
       : {

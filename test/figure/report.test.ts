@@ -1,11 +1,18 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
+import { loadConfig } from "../../src/config/load.js";
+import { runExperiment } from "../../src/experiment/run.js";
+import { assess } from "../../src/figure/assess.js";
 import { writeReport } from "../../src/figure/report.js";
 import { describeChecks } from "../../src/figure/report-checks.js";
+import { readRecord } from "../../src/record/reader.js";
+import type { RunResult } from "../../src/record/result.js";
 import { openSweep } from "../../src/record/sweep.js";
+import { REPOSITORY } from "../cli/gradflow.js";
 import { syntheticRecord, syntheticResult } from "../record/synthetic.js";
 import { findChromium, openPage } from "../support/chromium.js";
 
@@ -141,6 +148,93 @@ test("the checks of a run say what the bound's verdict rests on", () => {
     expect(html).toContain(said);
 });
 
+describe("the checks say good, doubtful or bad, and why", () => {
+  const verdictOf = (change: Partial<RunResult>, name: string) =>
+    assess({ ...syntheticResult(folder), ...change }).find((check) => check.name === name);
+
+  test.each<[string, Partial<RunResult>, string | undefined, RegExp]>([
+    ["the run reached its end", { status: "reachedEnd" }, "good", /./],
+    ["the run reached its end", { status: "interrupted", message: "stopped" }, "doubtful", /stopped/],
+    ["the run reached its end", { status: "nonFinite", message: "not finite" }, "bad", /not finite/],
+    ["the curve is the gradient flow", { energyDefect: 1e-9, lossRise: null }, "good", /10⁻⁹/],
+    ["the curve is the gradient flow", { energyDefect: 0.05, lossRise: null }, "doubtful", /flow\.rtol/],
+    ["the curve is the gradient flow", { energyDefect: 0.3, lossRise: null }, "bad", /0\.3/],
+    [
+      "the curve is the gradient flow",
+      { energyDefect: 1e-9, lossRise: { from: 1, fromTime: 0, to: 2, time: 3 } },
+      "bad",
+      /from 1 to 2 by t = 3/,
+    ],
+    ["kinks are followed", { events: null }, undefined, /./],
+    ["kinks are followed", { events: { crossings: 7, unsettled: 0, ambiguous: 0 } }, "good", /7 crossings/],
+    ["kinks are followed", { events: { crossings: 7, unsettled: 2 } }, "bad", /2 of its decisions/],
+    ["kinks are followed", { boundaries: "detect", events: { crossings: 7 } }, "doubtful", /counted/],
+  ])("%s: %o is %s", (name, change, verdict, reason) => {
+    const found = verdictOf(change, name);
+    expect(found?.verdict).toBe(verdict);
+    if (found !== undefined) expect(found.reason).toMatch(reason);
+  });
+
+  test("the worst come first, before any counter", () => {
+    const html = describeChecks({ ...syntheticResult(folder), energyDefect: 0.3 });
+    expect(html.indexOf("✗ bad")).toBeGreaterThan(0);
+    expect(html.indexOf("✗ bad")).toBeLessThan(html.indexOf("✓ good"));
+    expect(html.indexOf("✓ good")).toBeLessThan(html.indexOf("the numbers behind"));
+  });
+});
+
+test.skipIf(process.platform === "win32")(
+  "the commands of a report reproduce the run in a clean folder",
+  async () => {
+    const [home, clean, bin] = ["home", "clean", "bin"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const made of [home, clean, bin]) await mkdir(made);
+    const study = join(home, "small study.yaml");
+    await writeFile(
+      study,
+      `# it's a study: $HOME \`x\`
+name: small
+dataset: { kind: gaussian, samples: 4, inputDimension: 2, outputDimension: 1 }
+model: { kind: dnn, hidden: [3], activation: { kind: tanh } }
+flow: { tEnd: 1 }
+engine: { kind: reference }
+`,
+    );
+    const record = join(home, "record");
+    const words = ["run", study, "--set", "seed=3"];
+    await runExperiment(await loadConfig(study, { set: ["seed=3"] }), {
+      directory: record,
+      command: ["gradflow", ...words],
+    });
+    const html = await readFile(await writeReport(record), "utf8");
+    const [, listing] = /<h2>To reproduce<\/h2>\s*<pre>(.*?)<\/pre>/s.exec(html)!;
+    const plain = listing!
+      .replaceAll("&lt;", "<")
+      .replaceAll("&gt;", ">")
+      .replaceAll("&quot;", '"')
+      .replaceAll("&amp;", "&");
+    expect(plain).toMatch(/npm (ci|install)/);
+    // What comes before installs gradflow; here it is this checkout.
+    await writeFile(
+      join(bin, "npx"),
+      `#!/bin/sh\nshift\nexec "${process.execPath}" "${REPOSITORY}/bin/gradflow.js" "$@"\n`,
+      { mode: 0o755 },
+    );
+    const script = plain.slice(plain.indexOf("# the study and its run"));
+    const { status, stderr } = spawnSync("sh", ["-e", "-c", script], {
+      ...{ cwd: clean, encoding: "utf8" },
+      env: { ...process.env, PATH: `${bin}:${process.env["PATH"]}` },
+    });
+    expect(status, stderr).toBe(0);
+    const { hash } = (await readRecord(record)).manifest;
+    const again = await readRecord(join(clean, `runs/small-${hash}`));
+    expect(again.result!.loss).toBe((await readRecord(record)).result!.loss);
+  },
+);
+
 const chromium = findChromium();
 describe.skipIf(chromium === null)(`in ${chromium ?? "Chromium (skipped: none found)"}`, () => {
   test.each([
@@ -173,6 +267,26 @@ describe.skipIf(chromium === null)(`in ${chromium ?? "Chromium (skipped: none fo
           .poll(() => page.evaluate("document.getElementById('tooltip').textContent"), { timeout: 120_000 })
           .toMatch(/t: [\d.e-]+\nvalue: [\d.e-]+/);
         expect(await page.evaluate("document.getElementById('tooltip').hidden")).toBe(false);
+        // A curve that is unticked goes, and comes back.
+        const count = "document.querySelectorAll('#figure-0 svg path').length";
+        const before = (await page.evaluate(count)) as number;
+        const tick = `(() => { const box = document.querySelector(".curves input"); box.click(); })()`;
+        if (await page.evaluate("document.querySelector('.curves') !== null")) {
+          await page.evaluate(tick);
+          await expect.poll(() => page.evaluate(count), { timeout: 120_000 }).toBeLessThan(before);
+          await page.evaluate(tick);
+          await expect.poll(() => page.evaluate(count), { timeout: 120_000 }).toBe(before);
+        }
+        // Runs of a sweep stand side by side, as text.
+        if (await page.evaluate("document.querySelector('input.run') !== null")) {
+          await page.evaluate("document.querySelector('input.run').click()");
+          expect(await page.evaluate("document.querySelector('#beside th:nth-child(2)').textContent")).toBe(
+            "seed-0",
+          );
+        }
+        // Nothing is beyond the edge of a narrow window.
+        await page.resize(500, 900);
+        expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(500);
         expect(page.complaints).toEqual([]);
         expect(page.requests).toEqual([pathToFileURL(file).href]);
       } finally {

@@ -26,6 +26,8 @@ export interface Page {
   press(key: string): Promise<void>;
   /** Presses the button at the first place, and releases it at the second. */
   drag(from: readonly [number, number], to: readonly [number, number]): Promise<void>;
+  /** Gives the window another size. */
+  resize(width: number, height: number): Promise<void>;
   /** Errors and warnings so far: of the console, uncaught ones, of the network and the policy. */
   readonly complaints: readonly string[];
   /** Every URL the page asked for. */
@@ -128,6 +130,14 @@ export async function openPage(chromium: string, url: string): Promise<Page> {
       await send("Input.dispatchMouseEvent", { type: "mouseMoved", x: (x0 + x1) / 2, y: y1, ...button });
       await send("Input.dispatchMouseEvent", { type: "mouseMoved", x: x1, y: y1, ...button });
       await send("Input.dispatchMouseEvent", { type: "mouseReleased", x: x1, y: y1, ...button });
+    },
+    async resize(width, height) {
+      await send("Emulation.setDeviceMetricsOverride", {
+        width,
+        height,
+        deviceScaleFactor: 1,
+        mobile: false,
+      });
     },
     async close() {
       const gone = new Promise((done) => child.once("exit", done));

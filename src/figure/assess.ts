@@ -1,0 +1,164 @@
+/** Whether a run is to be trusted: each check is good, doubtful or bad, with the reason in words. Thresholds are relative to the run's own scales. */
+import { energyTerms, MOST_ENERGY_DEFECT, type RunResult } from "../record/result.js";
+import { formatNumber } from "./axis.js";
+
+export type Verdict = "good" | "doubtful" | "bad";
+
+export interface Assessment {
+  readonly name: string;
+  readonly verdict: Verdict;
+  readonly reason: string;
+}
+
+/** The limits that a study set, as against the end time. */
+const LIMITS = ["lossReached", "stationary", "maxEvaluations"];
+/** Of the fall of the loss; one in a hundred is seen on no figure. */
+const GOOD_ENERGY_DEFECT = 0.01;
+/** 1 − R² of a fit that is seen to be straight, and of one that may be taken for it. */
+const [STRAIGHT, NEARLY_STRAIGHT] = [0.01, 0.1];
+/** |ratio − 1| of the fitted rate and 4cλ_eff, which are the same number where the decay is exponential. */
+const [SAME_RATE, SIMILAR_RATE] = [0.05, 0.25];
+/** The solver's error at the end in parts of the distance that θ moved. */
+const [SMALL_ERROR, LARGE_ERROR] = [1e-3, 0.05];
+
+/** All that can be said of a run; what it has no numbers for is left out. */
+export function assess(result: RunResult): Assessment[] {
+  return [
+    assessEnd(result),
+    ...assessEnergy(result),
+    ...assessKinks(result),
+    ...assessError(result),
+    ...assessDecay(result),
+    ...assessKernel(result),
+    ...assessDescents(result),
+  ];
+}
+
+function assessEnd({ status, message }: RunResult): Assessment {
+  const name = "the run reached its end";
+  if (status === "reachedEnd") return { name, verdict: "good", reason: message };
+  if (LIMITS.includes(status)) return { name, verdict: "good", reason: `${message} A limit of the study.` };
+  if (status === "interrupted" || status === "unresolved")
+    return { name, verdict: "doubtful", reason: message };
+  return { name, verdict: "bad", reason: message };
+}
+
+/** L falls by ∫‖∇L‖² along a gradient flow and along no other curve, and it never rises. */
+function assessEnergy(result: RunResult): Assessment[] {
+  const { energyDefect: defect, lossRise } = result;
+  const { loss, integral } = energyTerms(result);
+  const name = "the curve is the gradient flow";
+  if (lossRise)
+    return [
+      {
+        name,
+        verdict: "bad",
+        reason: `the loss rises from ${formatNumber(lossRise.from)} to ${formatNumber(lossRise.to)} by t = ${formatNumber(lossRise.time)}; along a gradient flow it never does. Lower flow.rtol or the step.`,
+      },
+    ];
+  if (defect === null) return [];
+  const reason = `${loss} fell by ${integral} up to ${formatNumber(defect, 2)} of it`;
+  if (defect <= GOOD_ENERGY_DEFECT) return [{ name, verdict: "good", reason }];
+  const remedy = "lower flow.rtol, or see the notes";
+  return [
+    { name, verdict: defect <= MOST_ENERGY_DEFECT ? "doubtful" : "bad", reason: `${reason} only; ${remedy}` },
+  ];
+}
+
+function assessKinks({ events, boundaries }: RunResult): Assessment[] {
+  if (events === null) return [];
+  const name = "kinks are followed";
+  const { unsettled = 0, ambiguous = 0, crossings } = events;
+  if (unsettled > 0)
+    return [{ name, verdict: "bad", reason: `${unsettled} of its decisions at kinks did not settle` }];
+  if (boundaries === "detect")
+    return [
+      {
+        name,
+        verdict: "doubtful",
+        reason: `${crossings} crossings were counted, not located; the tolerance promises nothing there`,
+      },
+    ];
+  if (ambiguous > 0)
+    return [
+      {
+        name,
+        verdict: "doubtful",
+        reason: `at ${ambiguous} instants a boundary repels on both sides: another solution is as good`,
+      },
+    ];
+  return [
+    {
+      name,
+      verdict: "good",
+      reason: `${crossings} crossings, boundaries ${boundaries}; every decision settled`,
+    },
+  ];
+}
+
+function assessError({ errorCheck }: RunResult): Assessment[] {
+  if (errorCheck === null) return [];
+  const name = "the solver's error is small";
+  const { relativeToDistance: error, tighterRtol } = errorCheck;
+  if (error === null)
+    return [
+      {
+        name,
+        verdict: "doubtful",
+        reason: `not known: the run at rtol ${formatNumber(tighterRtol)} ended with ${errorCheck.status}`,
+      },
+    ];
+  const reason = `${formatNumber(error)} of the distance moved, against a run at rtol ${formatNumber(tighterRtol)}`;
+  return [
+    { name, verdict: error <= SMALL_ERROR ? "good" : error <= LARGE_ERROR ? "doubtful" : "bad", reason },
+  ];
+}
+
+function assessDecay({ decay }: RunResult): Assessment[] {
+  if (decay === null) return [];
+  const [from, to] = decay.window.map((t) => formatNumber(t));
+  const off = 1 - decay.rSquared;
+  const ratio = decay.meanRateFromLambdaEff / decay.rate;
+  const gap = Math.abs(ratio - 1);
+  return [
+    {
+      name: "the decay is exponential",
+      verdict: off <= STRAIGHT ? "good" : off <= NEARLY_STRAIGHT ? "doubtful" : "bad",
+      reason: `‖r‖² ∝ exp(${formatNumber(-decay.rate)} t) for t from ${from} to ${to} with R² = ${formatNumber(decay.rSquared, 4)}`,
+    },
+    {
+      name: "the rate is that of λ_eff",
+      verdict: gap <= SAME_RATE ? "good" : gap <= SIMILAR_RATE ? "doubtful" : "bad",
+      reason: `the mean of 4cλ_eff there is ${formatNumber(ratio)} of the fitted rate`,
+    },
+  ];
+}
+
+function assessKernel({ ntk }: RunResult): Assessment[] {
+  if (ntk === null || ntk.times === 1) return [];
+  const verdict = ({ pass: "good", violated: "bad" } as const)[ntk.verdict] ?? "doubtful";
+  return [
+    {
+      name: "the bound by λ_min holds",
+      verdict,
+      reason: `${ntk.verdict}${ntk.verdictReason === null ? "" : `: ${ntk.verdictReason}`}`,
+    },
+  ];
+}
+
+/** Descent with η is stable as long as the sharpness is below its limit, 2/η without momentum. */
+function assessDescents({ descent, sharpness }: RunResult): Assessment[] {
+  return descent.map((run) => {
+    const name = `descent with η = ${formatNumber(run.learningRate, 6)} is stable`;
+    if (run.diverged) return { name, verdict: "bad", reason: `it diverged at step ${run.divergedAtStep}` };
+    const gap =
+      run.parameterGap === null ? "" : `‖θ − θₖ‖ = ${formatNumber(run.parameterGap)} at its last step`;
+    if (sharpness !== null && sharpness.largest !== null && sharpness.largest > run.sharpnessLimit)
+      return {
+        name,
+        verdict: "doubtful",
+        reason: `the flow's sharpness reaches ${formatNumber(sharpness.largest)}, above the ${formatNumber(run.sharpnessLimit)} that it bears; ${gap}`,
+      };
+    return { name, verdict: "good", reason: gap };
+  });
+}
