@@ -64,6 +64,15 @@ test.each([
   expect(Math.abs(Math.log2(fine / finer) - order)).toBeLessThan(0.15);
 });
 
+test("the principal flow ends where ηλ_max comes to 1, and says so", async () => {
+  // L = ½(ab − 1)² has λ_max = a² + b² at its minima: from (0.2, 0.1) the flow comes to 2, and η = 0.9 is complex there.
+  const problem = await problemOf(scalarCase());
+  const place = { problem, theta0: Float64Array.of(0.2, 0.1), learningRate: 0.9, steps: 30 };
+  const { failure } = await besideOf("principal", place);
+  expect(failure).toMatchObject({ status: "notDefined" });
+  expect(failure!.message).toMatch(/ηλ_max comes to 1 \(λ_max = 1\.1/);
+});
+
 /** L = ½λθ² with λ = 1 from θ₀ = 1: a network 1-1 on one sample with target 0. */
 const quadratic = async (): Promise<Place> => ({
   problem: await problemOf(linearCase([1, 1], { x: Float64Array.of(1), y: Float64Array.of(0) }, 1 / 2)),

@@ -32,15 +32,17 @@ export const principalThird = defineField({
 const TOLERANCE = 1e-13;
 /** Close to ηλ = 1, where the logarithm has its pole, Lanczos takes as many products as there are eigenvalues near it. */
 const MOST_PRODUCTS = 60;
+/** ηλ_max from which on the flow counts as ended: closer to its pole at 1 steps become ever shorter, and nothing else happens. */
+const END = 0.999;
 
 async function refuseBeyondEdge({ problem, theta0, learningRate }: FieldSubject): Promise<string | null> {
   const { value } = await measureSharpness(problem, theta0);
   const limit = 1 / value;
-  if (!(learningRate * value >= 1)) return null;
+  if (!(learningRate * value >= END)) return null;
   const found = `λ_max(∇²L) = ${value.toPrecision(4)} at θ₀`;
   return learningRate * value >= 2
     ? `has no learning rate beyond 2/λ_max(θ₀) = ${(2 * limit).toPrecision(4)}, where descent itself is unstable, got ${learningRate} (${found}); take rod or central, or lower descent.learningRates.`
-    : `is complex beyond η = 1/λ_max(θ₀) = ${limit.toPrecision(4)}, got ${learningRate} (${found}); take principal-restarted, or lower descent.learningRates.`;
+    : `is complex beyond η = 1/λ_max(θ₀) = ${limit.toPrecision(4)}, got ${learningRate} (${found}); take rod, or lower descent.learningRates.`;
 }
 
 async function principalFlow(
@@ -53,7 +55,8 @@ async function principalFlow(
   const productOf = await compile(family.hessianProduct("free"));
   const thirdOf = withThird ? await compile(family.thirdDerivative()) : null;
   const [gradient, third] = [own(), own()];
-  let failure: FieldFailure | null = null;
+  /** λ_max as the last evaluation saw it that saw any. */
+  let largest = 0;
   return {
     initial: theta0,
     isAutonomous: true,
@@ -66,38 +69,36 @@ async function principalFlow(
           return dot(velocity, product);
         },
       };
-      let largest = 0;
+      let seen = 0;
       const sum = await lanczosFunction({
         ...{ operator, start: gradient, tolerance: TOLERANCE, maxProducts: MOST_PRODUCTS },
         scalar(lambda) {
-          largest = Math.max(largest, lambda);
+          seen = Math.max(seen, lambda);
           return principalFactor(eta * lambda);
         },
       }).catch((error: unknown) => {
         if (error instanceof NumericalError) return null;
         throw error;
       });
-      if (sum === null) {
-        failure = null;
-        out.fill(Number.NaN);
-        return;
-      }
-      if (eta * largest >= 1) {
-        const message = `ηλ_max has come to 1 (λ_max = ${largest.toPrecision(4)}): from there on the principal flow is complex.`;
-        failure = { status: "notDefined", message };
-        out.fill(Number.NaN);
-        return;
-      }
-      failure = null;
+      // After a stage that was no number the next ones see none.
+      if (seen > 0) largest = seen;
+      if (sum === null || eta * seen >= END) return void out.fill(Number.NaN);
       out.set(sum);
       if (thirdOf === null) return;
       await thirdOf.run({ theta, velocity: gradient, direction: gradient }, { product: third });
       for (let i = 0; i < out.length; i++) out[i]! -= (eta ** 2 / 12) * third[i]!;
     },
     theta: (y, out) => out.set(y),
-    explain: () => failure,
+    explain(): FieldFailure | null {
+      if (!(eta * largest >= NEAR)) return null;
+      const message = `ηλ_max comes to 1 (λ_max = ${largest.toPrecision(4)}), and from there on the principal flow is complex.`;
+      return { status: "notDefined", message };
+    },
   };
 }
+
+/** The solver may give up on a step that began this near. */
+const NEAR = 0.98;
 
 /** ln(1 − x)/x, −1 at 0; NaN from x = 1 on. */
 function principalFactor(x: number): number {
