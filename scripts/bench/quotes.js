@@ -50,6 +50,13 @@ const slopes = (runs, from, to) => {
       rate >= from && rates[k] <= to ? [Math.log(gaps[k + 1] / gaps[k]) / Math.log(rate / rates[k])] : [],
     );
 };
+/** Distances from descent of gradient flow and of the modified and principal flows. */
+const besideOf = ({ descent, flows }, rate) => [
+  descent.find(({ learningRate }) => learningRate === rate).parameterGap,
+  ...["modified", "third-order", "principal", "principal-third"].map(
+    (name) => flows.find(({ kind, learningRate }) => kind === name && learningRate === rate).distance,
+  ),
+];
 const gapRatio = (runs, others) =>
   runs[0].descent.map((_, k) => {
     const of = (all) => median(all.map(({ descent }) => descent[k].parameterGap));
@@ -508,6 +515,45 @@ export const QUOTES = [
               where("parametrisation-ntk", `scale-${scale}`).map(({ measured }) => measured.testLoss.last),
             ),
           ),
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow run configs/study/gap-theories.yaml --set sweep=null",
+    says: [
+      [
+        "at t = 20 are # for gradient flow, # for the modified flow, # with the third order, # for the principal flow and # with its third order",
+        (run) => besideOf(run, 0.0125),
+      ],
+      [
+        "they fall with orders #, #, #, # and # in η",
+        (run) => {
+          const coarse = besideOf(run, 0.1);
+          return besideOf(run, 0.0125).map((fine, k) => Math.log2(coarse[k] / fine) / 3);
+        },
+      ],
+      [
+        "go on, # and # times as close as gradient flow",
+        (run) => {
+          const [flow, modified, third] = besideOf(run, 0.2);
+          return [flow / modified, flow / third];
+        },
+      ],
+      [
+        "misses the gap by # % at η = 0.2 and by # % at η = 0.0125",
+        ({ gaps }) => [gaps.at(0), gaps.at(-1)].map(({ gap, error }) => (100 * error) / gap),
+      ],
+      [
+        "they are #, # and # times the gap",
+        ({ gaps }) => {
+          const { gap, bounds } = gaps.at(-1);
+          return [bounds.suprema / gap, bounds.pointwise / gap, bounds.force / gap];
+        },
+      ],
+      [
+        "at a learning rate # times smaller",
+        ({ gaps }) => gaps.at(-1).learningRate / gaps.at(-1).theoremLearningRate,
       ],
     ],
   },
