@@ -215,10 +215,10 @@ export function createPanel(state, world) {
     const alone = runs.length === 1;
     return runs.flatMap((run) => {
       const curves = held.get(run.id)?.curves ?? [];
-      const rates = curves.filter(({ table }) => table === "descent").map(({ learningRate }) => learningRate);
+      const rates = curves.filter(ofDescent).map(({ learningRate }) => learningRate);
       return curves.map((curve) => {
         const rate = rates.indexOf(curve.learningRate);
-        const flow = curve.table !== "descent";
+        const flow = !ofDescent(curve);
         return {
           ...{ run, curve, label: flow ? run.name : `${run.name}, η = ${show(Number(curve.learningRate))}` },
           colour: alone ? (flow ? css("--flow") : colourOf(rate)) : colourOf(run.slot),
@@ -472,6 +472,8 @@ export function createPanel(state, world) {
   };
   return panel;
 }
+
+const ofDescent = ({ table }) => table === "descent" || table === "gaps";
 
 function seriesOf({ colour, dash, width, label }) {
   const facets = ["x", "y"].map((scale) => ({ scale, auto: false }));

@@ -130,7 +130,7 @@ function addPanel(given) {
 /** The columns of all drawn runs, those of the series first. */
 function offered() {
   const names = new Set();
-  for (const table of ["series", "descent", "ntk"])
+  for (const table of ["series", "descent", "gaps", "ntk"])
     for (const id of slots.keys()) for (const name of facts.get(id)?.columns[table] ?? []) names.add(name);
   return [...names];
 }

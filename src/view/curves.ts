@@ -1,6 +1,6 @@
 /**
- * What a column of a record is drawn as: the flow's curve from `series.csv` or `ntk.csv`, one of each descent from `descent.csv`, over the
- * clock that was asked for.
+ * What a column of a record is drawn as: the flow's curve from `series.csv` or `ntk.csv`, one of each descent from `descent.csv`, or from
+ * `gaps.csv` where no other table has it, over the clock that was asked for.
  */
 import { join } from "node:path";
 import { ConfigError } from "../errors.js";
@@ -8,18 +8,18 @@ import { type BlockIndex, createBlockIndex } from "./block-index.js";
 import { readWindow } from "./window.js";
 
 /** The table that stands for the flow comes first: `loss` and `t` are in several. */
-const TABLES = ["series", "ntk", "descent"] as const;
+export const TABLES = ["series", "ntk", "descent", "gaps"] as const;
 export type TableName = (typeof TABLES)[number];
 
 /** What each clock is called in each table; null where the table does not have it. */
 const CLOCKS: Readonly<Record<string, Readonly<Record<TableName, string | null>>>> = {
-  t: { series: "t", ntk: "t", descent: "t" },
+  t: { series: "t", ntk: "t", descent: "t", gaps: "t" },
   /** τ = 2ct; of a descent by the factor that the flow's own rows show. */
-  tau: { series: "canonicalTime", ntk: "canonicalTime", descent: "t" },
+  tau: { series: "canonicalTime", ntk: "canonicalTime", descent: "t", gaps: "t" },
   /** Steps: k of a descent, accepted steps of the flow. */
-  k: { series: "acceptedSteps", ntk: null, descent: "step" },
+  k: { series: "acceptedSteps", ntk: null, descent: "step", gaps: "step" },
   /** Gradients: full batches, so one a step of a descent. */
-  evaluations: { series: "gradientEvaluations", ntk: null, descent: "step" },
+  evaluations: { series: "gradientEvaluations", ntk: null, descent: "step", gaps: "step" },
 };
 
 /** Columns that are clocks or names of curves, not values. */
@@ -91,7 +91,7 @@ export function createTables(root: string, mostBytes = 96e6) {
 
   /** The columns of values, by table. */
   async function columns(directory: string): Promise<Record<TableName, readonly string[]>> {
-    const found = { series: [], ntk: [], descent: [] } as Record<TableName, readonly string[]>;
+    const found = { series: [], ntk: [], descent: [], gaps: [] } as Record<TableName, readonly string[]>;
     for (const table of TABLES) {
       const index = indexOf(directory, table);
       if (await index.update([])) found[table] = index.columns.filter((name) => !NO_VALUES.includes(name));
@@ -105,6 +105,8 @@ export function createTables(root: string, mostBytes = 96e6) {
     const found: TableName[] = [];
     for (const table of TABLES) {
       if (table === "ntk" && found.includes("series")) continue;
+      // The λ of gaps.csv are of another matrix than those of ntk.csv.
+      if (table === "gaps" && found.length > 0) continue;
       const index = indexOf(directory, table);
       if ((await index.update([])) && index.columns.includes(y)) found.push(table);
     }
@@ -174,7 +176,7 @@ export function createTables(root: string, mostBytes = 96e6) {
 
   /** τ of a descent's t: the factor 2c, as the flow's last row has it; 1 elsewhere. NaN where there is no such clock. */
   async function factorOf(directory: string, table: TableName, clock: string): Promise<number> {
-    if (clock !== "tau" || table !== "descent") return 1;
+    if (clock !== "tau" || table === "series" || table === "ntk") return 1;
     const series = indexOf(directory, "series");
     await series.update(["t", "canonicalTime"]);
     return (

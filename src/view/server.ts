@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { ConfigError } from "../errors.js";
 import { type Entry, openCatalogue } from "./catalogue.js";
-import { createTables, type Reading, type TableName } from "./curves.js";
+import { createTables, type Reading, TABLES, type TableName } from "./curves.js";
 import { type Followed, follow } from "./follow.js";
 import { admit, FILE_POLICY, HEADERS, newToken } from "./guard.js";
 import { readPageFile, typeOf } from "./page-files.js";
@@ -170,7 +170,7 @@ function followedOf(query: URLSearchParams): Followed[] {
     const reading: Partial<Record<TableName, Reading>> = {};
     for (let k = 0; k + 2 < rest.length; k += 3) {
       const table = rest[k] as TableName;
-      if (!["series", "ntk", "descent"].includes(table)) throw new ConfigError("there is no such table.");
+      if (!TABLES.includes(table)) throw new ConfigError("there is no such table.");
       reading[table] = {
         generation: finite("generation", Number(rest[k + 1])),
         bytes: finite("bytes", Number(rest[k + 2])),

@@ -1,5 +1,5 @@
 /** A window of a table of any length shows what all rows would; growing, cut and replaced files are noticed. */
-import { appendFile, mkdtemp, rename, rm, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -174,6 +174,34 @@ describe("an index", () => {
       log: false,
     });
     expect(points).toEqual({ x: [0, 4, 6], y: [1, -2, 0] });
+  });
+});
+
+describe("the tables of a record", () => {
+  it("give a column from one of them for the flow, and from gaps.csv where no other has it", async () => {
+    const directory = join(folder, "record");
+    await mkdir(directory);
+    const tables: Record<string, string> = {
+      series: "t,canonicalTime,loss\n0,0,1\n2,1,0.5\n",
+      ntk: "t,canonicalTime,lambdaMin\n0,0,3\n",
+      descent: "learningRate,step,t,loss\n0.5,2,1,0.7\n",
+      gaps: "learningRate,step,t,leadingGap,lambdaMin\n0.5,2,1,0.25,-9\n",
+    };
+    for (const [name, text] of Object.entries(tables)) await writeFile(join(directory, `${name}.csv`), text);
+    const read = async (x: string, y: string) => {
+      const request = { x, y, from: null, to: null, pixels: 100, log: false };
+      const { curves } = await createTables(folder).curves(directory, request);
+      return curves.map((curve) => [curve.table, curve.x, curve.y]);
+    };
+    expect(await read("t", "loss")).toEqual([
+      ["series", [0, 2], [1, 0.5]],
+      ["descent", [1], [0.7]],
+    ]);
+    expect(await read("t", "lambdaMin")).toEqual([["ntk", [0], [3]]]);
+    expect(await read("k", "leadingGap")).toEqual([["gaps", [2], [0.25]]]);
+    // τ = t/2, as the series has it.
+    expect(await read("tau", "leadingGap")).toEqual([["gaps", [0.5], [0.25]]]);
+    expect(await read("k", "lambdaMin")).toEqual([]);
   });
 });
 
