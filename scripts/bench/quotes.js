@@ -824,6 +824,11 @@ export function benchQuotes(choose = ({ long }) => long !== true, write = false)
  * @type {{ page: string, command: string, why: string }[]}
  */
 export const UNQUOTED = [
+  ...["run", "sweep"].map((command) => ({
+    page: "docs/gallery.md",
+    command: `npx gradflow ${command} configs/`,
+    why: "pictures, of which no number is quoted",
+  })),
   {
     page: "docs/architectures.md",
     command: "npx gradflow sweep configs/architectures/dnn.yaml",

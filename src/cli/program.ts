@@ -112,6 +112,9 @@ export async function parseCommandLine(words: readonly string[]): Promise<() => 
   return work;
 }
 
+/** The command that yargs has itself. */
+const COMPLETION = "completion";
+
 function createProgram(words: readonly string[]) {
   return yargs([...words])
     .scriptName("gradflow")
@@ -129,6 +132,7 @@ function createProgram(words: readonly string[]) {
     .help()
     .alias("help", "h")
     .strict()
+    .completion(COMPLETION, "Print a script that completes commands, options and files in bash or zsh")
     .demandCommand(1)
     .exitProcess(false)
     .fail(false)
@@ -139,7 +143,7 @@ function createProgram(words: readonly string[]) {
 /** Refuses a first word that is no command, before yargs takes it for an argument. */
 function refuseUnknownCommand([first]: readonly string[]): void {
   const names = commands.map(nameOf);
-  if (first === undefined || first.startsWith("-") || [...names, "help"].includes(first)) return;
+  if (first === undefined || first.startsWith("-") || [...names, "help", COMPLETION].includes(first)) return;
   const study = /\.ya?ml$/i.test(first) || existsSync(first);
   const near = study ? `run ${first}` : nearest(first, names);
   throw new UsageError(

@@ -32,6 +32,17 @@ describe("help", () => {
       expect(stdout).toContain(option);
   });
 
+  it("completes commands and options, by a script for the shell", async () => {
+    const script = await gradflow(folder, "completion");
+    expect(script).toMatchObject({ code: 0, stderr: "" });
+    expect(script.stdout).toContain("gradflow");
+    // What that script asks for at every tab.
+    const complete = async (...words: string[]) =>
+      (await gradflow(folder, "--get-yargs-completions", "gradflow", ...words)).stdout.split("\n");
+    expect(await complete("")).toEqual(expect.arrayContaining(["run", "figure", "report", "completion"]));
+    expect(await complete("figure", "--")).toEqual(expect.arrayContaining(["--y", "--pdf"]));
+  });
+
   it("goes to stderr with exit 2 when no command was given", async () => {
     const { code, stdout, stderr } = await gradflow(folder);
     expect(code).toBe(2);
