@@ -849,6 +849,11 @@ export const UNQUOTED = [
     command: "node scripts/bench/architectures.js cnn --profile --threads 1",
     why: "seconds of one machine",
   },
+  {
+    page: "docs/benchmarks.md",
+    command: "node scripts/bench/view.js",
+    why: "seconds and megabytes of one machine",
+  },
   { page: "docs/benchmarks.md", command: "node scripts/bench/kernels.js", why: "seconds of one machine" },
   {
     page: "docs/benchmarks.md",
