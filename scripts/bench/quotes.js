@@ -865,6 +865,11 @@ export const UNQUOTED = [
     command: "node scripts/bench/stepping.js 20 1",
     why: "two branches of the flow lie so close together that the last bits of a processor choose",
   },
+  {
+    page: "docs/benchmarks.md",
+    command: "node scripts/bench/stepping.js 5 1 paper",
+    why: "two branches of the flow lie so close together that the last bits of a processor choose",
+  },
   { page: "docs/engines.md", command: "node scripts/bench/engines.js", why: "seconds of one machine" },
   {
     page: "docs/engines.md",
@@ -900,6 +905,12 @@ export const UNQUOTED = [
     page: "docs/sliding.md",
     command: "node scripts/bench/survey.js 6 5e-4 1,2",
     why: "one of several commands, hours together",
+  },
+  {
+    page: "docs/studies.md",
+    command:
+      "npx gradflow sweep configs/paper/dnn-width.yaml --set scale=0.2 --set engine.dtype=float64 --set 'flow={method: auto, rtol: 1e-2",
+    why: "ten minutes, and kinks whose branches differ between processors",
   },
 ];
 
