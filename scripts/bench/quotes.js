@@ -909,6 +909,12 @@ export const UNQUOTED = [
   {
     page: "docs/studies.md",
     command:
+      "npx gradflow run configs/paper/dnn-width.yaml --set sweep=null --set 'model.hidden=[250,250]' --set engine.dtype=float64 --set 'descent.learningRates=[]'",
+    why: "kinks whose branches differ between processors",
+  },
+  {
+    page: "docs/studies.md",
+    command:
       "npx gradflow sweep configs/paper/dnn-width.yaml --set scale=0.2 --set engine.dtype=float64 --set 'flow={method: auto, rtol: 1e-2",
     why: "ten minutes, and kinks whose branches differ between processors",
   },
