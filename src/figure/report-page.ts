@@ -131,7 +131,7 @@ const STYLE = `
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); margin: 0; background: var(--paper); overflow-wrap: anywhere; }
 main { max-width: 72rem; margin: 0 auto; padding: clamp(.7rem, 3vw, 1.5rem); }
 h1 { font-size: 1.6rem; margin: 0 0 .2rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; border-bottom: 1px solid var(--line); }
-.status { color: var(--pale); margin: 0 0 1rem; }
+.status { color: var(--pale); margin: 0 0 .2rem; } .figures { margin-top: 1rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 34rem), 1fr)); gap: 1.5rem; }
 .figures > :only-child { max-width: 60rem; }
 figure { margin: 0; min-width: 0; break-inside: avoid; } .picture { background: #fff; } .picture svg { width: 100%; height: auto; display: block; }

@@ -254,7 +254,12 @@ async function assemble(
   const figures = drawn.map((one, k) =>
     figure(`figure-${k}`, one.name, captionOf(one.spec), curvesOf(one.spec)),
   );
-  const head = `<h1>${text(name)}</h1>\n<p class="status">${text(status)}</p>`;
+  // All figures of a run say the same below their title.
+  const subtitles = new Set(
+    drawn.map(({ spec }) => String((spec.title as { subtitle?: unknown })?.subtitle ?? "")),
+  );
+  const lines = [...[...subtitles].filter((line) => line !== ""), status];
+  const head = `<h1>${text(name)}</h1>\n${lines.map((line) => `<p class="status">${text(line)}</p>`).join("\n")}`;
   const body = [head, `<div class="figures">${figures.join("\n")}</div>`, ...sections];
   return page(name, body.join("\n"), Object.fromEntries(specs), VEGA_SOURCE);
 }
