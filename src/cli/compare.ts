@@ -32,7 +32,10 @@ Distances are against the first record: the largest relative difference of the l
     const table = (rows: readonly { name: string; values: readonly (Fact | undefined)[] }[]) =>
       formatColumns([
         ["", ...heads],
-        ...rows.map(({ name, values: cells }) => [name, ...cells.map((cell) => formatFact(cell, 6))]),
+        ...rows.map(({ name, values: cells }) => [
+          name,
+          ...cells.map((cell) => shorten(formatFact(cell, 6))),
+        ]),
       ]);
     process.stdout.write(
       [
@@ -64,3 +67,10 @@ Distances are against the first record: the largest relative difference of the l
     return EXIT.done;
   },
 };
+
+/** One long message would make all rows as wide; --json has it whole. */
+function shorten(text: string): string {
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT - 2)} …` : text;
+}
+
+const LONGEST_TEXT = 32;

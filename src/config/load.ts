@@ -84,11 +84,12 @@ export async function readStudyText(file: string): Promise<StudyText> {
   const source = await readSource(file);
   const yaml = readYaml(source);
   if (yaml.faults.length === 0) return { file, source, yaml };
-  throw new ConfigError(
-    yaml.faults.map(({ message, offset }) => {
-      return { path: "", message: `YAML: ${message}`, file, line: yaml.lines.linePos(offset).line };
-    }),
-  );
+  const faults = yaml.faults.map(({ message, offset }) => {
+    return { path: "", message: `YAML: ${message}`, file, line: yaml.lines.linePos(offset).line };
+  });
+  // An indentation is complained of at each item that follows it.
+  const distinct = new Map(faults.map((fault) => [`${fault.line}: ${fault.message}`, fault]));
+  throw new ConfigError([...distinct.values()]);
 }
 
 /** A study with overrides laid over it, its fields unchecked. */

@@ -151,10 +151,10 @@ const LOOKS_NUMERIC = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 /** What to do where a text stands in place of a number or a truth value. */
 function hintOf(value: unknown, expected: string): string {
-  if (expected === "array" && /^[+-]?[\d.]+([,\s]+[+-]?[\d.]+)*$/.test(String(value).trim()))
-    return ` Write [${String(value).trim()}].`;
+  if (typeof value !== "string" && typeof value !== "number") return "";
+  const text = String(value).trim();
+  if (expected === "array" && /^[+-]?[\d.]+([,\s]+[+-]?[\d.]+)*$/.test(text)) return ` Write [${text}].`;
   if (typeof value !== "string") return "";
-  const text = value.trim();
   if (expected === "boolean")
     return /^(yes|no|on|off|true|false|y|n)$/i.test(text)
       ? ` Write ${/^(yes|on|true|y)$/i.test(text) ? "true" : "false"}, without quotes.`

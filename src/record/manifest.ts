@@ -191,9 +191,11 @@ export async function readManifest(directory: string): Promise<Manifest | null> 
   if (value === null) return null;
   if (value["format"] !== FORMAT || !Array.isArray(value["files"]))
     throw new ConfigError(`${path}: was not written by gradflow; choose another folder.`);
-  if (value["formatVersion"] !== 1)
+  const format = value["formatVersion"];
+  if (format === undefined) throw new ConfigError(`${path}: is damaged: it lacks formatVersion.`);
+  if (format !== 1)
     throw new ConfigError(
-      `${path}: has record format ${JSON.stringify(value["formatVersion"])}, this version reads format 1; use the gradflow that wrote it.`,
+      `${path}: has record format ${JSON.stringify(format)}, this version reads format 1; use the gradflow that wrote it.`,
     );
   return requireShape<Manifest>(path, value, shape);
 }

@@ -85,6 +85,8 @@ describe("gradflow compare", () => {
     expect(stdout).toMatch(/flow\.rtol +1e-8 +1e-10 +1e-8/);
     expect(stdout).toMatch(/model\.hidden +4 +4 +6/);
     expect(stdout).not.toMatch(/flow\.tEnd|wallSeconds/);
+    // Three values of at most 32 columns beside their name.
+    for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThan(160);
     const { distances } = JSON.parse((await gradflow(folder, ...words, "--json")).stdout);
     // Same start; the flows differ by the looser tolerance, 1e-8 a step, and no more than a few hundred times that.
     expect(distances[0]).toMatchObject({ initialParameters: 0, commonTimes: 21 });

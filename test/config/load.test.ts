@@ -164,6 +164,11 @@ describe("bad values", () => {
       "study.yaml:5: model.hidden: must be a list, got 4. Write [4].",
     ],
     [
+      "section without a prototype for a list",
+      edit("hidden: [4]", "hidden: { __proto__: null }"),
+      "study.yaml:5: model.hidden: must be a list",
+    ],
+    [
       "section for a value",
       edit("tEnd: 1", "tEnd: { a: 1 }"),
       "study.yaml:7: flow.tEnd: must be a finite number",
@@ -462,6 +467,13 @@ describe("names that every JavaScript object has", () => {
       );
     },
   );
+});
+
+it("what is wrong with a line of YAML is told once", async () => {
+  const text = await faults(edit("hidden: [4]", `hidden: ${"[".repeat(50)}`));
+  const lines = text.split("\n").filter((line) => line.includes("YAML: "));
+  expect(lines.length).toBeGreaterThan(0);
+  expect(new Set(lines).size).toBe(lines.length);
 });
 
 describe("values that do not go together", () => {
