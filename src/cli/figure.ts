@@ -96,7 +96,7 @@ async function drawOfColumns(
   if (from !== undefined && to !== undefined && !(from < to))
     throw new UsageError(`figure: --from ${from} must be less than --to ${to}.`);
   const { drawColumns } = await import("../figure/columns.js");
-  const { atStem, picturesOf, renderFiles } = await import("../figure/draw.js");
+  const { atStem, picturesOf, renderFiles } = await import("../figure/picture-files.js");
   const scale = (name: string) => word(name) as (typeof SCALES)[number] | undefined;
   const request = { xScale: scale("xscale"), yScale: scale("yscale"), from, to, title: word("title") };
   const given = Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));

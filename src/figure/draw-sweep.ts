@@ -1,7 +1,8 @@
 /** Draws the pictures that a sweep asks for into its `figures/`, from the records below it alone. */
 import { attachSweepFiles } from "../record/sweep.js";
-import { atStem, type DrawOptions, picturesOf, renderFiles } from "./draw.js";
+import type { DrawOptions } from "./draw.js";
 import { PLOT_SCRIPT } from "./matplotlib.js";
+import { atStem, picturesOf, renderFiles } from "./picture-files.js";
 import { buildSweepFigures } from "./sweep-figures.js";
 
 export interface DrawnSweep {
