@@ -21,7 +21,7 @@ export function caption(record: RunRecord, look: string, facts: readonly string[
     title: typeof given === "string" && given !== "" ? given.replace(/\p{Cc}/gu, " ") : "gradient flow",
     subtitle: modelFacts(record),
     look,
-    facts: [...facts, ...solverFacts(record), ...clockFacts(record)],
+    facts: [...doubts(record), ...facts, ...solverFacts(record), ...clockFacts(record)],
   };
 }
 
@@ -65,13 +65,19 @@ function solverFacts(record: RunRecord): string[] {
   ].filter((fact) => fact !== "");
 }
 
-/** The three clocks of a run, and its end where that was early. */
+/** The three clocks of a run. */
 function clockFacts(record: RunRecord): string[] {
   const { t, canonicalTime } = record.series;
   const last = t.findLastIndex((time) => time > 0);
   const factor = canonicalTime[last]! / t[last]!;
   const facts = Number.isFinite(factor) ? [`canonical time τ = 2ct = ${formatNumber(factor, 4)} t`] : [];
   if (record.descent.t.length > 0) facts.push(`descent step k stands at t = ${lawOf(record).clock}`);
+  return facts;
+}
+
+/** Why the picture may not show the flow, or not all of it. */
+function doubts(record: RunRecord): string[] {
+  const facts: string[] = [];
   const { status } = record.manifest;
   if (status === "running") facts.push("unfinished run");
   else if (status !== "reachedEnd") facts.push(`run ended: ${status}`);

@@ -139,7 +139,9 @@ describe("a loss that rises", () => {
     expect(result.notes[0]).toContain("lower flow.rtol and flow.atol");
     if (result.loss! > result.initialLoss!) expect(result.notes[1]).toContain("it has not fallen");
     // The figure and the summary of a sweep say it too.
-    expect(await readFile(join(directory, "figures/loss.svg"), "utf8")).toContain("the loss rises, ");
+    const { usermeta } = JSON.parse(await readFile(join(directory, "figures/loss.json"), "utf8"));
+    // It comes first of the facts below the picture.
+    expect(usermeta.caption[1]).toMatch(/^(run ended: \w+ · )?the loss rises, /);
     const facts = (await readRunFacts(directory))!;
     const [factor] = lossRises([{ results: facts.results } as JobState]);
     expect(factor).toBe(loss[to]! / loss[from]!);
