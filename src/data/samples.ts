@@ -114,7 +114,10 @@ function encode(
   const places = new Map(known.map((one, k) => [one, k]));
   const empty = known.find((one) => !own.includes(one));
   if (empty !== undefined)
-    refuse("samples", `class ${empty} is left without a sample; take more samples, or name classes.`);
+    refuse(
+      "samples",
+      `class ${empty} is left without a sample: classes are numbered from 0, the largest label is ${Math.max(...known)}. Take more samples, or name the classes that there are, dataset.classes.`,
+    );
   const found = own.map((one) => places.get(one) as number);
   if (encoding === "index") return { targets: Float64Array.from(found), outputDimension: 1 };
   if (encoding === "sign") {

@@ -116,6 +116,8 @@ describe("idx", () => {
         /labels.*must be as many as the images, 5, got 4/s,
       ],
       [{ labels: put("flat", idxFile([5, 1], classes)) }, /must have one axis/],
+      [{ images: put("swapped", idxFile([5], classes)) }, /images.*has one axis, as a file of labels has/s],
+      [{ labels: put("far", idxFile([5], [0, 1, 200, 1, 0])) }, /class 2 is left.*largest label is 200/],
       [
         { labels: put("negative", idxFile([5], [0, 1, 2, -1, 0], 11, 2)) },
         /label 4 is -1; classes are whole numbers from 0/,

@@ -34,6 +34,8 @@ export async function readPair(images: string, labels: string, range: number): P
   const [samples = 0, ...shape] = pixels.shape;
   if (pixels.data.length === 0)
     refuse("images", `no data: the shape is (${pixels.shape.join(", ")}).`, images);
+  if (shape.length === 0)
+    refuse("images", "has one axis, as a file of labels has; name the file of images.", images);
   if (samples !== classes.data.length)
     refuse("labels", `must be as many as the images, ${samples}, got ${classes.data.length}.`, labels);
   const bad = pixels.data.findIndex((value) => !Number.isFinite(value));
