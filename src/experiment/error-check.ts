@@ -1,14 +1,17 @@
 /** The error that a run made, measured by a second one at tighter tolerances. */
 import { type Descent, distance, type FlowOptions, type FlowOutcome, type Segment } from "../flow/index.js";
 import { DEFAULT_TOLERANCES } from "../ode/index.js";
-import type { ErrorCheckResult, GapSplit } from "../record/result.js";
+import type { ErrorCheckResult, EventsResult, GapSplit } from "../record/result.js";
 
 /** The second run's tolerances relative to the first's: its own error is then small beside what it measures. */
 const TIGHTER = 0.1;
 
+/** What is known of events, whichever treatment counted them. */
+type EventCounts = Pick<EventsResult, "crossings" | "forcedSteps">;
+
 /** Integrates again as `integrate` does, and compares the ends, and the states that the descents were last compared with. */
 export async function checkError(
-  integrate: (options: FlowOptions) => Promise<FlowOutcome>,
+  integrate: (options: FlowOptions) => Promise<FlowOutcome & { readonly events?: EventCounts }>,
   options: Omit<FlowOptions, "onSegment">,
   first: FlowOutcome,
   descents: readonly Descent[],
@@ -40,6 +43,7 @@ export async function checkError(
     relativeToParameters: relative(distance(second.theta, new Float64Array(theta0.length))),
     relativeToDistance: relative(distance(second.theta, theta0)),
     gaps,
+    ...(second.events?.forcedSteps && { forcedSteps: second.events.forcedSteps }),
   };
 }
 

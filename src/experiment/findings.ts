@@ -122,12 +122,19 @@ function roundUp(value: number): number {
 }
 
 /** Gaps that the solver's error could explain by itself. */
-export function errorNotes({ error, status, gaps }: ErrorCheckResult): string[] {
+export function errorNotes({ error, status, gaps, forcedSteps, tighterRtol }: ErrorCheckResult): string[] {
   if (error === null) return [`flow.errorCheck: the second run ended with ${status}; no error is known.`];
-  return gaps
+  const forced =
+    forcedSteps === undefined
+      ? []
+      : [
+          `flow.errorCheck: the second run, at rtol ${show(tighterRtol)}, did not attain its tolerance: ${forcedSteps} of its steps erred by more. It may be the worse of the two, and the error that it finds is no measure of the first.`,
+        ];
+  const explained = gaps
     .filter(({ measuredGap, solverError }) => measuredGap < 10 * solverError)
     .map(
       ({ learningRate, measuredGap, gap, solverError }) =>
         `The gap ‖θ − θₖ‖ = ${measuredGap.toPrecision(3)} for η = ${learningRate} is not much larger than the solver's error ${solverError.toPrecision(3)} in it; without that error it is ${gap.toPrecision(3)}. Lower flow.rtol.`,
     );
+  return [...forced, ...explained];
 }

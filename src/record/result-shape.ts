@@ -122,7 +122,9 @@ const phase = fields<PhaseResult>({
   costPredicted: number,
 });
 
+const count = optional(number);
 const errorCheck = fields<ErrorCheckResult>({
+  forcedSteps: count,
   rtol: number,
   tighterRtol: number,
   gradientEvaluations: number,
@@ -144,7 +146,6 @@ const errorCheck = fields<ErrorCheckResult>({
 const roundingAt = fields<RoundingAt>({ loss: number, gradient: number });
 const rounding = fields<RoundingResult>({ initial: roundingAt, final: roundingAt });
 
-const count = optional(number);
 const branch = fields<BranchResult>({
   t: number,
   layer: number,

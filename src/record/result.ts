@@ -168,6 +168,8 @@ export interface ErrorCheckResult {
   readonly relativeToDistance: number | null;
   /** The gap to each descent split in two; none where descent diverged or the second run did not get there. */
   readonly gaps: readonly GapSplit[];
+  /** Steps of the second run that erred by more than its tolerances; absent where there were none. */
+  readonly forcedSteps?: number;
 }
 
 /** θ_k − θ(t_k) = (θ_k − θ_tight(t_k)) + (θ_tight(t_k) − θ(t_k)), by norms: what was measured, the gap itself, the solver's error in it. */
