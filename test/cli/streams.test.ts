@@ -28,12 +28,21 @@ it.each([
   expect([manifest.status, result?.status, manifest.drawn]).toEqual(["reachedEnd", "reachedEnd", true]);
 });
 
+/** The shell and the kernel both send it: once more while the run ends, and once when nothing is left but to leave. */
+const SENT_AGAIN = `
+process.once("SIGHUP", () => {
+  const again = () => process.kill(process.pid, "SIGHUP");
+  setTimeout(again, 600);
+  process.once("beforeExit", again);
+});`;
+
 it("a terminal that closes interrupts in order", async () => {
   const long = await writeStudy(folder, "long.yaml", {
     "rtol: 1e-8, atol: 1e-10, tEnd: 2": "rtol: 1e-12, atol: 1e-14, maxStep: 1e-3, tEnd: 1e6",
     "at: linear, points: 20": "at: steps",
   });
-  const child = spawn(process.execPath, [PROGRAM, "run", long, "--out", "closed"], {
+  const before = `data:text/javascript,${encodeURIComponent(SENT_AGAIN)}`;
+  const child = spawn(process.execPath, ["--import", before, PROGRAM, "run", long, "--out", "closed"], {
     cwd: folder,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -42,9 +51,6 @@ it("a terminal that closes interrupts in order", async () => {
   while ((await rows()).split("\n").length < 10) await wait(20);
   child.stderr.destroy();
   child.stdout.destroy();
-  // The shell and the kernel both send it.
-  child.kill("SIGHUP");
-  await wait(600);
   child.kill("SIGHUP");
   expect(await ended).toBe(130);
   expect((await readRecord(join(folder, "closed"))).manifest).toMatchObject({
