@@ -6,9 +6,11 @@ import {
   createGapBound,
   createLeadingGap,
   type Descent,
+  distance,
   kinksOf,
   type LeadingGap,
 } from "../flow/index.js";
+import { length } from "../linalg/norm.js";
 import { GAP_COLUMNS } from "../record/columns.js";
 import type { GapResult } from "../record/result.js";
 import type { Treatment } from "./boundaries.js";
@@ -70,11 +72,7 @@ export async function createGaps(
       const at = gap.take(k, t);
       if (at === null) return;
       const { e } = at;
-      let [size, error] = [0, 0];
-      for (let i = 0; i < e.length; i++) {
-        size += e[i]! ** 2;
-        error += (flowTheta[i]! - theta[i]! - e[i]!) ** 2;
-      }
+      const foretold = flowTheta.map((value, i) => value - e[i]!);
       const scaled = (value: number): number => value * learningRate;
       const bounds = at.bounds && {
         suprema: scaled(at.bounds.suprema),
@@ -82,8 +80,8 @@ export async function createGaps(
         force: scaled(at.bounds.force),
       };
       const own = {
-        ...{ learningRate, step, t, gap: parameterGap, leadingGap: Math.sqrt(size) },
-        leadingGapError: Math.sqrt(error),
+        ...{ learningRate, step, t, gap: parameterGap, leadingGap: length(e) },
+        leadingGapError: distance(foretold, theta),
       };
       table.append({
         ...own,

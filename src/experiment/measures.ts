@@ -2,7 +2,7 @@
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Program } from "../engine/index.js";
 import type { Problem } from "../flow/index.js";
-import { type Graph, splitBound, workOf } from "../graph/index.js";
+import type { Graph } from "../graph/index.js";
 import {
   type Column,
   type CommonSettings,
@@ -84,11 +84,10 @@ function sampleSet(
   data: Readonly<Record<string, Float64Array>>,
   meter: Meter,
 ): SampleSet {
-  const unit = problem.workOf(problem.family.flowField());
   const compiled = new Map<string, Promise<Program>>();
   const compile = async (graph: Graph): Promise<Program> => {
     const program = await problem.engine.compile(graph, data);
-    const price = workOf(splitBound(graph, Object.keys(data)).rest) / unit;
+    const price = problem.priceOf(graph, data);
     return {
       graph: program.graph,
       run(inputs, into) {

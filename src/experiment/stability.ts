@@ -104,6 +104,7 @@ export async function measureStability(
         "the gradient at θ₀ is exactly zero, so descent stays there at every learning rate; draw other parameters.",
       );
     let hessianProducts = 0;
+    let unconverged = 0;
     const hessian = await problem.compile(problem.family.hessianProduct("free"));
     const random = createRandom(config.seed).split("stability");
     let direction = Float64Array.from({ length: size }, () => random.normal());
@@ -152,7 +153,9 @@ export async function measureStability(
       direction.set(atStart.largest[0]!.vector);
       let [least, most, points] = [sharpness, sharpness, 1];
       const look = async (theta: Float64Array): Promise<void> => {
-        const { value } = (await curvature(theta.slice(), 0)).largest[0]!;
+        const found = await curvature(theta.slice(), 0);
+        if (!found.converged) unconverged++;
+        const { value } = found.largest[0]!;
         [least, most, points] = [Math.min(least, value), Math.max(most, value), points + 1];
       };
       const at = pointsOf(steps);
@@ -213,6 +216,10 @@ export async function measureStability(
               ...{ rate: fall?.rate ?? null, steadiness: fall?.steadiness ?? null },
             };
           });
+    if (unconverged > 0)
+      notes.push(
+        `λ_max did not converge to four digits at ${unconverged} states along the descents; it is at least, and 2/λ_max at most, what is shown.`,
+      );
     return {
       ...{ name: config.name, law, parameters: size, steps, tolerance, sharpness },
       limit: sharpness > 0 ? sharpnessLimit(law, 1) / sharpness : null,

@@ -47,7 +47,7 @@ function assessEnd({ status, message }: RunResult): Assessment {
 function assessEnergy(result: RunResult): Assessment[] {
   const { energyDefect: defect, lossRise } = result;
   const { loss, integral } = energyTerms(result);
-  const name = "the curve is the gradient flow";
+  const name = "energy falls as along a gradient flow";
   if (lossRise)
     return [
       {
@@ -68,7 +68,8 @@ function assessEnergy(result: RunResult): Assessment[] {
 function assessKinks({ events, boundaries }: RunResult): Assessment[] {
   if (events === null) return [];
   const name = "kinks are followed";
-  const { unsettled = 0, ambiguous = 0, crossings } = events;
+  const { unsettled = 0, unsettledWeights = 0, ambiguous = 0, branches = [], crossings } = events;
+  const forced = (events.forcedSteps ?? 0) + (events.eulerSteps ?? 0);
   if (unsettled > 0)
     return [{ name, verdict: "bad", reason: `${unsettled} of its decisions at kinks did not settle` }];
   if (boundaries === "detect")
@@ -79,6 +80,16 @@ function assessKinks({ events, boundaries }: RunResult): Assessment[] {
         reason: `${crossings} crossings were counted, not located; the tolerance promises nothing there`,
       },
     ];
+  const doubts = [
+    ...(forced > 0 ? [`${forced} steps erred by more than the tolerance`] : []),
+    ...(unsettledWeights > 0
+      ? [`${unsettledWeights} times weights of sliding entries had not settled when they were taken`]
+      : []),
+    ...(branches.length > 0
+      ? [`at ${branches.length} entries the run's error decides along which branch it goes`]
+      : []),
+  ];
+  if (doubts.length > 0) return [{ name, verdict: "doubtful", reason: doubts.join("; ") }];
   if (ambiguous > 0)
     return [
       {
@@ -109,6 +120,8 @@ function assessError({ errorCheck }: RunResult): Assessment[] {
       },
     ];
   const reason = `${formatNumber(error)} of the distance moved, against a run at rtol ${formatNumber(tighterRtol)}`;
+  if (errorCheck.forcedSteps !== undefined)
+    return [{ name, verdict: "doubtful", reason: `${reason}, which did not attain its own tolerance` }];
   return [
     { name, verdict: error <= SMALL_ERROR ? "good" : error <= LARGE_ERROR ? "doubtful" : "bad", reason },
   ];
@@ -153,12 +166,21 @@ function assessDescents({ descent, sharpness }: RunResult): Assessment[] {
     if (run.diverged) return { name, verdict: "bad", reason: `it diverged at step ${run.divergedAtStep}` };
     const gap =
       run.parameterGap === null ? "" : `‖θ − θₖ‖ = ${formatNumber(run.parameterGap)} at its last step`;
-    if (sharpness !== null && sharpness.largest !== null && sharpness.largest > run.sharpnessLimit)
+    if (sharpness === null || sharpness.largest === null)
+      return {
+        name,
+        verdict: "doubtful",
+        reason: ["not known: it did not diverge, and no sharpness was measured", gap]
+          .filter(Boolean)
+          .join("; "),
+      };
+    if (sharpness.largest > run.sharpnessLimit)
       return {
         name,
         verdict: "doubtful",
         reason: `the flow's sharpness reaches ${formatNumber(sharpness.largest)}, above the ${formatNumber(run.sharpnessLimit)} that it bears; ${gap}`,
       };
-    return { name, verdict: "good", reason: gap };
+    const reason = `the flow's sharpness stays below ${formatNumber(run.sharpnessLimit)} where it was measured`;
+    return { name, verdict: "good", reason: [reason, gap].filter(Boolean).join("; ") };
   });
 }

@@ -8,7 +8,7 @@ import { readTable, type Table } from "../record/table.js";
 import { type AxisPlan, formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
 import { curvePanel, type PlottedRow, plottedRows, sheet, stack } from "./chart.js";
 import { type Curve, hasLogTime, type Point, thinOn } from "./curves.js";
-import { type Named, namesBelow } from "./key.js";
+import { BELOW, type Named, namesBelow } from "./key.js";
 import { titleOf } from "./quantities.js";
 import { descentDash, descentStyle, FLOW_COLOUR, modeColour, PLOT_HEIGHT, PLOT_WIDTH } from "./theme.js";
 
@@ -59,8 +59,6 @@ const FLOW = "gradient flow";
 const MOST_PANELS = 6;
 /** Positive values that span more than this are drawn on a log axis. */
 const LOG_SPAN = 30;
-/** Names of lines go below the plot from here on. */
-const BELOW = 52;
 
 /** @throws ConfigError where a folder is neither a record nor a sweep, or no table of any record has both columns */
 export async function drawColumns(request: ColumnsRequest): Promise<ColumnsDrawing> {

@@ -32,7 +32,7 @@ const GAP = 6;
 /** Names are broken into lines of this width at most. */
 const WIDEST = 150;
 /** From the plot to names below it: tick labels and the title of the axis lie between. */
-const BELOW = 52;
+export const BELOW = 52;
 const ROW = 18;
 /** A curve that ends within this share of the right edge is led to its name. */
 const NEAR_END = 0.02;

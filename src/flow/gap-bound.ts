@@ -69,8 +69,7 @@ export async function createGapBound({
   const [gradientGraph, productGraph] = [family.lossGradient(mode), family.hessianProduct(mode)];
   const gradientOf = await problem.compile(gradientGraph);
   const productOf = await problem.compile(productGraph);
-  const priceOf = (graph: typeof productGraph) => problem.workOf(graph) / problem.workOf(family.flowField());
-  const prices = { gradient: priceOf(gradientGraph), product: priceOf(productGraph) };
+  const prices = { gradient: problem.priceOf(gradientGraph), product: problem.priceOf(productGraph) };
   const random = createRandom(seed).split("gap bound");
   const state = memory.keep("gap bound", {
     vectors: new Float64Array(P),

@@ -4,7 +4,8 @@
  * of descent that goes over the kink keeps f⁻ to its end. Follows the flow segment by segment; along slides it has no theory and ends.
  */
 import type { Program } from "../engine/index.js";
-import { addScaled, dot, squaredNorm } from "../linalg/vectors.js";
+import { length } from "../linalg/norm.js";
+import { addScaled, dot } from "../linalg/vectors.js";
 import type { Memory } from "../memory.js";
 import { createStepper, float64Space } from "../ode/index.js";
 import { kinksOf } from "./boundaries/kinks.js";
@@ -74,7 +75,7 @@ export async function createLeadingGap(options: {
     gradientEquivalents: 0,
   });
   const metered = (graph: Parameters<Problem["compile"]>[0]): Promise<Program["run"]> => {
-    const price = problem.workOf(graph) / problem.workOf(family.flowField());
+    const price = problem.priceOf(graph);
     return problem.compile(graph).then(({ run }) => (inputs, into) => {
       state.gradientEquivalents += price;
       return run(inputs, into);
@@ -131,7 +132,7 @@ export async function createLeadingGap(options: {
       const seen = state.uncertain[k]!;
       if (seen.count++ === 0) seen.t = state.t;
     }
-    if (!Number.isFinite(squaredNorm(e)))
+    if (!Number.isFinite(length(e)))
       return end(state.t, "the flow only touches a kink, where the gap to descent is not of first order");
     stepper.restart({ t: state.t, y: e, keepStepSize: true });
     bound?.cross(1 + dot(normal, jump) / speed, jump);
@@ -195,6 +196,6 @@ const SLIDES = "the flow slides along a kink, where descent chatters and the lea
 
 /** What e is in size after one step of descent; where it vanishes, of that step. */
 function smallest(learningRate: number, gradient: Float64Array, curvature: Float64Array): number {
-  const root = (v: Float64Array): number => Math.sqrt(squaredNorm(v) / v.length);
+  const root = (v: Float64Array): number => length(v) / Math.sqrt(v.length);
   return (learningRate ** 2 / 2) * root(curvature) || learningRate * root(gradient) || 1;
 }

@@ -47,7 +47,7 @@ export function createMatrices(problem: Problem, memory = new Memory()): Matrice
     const known = compiled.get(make);
     if (known !== undefined) return known;
     const graph = make(width);
-    const price = problem.workOf(graph) / width / problem.workOf(problem.family.flowField());
+    const price = problem.priceOf(graph) / width;
     const made = { program: problem.compile(graph), price };
     compiled.set(make, made);
     return made;

@@ -39,8 +39,8 @@ export interface Problem {
   logarithm(): Promise<Problem>;
   /** By how much an error of this part of the outputs may move a loss of this size; default: their rounding. */
   lossRounding(loss: number, part?: number): number;
-  /** Arithmetic of one evaluation of a graph of the family, without what the data alone decide. */
-  workOf(graph: Graph): number;
+  /** Arithmetic of one evaluation of a graph in gradients of this problem, without what the data alone decide: those of the problem, or others. */
+  priceOf(graph: Graph, data?: Tensors): number;
 }
 
 /** Part of ‖y‖ + ‖r‖ ≥ ‖F‖, of a centred family plus what is taken off, by which rounding moves the residual: some fifty roundings of an output of a few layers. */
@@ -95,7 +95,7 @@ export async function createProblem(
       return logarithm;
     },
     lossRounding: (loss, part = ROUNDING[engine.dtype]) => family.criterion.rounding(loss, part, targets),
-    workOf: (graph) => workOf(splitBound(graph, Object.keys(data)).rest),
+    priceOf: (graph, own = data) => arithmetic(graph, own) / arithmetic(family.flowField(), data),
     async lossGradient(theta, gradient) {
       cost.gradients++;
       const { loss } = await gradientProgram.run({ theta }, { gradient });
@@ -125,3 +125,5 @@ export async function createProblem(
     },
   };
 }
+
+const arithmetic = (graph: Graph, data: Tensors): number => workOf(splitBound(graph, Object.keys(data)).rest);

@@ -119,7 +119,7 @@ export function createSharpness({
 }: SharpnessOptions): Sharpness {
   const { family } = problem;
   const graph = family.hessianProduct(pieces === undefined ? "free" : "locked");
-  const price = problem.workOf(graph) / problem.workOf(family.flowField());
+  const price = problem.priceOf(graph);
   const program = problem.compile(graph);
   const state = (memory ?? new Memory()).keep("sharpness", {
     /** Rows of `toRow`, `count` of them: always as long, and so is a checkpoint. */

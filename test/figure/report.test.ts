@@ -149,6 +149,10 @@ test("the checks of a run say what the bound's verdict rests on", () => {
 });
 
 describe("the checks say good, doubtful or bad, and why", () => {
+  const ERROR_CHECK = {
+    ...{ rtol: 1e-3, tighterRtol: 1e-4, gradientEvaluations: 9, status: "reachedEnd", error: 1e-3 },
+    ...{ relativeToParameters: 1e-4, relativeToDistance: 1e-4, gaps: [] },
+  };
   const verdictOf = (change: Partial<RunResult>, name: string) =>
     assess({ ...syntheticResult(folder), ...change }).find((check) => check.name === name);
 
@@ -156,11 +160,16 @@ describe("the checks say good, doubtful or bad, and why", () => {
     ["the run reached its end", { status: "reachedEnd" }, "good", /./],
     ["the run reached its end", { status: "interrupted", message: "stopped" }, "doubtful", /stopped/],
     ["the run reached its end", { status: "nonFinite", message: "not finite" }, "bad", /not finite/],
-    ["the curve is the gradient flow", { energyDefect: 1e-9, lossRise: null }, "good", /10⁻⁹/],
-    ["the curve is the gradient flow", { energyDefect: 0.05, lossRise: null }, "doubtful", /flow\.rtol/],
-    ["the curve is the gradient flow", { energyDefect: 0.3, lossRise: null }, "bad", /0\.3/],
+    ["energy falls as along a gradient flow", { energyDefect: 1e-9, lossRise: null }, "good", /10⁻⁹/],
     [
-      "the curve is the gradient flow",
+      "energy falls as along a gradient flow",
+      { energyDefect: 0.05, lossRise: null },
+      "doubtful",
+      /flow\.rtol/,
+    ],
+    ["energy falls as along a gradient flow", { energyDefect: 0.3, lossRise: null }, "bad", /0\.3/],
+    [
+      "energy falls as along a gradient flow",
       { energyDefect: 1e-9, lossRise: { from: 1, fromTime: 0, to: 2, time: 3 } },
       "bad",
       /from 1 to 2 by t = 3/,
@@ -169,6 +178,21 @@ describe("the checks say good, doubtful or bad, and why", () => {
     ["kinks are followed", { events: { crossings: 7, unsettled: 0, ambiguous: 0 } }, "good", /7 crossings/],
     ["kinks are followed", { events: { crossings: 7, unsettled: 2 } }, "bad", /2 of its decisions/],
     ["kinks are followed", { boundaries: "detect", events: { crossings: 7 } }, "doubtful", /counted/],
+    [
+      "kinks are followed",
+      { events: { crossings: 7, forcedSteps: 2, eulerSteps: 1 } },
+      "doubtful",
+      /3 steps/,
+    ],
+    ["kinks are followed", { events: { crossings: 7, unsettledWeights: 4 } }, "doubtful", /4 times weights/],
+    ["the solver's error is small", { errorCheck: ERROR_CHECK }, "good", /1·10⁻⁴|0.0001|1e-4|10⁻⁴/],
+    [
+      "the solver's error is small",
+      { errorCheck: { ...ERROR_CHECK, forcedSteps: 2 } },
+      "doubtful",
+      /did not attain its own tolerance/,
+    ],
+    ["descent with η = 0.05 is stable", { sharpness: null }, "doubtful", /not known/],
   ])("%s: %o is %s", (name, change, verdict, reason) => {
     const found = verdictOf(change, name);
     expect(found?.verdict).toBe(verdict);

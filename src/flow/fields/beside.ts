@@ -2,18 +2,14 @@
 import type { Program } from "../../engine/index.js";
 import type { Graph } from "../../graph/index.js";
 import type { Memory } from "../../memory.js";
-import { createStepper, float64Space, type MethodName } from "../../ode/index.js";
+import { createStepper, float64Space } from "../../ode/index.js";
 import type { Problem } from "../problem.js";
+import type { FlowOptions } from "../smooth.js";
 import type { Course, Equation, FieldFailure, FieldKind, FieldSubject, Predictions, Walk } from "./field.js";
 
 /** The solver of a study, for flows that are equations. */
-export interface FieldSolver {
-  readonly method: MethodName;
-  readonly rtol?: number;
-  readonly atol?: number;
-  readonly stepSize?: number;
-  readonly firstStep?: number;
-  readonly maxStep?: number;
+export interface FieldSolver
+  extends Pick<FlowOptions, "method" | "rtol" | "atol" | "stepSize" | "firstStep" | "maxStep"> {
   /** Accepted steps. */
   readonly maxSteps: number;
 }
@@ -88,7 +84,7 @@ async function compileFor(
 ): Promise<Program> {
   const known = programs.get(graph.name) ?? problem.compile(graph);
   programs.set(graph.name, known);
-  const price = problem.workOf(graph) / problem.workOf(problem.family.flowField());
+  const price = problem.priceOf(graph);
   const program = await known;
   return {
     graph: program.graph,

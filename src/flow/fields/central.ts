@@ -177,11 +177,16 @@ async function centralFlow(
     theta: state.theta,
     async step(): Promise<FieldFailure | null> {
       next.set(state.theta);
-      const { above, spare, isFull } = await pairs.at(next);
+      const { above, spare, isFull, converged } = await pairs.at(next);
       if (isFull)
         return {
           status: "notDefined",
           message: `more than compare.central.top = ${top} eigenvalues of ∇²L have come to 2/η; raise top.`,
+        };
+      if (!converged)
+        return {
+          status: "notConverged",
+          message: "the eigenvalues of ∇²L near 2/η were not found with the work allowed.",
         };
       const values = above.map(({ value }) => value);
       let sigma: Float64Array | null = new Float64Array(0);

@@ -61,8 +61,8 @@ export interface Walk {
 }
 
 export interface FieldFailure {
-  /** notDefined: the flow is not defined beyond this state; noSolution: its equations have none there. */
-  readonly status: "nonFinite" | "stepTooSmall" | "maxSteps" | "notDefined" | "noSolution";
+  /** notDefined: the flow is not defined beyond this state; noSolution: its equations have none there; notConverged: what they need was not found with the work allowed. */
+  readonly status: "nonFinite" | "stepTooSmall" | "maxSteps" | "notDefined" | "noSolution" | "notConverged";
   readonly message: string;
 }
 
