@@ -17,19 +17,19 @@ export const stabilityCommand: Command = {
     steps: {
       type: "string",
       requiresArg: true,
-      default: "500",
-      describe: "Descent steps by which every rate is judged",
+      describe: "Descent steps by which every rate is judged; default: stability.steps of the study, or 500",
     },
     tolerance: {
       type: "string",
       requiresArg: true,
-      default: "1e-3",
-      describe: "Relative distance between the rate that passes and the one that fails",
+      describe:
+        "Relative distance between the rate that passes and the one that fails; default: stability.tolerance of the study, or 1e-3",
     },
     "least-loss": {
       type: "string",
       requiresArg: true,
-      describe: "L*, which the loss falls towards; 0 where the loss can reach that",
+      describe:
+        "L*, which the loss falls towards; default: stability.leastLoss of the study, or 0 where the loss can reach that",
     },
     set: studyOptions.set,
     engine: studyOptions.engine,
@@ -48,25 +48,29 @@ first rate that passes, then by bisection. A rate passes
             no less than 3/4 of the mean slope (a power law k^−p has 0.62), or L − L* vanishes.
 Both are said of the steps that were taken, not of later ones, and rates between those tried may differ.
 Beside them: 2/λ_max(∇²L) at θ₀, and its least and greatest value along the descent found. While the
-sharpness between θ_k and θ_k+1 stays below 2/η the loss cannot rise. Nothing is written.
+sharpness between θ_k and θ_k+1 stays below 2/η the loss cannot rise. Nothing is written. A section
+stability in a study makes every run of it search, for sweeps over widths or depths.
 Exit codes: 0 done, 2 bad study or usage, 130 interrupted.`,
 
   async execute(values) {
-    const options = {
-      steps: number(values, "steps")!,
-      tolerance: number(values, "tolerance")!,
+    const given = Object.entries({
+      steps: number(values, "steps"),
+      tolerance: number(values, "tolerance"),
       leastLoss: number(values, "least-loss"),
-    };
+    }).filter(([, value]) => value !== undefined);
     const { loadConfig } = await import("../config/load.js");
     const loaded = await loadConfig(String(values["study"]), { set: await overridesOf(values, "stability") });
+    const { stabilitySchema } = await import("../config/schema-stability.js");
+    const options = {
+      ...(loaded.config.stability ?? stabilitySchema.parse({})),
+      ...Object.fromEntries(given),
+    };
     const { measureStability } = await import("../experiment/stability.js");
     const { say, stop } = reportProgress(process.stderr, values["quiet"] === true);
-    const { leastLoss, ...rest } = options;
     const interruption = watchInterrupts(() => say("Interrupted. A second Ctrl-C kills."));
     try {
       const report = await measureStability(loaded, {
-        ...rest,
-        ...(leastLoss !== undefined && { leastLoss }),
+        ...options,
         ...{ say, signal: interruption.signal },
       });
       process.stdout.write(

@@ -10,6 +10,8 @@ import {
   type RunResult,
   type SharpnessResult,
   type SmoothingResult,
+  type StabilityResult,
+  type StableRateResult,
 } from "../record/result.js";
 import { formatColumns, formatDuration, formatNumber, formatPath } from "./format.js";
 import { describeKernel } from "./kernel-summary.js";
@@ -23,6 +25,7 @@ export function summarise(result: RunResult): string {
     ...describeMeasured(result),
     ...describeDescents(result.descent),
     ...describeFlows(result),
+    ...describeStability(result.stability ?? null),
     ...describeSmoothing(result.smoothing),
     ...(result.notes.length === 0 ? [] : ["", ...result.notes.map((note) => `note: ${note}`)]),
     "",
@@ -154,6 +157,25 @@ function describeEvents(events: EventsResult): string {
         ? "no sliding"
         : `${slidingEntries} entries into and ${slidingExits} exits from sliding, up to ${maxSliding} at once, first at t = ${formatNumber(firstSliding)}`;
   return `${crossings} crossings, ${slides}`;
+}
+
+function describeStability(stability: StabilityResult | null): string[] {
+  if (stability === null) return [];
+  const { steps, limit, sharpness, monotone, linear } = stability;
+  const upTo = ({ learningRate, failsAt }: StableRateResult): string =>
+    learningRate === null
+      ? "at no rate tried"
+      : failsAt === null
+        ? `at all rates tried, up to η = ${formatNumber(learningRate, 5)}`
+        : `up to η = ${formatNumber(learningRate, 5)}`;
+  const curvature =
+    limit === null
+      ? `λ_max(θ₀) = ${formatNumber(sharpness)} is not positive`
+      : `what λ_max(θ₀) = ${formatNumber(sharpness)} allows is ${formatNumber(limit, 5)}`;
+  return [
+    "",
+    `  descent from θ₀ over ${steps} steps: falls at each ${upTo(monotone)}${linear === null ? "" : `, linearly ${upTo(linear)}`}; ${curvature}`,
+  ];
 }
 
 function describeSmoothing(results: readonly SmoothingResult[]): string[] {

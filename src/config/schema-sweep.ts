@@ -50,22 +50,33 @@ export const sweepFigureSchema = z
       merge,
       middle,
     }),
-    z.strictObject({
-      kind: z.literal("points").describe("One number of each run's result against another."),
-      name,
-      x: quantity.describe(
-        "An axis field or a number of result.json by its dotted name; parametersPerTarget is P/nM. `*` stands for every entry of a list: descent.*.learningRate.",
-      ),
-      y: quantity.describe("As x."),
-      xScale: scale.default("log").describe("Axis of x."),
-      yScale: scale.default("log").describe("Axis of y."),
-      group: z
-        .array(quantity)
-        .default([])
-        .describe("Axis fields whose values make curves of their own, each with its colour."),
-      merge,
-      middle,
-    }),
+    z
+      .strictObject({
+        kind: z.literal("points").describe("One number of each run's result against another."),
+        name,
+        x: quantity.describe(
+          "An axis field or a number of result.json by its dotted name; parametersPerTarget is P/nM. `*` stands for every entry of a list: descent.*.learningRate.",
+        ),
+        y: quantity.describe("As x."),
+        xScale: scale.default("log").describe("Axis of x."),
+        yScale: scale.default("log").describe("Axis of y."),
+        group: z
+          .array(quantity)
+          .default([])
+          .describe("Axis fields whose values make curves of their own, each with its colour."),
+        fit: z
+          .literal("power")
+          .exactOptional()
+          .describe(
+            "Draw the power law y ∝ x^s fitted to all runs of a curve by least squares of the logarithms, and say s with its 95 % interval below. Both axes must be log.",
+          ),
+        merge,
+        middle,
+      })
+      .refine(({ fit, xScale, yScale }) => fit === undefined || (xScale === "log" && yScale === "log"), {
+        path: ["fit"],
+        message: "needs logarithmic axes, where a power law is a line; set xScale: log and yScale: log",
+      }),
   ])
   .describe("A picture of all runs.");
 

@@ -12,6 +12,7 @@ import { figureSchema } from "./schema-figure.js";
 import { decaySchema, descentSchema, flowSchema, recordSchema } from "./schema-flow.js";
 import { measureSchema } from "./schema-measure.js";
 import { type InitConfig, type ModelConfig, modelSchema } from "./schema-network.js";
+import { stabilitySchema } from "./schema-stability.js";
 import { sweepSchema } from "./schema-sweep.js";
 
 export const configSchema = z.strictObject({
@@ -31,6 +32,7 @@ export const configSchema = z.strictObject({
   flow: flowSchema,
   descent: descentSchema.prefault({}),
   compare: compareSchema.exactOptional(),
+  stability: stabilitySchema.exactOptional(),
   record: recordSchema.prefault({}),
   decay: decaySchema.prefault({}),
   measure: measureSchema.prefault({}),

@@ -64,6 +64,7 @@ export function runKernelStudy(loaded: LoadedConfig, options: RunOptions): Promi
         descent: [],
         flows: [],
         gaps: [],
+        stability: null,
         method: "none",
         boundaries: "off",
         phases: [],

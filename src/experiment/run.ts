@@ -22,6 +22,7 @@ import { type ComparedRows, integrateStudy } from "./integrate-study.js";
 import { describeMeasures, planMeasures } from "./measures.js";
 import { chooseMethod } from "./ntk-method.js";
 import { checkSmoothing } from "./smoothing.js";
+import { checkStability, stabilityOf } from "./stability.js";
 import { type Findings, type OpenStudy, type RunOptions, recordStudy } from "./study-record.js";
 
 /** Seconds of one gradient, the first call left out: it prepares what later ones find. */
@@ -54,10 +55,12 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
     if (config.measure.ntk !== undefined) chooseMethod(loaded, config.measure.ntk, problem.family);
     await checkFlows(loaded, prepared, choice.treatment);
     checkGaps(loaded, prepared, choice.treatment);
+    if (config.stability !== undefined) checkStability(loaded);
     const plan = await planMeasures(loaded, prepared);
     const work = async (study: OpenStudy): Promise<Findings> => {
       const effort = await announceEffort(config, () => timeGradient(problem, theta0));
       for (const note of effort) options.onMessage?.(`note: ${note}`);
+      const stability = await stabilityOf(study);
       const run = await integrateStudy(study, choice.treatment, plan);
       const { outcome, first, last, descents, rise } = run;
       await study.record.array("theta", outcome.theta);
@@ -88,6 +91,7 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
         decay: decay.fit,
         flows: run.flows,
         gaps: run.gaps,
+        stability: stability.found,
         descent: descents.map((descent, k) => describeDescent(descent, run.compared[k]!)),
         method: config.flow.method,
         phases: phasesOf(outcome),
@@ -100,7 +104,7 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
         measured: run.measured,
         measures: run.measures,
         ntk: run.ntk,
-        notes: [...effort, ...choice.notes, ...run.notes, ...decay.notes],
+        notes: [...effort, ...choice.notes, ...stability.notes, ...run.notes, ...decay.notes],
       };
     };
     return { work, facts: describeMeasures(plan) };

@@ -9,11 +9,13 @@ import { type Edge, findLargest, judgeLinearFall, type Trial, tryLearningRate } 
 import { lanczos } from "../linalg/krylov.js";
 import { addScaled, dot } from "../linalg/vectors.js";
 import { createRandom } from "../random.js";
+import type { StabilityResult, StableRateResult } from "../record/result.js";
 import { descentLaw } from "./descent-law.js";
 import { createPause, type Watch } from "./pause.js";
-import { engineOf, prepare } from "./prepare.js";
+import { engineOf, type Prepared, prepare } from "./prepare.js";
+import type { OpenStudy } from "./study-record.js";
 
-export interface StabilityOptions extends Watch {
+export interface StabilityOptions {
   /** Descent steps of every rate tried: what is claimed is claimed of these. */
   readonly steps: number;
   /** The search ends when the rate that passes and the one above that fails are this near, relatively. */
@@ -35,35 +37,23 @@ export interface RateTried {
   readonly passes: boolean;
 }
 
-export interface StableRate {
-  /** The largest rate found that passes; null where none did. */
-  readonly learningRate: number | null;
-  /** The next rate tried above it, which fails; null where all that were tried passed. */
-  readonly failsAt: number | null;
-  /** A rate below that was tried and fails all the same. */
-  readonly failsBelow: number | null;
-  /** The limit of the curvature (2/λ_max for plain descent) along the descent at `learningRate`: where the sharpness was largest and smallest. */
-  readonly limits: { readonly least: number; readonly greatest: number; readonly points: number } | null;
+export interface StableRate extends Omit<StableRateResult, "trials"> {
   /** In the order in which they were tried. */
   readonly tried: readonly RateTried[];
 }
 
-export interface StabilityReport {
-  readonly name: string;
-  readonly law: DescentLaw;
-  readonly parameters: number;
-  readonly steps: number;
-  readonly tolerance: number;
-  /** λ_max(∇²L) at θ₀, and the learning rate at which that curvature alone is left; null where it is not positive. */
-  readonly sharpness: number;
-  readonly limit: number | null;
+export interface StabilityFindings extends Omit<StabilityResult, "monotone" | "linear"> {
   readonly monotone: StableRate;
   /** Null where L* is not known. */
   readonly linear: (StableRate & { readonly leastLoss: number }) | null;
-  readonly gradients: number;
-  readonly hessianProducts: number;
-  readonly seconds: number;
   readonly notes: readonly string[];
+}
+
+export interface StabilityReport extends StabilityFindings {
+  readonly name: string;
+  readonly law: DescentLaw;
+  readonly parameters: number;
+  readonly seconds: number;
 }
 
 const SEARCH = { tolerance: 1e-4, basis: 40, maxProducts: 400, relativeTo: "norm" } as const;
@@ -75,159 +65,21 @@ const LOWEST = { monotone: 2 ** -40, linear: 2 ** -6 };
 /** @throws ConfigError for options out of range, where θ₀ is stationary, or where the loss went below `leastLoss` */
 export async function measureStability(
   loaded: LoadedConfig,
-  options: StabilityOptions,
+  options: StabilityOptions & Watch,
 ): Promise<StabilityReport> {
   refuseOptions(options);
-  const { steps, tolerance, say } = options;
   const started = performance.now();
   const { config } = loaded;
-  if (config.descent.batch !== undefined)
-    throw problemAt(
-      loaded,
-      "descent.batch",
-      "draws what a loss falls by in one step; stability is about descents on all samples. Leave it out.",
-    );
+  checkStability(loaded);
   const engine = await engineOf(loaded);
   try {
     const prepared = await prepare(loaded, engine, options);
-    const { problem, theta0 } = prepared;
-    const size = theta0.length;
-    const law = descentLaw(config);
-    const gradient = new Float64Array(size);
-    const initialLoss = await problem.lossGradient(theta0, gradient);
-    if (!Number.isFinite(initialLoss))
-      throw problemAt(loaded, "model.init", `the loss at θ₀ is ${initialLoss}; draw smaller parameters.`);
-    if (gradient.every((value) => value === 0))
-      throw problemAt(
-        loaded,
-        "model.init",
-        "the gradient at θ₀ is exactly zero, so descent stays there at every learning rate; draw other parameters.",
-      );
-    let hessianProducts = 0;
-    let unconverged = 0;
-    const hessian = await problem.compile(problem.family.hessianProduct("free"));
-    const random = createRandom(config.seed).split("stability");
-    let direction = Float64Array.from({ length: size }, () => random.normal());
-    const notes = [...engine.notes, ...prepared.notes];
-    const curvature = async (theta: Float64Array, smallest: number) => {
-      const start = direction.slice();
-      for (let i = 0; i < size; i++) start[i]! += (0.1 * random.normal()) / Math.sqrt(size);
-      const found = await lanczos({
-        ...SEARCH,
-        operator: {
-          size,
-          async apply(velocity, product) {
-            hessianProducts++;
-            await hessian.run({ theta, velocity }, { product });
-            return dot(velocity, product);
-          },
-        },
-        ...{ start, largest: 1, smallest },
-      });
-      direction = new Float64Array(size);
-      addScaled(direction, found.largest[0]!.vector, 1);
-      return found;
-    };
-    say?.("λ_max of the Hessian at θ₀");
-    const atStart = await curvature(theta0, 1);
-    const sharpness = atStart.largest[0]!.value;
-    if (!atStart.converged)
-      notes.push("λ_max at θ₀ did not converge to four digits; it is at least what is shown.");
-    // Where the loss curves down alone, the size of that curvature still says which rates are large.
-    const scaleOf = sharpness > 0 ? sharpness : Math.abs(atStart.smallest[0]!.value);
-    if (!(scaleOf > 0))
-      throw problemAt(
-        loaded,
-        "model.init",
-        "∇²L is zero at θ₀, so nothing says at which learning rates to begin; draw other parameters.",
-      );
-    const scale = sharpnessLimit(law, 1) / scaleOf;
-    const trialOptions = {
-      ...{ problem, theta0, law, steps },
-      pause: createPause(options, "descending", "nothing was written."),
-    };
-    const pointsOf = (taken: number) =>
-      new Set(Array.from({ length: POINTS }, (_, k) => Math.round(((k + 1) * taken) / POINTS)));
-    /** The limits of the curvature along a descent that passed, made once more. */
-    const limitsAlong = async (learningRate: number): Promise<StableRate["limits"]> => {
-      direction.set(atStart.largest[0]!.vector);
-      let [least, most, points] = [sharpness, sharpness, 1];
-      const look = async (theta: Float64Array): Promise<void> => {
-        const found = await curvature(theta.slice(), 0);
-        if (!found.converged) unconverged++;
-        const { value } = found.largest[0]!;
-        [least, most, points] = [Math.min(least, value), Math.max(most, value), points + 1];
-      };
-      const at = pointsOf(steps);
-      const { theta } = await tryLearningRate(
-        { ...trialOptions, onStep: async (k, here) => (at.has(k) && k > 0 ? look(here) : undefined) },
-        learningRate,
-      );
-      await look(theta);
-      const limit = sharpnessLimit(law, 1);
-      return { least: limit / most, greatest: least > 0 ? limit / least : Number.POSITIVE_INFINITY, points };
-    };
-    const describe = (trial: Trial, passes: boolean): RateTried => ({
-      learningRate: trial.learningRate,
-      steps: trial.losses.length - 1,
-      risesAt: trial.risesAt,
-      divergedAt: trial.divergedAt,
-      loss: trial.divergedAt === null ? trial.losses.at(-1)! : null,
-      passes,
-    });
-    const search = async (
-      what: "monotone" | "linear",
-      judge: (learningRate: number) => Promise<RateTried>,
-    ): Promise<StableRate> => {
-      const tried: RateTried[] = [];
-      const edge: Edge = await findLargest(
-        async (learningRate) => {
-          const found = await judge(learningRate);
-          tried.push(found);
-          say?.(`${what}: η = ${learningRate.toPrecision(5)} ${found.passes ? "passes" : "fails"}`);
-          return found.passes;
-        },
-        { scale, tolerance, lowest: LOWEST[what] },
-      );
-      return {
-        ...{ learningRate: edge.rate, failsAt: edge.above, failsBelow: edge.failedBelow },
-        limits: edge.rate === null ? null : await limitsAlong(edge.rate),
-        tried,
-      };
-    };
-    const monotone = await search("monotone", async (learningRate) => {
-      const trial = await tryLearningRate({ ...trialOptions, untilRise: true }, learningRate);
-      return describe(trial, trial.risesAt === null && trial.divergedAt === null);
-    });
-    const leastLoss = options.leastLoss ?? problem.family.criterion.least(prepared.dataset.targets);
-    const linear =
-      leastLoss === null
-        ? null
-        : await search("linear", async (learningRate) => {
-            const trial = await tryLearningRate(trialOptions, learningRate);
-            const lowest = Math.min(...trial.losses.filter((loss) => !Number.isNaN(loss)));
-            if (lowest < leastLoss - problem.lossRounding(lowest))
-              throw new ConfigError(
-                `stability: --least-loss ${leastLoss} is above the loss ${lowest} that descent reached at η = ${learningRate}; give what the loss is at least.`,
-              );
-            const fall = judgeLinearFall(trial, leastLoss, problem.lossRounding);
-            return {
-              ...describe(trial, fall?.holds === true),
-              ...{ rate: fall?.rate ?? null, steadiness: fall?.steadiness ?? null },
-            };
-          });
-    if (unconverged > 0)
-      notes.push(
-        `λ_max did not converge to four digits at ${unconverged} states along the descents; it is at least, and 2/λ_max at most, what is shown.`,
-      );
+    const found = await searchStability(loaded, prepared, options, options);
     return {
-      ...{ name: config.name, law, parameters: size, steps, tolerance, sharpness },
-      limit: sharpness > 0 ? sharpnessLimit(law, 1) / sharpness : null,
-      monotone,
-      linear: linear === null ? null : { ...linear, leastLoss: leastLoss as number },
-      ...{ gradients: problem.cost.gradients, hessianProducts },
+      ...{ name: config.name, law: descentLaw(config), parameters: prepared.theta0.length },
+      ...found,
+      notes: [...engine.notes, ...prepared.notes, ...found.notes],
       seconds: (performance.now() - started) / 1000,
-      notes,
     };
   } catch (error) {
     if (options.signal?.aborted && !(error instanceof InterruptedError))
@@ -236,6 +88,198 @@ export async function measureStability(
   } finally {
     await engine.dispose();
   }
+}
+
+/** @throws ConfigError where the descents of a study cannot be searched */
+export function checkStability(loaded: LoadedConfig): void {
+  if (loaded.config.descent.batch !== undefined)
+    throw problemAt(
+      loaded,
+      "descent.batch",
+      "draws what a loss falls by in one step; stability is about descents on all samples. Leave it out.",
+    );
+}
+
+/** @throws ConfigError where θ₀ is stationary or the loss went below `leastLoss`; InterruptedError */
+export async function searchStability(
+  loaded: LoadedConfig,
+  { problem, dataset, theta0 }: Prepared,
+  { steps, tolerance, leastLoss: asked }: StabilityOptions,
+  { signal, say }: Watch,
+): Promise<StabilityFindings> {
+  const { config } = loaded;
+  const size = theta0.length;
+  const law = descentLaw(config);
+  const gradient = new Float64Array(size);
+  const gradientsBefore = problem.cost.gradients;
+  const initialLoss = await problem.lossGradient(theta0, gradient);
+  if (!Number.isFinite(initialLoss))
+    throw problemAt(loaded, "model.init", `the loss at θ₀ is ${initialLoss}; draw smaller parameters.`);
+  if (gradient.every((value) => value === 0))
+    throw problemAt(
+      loaded,
+      "model.init",
+      "the gradient at θ₀ is exactly zero, so descent stays there at every learning rate; draw other parameters.",
+    );
+  let hessianProducts = 0;
+  let unconverged = 0;
+  const hessian = await problem.compile(problem.family.hessianProduct("free"));
+  const random = createRandom(config.seed).split("stability");
+  let direction = Float64Array.from({ length: size }, () => random.normal());
+  const notes: string[] = [];
+  const curvature = async (theta: Float64Array, smallest: number) => {
+    const start = direction.slice();
+    for (let i = 0; i < size; i++) start[i]! += (0.1 * random.normal()) / Math.sqrt(size);
+    const found = await lanczos({
+      ...SEARCH,
+      operator: {
+        size,
+        async apply(velocity, product) {
+          hessianProducts++;
+          await hessian.run({ theta, velocity }, { product });
+          return dot(velocity, product);
+        },
+      },
+      ...{ start, largest: 1, smallest },
+    });
+    direction = new Float64Array(size);
+    addScaled(direction, found.largest[0]!.vector, 1);
+    return found;
+  };
+  say?.("λ_max of the Hessian at θ₀");
+  const atStart = await curvature(theta0, 1);
+  const sharpness = atStart.largest[0]!.value;
+  if (!atStart.converged)
+    notes.push("λ_max at θ₀ did not converge to four digits; it is at least what is shown.");
+  // Where the loss curves down alone, the size of that curvature still says which rates are large.
+  const scaleOf = sharpness > 0 ? sharpness : Math.abs(atStart.smallest[0]!.value);
+  if (!(scaleOf > 0))
+    throw problemAt(
+      loaded,
+      "model.init",
+      "∇²L is zero at θ₀, so nothing says at which learning rates to begin; draw other parameters.",
+    );
+  const scale = sharpnessLimit(law, 1) / scaleOf;
+  const trialOptions = {
+    ...{ problem, theta0, law, steps },
+    pause: createPause({ signal, say }, "descending", "nothing was written."),
+  };
+  const pointsOf = (taken: number) =>
+    new Set(Array.from({ length: POINTS }, (_, k) => Math.round(((k + 1) * taken) / POINTS)));
+  /** The limits of the curvature along a descent that passed, made once more. */
+  const limitsAlong = async (learningRate: number): Promise<StableRate["limits"]> => {
+    direction.set(atStart.largest[0]!.vector);
+    let [least, most, points] = [sharpness, sharpness, 1];
+    const look = async (theta: Float64Array): Promise<void> => {
+      const found = await curvature(theta.slice(), 0);
+      if (!found.converged) unconverged++;
+      const { value } = found.largest[0]!;
+      [least, most, points] = [Math.min(least, value), Math.max(most, value), points + 1];
+    };
+    const at = pointsOf(steps);
+    const { theta } = await tryLearningRate(
+      { ...trialOptions, onStep: async (k, here) => (at.has(k) && k > 0 ? look(here) : undefined) },
+      learningRate,
+    );
+    await look(theta);
+    const limit = sharpnessLimit(law, 1);
+    return { least: limit / most, greatest: least > 0 ? limit / least : null, points };
+  };
+  const describe = (trial: Trial, passes: boolean): RateTried => ({
+    learningRate: trial.learningRate,
+    steps: trial.losses.length - 1,
+    risesAt: trial.risesAt,
+    divergedAt: trial.divergedAt,
+    loss: trial.divergedAt === null ? trial.losses.at(-1)! : null,
+    passes,
+  });
+  const search = async (
+    what: "monotone" | "linear",
+    judge: (learningRate: number) => Promise<RateTried>,
+  ): Promise<StableRate> => {
+    const tried: RateTried[] = [];
+    const edge: Edge = await findLargest(
+      async (learningRate) => {
+        const found = await judge(learningRate);
+        tried.push(found);
+        say?.(`${what}: η = ${learningRate.toPrecision(5)} ${found.passes ? "passes" : "fails"}`);
+        return found.passes;
+      },
+      { scale, tolerance, lowest: LOWEST[what] },
+    );
+    return {
+      ...{ learningRate: edge.rate, failsAt: edge.above, failsBelow: edge.failedBelow },
+      limits: edge.rate === null ? null : await limitsAlong(edge.rate),
+      tried,
+    };
+  };
+  const monotone = await search("monotone", async (learningRate) => {
+    const trial = await tryLearningRate({ ...trialOptions, untilRise: true }, learningRate);
+    return describe(trial, trial.risesAt === null && trial.divergedAt === null);
+  });
+  const leastLoss = asked ?? problem.family.criterion.least(dataset.targets);
+  const linear =
+    leastLoss === null
+      ? null
+      : await search("linear", async (learningRate) => {
+          const trial = await tryLearningRate(trialOptions, learningRate);
+          const lowest = Math.min(...trial.losses.filter((loss) => !Number.isNaN(loss)));
+          if (lowest < leastLoss - problem.lossRounding(lowest))
+            throw new ConfigError(
+              `stability: leastLoss ${leastLoss} is above the loss ${lowest} that descent reached at η = ${learningRate}; give what the loss is at least.`,
+            );
+          const fall = judgeLinearFall(trial, leastLoss, problem.lossRounding);
+          return {
+            ...describe(trial, fall?.holds === true),
+            ...{ rate: fall?.rate ?? null, steadiness: fall?.steadiness ?? null },
+          };
+        });
+  if (unconverged > 0)
+    notes.push(
+      `λ_max did not converge to four digits at ${unconverged} states along the descents; it is at least, and 2/λ_max at most, what is shown.`,
+    );
+  return {
+    ...{ steps, tolerance, sharpness },
+    limit: sharpness > 0 ? sharpnessLimit(law, 1) / sharpness : null,
+    monotone,
+    linear: linear === null ? null : { ...linear, leastLoss: leastLoss as number },
+    ...{ gradients: problem.cost.gradients - gradientsBefore, hessianProducts },
+    notes,
+  };
+}
+
+/**
+ * The search of a study that asks for it, done once: a resumed run finds it in its memory. Null where it was not asked for, or could not be made, which
+ * `notes` say; an interrupt ends it, and the run that follows.
+ */
+export async function stabilityOf({ loaded, prepared, memory, options }: OpenStudy): Promise<{
+  readonly found: StabilityResult | null;
+  readonly notes: readonly string[];
+}> {
+  const { stability } = loaded.config;
+  const kept = memory.keep("stability", { found: null as StabilityResult | null, notes: [] as string[] });
+  if (stability === undefined || kept.found !== null) return kept;
+  try {
+    const { notes, monotone, linear, ...rest } = await searchStability(loaded, prepared, stability, {
+      signal: options.signal,
+      say: options.onMessage,
+    });
+    kept.found = {
+      ...rest,
+      monotone: withoutTrials(monotone),
+      linear: linear === null ? null : { ...withoutTrials(linear), leastLoss: linear.leastLoss },
+    };
+    kept.notes = notes.map((note) => `stability: ${note}`);
+  } catch (error) {
+    if (error instanceof InterruptedError) return { found: null, notes: [] };
+    if (!(error instanceof ConfigError)) throw error;
+    kept.notes = [`Stability was not searched. ${error.message}`];
+  }
+  return kept;
+}
+
+function withoutTrials({ learningRate, failsAt, failsBelow, limits, tried }: StableRate): StableRateResult {
+  return { learningRate, failsAt, failsBelow, limits, trials: tried.length };
 }
 
 /** Steps that hold a window with thirds of a size to judge. */

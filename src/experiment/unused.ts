@@ -4,7 +4,7 @@ import { kinksOf } from "../flow/index.js";
 import { DEFAULT_NEIGHBOURS, type Family } from "../model/index.js";
 
 export function unusedNotes(
-  { dataset, descent, flow, model }: LoadedConfig["config"],
+  { dataset, descent, flow, model, stability }: LoadedConfig["config"],
   family: Family,
 ): string[] {
   const notes: string[] = [];
@@ -13,7 +13,7 @@ export function unusedNotes(
     notes.push("dataset.graph is not used: no layer of the network works on a graph between the samples.");
   else if (dataset.graph !== undefined && neighbours !== DEFAULT_NEIGHBOURS)
     notes.push(`model.neighbours = ${neighbours} is not used: the graph is that of dataset.graph.`);
-  if (descent.learningRates.length === 0)
+  if (descent.learningRates.length === 0 && stability === undefined)
     for (const field of ["kind", "batch"] as const)
       if (descent[field] !== undefined && descent[field] !== "gradient")
         notes.push(`descent.${field} is not used: descent.learningRates is empty.`);

@@ -50,6 +50,12 @@ export function checkRows(result: RunResult): [string, string][] {
       "sharpness",
       `λ_max(∇²L) at most ${show(sharpness.largest)}, ${show(sharpness.value)} at t = ${show(sharpness.time)}`,
     ]);
+  const { stability } = result;
+  if (stability != null)
+    rows.push([
+      `largest stable η over ${stability.steps} steps`,
+      `${show(stability.monotone.learningRate)} falling at every step, ${show(stability.linear?.learningRate ?? null)} linearly; by λ_max(θ₀) alone ${show(stability.limit)}`,
+    ]);
   rows.push(["boundaries", result.boundaries]);
   for (const [name, value] of Object.entries(events ?? {})) rows.push([`  ${name}`, show(value)]);
   return rows;

@@ -3,10 +3,11 @@ import type { TopLevelSpec } from "vega-lite";
 import { type Fact, lookUp } from "../record/facts.js";
 import type { PointsFigureSpec } from "../record/sweep.js";
 import type { JobState } from "../record/sweep-states.js";
-import { placeOn, planLinearAxis, planLogAxis } from "./axis.js";
+import { formatNumber, placeOn, planLinearAxis, planLogAxis } from "./axis.js";
 import { breakTitle, sheet } from "./chart.js";
 import { nameCurves, namesBelow } from "./key.js";
 import { explainMarks, laneLayers, markLayer, traceCurve } from "./marks.js";
+import { fitPower, type PowerFit } from "./power-fit.js";
 import { titleOf } from "./quantities.js";
 import { SWEEP_MARKS, type SweepDrawing } from "./sweep-curves.js";
 import {
@@ -35,12 +36,25 @@ export type PointRow = {
 export function drawSweepPoints(sweep: Sweep, figure: PointsFigureSpec): SweepDrawing<PointRow> | null {
   const merged = mergedFields(sweep, figure.merge);
   const kept = sweep.manifest.fields.filter((field) => !merged.includes(field));
-  const rows = groupStates(sweep.states, figure.group).flatMap(({ label, states }) =>
+  const groups = groupStates(sweep.states, figure.group).map(({ label, states }) => ({
+    curve: label || "all runs",
+    states,
+  }));
+  const rows = groups.flatMap(({ curve, states }) =>
     groupStates(states, kept).flatMap((point) =>
-      mergePoints(point.states, figure).map((row) => ({ curve: label || "all runs", ...row })),
+      mergePoints(point.states, figure).map((row) => ({ curve, ...row })),
     ),
   );
   if (rows.length === 0) return null;
+  const fits =
+    figure.fit === undefined
+      ? []
+      : groups.map(({ curve, states }) => ({
+          curve,
+          fit: fitPower(
+            states.flatMap((state) => pairsOf(state, figure).map(({ x, y }) => [Number(x), y] as const)),
+          ),
+        }));
   const without = sweep.states.filter(
     (state) =>
       state.facts !== null &&
@@ -49,22 +63,17 @@ export function drawSweepPoints(sweep: Sweep, figure: PointsFigureSpec): SweepDr
   const missing = without.length === 0 ? [] : [`${without.length} without ${titleOf(figure.y)}`];
   return {
     rows,
-    spec: specOf(rows, sweep, figure, [...missing, ...sweepFacts(sweep, merged, false, figure.middle)]),
+    spec: specOf(rows, sweep, figure, fits, [
+      ...fits.map(({ curve, fit }) => describeFit(groups.length === 1 ? "" : `${curve}: `, fit)),
+      ...missing,
+      ...sweepFacts(sweep, merged, false, figure.middle),
+    ]),
   };
 }
 
 /** The points of runs that differ in merged fields only: equal x are one point. Zeros count, and what diverged is infinite. */
 function mergePoints(states: readonly JobState[], figure: PointsFigureSpec): Omit<PointRow, "curve">[] {
-  const pairs = states.flatMap((state) => {
-    const xs = factsOf(state, figure.x);
-    return factsOf(state, figure.y).flatMap((fact, k) => {
-      const x = xs[xs.length === 1 ? 0 : k];
-      const y = numberOf(state, figure, fact, k);
-      return x === undefined || x === null || y === null
-        ? []
-        : [{ x: typeof x === "number" ? x : String(x), ...y }];
-    });
-  });
+  const pairs = states.flatMap((state) => pairsOf(state, figure));
   // Without a wildcard merged runs are one point, wherever their x are: lambdaMin against P/nM over seeds.
   const single = !figure.x.includes("*") && !figure.y.includes("*");
   const keys = single ? [null] : [...new Set(pairs.map(({ x }) => x))];
@@ -81,6 +90,30 @@ function mergePoints(states: readonly JobState[], figure: PointsFigureSpec): Omi
     const x = numbers.length === members.length ? spread(numbers).middle : first.x;
     return [{ x, value: middle, low, high, mark: bounded ? "atMost" : "" }];
   });
+}
+
+function pairsOf(state: JobState, figure: PointsFigureSpec) {
+  const xs = factsOf(state, figure.x);
+  return factsOf(state, figure.y).flatMap((fact, k) => {
+    const x = xs[xs.length === 1 ? 0 : k];
+    const y = numberOf(state, figure, fact, k);
+    return x === undefined || x === null || y === null
+      ? []
+      : [{ x: typeof x === "number" ? x : String(x), ...y }];
+  });
+}
+
+interface CurveFit {
+  readonly curve: string;
+  readonly fit: PowerFit | null;
+}
+
+function describeFit(curve: string, fit: PowerFit | null): string {
+  if (fit === null) return `${curve}no power law fits fewer than two different x`;
+  const show = (value: number) => formatNumber(value, 3);
+  const interval =
+    fit.interval === null ? "" : ` (${show(fit.interval[0])} to ${show(fit.interval[1])} at 95 %)`;
+  return `${curve}slope ${show(fit.slope)}${interval} of ${fit.points} points`;
 }
 
 /**
@@ -118,6 +151,7 @@ function specOf(
   rows: readonly PointRow[],
   sweep: Sweep,
   figure: PointsFigureSpec,
+  fits: readonly CurveFit[],
   facts: readonly string[],
 ): TopLevelSpec {
   const numeric = rows.every(({ x }) => typeof x === "number");
@@ -169,6 +203,16 @@ function specOf(
       x: numeric ? mark.atT : row.x,
     })),
   );
+  const laws = fits.flatMap(({ curve, fit }) => {
+    const own = rows.filter((row) => row.curve === curve).map(({ x: at }) => Number(at));
+    return fit === null
+      ? []
+      : [Math.min(...own), Math.max(...own)].map((at) => ({
+          curve,
+          x: at,
+          value: fit.factor * at ** fit.slope,
+        }));
+  });
   const special = marks.filter(({ kind }) => kind !== "alone");
   const span = { ...encoding, y: { ...y, field: "low" }, y2: { field: "high" } };
   const size = { width: PLOT_WIDTH, height: PLOT_HEIGHT };
@@ -195,12 +239,21 @@ function specOf(
         ...(numeric ? laneLayers(across, x as { field: string; type: "quantitative" }, "x") : []),
         ...laneLayers(up, y, "y"),
         ...(spans.length > 0 ? [{ mark: { type: "rule" as const, strokeWidth: 1.2 }, encoding: span }] : []),
-        ...(numeric
+        ...(numeric && fits.length === 0
           ? [
               {
                 data: { values: lines },
                 mark: { type: "line" as const, strokeWidth: 1.5, clip: true },
                 encoding: { ...encoding, detail: { field: "stretch" } },
+              },
+            ]
+          : []),
+        ...(laws.length > 0
+          ? [
+              {
+                data: { values: laws },
+                mark: { type: "line" as const, strokeWidth: 1.2, strokeDash: [5, 4], clip: true },
+                encoding,
               },
             ]
           : []),
@@ -228,10 +281,14 @@ function specOf(
 /** From the plot with its slanted words to the names of its curves. */
 const BELOW = 100;
 
-function lookFor(hasBars: boolean, { xScale, yScale, middle = "median" }: PointsFigureSpec): string {
+function lookFor(hasBars: boolean, { xScale, yScale, fit, middle = "median" }: PointsFigureSpec): string {
   const sentences = [
     hasBars ? `Points are ${middle}s, bars reach from the lowest run to the highest.` : "A point is one run.",
-    ...(xScale === "log" && yScale === "log" ? ["A straight line is a power law."] : []),
+    ...(fit === undefined
+      ? xScale === "log" && yScale === "log"
+        ? ["A straight line is a power law."]
+        : []
+      : ["Dashed: the power law fitted to all runs of a curve."]),
   ];
   return sentences.join(" ");
 }

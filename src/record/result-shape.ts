@@ -19,6 +19,8 @@ import type {
   RunResult,
   SharpnessResult,
   SmoothingResult,
+  StabilityResult,
+  StableRateResult,
 } from "./result.js";
 import {
   type Check,
@@ -259,6 +261,20 @@ export function completeResult(value: Readonly<Record<string, unknown>>): Record
   );
 }
 
+const stableRate = {
+  ...{ learningRate: number, failsAt: number, failsBelow: number, trials: number },
+  limits: nullable(
+    fields<NonNullable<StableRateResult["limits"]>>({ least: number, greatest: number, points: number }),
+  ),
+};
+
+const stability = fields<StabilityResult>({
+  ...{ steps: number, tolerance: number, sharpness: number, limit: number },
+  monotone: fields<StableRateResult>(stableRate),
+  linear: nullable(fields<NonNullable<StabilityResult["linear"]>>({ ...stableRate, leastLoss: number })),
+  ...{ gradients: number, hessianProducts: number },
+});
+
 export const resultShape: Shape<RunResult> = {
   status: text,
   message: text,
@@ -278,6 +294,7 @@ export const resultShape: Shape<RunResult> = {
   descent: list(descent),
   flows: list(flow),
   gaps: list(gap),
+  stability: optional(nullable(stability)),
   parameters: number,
   samples: number,
   outputs: number,

@@ -319,6 +319,36 @@ export interface RoundingAt {
   readonly gradient: number;
 }
 
+/** The largest learning rate found that passes, null where none did, and the next rate tried above it, which fails, null where all passed. */
+export interface StableRateResult {
+  readonly learningRate: number | null;
+  readonly failsAt: number | null;
+  /** A rate below that was tried and fails all the same. */
+  readonly failsBelow: number | null;
+  /** The limit of the curvature (2/λ_max of plain descent) along the descent at `learningRate`: where the sharpness was largest and smallest. */
+  readonly limits: {
+    readonly least: number;
+    readonly greatest: number | null;
+    readonly points: number;
+  } | null;
+  readonly trials: number;
+}
+
+/** Stepwise stability of descent from θ₀, said of `steps` steps. */
+export interface StabilityResult {
+  readonly steps: number;
+  readonly tolerance: number;
+  /** λ_max(∇²L) at θ₀, and the learning rate at which that curvature alone is left; null where it is not positive. */
+  readonly sharpness: number;
+  readonly limit: number | null;
+  readonly monotone: StableRateResult;
+  /** Null where L* is not known. */
+  readonly linear: (StableRateResult & { readonly leastLoss: number }) | null;
+  /** Not among the run's gradientEvaluations. */
+  readonly gradients: number;
+  readonly hessianProducts: number;
+}
+
 export interface RoundingResult {
   readonly initial: RoundingAt;
   readonly final: RoundingAt;
@@ -361,6 +391,8 @@ export interface RunResult {
   readonly flows: readonly FlowResult[];
   /** One entry per learning rate; empty where neither compare.leadingGap nor compare.bound asked for it. */
   readonly gaps: readonly GapResult[];
+  /** Null unless the section stability asked for it. Absent in records of older versions. */
+  readonly stability?: StabilityResult | null;
   /** P, the number of parameters. */
   readonly parameters: number;
   readonly samples: number;

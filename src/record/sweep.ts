@@ -102,6 +102,7 @@ export interface PointsFigureSpec {
   readonly xScale: "log" | "linear";
   readonly yScale: "log" | "linear";
   readonly group: readonly string[];
+  readonly fit?: "power";
   readonly merge?: readonly string[];
   readonly middle?: "median" | "mean";
 }
@@ -207,6 +208,7 @@ const figureShape = fields<
   tables: optional(list(folderName)),
   group: optional(list(text)),
   from: optional(number),
+  fit: optional(text),
   merge: optional(list(text)),
   middle: optional(text),
 });

@@ -7,8 +7,11 @@ import { loadConfig } from "../../src/config/load.js";
 import { formatNpy } from "../../src/data/npy.js";
 import { engineOf, prepare } from "../../src/experiment/prepare.js";
 import { measureStability } from "../../src/experiment/stability.js";
+import { describeChecks } from "../../src/figure/report-checks.js";
 import { judgeLinearFall } from "../../src/flow/stepwise.js";
-import { study } from "./runs.js";
+import { setUpRuns, study } from "./runs.js";
+
+const run = setUpRuns();
 
 const folder = await mkdtemp(join(tmpdir(), "gradflow-stability-"));
 afterAll(() => rm(folder, { recursive: true }));
@@ -146,7 +149,7 @@ test("where L* is unknown nothing is said of linear falling; a wrong L* is refus
   const decay = await load(study, ["loss.regularisation={weightDecay: 0.1}"]);
   expect((await measureStability(decay, { steps: 20, tolerance: 0.5 })).linear).toBeNull();
   await expect(measureStability(decay, { steps: 20, tolerance: 0.5, leastLoss: 100 })).rejects.toThrow(
-    /--least-loss 100 is above the loss/,
+    /leastLoss 100 is above the loss/,
   );
 });
 
@@ -176,4 +179,39 @@ test("an interrupt ends it", async () => {
   await expect(
     measureStability(await load(study), { steps: 20, tolerance: 0.5, signal: controller.signal }),
   ).rejects.toThrow(/interrupted/);
+});
+
+describe("a study with a section stability", () => {
+  const asked = ["stability={steps: 30, tolerance: 0.1}"];
+
+  test("has in its record what the search finds; interrupted and resumed, too", async () => {
+    const report = await measureStability(await load(study), { steps: 30, tolerance: 0.1 });
+    const { result } = await run(asked);
+    const { tried, ...monotone } = report.monotone;
+    expect(result.stability).toMatchObject({ sharpness: report.sharpness, gradients: report.gradients });
+    expect(result.stability!.monotone).toEqual({ ...monotone, trials: tried.length });
+    expect(describeChecks(result)).toContain("largest stable η over 30 steps");
+    const controller = new AbortController();
+    const onMessage = (line: string) => line.startsWith("monotone: ") && controller.abort();
+    const cut = await run(asked, { signal: controller.signal, onMessage });
+    expect([cut.result.status, cut.result.stability]).toEqual(["interrupted", null]);
+    const whole = await run(asked, { directory: cut.directory, resume: true });
+    expect(whole.result.stability).toEqual(result.stability);
+    expect(whole.result.loss).toBe(result.loss);
+  });
+
+  test("whose search cannot be made says why, and runs", async () => {
+    const { result } = await run(["stability={leastLoss: 100}"]);
+    expect(result.stability).toBeNull();
+    expect(result.status).toBe("reachedEnd");
+    expect(result.notes).toContainEqual(
+      expect.stringMatching(/^Stability was not searched\. .*leastLoss 100/),
+    );
+  });
+
+  test("and minibatches is refused, before anything is written", async () => {
+    await expect(run([...asked, "descent={learningRates: [0.1], batch: 5}"])).rejects.toThrow(
+      /descent\.batch/,
+    );
+  });
 });
