@@ -77,7 +77,7 @@ describe.each([1, 1e-9, 1e9])("a quadratic of scale %g", (scale) => {
         // The other mode has all but gone in the window.
         expect(rate).toBeCloseTo(-2 * Math.log(Math.abs(1 - 4 * eta * scale)), 6);
     // The curvature is the same everywhere.
-    expect([limits!.least * scale, limits!.greatest * scale]).toEqual([
+    expect([limits!.least * scale, limits!.greatest! * scale]).toEqual([
       expect.closeTo(0.5, 6),
       expect.closeTo(0.5, 6),
     ]);
