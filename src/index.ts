@@ -1,5 +1,10 @@
 /// <reference types="node" preserve="true" />
-/** The public API: a loss as a graph, its calculus, engines, networks, solvers, the flow, studies and their records. */
+/**
+ * The public API: a loss as a graph, its calculus, engines, networks, solvers, the flow, studies and their records.
+ *
+ * @module gradflow
+ * @group Library
+ */
 export { gradient, hessianProduct, pullback, pushforward } from "./autodiff/index.js";
 export { type ConfigHash, hashConfig } from "./config/hash.js";
 export { type LoadedConfig, loadConfig } from "./config/load.js";

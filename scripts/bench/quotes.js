@@ -299,7 +299,7 @@ export const QUOTES = [
     ],
   },
   {
-    page: "docs/guide.md",
+    page: "docs/methods.md",
     command: "node scripts/bench/stiff.js",
     says: [
       [
@@ -321,7 +321,7 @@ export const QUOTES = [
     tables: [{ header: "| network | rtol | rock4 |", key: [1], columns: [2, 3, 4] }],
   },
   {
-    page: "docs/guide.md",
+    page: "docs/methods.md",
     command: "npx gradflow stability configs/study/digits.yaml",
     quick: true,
     says: [
@@ -336,7 +336,7 @@ export const QUOTES = [
     ],
   },
   {
-    page: "docs/guide.md",
+    page: "docs/methods.md",
     command: "npx gradflow workprecision configs/study/stiff.yaml --set flow.tEnd=150",
     says: [
       [
@@ -877,22 +877,22 @@ export const UNQUOTED = [
     why: "megabytes of one machine",
   },
   {
-    page: "docs/guide.md",
+    page: "docs/methods.md",
     command: "npx gradflow workprecision configs/study/sliding.yaml",
     why: "shown as a picture; no number of it is quoted",
   },
   {
-    page: "docs/guide.md",
+    page: "docs/many-runs.md",
     command: "npx gradflow sweep configs/paper/dnn-width.yaml",
     why: "an example; docs/studies.md quotes it",
   },
   {
-    page: "docs/guide.md",
+    page: "docs/tangent-kernel.md",
     command: "npx gradflow sweep configs/study/overparametrisation.yaml",
     why: "shown as a picture; no number of it is quoted",
   },
   {
-    page: "docs/guide.md",
+    page: "docs/tangent-kernel.md",
     command: "node scripts/overparametrisation.js",
     why: "shown as a picture; no number of it is quoted",
   },

@@ -33,7 +33,7 @@ export function renderConfigReference(): string {
 
 function renderSection(path: string, field: Field): string {
   const need = field.optional ? "May be left out." : "Required.";
-  const head = `## \`${path}\`\n\n${field.description} ${need}\n`;
+  const head = `## ${path}\n\n${field.description} ${need}\n`;
   const union = alternatives(field.def);
   if (union === null) {
     const fields = fieldList(shapeOf(field.def) ?? {});
@@ -71,7 +71,7 @@ function renderSection(path: string, field: Field): string {
 function renderLayers(): string {
   const kinds = layerModules.map((module) => {
     const fields = fieldList(module.fields(LAYERS));
-    const head = `### \`kind: ${module.kind}\`\n\n${module.text}\n`;
+    const head = `### kind: ${module.kind}\n\n${module.text}\n`;
     return fields.length === 0 ? head : `${head}\n${renderTable(fields)}`;
   });
   return [

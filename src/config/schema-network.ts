@@ -170,9 +170,7 @@ export const modelSchema = z
     z.strictObject({
       kind: z
         .literal("code")
-        .describe(
-          "A network from a program ([From code](guide.md#from-code)). Records have it, study files cannot.",
-        ),
+        .describe("A network from a program ([From code](library.md)). Records have it, study files cannot."),
       graph: z.string().describe("SHA-256 of its parameters and operations."),
       activation,
       init,

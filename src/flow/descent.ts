@@ -76,16 +76,13 @@ export function stepsUntil(t: number, duration: number): number {
   return Math.floor((t / duration) * (1 + ROUNDING));
 }
 
-/**
- * @param times flow times near which to compare: each is moved to the nearest k·η; the last step before `tEnd` is always
- * compared.
- */
 export function createDescent(options: {
   readonly problem: Problem;
   readonly theta0: Float64Array;
   readonly learningRate: number;
   /** Default: gradient descent. */
   readonly law?: DescentLaw;
+  /** Flow times near which to compare: each is moved to the nearest k·η; the last step before `tEnd` is always compared. */
   readonly times: readonly number[];
   readonly tEnd: number;
   /** Count changes of activation pieces, at one more evaluation of the network a step. */

@@ -63,7 +63,7 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   loss(): Graph;
   /** `loss` [] without weight decay. */
   dataLoss(): Graph;
-  /** `gradient` [P]: of the loss without weight decay. */
+  /** `gradient` [P], of the loss without weight decay. */
   dataLossGradient(): Graph;
   /** `z` [E] */
   preactivations(pieces: Pieces): Graph;
@@ -103,15 +103,15 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   kernelProduct(pieces: Pieces, of: "outputs" | "preactivations"): Graph;
   /** From `cotangents`: `direction` [P] = Jᵀ·cotangents, and `error` [], a bound of what rounding makes of it. */
   pullbackError(pieces: Pieces, of: "outputs" | "preactivations", roundoff?: number): Graph;
-  /** `error` []: a bound of what rounding makes of the prediction, as a norm. */
+  /** `error` [], a bound of what rounding makes of the prediction, as a norm. */
   predictionError(): Graph;
-  /** `pieces` [E] as `preactivations` has them, and `errors` [E]: not zero where rounding leaves the piece open. */
+  /** `pieces` [E] as `preactivations` has them, and `errors` [E], not zero where rounding leaves the piece open. */
   pieceErrors(): Graph;
-  /** `errors` [s]: bounds of the errors of `scalarRows`, as norms of rows; see tangent.ts. */
+  /** `errors` [s], bounds of the errors of `scalarRows`, as norms of rows; see tangent.ts. */
   scalarErrors(capacity: number): Graph;
   /** `rows` [s, P] and `errors` [s] in an arithmetic of that roundoff, where there are no layer products; see tangent.ts. */
   scalarRowErrors(capacity: number, roundoff: number): Graph;
-  /** `rows` [s, P]: the gradients of s scalars, and `gram` [s, s] if asked; see tangent.ts for `x`, `pieces` and `seeds`. */
+  /** `rows` [s, P], the gradients of s scalars, and `gram` [s, s] if asked; see tangent.ts for `x`, `pieces` and `seeds`. */
   scalarRows(capacity: number, withGram?: boolean): Graph;
   /** `gram` [s, s] of s scalars in layer-product form, where the network has one. */
   scalarGram(capacity: number): Graph;
@@ -121,7 +121,7 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   unitGrams(site: Site, blocks: number, rows: number, withTables: boolean): UnitGrams;
   /** What they take of all samples; see unit-grams.ts. */
   affineInputs(of: "moved" | "data" | "tables"): Graph | null;
-  /** `squares` [s]: its diagonal, likewise. */
+  /** `squares` [s], its diagonal, likewise. */
   scalarSquares(capacity: number): Graph;
 }
 

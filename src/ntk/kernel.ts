@@ -40,14 +40,12 @@ export interface TangentKernel extends KernelErrors {
   squares(state: KernelState): Promise<Float64Array | null>;
 }
 
-/**
- * @param data the tensors `x` and the matrices of the family's relations
- * @param scalars default: all outputs. Either outputs or pre-activations.
- */
 export function createTangentKernel(options: {
   readonly family: Family;
   readonly compile: Compile;
+  /** The tensors `x` and the matrices of the family's relations. */
   readonly data: Tensors;
+  /** Default: all outputs. Either outputs or pre-activations. */
   readonly scalars?: readonly number[];
 }): TangentKernel {
   const { family, compile, data } = options;

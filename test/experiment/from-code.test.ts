@@ -211,9 +211,9 @@ describe("a network from code", () => {
   });
 });
 
-test("the guide's program runs as it says", async () => {
-  const guide = readFileSync("docs/guide.md", "utf8");
-  const [, program] = /```js\n([^`]*defineStudy.*?)```/s.exec(guide)!;
+test("the program of docs/library.md runs as it says", async () => {
+  const page = readFileSync("docs/library.md", "utf8");
+  const [, program] = /```js\n([^`]*defineStudy.*?)```/s.exec(page)!;
   const [, promised] = /console\.log\(.*\); \/\/ ([^;\n]*)/.exec(program!)!;
   const own = join(folder, "project");
   mkdirSync(join(own, "node_modules"), { recursive: true });

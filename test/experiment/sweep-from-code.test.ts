@@ -146,12 +146,12 @@ test("faults are all told, with the values that they are of", async () => {
   );
 });
 
-test("a module's studies run in worker processes that import it, as the guide says", async () => {
-  const guide = readFileSync("docs/guide.md", "utf8");
+test("a module's studies run in worker processes that import it, as docs/library.md says", async () => {
+  const page = readFileSync("docs/library.md", "utf8");
   const own = join(folder, "project");
   mkdirSync(join(own, "node_modules"), { recursive: true });
   symlinkSync(REPOSITORY, join(own, "node_modules/gradflow"));
-  const programs = [...guide.matchAll(/```js\n\/\/ (\S+\.mjs)\n([^`]*)```/g)];
+  const programs = [...page.matchAll(/```js\n\/\/ (\S+\.mjs)\n([^`]*)```/g)];
   expect(programs.map(([, name]) => name)).toEqual(["widths.mjs", "sweep.mjs"]);
   for (const [, name, program] of programs) writeFileSync(join(own, name!), program!);
   const { stdout } = await promisify(execFile)(process.execPath, ["sweep.mjs"], { cwd: own });

@@ -33,11 +33,12 @@ async function command(cwd: string, program: string, ...words: readonly string[]
 
 const registry = spawnSync("npm", ["view", "yaml", "version"], { cwd: tmpdir(), env, shell }).status === 0;
 
-/** The program of the guide's "From code". */
-/** The guide's programs in TypeScript; the last prints what a flow came to. */
-const PROGRAMS = [
-  ...readFileSync(join(REPOSITORY, "docs/guide.md"), "utf8").matchAll(/```ts\n(.*?)```/gs),
-].map((block) => block[1]!);
+/** The programs in TypeScript of the pages; the last prints what a flow came to. */
+const PROGRAMS = ["measures", "library"].flatMap((page) =>
+  [...readFileSync(join(REPOSITORY, `docs/${page}.md`), "utf8").matchAll(/```ts\n(.*?)```/gs)].map(
+    (block) => block[1]!,
+  ),
+);
 
 describe.skipIf(!registry)(
   `the package${registry ? "" : " (skipped: npm reaches no registry)"}`,

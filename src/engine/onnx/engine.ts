@@ -22,15 +22,13 @@ const FLOAT32_FUSIONS = [
   "MatMulScaleFusion",
 ].join(";");
 
-/**
- * @param threads workers of one operation (intra-op).
- * @param profile beginning of the paths of traces, one a program, that the runtime writes of all its nodes; off by default.
- * @throws EngineError where the CUDA provider is asked for and its libraries are not there.
- */
+/** @throws EngineError where the CUDA provider is asked for and its libraries are not there. */
 export function createOnnxEngine(options: {
   device?: OnnxDevice;
   dtype: Dtype;
+  /** Workers of one operation (intra-op). */
   threads: number;
+  /** Beginning of the paths of traces, one a program, that the runtime writes of all its nodes; off by default. */
   profile?: string;
 }): Engine {
   const sessions: Ort.InferenceSession[] = [];

@@ -1,0 +1,39 @@
+// The plugin of TypeDoc that `npm run docs` loads (typedoc.json). The navigation of the site is docs/index.md: its sections and their order are
+// the groups, and a page is called what its first heading says.
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { Application, Converter, Renderer } from "typedoc";
+
+/** Pages of docs/ in the order of the index, each with the section that it stands in and its heading. */
+export function readIndex() {
+  const parts = readFileSync("docs/index.md", "utf8").split(/^## /m).slice(1);
+  return parts.flatMap((part) => {
+    const section = part.slice(0, part.indexOf("\n"));
+    return [...part.matchAll(/\]\(([a-z-]+)\.md\)/g)].map(([, name]) => {
+      const file = `docs/${name}.md`;
+      return { name, file, section, title: /^# (.*)$/m.exec(readFileSync(file, "utf8"))[1] };
+    });
+  });
+}
+
+/** @param {import("typedoc").Application} app */
+export function load(app) {
+  const pages = readIndex();
+  const find = (name) => pages.find((page) => page.name === basename(name));
+  app.on(Application.EVENT_BOOTSTRAP_END, () => {
+    app.options.setValue(
+      "projectDocuments",
+      pages.map(({ file }) => file),
+    );
+    app.options.setValue("groupOrder", [...new Set(pages.map(({ section }) => section)), "*"]);
+  });
+  app.converter.on(Converter.EVENT_CREATE_DOCUMENT, (_, document) => {
+    const page = find(document.name);
+    document.frontmatter["group"] = page.section;
+    document.name = page.name;
+  });
+  // Addresses are made of the names of the files, and given by then.
+  app.renderer.on(Renderer.EVENT_BEGIN, ({ project }) => {
+    for (const document of project.documents ?? []) document.name = find(document.name).title;
+  });
+}
