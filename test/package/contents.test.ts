@@ -23,7 +23,9 @@ it("packs program, studies and docs, and nothing that only this repository needs
   ])
     expect(paths).toContain(needed);
   expect(
-    paths.filter((path) => /tsbuildinfo|^docs\/figures|^test|^node_modules|^runs|^dist\/(scripts|site)/.test(path)),
+    paths.filter((path) =>
+      /tsbuildinfo|^docs\/figures|^test|^node_modules|^runs|^dist\/(scripts|site)/.test(path),
+    ),
   ).toEqual([]);
   // 0.8 MB as this is written; pictures and caches were four times that.
   expect(size).toBeLessThan(1.5e6);
