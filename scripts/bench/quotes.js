@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { COOKBOOK_QUOTES } from "./cookbook-quotes.js";
 import { disagreements, measure, nameOf, near, ROOT, readPage, readTheta, writeBlock } from "./quoting.js";
 
 /** Values as they were last measured, by `nameOf` of the entry; null before the first time. */
@@ -84,6 +85,7 @@ const cell = ({ text }, key, column) =>
 
 /** @type {import("./quoting.js").Entry[]} */
 export const QUOTES = [
+  ...COOKBOOK_QUOTES,
   {
     page: "README.md",
     command: "npm start",

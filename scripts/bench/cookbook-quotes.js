@@ -1,0 +1,102 @@
+// What docs/cookbook.md and the tutorials quote, in the form of quotes.js.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { near, ROOT } from "./quoting.js";
+
+const run = (name, ...says) => ({
+  page: "docs/cookbook.md",
+  command: `npx gradflow run configs/cookbook/${name}.yaml`,
+  says,
+});
+const sweep = (name, ...says) => ({
+  page: "docs/cookbook.md",
+  command: `npx gradflow sweep configs/cookbook/${name}.yaml`,
+  says,
+});
+/** The first recorded time at which a column has passed half of its last value. */
+const passesHalf = (result) => (column) => {
+  const rows = result.table("series");
+  return rows.find((row) => row[column] > rows.at(-1)[column] / 2).t;
+};
+
+/** @type {import("./quoting.js").Entry[]} */
+export const COOKBOOK_QUOTES = [
+  run("learning-rate", [
+    "up to η = #, and falls linearly in the end up to #. 2/λ_max at the start promises #,",
+    ({ stability: { monotone, linear, limit } }) => [monotone.learningRate, linear.learningRate, limit],
+  ]),
+  run(
+    "gap",
+    [
+      "the gap is #, #, # and # for η = 0.2",
+      ({ descent }) => descent.map(({ parameterGap }) => parameterGap),
+    ],
+    ["predicts the last one to # %", ({ gaps }) => 100 * (gaps.at(-1).error / gaps.at(-1).gap)],
+  ),
+  run("sliding", [
+    "# times an entry crosses its kink, and # times one begins to slide. From t = # on some entry slides nearly all the time, at most # at once",
+    ({ events }) => [events.crossings, events.slidingEntries, events.firstSliding, events.maxSliding],
+  ]),
+  run(
+    "lambda-min",
+    [
+      "at each of the # times: λ_min is # at the start, # at the end, and # at its least.",
+      ({ ntk: { times, initial, final, lambdaZero } }) => [
+        times,
+        initial.lambdaMin.value,
+        final.lambdaMin.value,
+        lambdaZero,
+      ],
+    ],
+    [
+      "a factor of e^#, the flow falls by a factor of #",
+      ({ ntk, initialLoss, loss }) => [ntk.exponent, initialLoss / loss],
+    ],
+  ),
+  run("edge", [
+    "at t = 40 they are # and # from descent, the gradient flow #. The sharpness of descent ends at #,",
+    ({ flows, descent: [only] }) => [
+      ...["central", "rod"].map((kind) => flows.find((flow) => flow.kind === kind).distance),
+      only.parameterGap,
+      only.measured["sharpness.1"].last,
+    ],
+  ]),
+  run(
+    "margin",
+    [
+      "never falls, from # at t = 1 to # at t = 1e20",
+      ({ measured: { smoothedMargin } }) => [smoothedMargin.minimum, smoothedMargin.last],
+    ],
+    ["gets there in some # gradients", ({ gradientEvaluations }) => near(gradientEvaluations)],
+  ),
+  run("modes", [
+    "at t = #, # and #. While",
+    (result) => [1, 2, 3].map((k) => passesHalf(result)(`singular.layers.0.weight.${k}`)),
+  ]),
+  run("pytorch", [
+    "its loss is #, as `pytorch.py` prints. The flow from the same state_dict ends at #, and ‖θ − θₖ‖ is #.",
+    ({ loss, descent: [only] }) => [only.loss, loss, only.parameterGap],
+  ]),
+  {
+    page: "docs/tutorial-terminal.md",
+    command: "npx gradflow run study.yaml",
+    write: (_, folder) => {
+      spawnSync(process.execPath, [join(ROOT, "bin/gradflow.js"), "init"], { cwd: folder });
+      return join(folder, "study.yaml");
+    },
+    says: [
+      ["loss L # → #, fallen", ({ initialLoss, loss }) => [initialLoss, loss]],
+      [
+        "∝ exp(-# t) for t in [#, #], R² = #; 4cλ_eff there #",
+        ({ decay }) => [decay.rate, ...decay.window, decay.rSquared, decay.meanRateFromLambdaEff],
+      ],
+      ...["0.5", "0.05"].map((eta, k) => [
+        `${eta} # # # # # #`,
+        ({ descent }) => {
+          const { steps, time, loss, parameterGap, functionGap, lossGap } = descent[k];
+          return [steps, time, loss, parameterGap, functionGap, lossGap];
+        },
+      ]),
+    ],
+  },
+];

@@ -1,0 +1,119 @@
+/**
+ * The pages as readers use them: `GRADFLOW_DOCS=1 npx vitest run test/docs/pages.test.ts` after a build (some minutes). The cookbook's studies give the
+ * numbers that it quotes, every command and program of the tutorials does what its page says, and the site is built and looked at in Chromium.
+ */
+import { execFile, spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { COOKBOOK_QUOTES } from "../../scripts/bench/cookbook-quotes.js";
+import { disagreements, measure, nameOf, readPage, wordsOf } from "../../scripts/bench/quoting.js";
+import { REPOSITORY } from "../cli/gradflow.js";
+import { findChromium, openPage } from "../support/chromium.js";
+
+const isAsked = process.env["GRADFLOW_DOCS"] === "1";
+const chromium = isAsked ? findChromium() : null;
+const folder = mkdtempSync(join(tmpdir(), "gradflow-pages-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** An empty folder in which `gradflow` is the repository's. */
+function makeProject(name: string): string {
+  const project = join(folder, name);
+  mkdirSync(join(project, "node_modules"), { recursive: true });
+  symlinkSync(REPOSITORY, join(project, "node_modules/gradflow"));
+  return project;
+}
+
+async function node(cwd: string, ...words: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, words, { cwd, maxBuffer: 1 << 26 });
+  return stdout;
+}
+const blocks = (page: string, language: string): string[] =>
+  [...readFileSync(page, "utf8").matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map(
+    ([, block]) => block!,
+  );
+
+describe.skipIf(!isAsked)("pages", () => {
+  it.each(COOKBOOK_QUOTES.map((entry) => [nameOf(entry), entry] as const))("%s", async (name, entry) => {
+    const own = join(folder, name.replace(/\W+/g, "-"));
+    mkdirSync(own);
+    expect(disagreements(readPage(entry), measure(entry, own))).toEqual([]);
+  });
+
+  it("the terminal's tutorial runs from its first command to its last", async () => {
+    const project = makeProject("terminal");
+    const commands = blocks("docs/tutorial-terminal.md", "sh")
+      .flatMap((block) => block.split("\n"))
+      .filter((line) => line.startsWith("npx gradflow") && !line.includes("gradflow view"));
+    expect(commands.length).toBeGreaterThanOrEqual(6);
+    let printed = "";
+    for (const command of commands)
+      printed += await node(project, join(REPOSITORY, "bin/gradflow.js"), ...wordsOf(command).slice(2));
+    // Lines that say seconds, or what rounding may move, are left out.
+    for (const line of blocks("docs/tutorial-terminal.md", "text").flatMap((block) => block.split("\n")))
+      if (/gap, η|crossings|^ +0\.\d+ +\d+|loss L/.test(line)) expect(printed).toContain(line);
+  });
+
+  it("the programs of the library's tutorial print what it says", async () => {
+    const project = makeProject("library");
+    await node(project, join(REPOSITORY, "bin/gradflow.js"), "init");
+    const programs = blocks("docs/tutorial-library.md", "js");
+    const outputs = blocks("docs/tutorial-library.md", "text");
+    expect(programs).toHaveLength(3);
+    for (const [k, program] of programs.entries()) {
+      const [, file] = /^\/\/ (\S+\.mjs)\n/.exec(program)!;
+      writeFileSync(join(project, file!), program);
+      expect(await node(project, file!)).toBe(outputs[k]);
+    }
+  });
+
+  describe("as a site", () => {
+    beforeAll(() => {
+      const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        ["node_modules/typedoc/bin/typedoc", "--out", join(folder, "site")],
+        { encoding: "utf8" },
+      );
+      expect(status, stdout + stderr).toBe(0);
+    });
+
+    it("has an address for every page", () => {
+      const pages = readdirSync("docs").filter((name) => name.endsWith(".md") && name !== "index.md");
+      for (const page of pages)
+        expect(existsSync(join(folder, "site/documents", page.replace(".md", ".html"))), page).toBe(true);
+    });
+
+    it.skipIf(chromium === null).each([
+      [1400, "light"],
+      [800, "dark"],
+      [420, "light"],
+    ])("fits into %i pixels, %s, asks nobody for anything, and finds words", async (width, theme) => {
+      const site = resolve(folder, "site");
+      for (const file of ["index.html", "documents/cookbook.html", "documents/methods.html"]) {
+        const page = await openPage(chromium!, "about:blank");
+        await page.send("Emulation.setEmulatedMedia", {
+          features: [{ name: "prefers-color-scheme", value: theme }],
+        });
+        await page.resize(width, 900);
+        await page.send("Page.navigate", { url: pathToFileURL(join(site, file)).href });
+        await expect.poll(() => page.evaluate("document.readyState"), { timeout: 60_000 }).toBe("complete");
+        expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
+        expect(await page.evaluate("[...document.images].every((one) => one.naturalWidth > 0)")).toBe(true);
+        expect(page.requests.filter((url) => !/^(file|data|about|blob):/.test(url))).toEqual([]);
+        await page.close();
+      }
+    });
+  });
+});
