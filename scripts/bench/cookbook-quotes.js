@@ -8,11 +8,6 @@ const run = (name, ...says) => ({
   command: `npx gradflow run configs/cookbook/${name}.yaml`,
   says,
 });
-const sweep = (name, ...says) => ({
-  page: "docs/cookbook.md",
-  command: `npx gradflow sweep configs/cookbook/${name}.yaml`,
-  says,
-});
 /** The first recorded time at which a column has passed half of its last value. */
 const passesHalf = (result) => (column) => {
   const rows = result.table("series");
