@@ -13,6 +13,8 @@ export interface SweepReport {
 
 const REDRAW_MILLISECONDS = 125;
 const LINE_SECONDS = 10;
+/** Runs done, or parts of one, before they say how long the rest takes: searches and compilations come before a run's first step. */
+const LEAST_WORK = 0.02;
 
 interface Running {
   readonly since: number;
@@ -56,7 +58,9 @@ export function reportSweep(stream: NodeJS.WriteStream, quiet: boolean, total: n
     const seconds = (performance.now() - started) / 1000;
     const work = computed + parts;
     const left =
-      work > 0 ? `ETA ${formatDuration(((total - ended - parts) * seconds) / work)}` : "ETA unknown";
+      work >= LEAST_WORK
+        ? `ETA ${formatDuration(((total - ended - parts) * seconds) / work)}`
+        : "ETA unknown";
     return `${ended} of ${total} runs done, ${running.size} running, ${formatDuration(seconds)}, ${left}`;
   };
   const say = (line: string) => {

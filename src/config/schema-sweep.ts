@@ -64,6 +64,14 @@ export const sweepFigureSchema = z
           .array(quantity)
           .default([])
           .describe("Axis fields whose values make curves of their own, each with its colour."),
+        xTitle: z.string().min(1).max(100).exactOptional().describe("Title of the axis. Absent: x in words."),
+        yTitle: z.string().min(1).max(100).exactOptional().describe("Title of the axis. Absent: y in words."),
+        names: z
+          .record(z.string(), z.string().min(1).max(60))
+          .exactOptional()
+          .describe(
+            "What curves are called, by the names that the picture gives them else: { width 8: narrow, width 64: wide }.",
+          ),
         fit: z
           .literal("power")
           .exactOptional()

@@ -37,7 +37,7 @@ export function drawSweepPoints(sweep: Sweep, figure: PointsFigureSpec): SweepDr
   const merged = mergedFields(sweep, figure.merge);
   const kept = sweep.manifest.fields.filter((field) => !merged.includes(field));
   const groups = groupStates(sweep.states, figure.group).map(({ label, states }) => ({
-    curve: label || "all runs",
+    curve: nameOf(label || "all runs", figure),
     states,
   }));
   const rows = groups.flatMap(({ curve, states }) =>
@@ -52,7 +52,9 @@ export function drawSweepPoints(sweep: Sweep, figure: PointsFigureSpec): SweepDr
       : groups.map(({ curve, states }) => ({
           curve,
           fit: fitPower(
-            states.flatMap((state) => pairsOf(state, figure).map(({ x, y }) => [Number(x), y] as const)),
+            states.flatMap((state) =>
+              pairsOf(state, figure).flatMap(({ x, y, atMost }) => (atMost ? [] : [[Number(x), y] as const])),
+            ),
           ),
         }));
   const without = sweep.states.filter(
@@ -60,7 +62,8 @@ export function drawSweepPoints(sweep: Sweep, figure: PointsFigureSpec): SweepDr
       state.facts !== null &&
       factsOf(state, figure.y).every((fact, k) => numberOf(state, figure, fact, k) === null),
   );
-  const missing = without.length === 0 ? [] : [`${without.length} without ${titleOf(figure.y)}`];
+  const missing =
+    without.length === 0 ? [] : [`${without.length} without ${figure.yTitle ?? titleOf(figure.y)}`];
   return {
     rows,
     spec: specOf(rows, sweep, figure, fits, [
@@ -101,6 +104,10 @@ function pairsOf(state: JobState, figure: PointsFigureSpec) {
       ? []
       : [{ x: typeof x === "number" ? x : String(x), ...y }];
   });
+}
+
+function nameOf(label: string, { names = {} }: PointsFigureSpec): string {
+  return Object.hasOwn(names, label) ? names[label]! : label;
 }
 
 interface CurveFit {
@@ -154,6 +161,7 @@ function specOf(
   fits: readonly CurveFit[],
   facts: readonly string[],
 ): TopLevelSpec {
+  const { xTitle = titleOf(figure.x), yTitle = titleOf(figure.y) } = figure;
   const numeric = rows.every(({ x }) => typeof x === "number");
   const xs = numeric ? rows.map(({ x }) => x as number) : [];
   const values = rows.flatMap(({ low, value, high }) => [low, value, high]);
@@ -164,19 +172,19 @@ function specOf(
         field: "x",
         type: "quantitative" as const,
         scale: across.scale,
-        axis: { ...across.axis, title: titleOf(figure.x) },
+        axis: { ...across.axis, title: xTitle },
       }
     : {
         field: "x",
         type: "nominal" as const,
         sort: null,
-        axis: { title: titleOf(figure.x), labelAngle: -20 },
+        axis: { title: xTitle, labelAngle: -20 },
       };
   const y = {
     field: "value",
     type: "quantitative" as const,
     scale: up.scale,
-    axis: { ...up.axis, title: breakTitle(titleOf(figure.y), PLOT_HEIGHT) },
+    axis: { ...up.axis, title: breakTitle(yTitle, PLOT_HEIGHT) },
   };
   const labels = [...new Set(rows.map(({ curve }) => curve))];
   const color = {
@@ -231,7 +239,7 @@ function specOf(
   };
   return sheet(
     words,
-    [{ time: across, up, titles: [titleOf(figure.x), titleOf(figure.y)], curves: looks }],
+    [{ time: across, up, titles: [xTitle, yTitle], curves: looks }],
     {
       ...size,
       data: { values: spans },

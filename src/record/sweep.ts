@@ -102,6 +102,9 @@ export interface PointsFigureSpec {
   readonly xScale: "log" | "linear";
   readonly yScale: "log" | "linear";
   readonly group: readonly string[];
+  readonly xTitle?: string;
+  readonly yTitle?: string;
+  readonly names?: Readonly<Record<string, string>>;
   readonly fit?: "power";
   readonly merge?: readonly string[];
   readonly middle?: "median" | "mean";
@@ -208,6 +211,9 @@ const figureShape = fields<
   tables: optional(list(folderName)),
   group: optional(list(text)),
   from: optional(number),
+  xTitle: optional(text),
+  yTitle: optional(text),
+  names: optional(record(text)),
   fit: optional(text),
   merge: optional(list(text)),
   middle: optional(text),

@@ -328,6 +328,26 @@ describe("a sweep", () => {
     expect(JSON.stringify(captionOf(spec))).toContain("mean over seed, from lowest to highest");
   });
 
+  test("fits a power law to all runs, bounds left out; axes and curves are called what the study says", async () => {
+    const results = [1, 2, 4, 8].map((loss, k) => ({
+      ...{ parameters: 100 * loss, loss: loss ** 2 },
+      ntk: syntheticKernel(loss ** 2, k === 3 ? "upper-bound" : "certified", 1e-14),
+    }));
+    const fitted = (y: string) =>
+      ({ ...points(y), fit: "power", xTitle: "size s", yTitle: "height" }) as const;
+    const { spec } = await drawn("powers", results, fitted("loss"));
+    expect(JSON.stringify(captionOf(spec))).toContain("slope 2 (2 to 2 at 95 %) of 4 points");
+    const picture = await renderSvg(spec);
+    expect(picture).toContain(">size s<");
+    expect(picture).toContain(">height<");
+    const bounded = await drawn("bounded", results, fitted("ntk.final.lambdaMin.value"));
+    expect(JSON.stringify(captionOf(bounded.spec))).toContain("of 3 points");
+    const named = { ...fitted("loss"), group: ["seed"], names: { "seed 1": "one of them" } };
+    const apart = await drawn("apart", results, named);
+    expect(apart.rows.map(({ curve }) => curve)).toEqual(["seed 0", "one of them", "seed 2", "seed 3"]);
+    expect(JSON.stringify(captionOf(apart.spec))).toContain("one of them: no power law");
+  });
+
   test("draws a bound as such, and says how many runs have no such number", async () => {
     const results = [
       { ntk: syntheticKernel(1e-18, "upper-bound", 1e-14) },
