@@ -1,12 +1,14 @@
 // What README and docs quote of their own commands, a line each: a text of the page with `#` for its numbers, and where the command gives
 // them. `node scripts/bench/quotes.js` after a build runs the commands that take up to some minutes and compares (some 25 minutes on idle
 // cores, part of npm run bench); with a word, those whose page or command has it; with --hours, the paper's figures at full size too.
+// --runs=DIR keeps the records there, and does not compute those of a sweep again that stand.
 // --write keeps what was measured in quotes.json, to which test/docs/quotes.test.ts holds the pages between two of these runs. That test
 // runs the quick ones itself.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { fitPower } from "../../dist/figure/power-fit.js";
 import { COOKBOOK_QUOTES } from "./cookbook-quotes.js";
 import { disagreements, measure, nameOf, near, ROOT, readPage, readTheta, writeBlock } from "./quoting.js";
 
@@ -793,14 +795,45 @@ export const QUOTES = [
       ],
     ],
   },
+  ...["width", "bottleneck", "depth"].map((name) => ({
+    page: "docs/papers.md",
+    command: `npx gradflow sweep configs/papers/learning-rate-${name}.yaml`,
+    says: [
+      ...(name === "width"
+        ? [
+            ["", 0],
+            [" for w ≥ 64", 64],
+          ]
+        : [["", 0]]
+      ).map(([where, least]) => [
+        `| ${name}${where} | # (# to #) | # (# to #) | # (# to #) | # (# to #) |`,
+        ({ runs }) =>
+          ["identity", "scale"].flatMap((shortcut) =>
+            [({ limit }) => limit, ({ monotone }) => monotone.learningRate].flatMap((read) => {
+              const own = Object.entries(runs).filter(([folder]) => folder.includes(`shortcut-${shortcut}`));
+              const { slope, interval } = fitPower(
+                own.flatMap(([folder, { stability }]) => {
+                  const x = Number(/(?:width|times)-(\d+)/.exec(folder)[1]);
+                  return x < least ? [] : [[x, read(stability)]];
+                }),
+              );
+              return [slope, ...interval];
+            }),
+          ),
+      ]),
+    ],
+  })),
 ];
 
 /** Runs the entries that `choose` takes, says what disagrees, and returns how many numbers do. */
-export function benchQuotes(choose = ({ long }) => long !== true, write = false) {
+export function benchQuotes(choose = ({ long }) => long !== true, write = false, runs = null) {
   let wrong = 0;
   const store = JSON.parse(readFileSync(STORE, "utf8"));
   for (const entry of QUOTES.filter(choose)) {
-    const folder = mkdtempSync(join(tmpdir(), "gradflow-quotes-"));
+    const folder =
+      runs === null
+        ? mkdtempSync(join(tmpdir(), "gradflow-quotes-"))
+        : join(runs, nameOf(entry).replace(/[^\w.-]+/g, "-"));
     try {
       const start = performance.now();
       const values = measure(entry, folder);
@@ -815,7 +848,7 @@ export function benchQuotes(choose = ({ long }) => long !== true, write = false)
       for (const sentence of found) console.log(`  ${sentence}`);
       if (write) writeFileSync(STORE, `${JSON.stringify(store, null, 1)}\n`);
     } finally {
-      rmSync(folder, { recursive: true });
+      if (runs === null) rmSync(folder, { recursive: true });
     }
   }
   return wrong;
@@ -925,7 +958,8 @@ export const UNQUOTED = [
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const words = process.argv.slice(2);
   const [word] = words.filter((each) => !each.startsWith("--"));
+  const runs = words.find((each) => each.startsWith("--runs="))?.slice("--runs=".length) ?? null;
   const isAsked = (entry) =>
     word === undefined ? entry.long !== true || words.includes("--hours") : nameOf(entry).includes(word);
-  if (benchQuotes(isAsked, words.includes("--write")) > 0) process.exitCode = 1;
+  if (benchQuotes(isAsked, words.includes("--write"), runs) > 0) process.exitCode = 1;
 }
