@@ -424,7 +424,7 @@ export const QUOTES = [
     ],
   },
   {
-    page: "docs/studies.md",
+    page: "docs/benchmarks.md",
     command:
       "npx gradflow run configs/paper/dnn-width.yaml --set scale=0.2 --set descent.learningRates=[] -m loss.reduction=half-mean-sample,mean",
     says: [
@@ -700,7 +700,7 @@ export const QUOTES = [
     ],
     ["heun", "{method: heun, stepSize: 0.02, tEnd: 200, boundaries: off}", "| Heun, η | # | # |"],
   ].map(([label, flow, text]) => ({
-    page: "docs/studies.md",
+    page: "docs/benchmarks.md",
     command:
       "npx gradflow run configs/paper/dnn-width.yaml --set scale=0.2 --set sweep=null --set 'model.hidden=[250,250]' --set engine.dtype=float64",
     label,
