@@ -103,7 +103,7 @@ export const flowSchema = z
         .boolean()
         .default(false)
         .describe(
-          "Integrate a second time at a tenth of the tolerances and report the error that the first run made at the end, and what of each gap between flow and descent it can explain.",
+          "Integrate a second time at a tenth of the tolerances (under boundaries: stepping at 0.3 of them) and report the error that the first run made at the end, and what of each gap between flow and descent it can explain; error-check.csv has the second loss at the recorded times, figures a band of it.",
         ),
       ...shared,
     }),

@@ -19,7 +19,7 @@ import {
   stepsUntil,
   stepTime,
 } from "../flow/index.js";
-import { METHOD_COLUMNS } from "../record/columns.js";
+import { ERROR_CHECK_COLUMNS, METHOD_COLUMNS } from "../record/columns.js";
 import type {
   ErrorCheckResult,
   EventsResult,
@@ -259,7 +259,10 @@ export async function integrateStudy(
     return failure ?? end;
   };
   /** How the flow ended, for a run that is interrupted after that. */
-  const ending = memory.keep("ending", { flow: null as EndedFlow | null });
+  const ending = memory.keep("ending", {
+    flow: null as EndedFlow | null,
+    errorCheck: null as ErrorCheckResult | null,
+  });
   const wasEnded = ending.flow !== null;
   /** Descents run while the flow is at rest: then they may be saved between any two of their steps. */
   const catchUp = async (): Promise<void> => {
@@ -296,9 +299,10 @@ export async function integrateStudy(
   isFinishing = true;
   const last = (await observer.finish()) as Observation;
   const notes: string[] = [];
-  let errorCheck: ErrorCheckResult | null = null;
-  if (wantsCheck && outcome.t > 0 && !isInterrupted()) {
-    errorCheck = await checkError(
+  let { errorCheck } = ending;
+  if (wantsCheck && errorCheck === null && outcome.t > 0 && !isInterrupted()) {
+    onProgress?.({ ...progress, activity: "errorCheck: the flow once more, at tighter tolerances" });
+    const { check, losses } = await checkError(
       treatment === "exact"
         ? (options) => integrators.exact({ ...options, onEvent: () => undefined })
         : treatment === "stepping"
@@ -306,10 +310,17 @@ export async function integrateStudy(
           : integrators.smooth,
       { problem, theta0, ...limits, ...solver, maxSteps: 10 * maxSteps },
       outcome,
-      descents,
+      { descents, times: compareNear, isStepping: treatment === "stepping" },
     );
-    notes.push(...errorNotes(errorCheck));
+    errorCheck = check;
+    // An interrupted check is done again from its beginning.
+    if (check.status !== "interrupted") {
+      ending.errorCheck = check;
+      const table = await record.table("error-check", ERROR_CHECK_COLUMNS);
+      for (const row of losses) table.append({ ...row });
+    }
   }
+  if (errorCheck !== null) notes.push(...errorNotes(errorCheck));
   const measured = kernel === null ? null : await kernel.finish();
   const smoothing =
     GOOD_ENDS.includes(outcome.status) && !isInterrupted()

@@ -8,7 +8,7 @@ import { type Layer, NO_KEY, nameCurves } from "./key.js";
 import { explainMarks, laneLayers, type Mark, markLayer, traceCurve } from "./marks.js";
 import { breakWords, measureText } from "./render.js";
 import { settingsOf } from "./settings.js";
-import { LEGEND_SIZE, PLOT_HEIGHT, PLOT_WIDTH, SUBTITLE_SIZE, THEME } from "./theme.js";
+import { FLOW_COLOUR, LEGEND_SIZE, PLOT_HEIGHT, PLOT_WIDTH, SUBTITLE_SIZE, THEME } from "./theme.js";
 
 /** A pure function from a record to a picture. */
 export interface Figure<Row extends DataRow = PlottedRow> {
@@ -91,6 +91,12 @@ export function plottedRows(
   );
 }
 
+/** Of the band round a flow in grey. */
+const BAND_OPACITY = 0.4;
+
+/** A point of a band. */
+export type BandRow = { readonly t: number; readonly low: number; readonly high: number };
+
 /** One plotting area, as the script beside the figures draws it too. */
 export interface PanelPlan {
   readonly time: AxisPlan;
@@ -155,6 +161,7 @@ export function curvePanel(
     across = TIME_TITLE,
     labelled = true,
     names = true,
+    band = [],
   }: {
     title: string;
     across?: string;
@@ -162,6 +169,8 @@ export function curvePanel(
     height?: number;
     labelled?: boolean;
     names?: boolean;
+    /** Round the flow, below the lines. */
+    band?: readonly BandRow[];
   },
 ) {
   const x = timeChannel(time, labelled, across);
@@ -185,6 +194,9 @@ export function curvePanel(
       layer: [
         ...laneLayers(time, x, "x"),
         ...laneLayers(up, y, "y"),
+        ...(band.length === 0
+          ? []
+          : [bandLayer(band, [time, up], { x, y }, { color: FLOW_COLOUR, opacity: BAND_OPACITY })]),
         {
           data: { values: lines },
           mark: { type: "line" as const, clip: true, strokeCap: "butt" as const },
@@ -194,6 +206,23 @@ export function curvePanel(
         ...key.layers,
       ] as readonly Layer[],
     },
+  };
+}
+
+/** A band below lines: what of it lies within the axes, in the colours of `color`. */
+export function bandLayer(
+  rows: readonly BandRow[],
+  [time, up]: readonly [AxisPlan, AxisPlan],
+  { x, y, ...encoding }: { readonly x: object; readonly y: object; readonly [channel: string]: object },
+  look: { readonly opacity: number; readonly color?: string },
+): Layer {
+  const inside = rows
+    .filter(({ t }) => placeOn(time, t).off === null)
+    .map((row) => ({ ...row, low: placeOn(up, row.low).at, high: placeOn(up, row.high).at }));
+  return {
+    data: { values: inside },
+    mark: { type: "area", clip: true, ...look },
+    encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, ...encoding },
   };
 }
 

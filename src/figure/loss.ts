@@ -3,14 +3,26 @@ import type { RunRecord } from "../record/reader.js";
 import type { DecayFit } from "../record/result.js";
 import { formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
 import { caption } from "./caption.js";
-import { curvePanel, type Figure, planTimeAxis, plottedRows, sheet } from "./chart.js";
+import {
+  type BandRow,
+  curvePanel,
+  type Figure,
+  type PlottedRow,
+  planTimeAxis,
+  plottedRows,
+  sheet,
+} from "./chart.js";
 import { type Curve, descentCurves, flowCurve, hasLogTime, valuesToReach } from "./curves.js";
+import { bandAt, bandDoubts, describeBand, type Ends, tighterPoints } from "./error-band.js";
 import { settingsOf } from "./settings.js";
 import { FIT_COLOUR } from "./theme.js";
 
 const FIT_POINTS = 120;
 
-export const lossFigure: Figure = {
+/** A plotted row, with the ends of the shade where a second run gives one. */
+export type LossRow = PlottedRow & Partial<Ends>;
+
+export const lossFigure: Figure<LossRow> = {
   name: "loss",
   build(record) {
     const flow = flowCurve(record, "loss");
@@ -19,16 +31,41 @@ export const lossFigure: Figure = {
     const curves = [...measured, ...fitCurve(record, flow)];
     const settings = settingsOf(record.config);
     const time = planTimeAxis(record, measured);
-    const values = valuesToReach(measured);
-    const up = settings.yScale === "linear" ? planLinearAxis(values) : planLogAxis(values);
-    const { view, facts, key, plan } = curvePanel(curves, time, up, { ...settings, title: "loss L" });
-    const words = caption(record, lookFor(measured, time.scale.type, up.scale.type), [
+    const isLog = settings.yScale !== "linear";
+    const tighter = tighterPoints(record.errorCheck);
+    const band =
+      tighter.length === 0
+        ? []
+        : flow.points.map((point) => ({ t: point.t, ...bandAt(point, tighter, isLog) }));
+    const values = [...valuesToReach(measured), ...band.flatMap(({ low, high }) => [low, high])];
+    const up = isLog ? planLogAxis(values) : planLinearAxis(values);
+    const { view, facts, key, plan } = curvePanel(curves, time, up, { ...settings, title: "loss L", band });
+    const second = record.result?.errorCheck;
+    const seconds = second && band.length > 0 ? [second] : [];
+    const look = [
+      lookFor(measured, time.scale.type, up.scale.type),
+      ...seconds.map(() => describeBand(seconds)),
+    ];
+    const words = caption(record, look.join(" "), [
+      ...bandDoubts(seconds),
       ...facts,
       ...residualFact(record),
     ]);
-    return { rows: plottedRows("loss", curves), spec: sheet(words, [plan], view, key) };
+    const rows = plottedRows("loss", curves);
+    return {
+      rows: band.length === 0 ? rows : withEnds(rows, flow.label, band),
+      spec: sheet(words, [plan], view, key),
+    };
   },
 };
+
+/** The plotted rows with the ends of the flow's band; other curves have none of a width. */
+function withEnds(rows: readonly PlottedRow[], flow: string, band: readonly BandRow[]) {
+  return rows.map((row, k) => {
+    const { low, high } = row.curve === flow ? band[k]! : { low: row.value, high: row.value };
+    return { ...row, low, high };
+  });
+}
 
 function lookFor(measured: readonly Curve[], across: string, up: string): string {
   if (measured.length > 1)

@@ -7,6 +7,7 @@ const TITLES: Readonly<Record<string, string>> = {
   step: "descent step k",
   loss: "loss L",
   initialLoss: "loss L at the start",
+  tighterLoss: "loss L of errorCheck's second run",
   dataLoss: "loss L of the data alone",
   lossGap: "gap in loss |L(t) − Lₖ|",
   residualNorm: "residual ‖r‖",

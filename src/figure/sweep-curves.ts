@@ -1,15 +1,19 @@
 /** Curves of all runs of a sweep in one picture: a colour per group, flow broad and pale, descents thin on it, bands over seeds. */
 import { join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
+import { ERROR_CHECK_COLUMNS } from "../record/columns.js";
 import { type Fact, lookUp } from "../record/facts.js";
 import { inTurn } from "../record/in-turn.js";
+import { readColumns } from "../record/reader.js";
 import type { CurvesFigureSpec } from "../record/sweep.js";
 import { type JobState, unresolvedRuns } from "../record/sweep-states.js";
 import { readTable, type Table } from "../record/table.js";
-import { formatNumber, placeOn, planLinearAxis, planLogAxis } from "./axis.js";
+import { formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
 import { TIME_TITLE } from "./caption.js";
-import { breakTitle, sheet, valueChannel } from "./chart.js";
+import { bandLayer, breakTitle, sheet, valueChannel } from "./chart.js";
 import { type Point, thinOn } from "./curves.js";
+import { bandAt, bandDoubts, describeBand, type SecondRun, tighterPoints } from "./error-band.js";
+import { interpolate } from "./interpolate.js";
 import { nameCurves, namesBelow } from "./key.js";
 import { explainMarks, laneLayers, markLayer, traceCurve } from "./marks.js";
 import { titleOf } from "./quantities.js";
@@ -50,6 +54,8 @@ interface Line {
   readonly points: readonly Point[];
   /** A descent that diverged: infinite from its last point on. */
   readonly diverged: boolean;
+  /** Of a flow's loss, what a second run had (flow.errorCheck). */
+  readonly tighter?: readonly Point[];
 }
 
 /** The axis reaches, for descents, up to this multiple of what the flows reach: a diverging one would flatten the rest. */
@@ -66,7 +72,11 @@ export async function drawSweepCurves(
   const merged = mergedFields(sweep, figure.merge);
   const fields = sweep.manifest.fields.filter((field) => !merged.includes(field));
   const groups = groupStates(sweep.states, fields);
-  const drawn = await inTurn(groups, async (group) => ({ group, lines: await mergeLines(group, figure) }), 1);
+  const drawn = await inTurn(
+    groups,
+    async (group) => ({ group, lines: await mergeLines(group, figure, merged.length > 0) }),
+    1,
+  );
   const shown = drawn
     .map(({ group, lines }) => ({ label: legendLabel(group), lines }))
     .filter(({ lines }) => lines.some(({ rows }) => rows.length > 0));
@@ -102,10 +112,14 @@ function legendLabel(group: Group): string {
 
 type MergedRow = Omit<CurveRow, "curve" | "line">;
 
-/** The lines of the runs of a group, one on another: on the times of the longest, the others interpolated. */
+/**
+ * The lines of the runs of a group, one on another: on the times of the longest, the others interpolated. Their ends are those of the runs, or
+ * where nothing is merged those of the error that a second run found.
+ */
 async function mergeLines(
   group: Group,
   figure: CurvesFigureSpec,
+  isMerged: boolean,
 ): Promise<{ name: string; rows: MergedRow[] }[]> {
   const runs = await inTurn(group.states, (state) => readLines(state, figure));
   const names = [...new Set(runs.flat().map(({ name }) => name))];
@@ -117,10 +131,11 @@ async function mergeLines(
     const rows = grid.flatMap(({ t }, k) => {
       const found = members.flatMap((line) => interpolate(line, t, log));
       if (found.length === 0) return [];
-      const { middle, low, high } = spread(
-        found.map(({ value }) => value),
-        figure.middle,
-      );
+      const values = found.map(({ value }) => value);
+      const { middle, ...range } = spread(values, figure.middle);
+      const { tighter } = members[0]!;
+      const { low, high } =
+        isMerged || tighter === undefined ? range : bandAt({ t, value: middle }, tighter, log);
       const bounded = found.some(({ value, atMost }) => atMost && value === middle);
       const ends = k === grid.length - 1 && members.every(({ diverged }) => diverged);
       return [{ t, value: middle, low, high, mark: bounded ? "atMost" : ends ? "diverged" : "" }];
@@ -139,7 +154,13 @@ async function readLines(state: JobState, figure: CurvesFigureSpec): Promise<Lin
   );
   const rates = lookUp(state.facts ?? new Map(), "descent.*.learningRate");
   const diverged = rates.filter((_, k) => state.facts?.get(`descent.${k}.diverged`) === true);
-  const lines = tables.flatMap((table) => (table === null ? [] : linesOf(table, figure, diverged)));
+  const tighter =
+    figure.y === "loss"
+      ? tighterPoints(await readColumns(join(state.directory, "error-check.csv"), ERROR_CHECK_COLUMNS))
+      : [];
+  const lines = tables
+    .flatMap((table) => (table === null ? [] : linesOf(table, figure, diverged)))
+    .map((line) => (line.name === FLOW && tighter.length > 0 ? { ...line, tighter } : line));
   // Descents start where the flow does, at θ₀.
   const start = lines.find(({ name }) => name === FLOW)?.points[0];
   return lines.map((line) =>
@@ -177,35 +198,6 @@ function linesOf(table: Table, figure: CurvesFigureSpec, diverged: readonly Fact
   };
   if (learningRate === undefined) return [lineOf(null)];
   return [...new Set([...learningRate, ...(diverged as number[])])].map(lineOf);
-}
-
-/** The point at t between two others, on a log scale where asked; none outside of them, but infinity after divergence. */
-function interpolate({ points, diverged }: Line, t: number, log: boolean): Point[] {
-  const after = firstFrom(points, t);
-  if (after === points.length) return diverged ? [{ t, value: Number.POSITIVE_INFINITY }] : [];
-  const right = points[after]!;
-  if (right.t === t) return [right];
-  const left = points[after - 1];
-  if (left === undefined) return [];
-  const share = (t - left.t) / (right.t - left.t);
-  const [a, b] = [left.value, right.value];
-  const joined = [left, right].every(
-    ({ value, atMost }) => Number.isFinite(value) && (value > 0 || !log) && !atMost,
-  );
-  // Nothing lies between a number and one that the scale does not have: the nearer counts.
-  if (!joined) return [share < 0.5 ? left : right];
-  return [{ t, value: log ? a * (b / a) ** share : a + share * (b - a) }];
-}
-
-/** Index of the first point at t or later, by bisection: the sweep may have thousands of lines. */
-function firstFrom(points: readonly Point[], t: number): number {
-  let [low, high] = [0, points.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (points[middle]!.t >= t) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 /** The values that the axis reaches: those of the flows, and what descents have up to a multiple of the largest. */
@@ -253,11 +245,9 @@ function specOf(
   const title = titleOf(figure.y);
   const y = valueChannel(height, breakTitle(title, PLOT_HEIGHT));
   const looks = lookOf(labels, names);
-  const bands = rows
-    .filter(isBanded)
-    .filter(({ t }) => placeOn(plan, t).off === null)
-    .map((row) => ({ ...row, low: placeOn(height, row.low).at, high: placeOn(height, row.high).at }));
+  const bands = rows.filter(isBanded);
   const banded = bands.some(({ low, high }) => high > low);
+  const seconds = banded && merged.length === 0 ? secondRuns(sweep) : [];
   const traced = labels.flatMap((label, k) =>
     names.map((name) => {
       const own = rows.filter(({ curve, line }) => curve === label && line === name);
@@ -282,14 +272,13 @@ function specOf(
   const marks = traced.flatMap((one) => one.marks);
   const plain = (field: string) => ({ field, type: "nominal" as const, scale: null, legend: null });
   const colours = labels.map((_, k) => looks(k, names[0]!).colour);
-  const band = {
-    data: { values: bands },
-    mark: { type: "area" as const, opacity: 0.15, clip: true },
-    encoding: {
-      ...{ x, y: { ...y, field: "low" }, y2: { field: "high" }, detail: { field: "line" } },
-      color: { ...plain("curve"), sort: null, scale: { domain: [...labels], range: colours } },
-    },
-  };
+  const color = { ...plain("curve"), sort: null, scale: { domain: [...labels], range: colours } };
+  const band = bandLayer(
+    bands,
+    [plan, height],
+    { x, y, detail: { field: "line" }, color },
+    { opacity: 0.15 },
+  );
   const lines = {
     data: { values: stretches },
     mark: { type: "line" as const, clip: true, strokeCap: "butt" as const },
@@ -320,8 +309,9 @@ function specOf(
   const curves = traced.map(({ label, name, look }) => ({ label: `${label} ${name}`, ...look }));
   const words = {
     ...titleWords(sweep, single && labels[0] !== "all runs" ? [labels[0]!] : []),
-    look: lookFor(both, merged, banded, figure.middle),
+    look: lookFor(both, merged, banded, seconds, figure.middle),
     facts: [
+      ...bandDoubts(seconds),
       ...explained,
       ...explainMarks(marks, SWEEP_MARKS),
       ...sweepFacts(sweep, merged, banded, figure.middle),
@@ -376,16 +366,27 @@ function lineLabel(name: string): string {
   return name === FLOW ? "gradient flow" : `descent ${name}`;
 }
 
+/** Of the runs that have an error by a second one. */
+function secondRuns({ states }: Sweep): SecondRun[] {
+  return states.flatMap(({ results }) => {
+    const tighterRtol = results.get("errorCheck.tighterRtol");
+    const forcedSteps = Number(results.get("errorCheck.forcedSteps") ?? 0);
+    return typeof tighterRtol === "number" ? [{ tighterRtol, forcedSteps }] : [];
+  });
+}
+
 function lookFor(
   both: boolean,
   merged: readonly string[],
   banded: boolean,
+  seconds: readonly SecondRun[],
   middle: CurvesFigureSpec["middle"] = "median",
 ): string {
   const over = merged.map(shortField).join(", ");
   return [
     both ? "A thin line on its broad one: descent is where the flow is at the same t." : "",
-    banded
+    seconds.length > 0 ? describeBand(seconds) : "",
+    banded && merged.length > 0
       ? `Lines are ${middle}s over ${over}, bands reach from the lowest to the highest; where bands overlap the ${over} may explain the difference.`
       : "",
   ]

@@ -91,6 +91,9 @@ export const EVENT_COLUMNS = [
 /** `methods.csv`, one row per change of method under flow.method: auto; costs in gradients per unit of time, as measured and predicted. */
 export const METHOD_COLUMNS = ["t", "method", "gradientEvaluations", "costBefore", "costPredicted"] as const;
 
+/** `error-check.csv`, under flow.errorCheck one row per recorded time (of every step: 200 times) as far as the second run got: its loss L there. */
+export const ERROR_CHECK_COLUMNS = ["t", "tighterLoss"] as const;
+
 /**
  * `ntk.csv`, one row per time at which the tangent kernel G was taken: residualSquared ‖r‖² and residualSquaredFloor, below which it is
  * the solver's noise; its extreme eigenvalues with what they are worth (kind exact-zero, certified or upper-bound; method; residual;
@@ -155,6 +158,7 @@ export type NtkSpectrumColumn = (typeof NTK_SPECTRUM_COLUMNS)[number];
 export type NtkModeColumn = (typeof NTK_MODE_COLUMNS)[number];
 export type NtkDensityColumn = (typeof NTK_DENSITY_COLUMNS)[number];
 export type FlowColumn = (typeof FLOW_COLUMNS)[number];
+export type ErrorCheckColumn = (typeof ERROR_CHECK_COLUMNS)[number];
 export type GapColumn = (typeof GAP_COLUMNS)[number];
 export type SeriesColumn = (typeof SERIES_COLUMNS)[number];
 export type DescentColumn = (typeof DESCENT_COLUMNS)[number];

@@ -5,6 +5,8 @@ import { readNpy } from "../data/npy.js";
 import { ConfigError } from "../errors.js";
 import {
   type DescentColumn,
+  ERROR_CHECK_COLUMNS,
+  type ErrorCheckColumn,
   FLOW_COLUMNS,
   type FlowColumn,
   GAP_COLUMNS,
@@ -58,6 +60,8 @@ export interface RunRecord {
   /** With the columns of the measures that the manifest names, as in `descent`. */
   readonly series: Columns<SeriesColumn> & Columns<string>;
   readonly descent: Columns<DescentColumn> & Columns<string>;
+  /** The losses of the second run; empty without flow.errorCheck. */
+  readonly errorCheck: Columns<ErrorCheckColumn>;
   /** The flows beside descent, and the kind of each row; empty where there are none. */
   readonly flows: Columns<FlowColumn>;
   readonly flowKinds: readonly string[];
@@ -99,20 +103,33 @@ export async function readRecord(directory: string, options: ReadOptions = {}): 
   const { manifest, result } = await readOutcome(directory);
   const folder = contentFolder(directory, manifest);
   const columns = runColumns(manifest);
-  const [config, series, descent, flows, gaps, ntk, ntkSpectrum, ntkModes, ntkDensity, events, pieces0] =
-    await Promise.all([
-      readJsonObject(join(folder, "config.resolved.json")),
-      readColumns<string>(join(folder, "series.csv"), columns.series, options),
-      readColumns<string>(join(folder, "descent.csv"), columns.descent, options),
-      readTable(join(folder, "flows.csv")),
-      readColumns(join(folder, "gaps.csv"), GAP_COLUMNS),
-      readTable(join(folder, "ntk.csv")),
-      readColumns(join(folder, "ntk-spectrum.csv"), NTK_SPECTRUM_COLUMNS),
-      readColumns(join(folder, "ntk-modes.csv"), NTK_MODE_COLUMNS),
-      readColumns(join(folder, "ntk-density.csv"), NTK_DENSITY_COLUMNS),
-      readEvents(join(folder, "events.csv")),
-      readArray(join(folder, "pieces0.npy")),
-    ]);
+  const [
+    config,
+    series,
+    descent,
+    errorCheck,
+    flows,
+    gaps,
+    ntk,
+    ntkSpectrum,
+    ntkModes,
+    ntkDensity,
+    events,
+    pieces0,
+  ] = await Promise.all([
+    readJsonObject(join(folder, "config.resolved.json")),
+    readColumns<string>(join(folder, "series.csv"), columns.series, options),
+    readColumns<string>(join(folder, "descent.csv"), columns.descent, options),
+    readColumns(join(folder, "error-check.csv"), ERROR_CHECK_COLUMNS),
+    readTable(join(folder, "flows.csv")),
+    readColumns(join(folder, "gaps.csv"), GAP_COLUMNS),
+    readTable(join(folder, "ntk.csv")),
+    readColumns(join(folder, "ntk-spectrum.csv"), NTK_SPECTRUM_COLUMNS),
+    readColumns(join(folder, "ntk-modes.csv"), NTK_MODE_COLUMNS),
+    readColumns(join(folder, "ntk-density.csv"), NTK_DENSITY_COLUMNS),
+    readEvents(join(folder, "events.csv")),
+    readArray(join(folder, "pieces0.npy")),
+  ]);
   return {
     directory,
     manifest,
@@ -120,6 +137,7 @@ export async function readRecord(directory: string, options: ReadOptions = {}): 
     config: config ?? {},
     series: series as RunRecord["series"],
     descent: descent as RunRecord["descent"],
+    errorCheck,
     flows: columnsOf(flows, FLOW_COLUMNS),
     flowKinds: flows.words["kind"] ?? new Array<string>(flows.length).fill(""),
     gaps,

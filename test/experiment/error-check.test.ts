@@ -9,8 +9,16 @@ it("says where the second run did not attain its tolerance: what it finds is the
     ...{ h: 1, accepted: 1, rejected: 0 },
   });
   const options = { theta0: Float64Array.of(0), rtol: 0.01, atol: 1e-4 } as unknown as FlowOptions;
-  const check = (forcedSteps: number) =>
-    checkError(async () => ({ ...end(3), events: { crossings: 1, forcedSteps } }), options, end(2), []);
+  const run = { descents: [], times: [], isStepping: false };
+  const check = async (forcedSteps: number) =>
+    (
+      await checkError(
+        async () => ({ ...end(3), events: { crossings: 1, forcedSteps } }),
+        options,
+        end(2),
+        run,
+      )
+    ).check;
   const forced = await check(31);
   expect(forced).toMatchObject({ error: 1, tighterRtol: 0.001, forcedSteps: 31 });
   expect(errorNotes(forced).join()).toMatch(/at rtol 0.001, did not attain its tolerance: 31 of its steps/);
