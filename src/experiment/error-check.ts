@@ -26,6 +26,8 @@ export interface CheckedRun {
   readonly times: readonly number[];
   /** Whether the flow is stepped over its kinks. */
   readonly isStepping: boolean;
+  /** Hears how far the second run has got. */
+  readonly onTime?: (t: number) => void;
 }
 
 /**
@@ -37,7 +39,7 @@ export async function checkError(
   integrate: (options: FlowOptions) => Promise<FlowOutcome & { readonly events?: EventCounts }>,
   options: Omit<FlowOptions, "onSegment">,
   first: FlowOutcome,
-  { descents, times, isStepping }: CheckedRun,
+  { descents, times, isStepping, onTime }: CheckedRun,
 ): Promise<{ readonly check: ErrorCheckResult; readonly losses: readonly TighterLoss[] }> {
   const { theta0, rtol, atol } = { ...DEFAULT_TOLERANCES, ...options };
   const tighter = isStepping ? TIGHTER_STEPPING : TIGHTER;
@@ -59,6 +61,7 @@ export async function checkError(
         const split = await splitGap(descent, segment);
         if (split !== null) gaps.push(split);
       }
+      onTime?.(segment.t1);
       return undefined;
     },
   };

@@ -301,7 +301,8 @@ export async function integrateStudy(
   const notes: string[] = [];
   let { errorCheck } = ending;
   if (wantsCheck && errorCheck === null && outcome.t > 0 && !isInterrupted()) {
-    onProgress?.({ ...progress, activity: "errorCheck: the flow once more, at tighter tolerances" });
+    const onTime = (t: number) =>
+      onProgress?.({ ...progress, activity: `errorCheck: t = ${t.toPrecision(4)} again` });
     const { check, losses } = await checkError(
       treatment === "exact"
         ? (options) => integrators.exact({ ...options, onEvent: () => undefined })
@@ -310,7 +311,7 @@ export async function integrateStudy(
           : integrators.smooth,
       { problem, theta0, ...limits, ...solver, maxSteps: 10 * maxSteps },
       outcome,
-      { descents, times: compareNear, isStepping: treatment === "stepping" },
+      { descents, times: compareNear, isStepping: treatment === "stepping", onTime },
     );
     errorCheck = check;
     // An interrupted check is done again from its beginning.

@@ -13,7 +13,14 @@ import { isDrawn } from "../config/schema-dataset.js";
 import type { DrawnShape } from "../data/dataset.js";
 import { sources } from "../data/sources/index.js";
 import { ConfigError } from "../errors.js";
-import { MAX_ROW_NUMBERS, mostCandidates, TABLED_SAMPLES, UNIT_ROWS } from "../flow/index.js";
+import {
+  CALL_NUMBERS,
+  hasMixedGrams,
+  MAX_ROW_NUMBERS,
+  mostCandidates,
+  TABLED_SAMPLES,
+  UNIT_ROWS,
+} from "../flow/index.js";
 import { type Graph, sizeOf, spaceOf, splitBound } from "../graph/index.js";
 import { batchFamily, createFamily, createLoss, type Family } from "../model/index.js";
 import { methods } from "../ode/index.js";
@@ -218,6 +225,9 @@ function gradientBytes(
 function candidateNumbers(family: Family, inputDimension: number): number {
   const { samples, network } = family;
   const most = mostCandidates(family);
+  if (hasMixedGrams(family))
+    // A table of products for each site, a matrix between samples for each that mixes another's, and the buffers of a call.
+    return (2 * most ** 2) / network.units + 2 * network.sites.length * samples ** 2 + 4 * CALL_NUMBERS;
   if (!network.hasLayerProducts) return 2 * most ** 2;
   const row = network.units + network.outputs + inputDimension;
   return (2 * most ** 2) / network.units + Math.min(samples, TABLED_SAMPLES) ** 2 + 4 * UNIT_ROWS * row;

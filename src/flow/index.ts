@@ -39,11 +39,13 @@ export {
   measureGradient,
 } from "./smooth.js";
 export type { SteppingSummary } from "./stepping/books.js";
+export { hasMixedGrams } from "./stepping/gram-blocks.js";
 export {
   integrateStepping,
   type SteppingFlowOptions,
   type SteppingOutcome,
 } from "./stepping/integrate-stepping.js";
+export { CALL_NUMBERS } from "./stepping/mixed-grams.js";
 export { mostCandidates } from "./stepping/stepper.js";
 export { TABLED_SAMPLES, UNIT_ROWS } from "./stepping/unit-grams.js";
 export { createStopRule, type StopRule, type StopWhen } from "./stop.js";

@@ -8,6 +8,7 @@ import { batch, gradient, hessianProduct, pullback, pushforward, roundingErrors 
 import { createGraph, type Graph, GraphBuilder, type Node, sizeOf } from "../graph/index.js";
 import { type Loss, squaredLoss } from "./losses/loss.js";
 import { withLossSite } from "./losses/site.js";
+import { mixedGram, mixedState, mixedTables } from "./mixed-grams.js";
 import type { Forward, Network, SampleInput } from "./network.js";
 import type { Layout } from "./parameters.js";
 import type { Relation, Site } from "./scope.js";
@@ -121,7 +122,11 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   unitGrams(site: Site, blocks: number, rows: number, withTables: boolean): UnitGrams;
   /** What they take of all samples; see unit-grams.ts. */
   affineInputs(of: "moved" | "data" | "tables"): Graph | null;
-  /** `squares` [s], its diagonal, likewise. */
+  /** The same of networks whose sites mix the samples; see mixed-grams.ts. */
+  mixedTables(): Graph;
+  mixedState(): Graph | null;
+  mixedGram(blocks: number, rows: number, sizes: Parameters<typeof mixedGram>[2]): Graph;
+  /** `squares` [s]: its diagonal, likewise. */
   scalarSquares(capacity: number): Graph;
 }
 
@@ -317,6 +322,9 @@ export function createFamily(options: FamilyOptions): Family {
     scalarSignals: (capacity) => scalarSignals(network, samples, capacity),
     unitGrams: (site, blocks, capacity, withTables) => unitGrams(network, site, blocks, capacity, withTables),
     affineInputs: (of) => affineInputs(network, samples, of),
+    mixedTables: () => mixedTables(network, samples),
+    mixedState: () => mixedState(network, samples),
+    mixedGram,
     scalarSquares: (capacity) => scalarSquares(network, capacity),
   };
 }

@@ -24,6 +24,7 @@ export { createLoss, type Loss, whyNotSquared } from "./losses/loss.js";
 export { type LossSpec, lossModule, lossModules, lossSchema } from "./losses/registry.js";
 export { withLossSite } from "./losses/site.js";
 export { lossFactor, type Reduction } from "./losses/squared.js";
+export type { MixedSite } from "./mixed-grams.js";
 export { findingNeighbours, normalisedAdjacency, relationMatrix } from "./neighbours.js";
 export { type Build, describeNetwork, layeredNetwork, type Network } from "./network.js";
 export { type InitSpec, type Law, type Layout, LayoutBuilder, type Parameter } from "./parameters.js";

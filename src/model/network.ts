@@ -6,6 +6,7 @@ import { GraphBuilder, type Node, type Shape, sizeOf } from "../graph/index.js";
 import type { ActivationSpec } from "./activation.js";
 import { couplesSamples, dependsOnCount } from "./coupling.js";
 import { type LayerKinds, layerKinds } from "./layers/registry.js";
+import { type MixedSite, mixedSites } from "./mixed-grams.js";
 import { type Layout, LayoutBuilder } from "./parameters.js";
 import { type Parametrisation, parameterScale } from "./parametrisation.js";
 import type { NetworkSpec } from "./presets/spec.js";
@@ -99,6 +100,8 @@ export interface Network {
   readonly coupled: boolean;
   /** Whether every parameter belongs to one affine map of one row per sample: kernels then have a form without rows of J. */
   readonly hasLayerProducts: boolean;
+  /** How its sites mix the samples, where all do by fixed matrices, over data or over the activations of a site that does; see mixed-grams.ts. */
+  readonly mixed: readonly MixedSite[] | null;
   forward(b: GraphBuilder, inputs: ForwardInputs): Forward;
   /** The same network with its kinks blended. @throws LayerError where they cannot be */
   smoothed(halfWidth: number): Network;
@@ -129,6 +132,7 @@ export function createNetwork(options: NetworkOptions): Network {
       activations: [],
       sites: [],
       affine: [],
+      mixtures: [],
       spreads: [],
       direct: [],
       relations: new Map(),
@@ -191,6 +195,7 @@ export function createNetwork(options: NetworkOptions): Network {
     sampleInputs: [],
     coupled,
     hasLayerProducts: !coupled && isMadeOfAffineMaps(trace, layout.layout),
+    mixed: coupled ? mixedSites(trace) : null,
     forward(builder, { theta, x: inputs, pieces, onlySlopes = false }) {
       const pass = run(builder, inputs, {
         parameter: ({ offset, size, shape }) =>

@@ -49,6 +49,20 @@ export interface Affine {
   readonly bias: Parameter | null;
 }
 
+/** z = Σ_r R_r·input·W_r + bias, with matrices R_r [n, n] between the samples that are data. */
+export interface Mixture {
+  /** [n, fanIn] */
+  readonly input: Node;
+  /** [n, fanOut] */
+  readonly z: Node;
+  /** W_r [fanIn, fanOut] as they multiply, and what the parametrisation multiplies θ by in them. */
+  readonly weights: readonly { readonly node: Node; readonly scale: number }[];
+  /** The same of the bias, 0 where there is none. */
+  readonly biasScale: number;
+  /** R_r·node for each r; node [n, …]. */
+  readonly apply: (node: Node) => readonly Node[];
+}
+
 /** One number of θ, repeated once per sample [n, 1, …]. */
 export interface Spread {
   readonly parameter: Parameter;
@@ -73,6 +87,7 @@ export interface Trace {
   readonly activations: Node[];
   readonly sites: Site[];
   readonly affine: Affine[];
+  readonly mixtures: Mixture[];
   readonly spreads: Spread[];
   /** Parameters that a layer took as they are, beyond affine maps and spreads. */
   readonly direct: Parameter[];
@@ -186,6 +201,40 @@ export class Scope {
     const hasOwnScale = bias !== null && this.#pass.scale(bias) !== 1;
     if (hasOwnScale) this.#pass.trace.direct.push(bias);
     this.#pass.trace.affine.push({ input, z, weight, bias: hasOwnScale ? null : bias });
+    return z;
+  }
+
+  /**
+   * Σ_r R_r·x·W_r + b on x [n, fanIn], `apply` giving R_r·node for each of the weights `names`. Where `narrowFirst` and there is one R, whichever
+   * product is the narrower comes first.
+   */
+  mixture(
+    x: Node,
+    fanOut: number,
+    names: readonly string[],
+    apply: (node: Node) => readonly Node[],
+    { bias: withBias, narrowFirst = false }: { readonly bias: boolean; readonly narrowFirst?: boolean },
+  ): Node {
+    const { b } = this;
+    const fanIn = x.shape[1] as number;
+    const law = { kind: "weight", fanIn, fanOut } as const;
+    const declared = names.map((name) => this.#declare(name, [fanIn, fanOut], law));
+    const bias = withBias ? this.#declare("bias", [fanOut], { kind: "bias", fanIn }) : null;
+    const scaled = (parameter: Parameter) => this.#scaled(this.#pass.parameter(parameter), parameter);
+    const weights = declared.map((own) => ({ node: scaled(own), scale: this.#pass.scale(own) }));
+    const [first] = weights;
+    // A product of the data with R is a constant.
+    const isLast = narrowFirst && x.op !== "input" && fanIn > fanOut;
+    let z = isLast
+      ? (apply(b.matmul(x, first!.node))[0] as Node)
+      : apply(x)
+          .map((mixed, r) => b.matmul(mixed, weights[r]!.node))
+          .reduce((p, q) => b.add(p, q));
+    if (bias !== null) z = b.add(z, b.reshape(scaled(bias), [1, fanOut]));
+    const { trace } = this.#pass;
+    trace.direct.push(...declared, ...(bias === null ? [] : [bias]));
+    const biasScale = bias === null ? 0 : this.#pass.scale(bias);
+    trace.mixtures.push({ input: x, z, weights, biasScale, apply });
     return z;
   }
 

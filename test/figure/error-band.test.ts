@@ -91,11 +91,10 @@ test.each([
     await writer.finish({ ...syntheticResult(directory), errorCheck: check(forced) });
     await writeSecond(directory, 1.5);
     const drawing = lossFigure.build(await readRecord(directory))!;
-    const flow = drawing.rows.filter((row) => row["curve"] === "gradient flow (GF)");
+    const flow = drawing.rows.filter((row) => row.curve === "gradient flow (GF)");
     for (const row of flow) {
-      const [low, value, high] = ["low", "value", "high"].map((name) => Number(row[name]));
-      expect(high! / value!).toBeCloseTo(1.5, 12);
-      expect(value! / low!).toBeCloseTo(1.5, 12);
+      expect(row.high! / row.value).toBeCloseTo(1.5, 12);
+      expect(row.value / row.low!).toBeCloseTo(1.5, 12);
     }
     const caption = captionOf(drawing.spec).join(" ");
     expect(caption).toContain("as the loss of a second run, at rtol 0.003, is off");

@@ -5,8 +5,12 @@ import { kinksOf } from "../../src/flow/boundaries/kinks.js";
 import { createProblem } from "../../src/flow/index.js";
 import { createGramBlocks } from "../../src/flow/stepping/gram-blocks.js";
 import { TABLED_SAMPLES } from "../../src/flow/stepping/unit-grams.js";
-import { piecesOf } from "../../src/model/index.js";
-import { makeCase } from "../support/networks.js";
+import { createFamily, layeredNetwork, piecesOf, relationMatrix } from "../../src/model/index.js";
+import { nearestNeighbours } from "../../src/model/neighbours.js";
+import { type Case, makeCase, randomVector } from "../support/networks.js";
+
+type LayerConfig = Parameters<typeof layeredNetwork>[0]["layers"][number];
+type NetworkOptions = Parameters<typeof layeredNetwork>[0];
 
 const SQUARE_BELOW = {
   kind: "piecewise-polynomial",
@@ -16,6 +20,48 @@ const SQUARE_BELOW = {
     [0, 1],
   ],
 } as const;
+
+/** Samples on a graph of three nearest neighbours under two layers of that kind. */
+function graphCase(layer: LayerConfig, options: Partial<NetworkOptions> = {}): Case {
+  const [samples, inputs, outputs] = [30, 4, 2];
+  const activation = options.activation ?? ({ kind: "leaky-relu", slope: 0.1 } as const);
+  const network = layeredNetwork({
+    inputShape: [inputs],
+    outputs,
+    layers: [
+      { ...layer, width: 6 },
+      { kind: "activation" },
+      { ...layer, width: 5 },
+      { kind: "activation" },
+      { ...layer },
+    ],
+    ...options,
+    activation,
+  });
+  const x = randomVector(5, samples * inputs);
+  const edges = nearestNeighbours(x, samples, 3);
+  const relations = network.relations.map((name) => [name, relationMatrix(name, edges, samples)] as const);
+  return {
+    label: layer.kind,
+    family: createFamily({ network, samples, factor: 0.5 / samples }),
+    theta: randomVector(6, network.layout.size),
+    bound: { x, y: randomVector(7, samples * outputs), ...Object.fromEntries(relations) },
+  };
+}
+
+describe("networks whose samples are mixed", () => {
+  test("have their grams by units where sites mix data or activations of such that do", () => {
+    expect(graphCase({ kind: "gcn-conv", bias: true }).family.network.mixed).toEqual([
+      { mixture: 0, below: null },
+      { mixture: 1, below: 0 },
+    ]);
+    // A third site would need all samples; a trained slope and a dense layer are parameters of another kind.
+    expect(makeCase({ kind: "gcn", hidden: [4, 4, 4] }).family.network.mixed).toBeNull();
+    const trained = { activation: { kind: "prelu", slope: 0.2 } } as const;
+    expect(graphCase({ kind: "gcn-conv", bias: true }, trained).family.network.mixed).toBeNull();
+    expect(makeCase({ hidden: [4, 4] }).family.network.mixed).toBeNull();
+  });
+});
 
 describe("Gram blocks", () => {
   test.each([
@@ -36,6 +82,28 @@ describe("Gram blocks", () => {
       makeCase({ samples: 8, inputDimension: 300, hidden: [6, 5] }),
       1,
     ],
+    ["many, gcn", graphCase({ kind: "gcn-conv", bias: true }), 11],
+    ["many, gcn without biases", graphCase({ kind: "gcn-conv", bias: false }), 11],
+    [
+      "many, gcn, of second degree",
+      graphCase({ kind: "gcn-conv", bias: true }, { activation: SQUARE_BELOW }),
+      11,
+    ],
+    [
+      "many, Chebyshev polynomials",
+      graphCase({ kind: "cheb-conv", bias: true, order: 3, lambdaMax: 1.7 }),
+      11,
+    ],
+    ["many, graph convolution", graphCase({ kind: "graph-conv", bias: true }), 11],
+    [
+      "many, gcn in another parametrisation",
+      graphCase(
+        { kind: "gcn-conv", bias: true },
+        { parametrisation: { kind: "ntk", gain: 1.3, biasFactor: 0.4 } },
+      ),
+      11,
+    ],
+    ["many, gcn of one site", makeCase({ kind: "gcn", samples: 60, hidden: [6] }), 6],
     ["many, resnet", makeCase({ kind: "resnet", samples: 30, hidden: [5, 5] }), 10],
     [
       "many, of second degree: signals depend on the values too",

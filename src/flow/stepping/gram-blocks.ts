@@ -4,10 +4,16 @@
  * products within units are formed, from the layers' inputs and signals: see unit-grams.ts.
  */
 
+import type { Family } from "../../model/index.js";
 import type { Kinks } from "../boundaries/kinks.js";
-import { createNormals } from "../boundaries/normals.js";
+import { capacityFor, createNormals } from "../boundaries/normals.js";
 import type { Problem } from "../problem.js";
-import { createUnitGrams } from "./unit-grams.js";
+import { createMixedGrams } from "./mixed-grams.js";
+import { createUnitGrams, TABLED_SAMPLES } from "./unit-grams.js";
+
+/** Whether Gram matrices unit by unit are formed from tables over samples, which are not to be too large. */
+export const hasMixedGrams = ({ network, samples }: Family): boolean =>
+  network.mixed !== null && samples <= TABLED_SAMPLES;
 
 export interface GramBlock {
   /** Places in the list of candidates, ascending; the entries of a unit are all in one block. */
@@ -25,8 +31,12 @@ export type GramBlocks = (
 /** Candidates up to which all are one block, and up to which blocks are merged by their cosines. */
 const ONE_BLOCK = 96;
 const MERGED = 256;
-/** Numbers of rows ∇z up to which K is formed from them; beyond, from the layers' inputs and signals where there are such. */
+/**
+ * Numbers of rows ∇z up to which K is formed from them; beyond, from the layers' inputs and signals where there are such. Where samples are
+ * mixed a row costs a third of a gradient, and beyond this many numbers K is formed by units, however few.
+ */
 const ROW_NUMBERS = 2 ** 17;
+const MIXED_ROW_NUMBERS = 2 ** 21;
 /** Units whose normals have a cosine above this see each other; with blocks larger than `LARGE` the next one. */
 const COUPLED = [0.1, 0.3, 0.6, Infinity] as const;
 const LARGE = 192;
@@ -37,7 +47,8 @@ export function createGramBlocks(
   kinks: Kinks,
   cost: { rowSweeps: number; products: number },
 ): GramBlocks {
-  const { hasLayerProducts } = problem.family.network;
+  const { layout, network } = problem.family;
+  const { hasLayerProducts } = network;
   const normalsAt = createNormals(
     problem,
     kinks,
@@ -45,10 +56,16 @@ export function createGramBlocks(
     cost,
     hasLayerProducts ? ROW_NUMBERS : undefined,
   );
-  const unitGramsAt = hasLayerProducts ? createUnitGrams(problem, kinks, cost) : null;
+  const unitGramsAt = hasLayerProducts
+    ? createUnitGrams(problem, kinks, cost)
+    : hasMixedGrams(problem.family)
+      ? createMixedGrams(problem, kinks, cost)
+      : null;
+  const areLongRows = (count: number) =>
+    !hasLayerProducts && capacityFor(count) * layout.size > MIXED_ROW_NUMBERS;
   return async (theta, entries, pieces) => {
     const count = entries.length;
-    if (unitGramsAt !== null && count > MERGED) {
+    if (unitGramsAt !== null && (count > MERGED || areLongRows(count))) {
       const units = unitsOf(kinks, entries);
       const grams = await unitGramsAt(
         theta,

@@ -1,7 +1,6 @@
 /**
- * Steps over kinks one after the other, of fixed size or controlled: by the part of the passes' difference along the surface of what
- * slides. What is normal to that surface does not fall with the step; a controller that sees it goes down to nothing. For the same reason
- * there is a smallest step, a part of 1/ρ: at it a step is taken whatever its error, and counted.
+ * Steps over kinks one after the other, of fixed size or controlled: the state between them, and what is done where a step cannot be
+ * judged.
  */
 
 import { length } from "../../linalg/norm.js";
@@ -14,23 +13,11 @@ import type { StepEvent } from "./blocks.js";
 import { combine } from "./combine.js";
 import { type Dense, denseStep } from "./dense.js";
 import type { SteppingField } from "./field.js";
+import { hasMixedGrams } from "./gram-blocks.js";
+import { type Control, judgeStep, newControl, planStep, shrinkUnjudged } from "./step-control.js";
 
 /** The part of rtol that the local error of a step may take of ‖θ‖: with it errors at the end come out near rtol times the distance moved. */
 const SHARE = 0.005;
-/** Of the normal part of the difference in the error. */
-const NORMAL_SHARE = 0.1;
-/** An error above this is rejected; steps aim at 1. */
-const REJECTED = 2;
-/** Bounds of hρ: the first step, the smallest one (of the smallest ρ seen), the largest. */
-const FIRST = 0.1;
-const SMALLEST = { now: 1, ever: 0.1 } as const;
-/**
- * What bounds steps from below is the part of the difference normal to what slides. Where a third of it is tangential, as at crossings
- * in narrow networks, a smaller step resolves it, down to this part of the smallest.
- */
-const FINER = 0.1;
-const RESOLVABLE = 0.3;
-const LARGEST = 160;
 /** Accepted steps after which ρ is measured again. */
 const RADIUS_AGE = 6;
 /**
@@ -38,7 +25,6 @@ const RADIUS_AGE = 6;
  * for all of them together.
  */
 const MOST_CANDIDATES = { least: 1500, leastFixed: 4096, part: 1 / 12, together: 4096 } as const;
-const TOO_LARGE_FACTOR = 0.4;
 /**
  * Under control sliding entries are brought back to their breakpoints within this many steps, or times 1/ρ where that is longer: a step
  * cut short then asks for no velocities that bounded slopes could not give. Fixed steps bring them back in one.
@@ -78,10 +64,11 @@ export interface SteppingOptions {
 }
 
 /** The most entries that a step simulates. */
-export function mostCandidates({ entries, network }: Family, isFixed = false): number {
+export function mostCandidates(family: Family, isFixed = false): number {
+  const { entries, network } = family;
   const { least, leastFixed, part, together } = MOST_CANDIDATES;
   const most = Math.max(isFixed ? leastFixed : least, Math.floor(part * entries));
-  return network.hasLayerProducts ? most : Math.min(most, together);
+  return network.hasLayerProducts || hasMixedGrams(family) ? most : Math.min(most, together);
 }
 
 export class SteppingStepper implements Advancing<SteppingStep> {
@@ -89,31 +76,24 @@ export class SteppingStepper implements Advancing<SteppingStep> {
   readonly #options: SteppingOptions;
   readonly #tolerance: (theta: Float64Array) => number;
   readonly #mostCandidates: number;
-  readonly #state: SteppingState & {
-    t: number;
-    isReady: boolean;
-    accepted: number;
-    rejected: number;
-    /** Taken at the smallest size with an error above the tolerance. */
-    forced: number;
-    /** Euler steps where no step could be judged. */
-    fallbacks: number;
-    /**
-     * Roots of the sums of squares of the passes' differences in z and θ, as errors of them. Measured at a fifth of the paper's size, that of
-     * z lies between the median of the errors of single entries and their root mean square; plain sums grow where errors do not.
-     */
-    zError: number;
-    thetaError: number;
-    /** The next step; 0 before the first. */
-    next: number;
-    errorBefore: number;
-    mayGrow: boolean;
-    /** The last attempt was rejected, and smaller steps than usual resolve what it was rejected for. */
-    isFiner: boolean;
-    rho: number;
-    leastRho: number;
-    rhoAge: number;
-  };
+  readonly #state: SteppingState &
+    Control & {
+      t: number;
+      isReady: boolean;
+      accepted: number;
+      rejected: number;
+      /** Taken at the smallest size with an error above the tolerance. */
+      forced: number;
+      /** Euler steps where no step could be judged. */
+      fallbacks: number;
+      /**
+       * Roots of the sums of squares of the passes' differences in z and θ, as errors of them. Measured at a fifth of the paper's size, that of
+       * z lies between the median of the errors of single entries and their root mean square; plain sums grow where errors do not.
+       */
+      zError: number;
+      thetaError: number;
+      rhoAge: number;
+    };
 
   constructor(options: SteppingOptions) {
     const { rtol, atol } = { ...DEFAULT_TOLERANCES, ...options };
@@ -141,12 +121,7 @@ export class SteppingStepper implements Advancing<SteppingStep> {
       fallbacks: 0,
       zError: 0,
       thetaError: 0,
-      next: options.stepSize ?? options.firstStep ?? 0,
-      errorBefore: 1,
-      mayGrow: true,
-      isFiner: false,
-      rho: 0,
-      leastRho: Infinity,
+      ...newControl(options.stepSize ?? options.firstStep ?? 0),
       rhoAge: RADIUS_AGE,
     });
   }
@@ -242,41 +217,23 @@ export class SteppingStepper implements Advancing<SteppingStep> {
     const state = this.#state;
     const { maxStep = Infinity } = this.#options;
     for (;;) {
-      const { rho } = state;
-      if (state.next === 0) state.next = rho > 0 ? FIRST / rho : (limit - state.t) / 100;
-      const smallest = rho > 0 ? Math.min(SMALLEST.now / rho, SMALLEST.ever / state.leastRho, maxStep) : 0;
-      const largest = rho > 0 ? LARGEST / rho : Infinity;
-      const h = Math.max(Math.min(state.next, largest, maxStep), state.isFiner ? FINER * smallest : smallest);
+      const planned = planStep(state, limit - state.t, maxStep);
+      const { h } = planned;
       if (state.t + h === state.t) return this.#failure("stepTooSmall", h, "the step size no longer moves t");
-      const isSmallest = h <= smallest;
       const attempt = await this.#attempt(h, limit);
       if (typeof attempt === "string") {
         state.rejected++;
-        if (isSmallest) return this.#fallBack(h, limit);
-        state.next = TOO_LARGE_FACTOR * h;
-        state.mayGrow = false;
+        if (shrinkUnjudged(state, planned) === "last") return this.#fallBack(h, limit);
         await this.#measureRho(null);
         continue;
       }
-      const error =
-        Math.hypot(attempt.tangential, NORMAL_SHARE * attempt.difference) / this.#tolerance(attempt.theta);
-      const isResolvable = attempt.tangential >= RESOLVABLE * attempt.difference;
-      const isLast = h <= smallest * (isResolvable ? FINER : 1);
-      if (error > REJECTED && !isLast) {
+      const verdict = judgeStep(state, planned, attempt, this.#tolerance(attempt.theta));
+      if (verdict === "rejected") {
         state.rejected++;
-        state.isFiner = isResolvable;
-        state.next = h * Math.min(0.8, Math.max(0.25, 0.9 * error ** -0.4));
-        state.mayGrow = false;
         await this.#measureRho(combine(1 / h, attempt.theta, -1 / h, state.theta));
         continue;
       }
-      if (error > REJECTED) state.forced++;
-      const known = Math.max(error, 1e-3);
-      const factor = 0.9 * known ** -0.3 * state.errorBefore ** 0.1;
-      state.errorBefore = known;
-      state.next = h * Math.min(state.mayGrow ? 1.6 : 1, Math.max(0.5, factor));
-      state.mayGrow = true;
-      state.isFiner = false;
+      if (verdict === "forced") state.forced++;
       return this.#accept(attempt, state.t + h, limit);
     }
   }

@@ -1,0 +1,92 @@
+/**
+ * How large steps over kinks are: by the part of the passes' difference along the surface of what slides. What is normal to that surface
+ * does not fall with the step; a controller that sees it goes down to nothing. For the same reason there is a smallest step, a part of
+ * 1/ρ: at it a step is taken whatever its error, and counted.
+ */
+
+/** Of the normal part of the difference in the error. */
+const NORMAL_SHARE = 0.1;
+/** An error above this is rejected; steps aim at 1. */
+const REJECTED = 2;
+/** Bounds of hρ: the first step, the smallest one (of the smallest ρ seen), the largest. */
+const FIRST = 0.1;
+const SMALLEST = { now: 1, ever: 0.1 } as const;
+/**
+ * What bounds steps from below is the part of the difference normal to what slides. Where a third of it is tangential, as at crossings
+ * in narrow networks, a smaller step resolves it, down to this part of the smallest.
+ */
+const FINER = 0.1;
+const RESOLVABLE = 0.3;
+const LARGEST = 160;
+const TOO_LARGE_FACTOR = 0.4;
+
+/** What the next step is decided by. Plain data, kept by whoever steps. */
+export interface Control {
+  /** The next step; 0 before the first. */
+  next: number;
+  errorBefore: number;
+  mayGrow: boolean;
+  /** The last attempt was rejected, and smaller steps than usual resolve what it was rejected for. */
+  isFiner: boolean;
+  /** Spectral radius of the Jacobian as measured last, and the least one seen. */
+  rho: number;
+  leastRho: number;
+}
+
+/** @param next the first step, where it is given */
+export const newControl = (next: number): Control => ({
+  ...{ next, errorBefore: 1, mayGrow: true, isFiner: false },
+  ...{ rho: 0, leastRho: Number.POSITIVE_INFINITY },
+});
+
+export interface Planned {
+  readonly h: number;
+  /** The step below which none is judged by its normal part. */
+  readonly smallest: number;
+}
+
+/** @param left time to the end of the flow */
+export function planStep(control: Control, left: number, maxStep: number): Planned {
+  const { rho, leastRho, isFiner } = control;
+  if (control.next === 0) control.next = rho > 0 ? FIRST / rho : left / 100;
+  const smallest = rho > 0 ? Math.min(SMALLEST.now / rho, SMALLEST.ever / leastRho, maxStep) : 0;
+  const largest = rho > 0 ? LARGEST / rho : Number.POSITIVE_INFINITY;
+  const h = Math.max(Math.min(control.next, largest, maxStep), isFiner ? FINER * smallest : smallest);
+  return { h, smallest };
+}
+
+/** After a step that could not be judged: a smaller one, or `last` where there is none. */
+export function shrinkUnjudged(control: Control, { h, smallest }: Planned): "smaller" | "last" {
+  if (h <= smallest) return "last";
+  control.next = TOO_LARGE_FACTOR * h;
+  control.mayGrow = false;
+  return "smaller";
+}
+
+/**
+ * Whether the step is taken, `forced` where it errs by more and no smaller one would err by less, and what comes next.
+ * @param tolerance of an error of θ, as a norm
+ */
+export function judgeStep(
+  control: Control,
+  { h, smallest }: Planned,
+  { tangential, difference }: { readonly tangential: number; readonly difference: number },
+  tolerance: number,
+): "accepted" | "forced" | "rejected" {
+  const error = Math.hypot(tangential, NORMAL_SHARE * difference) / tolerance;
+  const isResolvable = tangential >= RESOLVABLE * difference;
+  const isLast = h <= smallest * (isResolvable ? FINER : 1);
+  if (error > REJECTED && !isLast) {
+    control.isFiner = isResolvable;
+    control.next = h * Math.min(0.8, Math.max(0.25, 0.9 * error ** -0.4));
+    control.mayGrow = false;
+    return "rejected";
+  }
+  const known = Math.max(error, 1e-3);
+  const factor = 0.9 * known ** -0.3 * control.errorBefore ** 0.1;
+  control.errorBefore = known;
+  control.next = h * Math.min(control.mayGrow ? 1.6 : 1, Math.max(0.5, factor));
+  control.mayGrow = true;
+  control.isFiner = false;
+  return error > REJECTED ? "forced" : "accepted";
+}
