@@ -82,7 +82,8 @@ export async function announceEffort(
  * stages·λ_max/limit gradients per unit of time, stabilised ones s gradients for a step of about β s²/λ_max with as many stages as rounding allows.
  */
 export function announceStiffness({ flow }: Config, sharpness: number): string[] {
-  if ("stepSize" in flow || flow.maxGradientEvaluations !== undefined) return [];
+  // In the clock of ln L a tail takes t on like an exponential of the gradients: ∇²L(θ₀) says nothing of tEnd.
+  if ("stepSize" in flow || flow.clock === "log" || flow.maxGradientEvaluations !== undefined) return [];
   const { tEnd, rtol } = flow;
   const tableau = Object.values(tableaux).find(({ name }) => name === flow.method);
   const stabilised = flow.method === "auto" || flow.method === "rkc2" || flow.method === "tsrkc3";

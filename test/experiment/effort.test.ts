@@ -147,6 +147,12 @@ describe("a flow that will not get to its end", () => {
     expect(await foresee(10, "flow={method: auto, tEnd: 1e8}")).toEqual([]);
     expect((await foresee(10, "flow={method: auto, tEnd: 1e15}"))[0]).toContain("auto takes at least");
     expect(await foresee(10, "flow={method: auto, tEnd: 1e15, maxGradientEvaluations: 1000}")).toEqual([]);
+    // The clock of ln L reaches any t in a number of steps that the sharpness of L does not decide.
+    const log = [
+      "loss={kind: logistic}",
+      "dataset={kind: gaussian-mixture, samples: 4, inputDimension: 2, encoding: sign}",
+    ];
+    expect(await foresee(10, ...log, "flow={method: auto, tEnd: 1e15, clock: log}")).toEqual([]);
   });
 });
 
