@@ -65,7 +65,7 @@ Exit codes:
   2    bad study, data, option or engine; nothing was computed
   130  interrupted (Ctrl-C once; the record is complete up to there, a second Ctrl-C kills; gradflow resume goes on)
 
-Every field of a study: docs/config.md. The guide: docs/guide.md. GRADFLOW_DEBUG=1 shows the stack of an error.`;
+Which page answers which question: docs/index.md. Every field of a study: docs/config.md. GRADFLOW_DEBUG=1 shows the stack of an error.`;
 
 /** Runs the command that `words` name. Returns the exit code; errors are told on stderr. */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
