@@ -1,9 +1,9 @@
 export { distance } from "../linalg/norm.js";
 export { createDetector, type DetectSummary } from "./boundaries/detect.js";
+export { MAX_ROW_NUMBERS } from "./boundaries/engine-rows.js";
 export { type ExactOptions, type ExactOutcome, integrateExactly } from "./boundaries/exact.js";
 export { kinksOf } from "./boundaries/kinks.js";
 export type { BoundaryEvent, BoundarySummary } from "./boundaries/ledger.js";
-export { MAX_ROW_NUMBERS } from "./boundaries/normals.js";
 export { chooseKinkTreatment, type KinkChoice, type KinkTreatment } from "./boundaries/treatment.js";
 export { collectDecay, collectResolved, type DecayFit, fitDecay } from "./decay.js";
 export { type ComparedStates, type Comparison, createDescent, type Descent, stepsUntil } from "./descent.js";

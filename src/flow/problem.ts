@@ -41,6 +41,8 @@ export interface Problem {
   lossRounding(loss: number, part?: number): number;
   /** Arithmetic of one evaluation of a graph in gradients of this problem, without what the data alone decide: those of the problem, or others. */
   priceOf(graph: Graph, data?: Tensors): number;
+  /** Floating-point operations of one. */
+  readonly gradientWork: number;
 }
 
 /** Part of ‖y‖ + ‖r‖ ≥ ‖F‖, of a centred family plus what is taken off, by which rounding moves the residual: some fifty roundings of an output of a few layers. */
@@ -75,6 +77,7 @@ export async function createProblem(
   const predictProgram = await compile(family.predict());
   const { y, origin } = data;
   const targets = length(y as Float64Array) + (origin === undefined ? 0 : length(origin));
+  const gradientWork = arithmetic(family.flowField(), data);
   let lossProgram: Program | null = null;
   let dataLossProgram: Program | null = null;
   let logarithm: Promise<Problem> | null = null;
@@ -95,7 +98,8 @@ export async function createProblem(
       return logarithm;
     },
     lossRounding: (loss, part = ROUNDING[engine.dtype]) => family.criterion.rounding(loss, part, targets),
-    priceOf: (graph, own = data) => arithmetic(graph, own) / arithmetic(family.flowField(), data),
+    priceOf: (graph, own = data) => arithmetic(graph, own) / gradientWork,
+    gradientWork,
     async lossGradient(theta, gradient) {
       cost.gradients++;
       const { loss } = await gradientProgram.run({ theta }, { gradient });

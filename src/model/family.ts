@@ -6,6 +6,13 @@
  */
 import { batch, gradient, hessianProduct, pullback, pushforward, roundingErrors } from "../autodiff/index.js";
 import { createGraph, type Graph, GraphBuilder, type Node, sizeOf } from "../graph/index.js";
+import {
+  type EntrySignals,
+  entrySignals,
+  movedInputs,
+  type NormalFactor,
+  normalFactors,
+} from "./entry-signals.js";
 import { type Loss, squaredLoss } from "./losses/loss.js";
 import { withLossSite } from "./losses/site.js";
 import { mixedGram, mixedState, mixedTables } from "./mixed-grams.js";
@@ -66,12 +73,12 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   dataLoss(): Graph;
   /** `gradient` [P], of the loss without weight decay. */
   dataLossGradient(): Graph;
-  /** `z` [E] */
-  preactivations(pieces: Pieces): Graph;
+  /** `z` [E], and if asked `input l` of affine maps; see entry-signals.ts. */
+  preactivations(pieces: Pieces, withInputs?: boolean): Graph;
   /** From `before` [E]: `z` [E], its `pieces` [E], and `changed`, how many differ from those before. */
   pieceChanges(): Graph;
-  /** `loss`, `gradient`, `signal` = ∂L/∂a [E] and, unless not asked for, `z` [E] */
-  lockedField(withZ?: boolean): Graph;
+  /** `loss`, `gradient`, `signal` = ∂L/∂a [E] and, unless not asked for, `z` [E]; if asked `input l` of affine maps too. */
+  lockedField(withZ?: boolean, withInputs?: boolean): Graph;
   /**
    * The same without `z` where values are those that θ gives, and `pieces` decide about slopes alone: of a step in which entries change
    * pieces. Without `signal` `gradient` alone.
@@ -118,6 +125,9 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   scalarGram(capacity: number): Graph;
   /** `signals`: derivatives of s scalars with respect to activations; see tangent.ts. */
   scalarSignals(capacity: number): Graph;
+  /** What normals ∇z are made of, where there are layer products; see entry-signals.ts. */
+  normalFactors(): readonly NormalFactor[];
+  entrySignals(site: number, rows: number): EntrySignals;
   /** Gram matrices of entries unit by unit, where there are layer products; see unit-grams.ts. */
   unitGrams(site: Site, blocks: number, rows: number, withTables: boolean): UnitGrams;
   /** What they take of all samples; see unit-grams.ts. */
@@ -234,8 +244,13 @@ export function createFamily(options: FamilyOptions): Family {
       const [g] = gradient(b, dataLossOf(pass("free")), [theta]);
       return createGraph("data-loss-gradient", { gradient: g as Node });
     },
-    preactivations: (pieces) =>
-      createGraph(`preactivations-${pieces}`, { z: flat(pass(pieces).preactivations) }),
+    preactivations: (pieces, withInputs = false) => {
+      const run = pass(pieces);
+      return createGraph(`preactivations-${pieces}`, {
+        z: flat(run.preactivations),
+        ...(withInputs && movedInputs(run)),
+      });
+    },
     pieceChanges: () => {
       const z = flat(pass("free").preactivations);
       const pieces = flat(sites.map((site) => b.pieceOf(cut(z, site), site.table.breakpoints)));
@@ -244,11 +259,12 @@ export function createFamily(options: FamilyOptions): Family {
       const changed = b.total(b.pieceOf(b.mul(moved, moved), [0.5]));
       return createGraph("piece-changes", { z, pieces, changed });
     },
-    lockedField: (withZ = true) => {
+    lockedField: (withZ = true, withInputs = false) => {
       const run = pass("locked");
       return createGraph("locked-field", {
         ...fieldOf(run),
         ...(withZ && { z: flat(run.preactivations) }),
+        ...(withInputs && movedInputs(run)),
       });
     },
     meanField: (withSignal = true) => {
@@ -320,6 +336,8 @@ export function createFamily(options: FamilyOptions): Family {
     scalarRows: (capacity, withGram = false) => scalarRows(network, samples, capacity, withGram),
     scalarGram: (capacity) => scalarGram(network, capacity),
     scalarSignals: (capacity) => scalarSignals(network, samples, capacity),
+    normalFactors: () => normalFactors(network),
+    entrySignals: (site, rows) => entrySignals(network, site, rows),
     unitGrams: (site, blocks, capacity, withTables) => unitGrams(network, site, blocks, capacity, withTables),
     affineInputs: (of) => affineInputs(network, samples, of),
     mixedTables: () => mixedTables(network, samples),

@@ -7,6 +7,7 @@ export {
 } from "./activation.js";
 export { defineNetwork, type FromFunction, type FromLayers } from "./define-network.js";
 export { type EntryPlace, entryAt, pieceAt, piecesOf, placeOf } from "./entries.js";
+export type { EntrySignals, NormalFactor } from "./entry-signals.js";
 export {
   fillParameters,
   MatchError,

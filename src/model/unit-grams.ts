@@ -11,7 +11,8 @@ import {
   sizeOf,
   topologicalOrder,
 } from "../graph/index.js";
-import type { Forward, Network } from "./network.js";
+import { isMoved, lockedRows, movedInputs } from "./entry-signals.js";
+import type { Network } from "./network.js";
 import type { Site } from "./scope.js";
 
 /** Gram matrices of entries unit by unit: what is computed, and what is left to tables over samples. */
@@ -41,9 +42,7 @@ export function unitGrams(
   const b = new GraphBuilder();
   const s = blocks * rows;
   const own = b.reshape(b.input("seeds", [s, site.units]), [s, ...site.shape]);
-  const run = locked(b, network, s, ({ offset, units, shape }) =>
-    b.reshape(b.input(`pieces ${offset}`, [s, units]), [s, ...shape]),
-  );
+  const run = lockedRows(b, network, s);
   const at = network.sites.findIndex(({ offset }) => offset === site.offset);
   const pulled = pullback(
     b,
@@ -91,28 +90,17 @@ export function affineInputs(
   of: "moved" | "data" | "tables",
 ): Graph | null {
   const b = new GraphBuilder();
-  const run = locked(b, network, samples, ({ offset, units, shape }) =>
-    b.reshape(b.input(`pieces ${offset}`, [samples, units]), [samples, ...shape]),
-  );
+  const run = lockedRows(b, network, samples);
+  if (of === "moved") return graphOf(of, movedInputs(run));
   const seen = new Set(topologicalOrder(run.preactivations));
   const outputs = run.affine.flatMap(({ input, z, bias }, layer): [string, Node][] => {
-    if (isMoved(input) !== (of === "moved") || !seen.has(z)) return [];
-    if (of !== "tables") return [[`input ${layer}`, input]];
+    if (isMoved(input) || !seen.has(z)) return [];
+    if (of === "data") return [[`input ${layer}`, input]];
     const products = b.matmul(input, input, { transposeB: true });
     return [[`products ${layer}`, bias === null ? products : b.add(products, b.constant(1))]];
   });
-  return outputs.length === 0 ? null : createGraph(`affine-inputs-${of}`, Object.fromEntries(outputs));
+  return graphOf(of, Object.fromEntries(outputs));
 }
 
-const locked = (b: GraphBuilder, network: Network, s: number, pieces: (site: Site) => Node): Forward =>
-  network.forward(b, {
-    theta: b.input("theta", [network.layout.size]),
-    x: b.input("x", [s, ...network.inputShape]),
-    pieces,
-    sample: (name) => b.input(name, [s, network.outputs]),
-  });
-
-const isMoved = (node: Node): boolean =>
-  topologicalOrder([node]).some(
-    ({ op, attributes }) => op === "input" && (attributes as { name: string }).name === "theta",
-  );
+const graphOf = (of: string, outputs: Record<string, Node>): Graph | null =>
+  Object.keys(outputs).length === 0 ? null : createGraph(`affine-inputs-${of}`, outputs);

@@ -24,6 +24,7 @@ export {
   EventLocator,
   type EventLocatorOptions,
   type Forecast,
+  type Inside,
 } from "./events.js";
 export { hermiteStep } from "./hermite-step.js";
 export {

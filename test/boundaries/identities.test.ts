@@ -88,19 +88,24 @@ describe("identities through events and slides", () => {
     expect(withKinks).toBeGreaterThan(without - 0.1);
   });
 
-  test("normals known by their products give the same flow as rows", async () => {
+  test("normals in factors, and those known by their products, give the same flow as rows", async () => {
     for (const given of [makeCase({ ...small, seed: 1 }), makeCase({ ...small, kind: "gcn", seed: 5 })]) {
       const options = { method: "dopri5", rtol: 1e-8, tEnd: 3 } as const;
-      const byRows = await follow(given, options);
+      const byRows = await follow(given, { ...options, maxRowNumbers: 2 ** 25 });
+      const inFactors = await follow(given, options);
       const byProducts = await follow(given, { ...options, maxRowNumbers: 0 });
+      const hasFactors = given.family.network.hasLayerProducts;
+      expect(inFactors.outcome.events.rowSweeps > 0).toBe(!hasFactors);
       expect(byProducts.outcome.events.slidingEntries).toBeGreaterThan(0);
       expect(byProducts.outcome.events.products).toBeGreaterThan(0);
       expect(byProducts.outcome.events.rowSweeps).toBe(0);
-      expect(byProducts.events.map(({ t: _, ...event }) => event)).toEqual(
-        byRows.events.map(({ t: _, ...event }) => event),
-      );
-      // Solves by conjugate gradients end at 1e-13 of the right-hand side: rounding, grown along the flow.
-      expect(distance(byProducts.outcome.theta, byRows.outcome.theta)).toBeLessThan(1e-10);
+      for (const other of [inFactors, byProducts]) {
+        expect(other.events.map(({ t: _, ...event }) => event)).toEqual(
+          byRows.events.map(({ t: _, ...event }) => event),
+        );
+        // All form the same K: rounding, grown along the flow.
+        expect(distance(other.outcome.theta, byRows.outcome.theta)).toBeLessThan(1e-10);
+      }
     }
   });
 

@@ -25,7 +25,7 @@ describe("the Jacobian of the locked field against its central differences", () 
     const last = 5 * 4 + 7;
     for (const [entries, maxRowNumbers] of [[[]], [[2]], [[2, last]], [[2, last], 0]] as const) {
       const problem = await createProblem(createReferenceEngine(), family, bound);
-      const field = await createLockedField(problem, kinks, bound, new Memory(), maxRowNumbers);
+      const field = await createLockedField(problem, kinks, new Memory(), maxRowNumbers);
       const { z } = await (await problem.compile(family.preactivations("free"))).run({ theta });
       field.pattern.pieces.set(kinks.piecesOf(z as Float64Array));
       field.pattern.sliding = entries.map((entry) => ({ entry, breakpoint: 0, weight: 0.4, follows: null }));

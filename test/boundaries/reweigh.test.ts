@@ -11,6 +11,8 @@ import { makeCase } from "../support/networks.js";
 const specs: [string, Partial<NetworkSpec>, number?][] = [
   ["leaky ReLU", {}],
   ["leaky ReLU, by products", {}, 0],
+  ["leaky ReLU, by rows", {}, 2 ** 25],
+  ["ReLU6", { activation: { kind: "relu6" } }],
   ["ReLU", { activation: { kind: "relu" } }],
   ["resnet, abs", { kind: "resnet", activation: { kind: "abs" } }],
   ["gcn, prelu", { kind: "gcn", activation: { kind: "prelu", slope: 0.25 } }],
@@ -29,7 +31,7 @@ async function onBreakpoints(spec: Partial<NetworkSpec>, maxRowNumbers?: number)
   const { family, bound } = given;
   const kinks = kinksOf(family)!;
   const problem = await createProblem(createReferenceEngine(), family, bound);
-  const field = await createLockedField(problem, kinks, bound, new Memory(), maxRowNumbers);
+  const field = await createLockedField(problem, kinks, new Memory(), maxRowNumbers);
   const theta = given.theta.slice();
   const program = await problem.compile(family.preactivations("free"));
   const { z } = await program.run({ theta });

@@ -3,7 +3,7 @@
  * entry against 0 and 1. Finds the first event of a step; decides nothing about it.
  */
 import type { Memory } from "../../memory.js";
-import { EventLocator, type Forecast, type Step, type Stepper } from "../../ode/index.js";
+import { EventLocator, type Forecast, type Inside, type Step, type Stepper } from "../../ode/index.js";
 import type { Ahead } from "./approach.js";
 import type { Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
@@ -20,7 +20,7 @@ export interface EventWatch {
   /** What slopes foretell of the next `room`, components being entries and, E further on, their weights; see `EventLocator.ahead`. */
   ahead(room: number, later?: { readonly after: number; readonly z: Float64Array }): Forecast | null;
   /** The first event in a step that begins where the last one ended; null if there is none. Finds the weights at its end. */
-  find(step: Step<Float64Array>): Promise<Ahead | null>;
+  find(step: Step<Float64Array>, inside?: Inside): Promise<Ahead | null>;
 }
 
 /** @param contacts [E] distance of each entry from its breakpoint within which it counts as on it, read at each step */
@@ -90,13 +90,13 @@ export function createEventWatch(
       await locator.begin(t, theta, velocity, watched);
     },
     ahead: (room, later) => locator.ahead(room, later),
-    async find(step) {
+    async find(step, inside) {
       const before = field.pattern.sliding.map(({ weight }) => weight);
       const weights = await slidingWeights(field, kinks, step.y1);
       state.weights = weights;
       state.rates = weights.map((w, s) => (w - (before[s] as number)) / step.h);
       state.isLeaving = weights.some((w) => w < -WEIGHT_SLACK || w > 1 + WEIGHT_SLACK);
-      const event = await locator.locate(step);
+      const event = await locator.locate(step, inside);
       if (event === null) return null;
       // Of all that cross at this instant, the one that is farthest out on its own scale has led.
       const led = event.crossings.find(({ component }) => component < E);

@@ -42,7 +42,10 @@ export interface ExactOptions extends FlowOptions {
   readonly onEvent: (event: BoundaryEvent) => void;
   /** Called once with the piece index of every entry at t = 0. */
   readonly onStart?: (pieces: Float64Array) => Promise<void>;
-  /** Numbers that the normals of one sliding set may take before they are known by products only, default 2²⁵. */
+  /**
+   * Numbers that the normals of one sliding set may take before they are known by products only, default 2²⁵. Where it is given, normals
+   * are rows or products of the engine in networks with layer products too, which else have them in factors.
+   */
   readonly maxRowNumbers?: number;
 }
 
@@ -81,7 +84,7 @@ export async function integrateExactly(options: ExactOptions): Promise<ExactOutc
   const kinks = kinksOf(options.problem.family);
   if (kinks === null) throw new Error("integrateExactly: the activation has no kinks; use integrateSmooth.");
   const { problem, maxRowNumbers, memory = new Memory() } = options;
-  const field = await createLockedField(problem, kinks, problem.data, memory, maxRowNumbers);
+  const field = await createLockedField(problem, kinks, memory, maxRowNumbers);
   return new ExactFlow(options, kinks, field, memory).run();
 }
 
@@ -149,9 +152,9 @@ class ExactFlow {
       () => field.pattern.pieces,
     );
     this.#hessian = needs.includes("jacobian") ? createLockedJacobian(options.problem, field, memory) : null;
-    const evaluate = (theta: Float64Array) => {
+    const evaluate: LockedField["evaluate"] = (theta, also) => {
       if (!this.#isObserved && field.cost.evaluations >= maxEvaluations) throw new EvaluationsSpent();
-      return field.evaluate(theta);
+      return field.evaluate(theta, also);
     };
     this.#stepper = createStepper({
       ...solver,
@@ -264,7 +267,10 @@ class ExactFlow {
   async #pass(step: Step<Float64Array> | ShortStep): Promise<Ending | undefined> {
     const state = this.#state;
     this.#isObserved = true;
-    const found = await this.#watch.find(step);
+    const found = await this.#watch.find(
+      step,
+      "lead" in step && step.lead !== null ? step.inside : undefined,
+    );
     this.#isObserved = false;
     const reached = await this.#reach(step, found);
     if ("status" in reached) {
@@ -432,8 +438,8 @@ class ExactFlow {
     const { pieces, sliding } = field.pattern;
     const held = new Map(sliding.map((contact) => [contact.entry, contact]));
     const { z, velocity } = await field.evaluate(theta);
-    await field.normalVelocities(theta, velocity, this.#zDot);
     const touching: Contact[] = [];
+    let isAsked = false;
     for (let entry = 0; entry < this.#kinks.entries; entry++) {
       const slides = held.get(entry);
       const piece = pieces[entry] as number;
@@ -444,16 +450,20 @@ class ExactFlow {
       const value = z[entry] as number;
       const contact = this.#contacts.distances[entry] as number;
       const breakpoints = this.#kinks.breakpoints(entry);
-      breakpoints.forEach((position, breakpoint) => {
-        if (piece !== breakpoint && piece !== breakpoint + 1) return;
+      for (const [breakpoint, position] of breakpoints.entries()) {
+        if (piece !== breakpoint && piece !== breakpoint + 1) continue;
         const near = Math.abs(value - position);
         const arrived = entry === lead && breakpoints.every((other) => Math.abs(value - other) >= near);
-        // An entry that has just crossed and moves off is near its breakpoint, but nothing is to be decided about it.
-        const zDot = this.#zDot[entry] as number;
-        const departing = t > 0 && (piece === breakpoint ? zDot < 0 : zDot > 0);
-        if (arrived || (near <= 2 * contact && !departing))
-          touching.push({ entry, breakpoint, weight: piece === breakpoint ? 0 : 1, follows: null });
-      });
+        if (!arrived && near > 2 * contact) continue;
+        if (!arrived && t > 0) {
+          // An entry that has just crossed and moves off is near its breakpoint, but nothing is to be decided about it.
+          if (!isAsked) await field.normalVelocities(theta, velocity, this.#zDot);
+          isAsked = true;
+          const zDot = this.#zDot[entry] as number;
+          if (piece === breakpoint ? zDot < 0 : zDot > 0) continue;
+        }
+        touching.push({ entry, breakpoint, weight: piece === breakpoint ? 0 : 1, follows: null });
+      }
     }
     return movable(this.#kinks, this.#contacts.distances, touching);
   }

@@ -2,8 +2,11 @@
  * The vector field with the pattern of activation pieces given, and its projection onto the surfaces on which entries
  * slide. One evaluation costs one gradient, and with sliding entries one batched reverse sweep for the rows ∇z_e.
  */
+import { type Graph, sizeOf } from "../../graph/index.js";
 import type { Memory } from "../../memory.js";
 import type { Problem } from "../problem.js";
+import { createEngineRows } from "./engine-rows.js";
+import { createFactoredRows } from "./factored-rows.js";
 import type { Contact, Kinks } from "./kinks.js";
 import { createNormals, type Normals } from "./normals.js";
 
@@ -32,15 +35,17 @@ export interface Pattern {
   sliding: Contact[];
 }
 
-/** What a run has spent, each worth about one gradient save the row sweeps, which take one reverse sweep per sliding entry's sample; and what it left. */
+/** What a run has spent, and what it left. */
 export interface BoundaryCost {
+  /** All arithmetic, the engine's and ours, in gradients of the loss. */
+  equivalents: number;
   /** Gradients. */
   evaluations: number;
-  /** Batched reverse sweeps for the rows of a sliding set. */
+  /** Batched reverse sweeps for the rows of a sliding set, where the network has no layer products. */
   rowSweeps: number;
   /** Products (∂z/∂θ)v of all entries at the ends of steps. */
   pushforwards: number;
-  /** Sweeps in place of rows, for sets too large for them. */
+  /** Sweeps in place of rows, for sets too large for them there. */
   products: number;
   /** Times that the weights of sliding entries were taken before they had settled. */
   unsettledWeights: number;
@@ -49,8 +54,11 @@ export interface BoundaryCost {
 export interface LockedField {
   readonly pattern: Pattern;
   readonly cost: BoundaryCost;
-  /** θ' at θ under the current pattern; the last result is kept, so that the same question is not paid for twice. */
-  evaluate(theta: Float64Array): Promise<Evaluation>;
+  /**
+   * θ' at θ under the current pattern; the last result is kept, so that the same question is not paid for twice.
+   * @param also contacts, those that slide among them, whose normals will be asked for next
+   */
+  evaluate(theta: Float64Array, also?: readonly Contact[]): Promise<Evaluation>;
   /** The same without being remembered or counted: for looking at the flow, not for integrating it. */
   observe(theta: Float64Array): Promise<Evaluation>;
   /** L(θ) where the last evaluation found it under the pattern as it is; else null. */
@@ -75,24 +83,41 @@ export interface LockedField {
 export async function createLockedField(
   problem: Problem,
   kinks: Kinks,
-  data: Readonly<Record<string, Float64Array>>,
   memory: Memory,
   maxRowNumbers?: number,
 ): Promise<LockedField> {
   const { family } = problem;
   const P = family.layout.size;
-  const field = await problem.compile(family.lockedField());
-  const pushforward = await problem.compile(family.normalVelocity());
-  const preactivation = await problem.compile(family.preactivations("locked"));
+  const hasFactors = family.network.hasLayerProducts && maxRowNumbers === undefined;
   const pattern: Pattern = memory.keep("pattern", { pieces: new Float64Array(family.entries), sliding: [] });
   const cost: BoundaryCost = memory.keep("cost", {
+    equivalents: 0,
     evaluations: 0,
     rowSweeps: 0,
     pushforwards: 0,
     products: 0,
     unsettledWeights: 0,
   });
-  const normalsAt = createNormals(problem, kinks, data, cost, maxRowNumbers);
+  const metered: Problem = {
+    ...problem,
+    async compile(graph, bound) {
+      const program = await problem.compile(graph, bound);
+      const price = problem.priceOf(program.graph, bound);
+      return {
+        graph: program.graph,
+        run(inputs, into) {
+          cost.equivalents += price;
+          return program.run(inputs, into);
+        },
+      };
+    },
+  };
+  const work = (operations: number): void => {
+    cost.equivalents += operations / problem.gradientWork;
+  };
+  const field = await metered.compile(family.lockedField(true, hasFactors));
+  const pushforward = await metered.compile(family.normalVelocity());
+  const forwards = await metered.compile(family.preactivations("locked", hasFactors));
   /** The last answer. */
   const remember = (name: string) =>
     memory.keep(name, {
@@ -109,10 +134,17 @@ export async function createLockedField(
       gradient: new Float64Array(P),
       velocity: new Float64Array(P),
       multipliers: new Float64Array(0) as Float64Array,
+      inputs: inputsOf(field.graph),
     });
   const evaluated = remember("evaluated");
   const observed = remember("observed");
-  const z = new Float64Array(family.entries);
+  /** The last forward pass that no evaluation made. */
+  const passed = {
+    theta: new Float64Array(P).fill(Number.NaN),
+    pieces: new Float64Array(family.entries),
+    z: new Float64Array(family.entries),
+    inputs: inputsOf(forwards.graph),
+  };
   const pushed = {
     theta: new Float64Array(P).fill(Number.NaN),
     velocity: new Float64Array(P),
@@ -126,6 +158,21 @@ export async function createLockedField(
     Object.assign(cost, before);
     return result;
   };
+
+  /** Pre-activations and inputs of affine maps at θ under the present pattern. */
+  const forwardAt = async (theta: Float64Array): Promise<Pick<typeof passed, "z" | "inputs">> => {
+    const { pieces } = pattern;
+    for (const known of [evaluated, observed, passed])
+      if (same(theta, known.theta) && same(pieces, known.pieces)) return known;
+    passed.theta.set(theta);
+    passed.pieces.set(pieces);
+    await forwards.run({ theta: passed.theta, pieces: passed.pieces }, { z: passed.z, ...passed.inputs });
+    return passed;
+  };
+  const rowsAt = hasFactors
+    ? createFactoredRows(metered, kinks, async (theta) => (await forwardAt(theta)).inputs, work)
+    : createEngineRows(metered, kinks, cost, maxRowNumbers);
+  const normalsAt = createNormals(kinks, rowsAt, work);
 
   /** The normals asked for last; null in their place once others have been written over them. */
   const known = {
@@ -163,7 +210,7 @@ export async function createLockedField(
       numbers.pieces.set(pieces);
       const outputs = await field.run(
         { theta: numbers.theta, pieces: numbers.pieces },
-        { z: numbers.z, signal: numbers.signal, gradient },
+        { z: numbers.z, signal: numbers.signal, gradient, ...numbers.inputs },
       );
       numbers.loss = outputs["loss"]?.[0] as number;
       numbers.current = null;
@@ -213,7 +260,11 @@ export async function createLockedField(
   const self: LockedField = {
     pattern,
     cost,
-    evaluate: (theta) => answer(theta, evaluated, (contacts) => rememberedNormals(theta, contacts)),
+    evaluate: (theta, also) =>
+      answer(theta, evaluated, async (contacts) => {
+        if (also !== undefined) await rememberedNormals(theta, also);
+        return rememberedNormals(theta, contacts);
+      }),
     observe: (theta) =>
       uncounted(() =>
         answer(theta, observed, (contacts) => {
@@ -260,12 +311,9 @@ export async function createLockedField(
     forget() {
       known.theta.fill(Number.NaN);
       pushed.theta.fill(Number.NaN);
+      passed.theta.fill(Number.NaN);
     },
-    async preactivations(theta) {
-      if (same(theta, evaluated.theta) && same(pattern.pieces, evaluated.pieces)) return evaluated.z;
-      await preactivation.run({ theta, pieces: pattern.pieces }, { z });
-      return z;
-    },
+    preactivations: async (theta) => (await forwardAt(theta)).z,
     async project(theta, contacts = pattern.sliding) {
       if (contacts.length === 0) return;
       const values = await self.preactivations(theta);
@@ -279,6 +327,12 @@ export async function createLockedField(
     },
   };
   return self;
+}
+
+/** Room for the outputs `input l` of a forward pass. */
+function inputsOf({ outputs }: Graph): Record<string, Float64Array> {
+  const names = Object.keys(outputs).filter((name) => name.startsWith("input "));
+  return Object.fromEntries(names.map((name) => [name, new Float64Array(sizeOf(outputs[name]!.shape))]));
 }
 
 /** Where each of `contacts` stands in `all`; null if one does not. */

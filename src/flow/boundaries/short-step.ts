@@ -4,10 +4,17 @@
  * path bends, pre-activations along it say when the event comes, and the third stage is placed for a step that ends there.
  */
 import type { Memory } from "../../memory.js";
-import { type Forecast, hermiteStep, type Node, type Step, type Stepper } from "../../ode/index.js";
+import {
+  type Forecast,
+  hermiteStep,
+  type Inside,
+  type Node,
+  type Step,
+  type Stepper,
+} from "../../ode/index.js";
 import type { EventWatch } from "./event-watch.js";
 import type { Contact, Kinks } from "./kinks.js";
-import type { Evaluation, LockedField } from "./locked-field.js";
+import type { LockedField } from "./locked-field.js";
 
 /** Where the stages stand of a step that ends where it was meant to. */
 const [SECOND, THIRD] = [1 / 2, 3 / 4];
@@ -26,6 +33,8 @@ const [LEAST_FACTOR, MOST_FACTOR] = [0.2, 5];
 /** A step of this kind, and the entry that arrives at its end; null where none was aimed at. */
 export interface ShortStep extends Step<Float64Array> {
   readonly lead: number | null;
+  /** Pre-activations at its third stage. */
+  readonly inside: Inside;
 }
 
 export interface ShortSteps {
@@ -45,7 +54,7 @@ export function createShortSteps(tools: {
   readonly rtol: number;
   readonly atol: number;
   readonly maxStep: number;
-  readonly evaluate: (theta: Float64Array) => Promise<Evaluation>;
+  readonly evaluate: LockedField["evaluate"];
   readonly memory: Memory;
 }): ShortSteps {
   const { stepper, field, kinks, watch, rtol, atol, maxStep, evaluate, memory } = tools;
@@ -60,6 +69,7 @@ export function createShortSteps(tools: {
   const node = (): Node<Float64Array> => ({ t: 0, y: space.create(), f: space.create() });
   const [start, end] = [node(), node()];
   const [k2, k3, scratch] = [space.create(), space.create(), space.create()];
+  const inside = { t: 0, z: new Float64Array(kinks.entries) };
   let stepId = 0;
 
   /** Whether steps of this kind take fewer gradients to an event at this distance, which the method steps past and goes back to. */
@@ -70,8 +80,7 @@ export function createShortSteps(tools: {
   /** Moves the end along `velocity` to when the lead arrives, and onto the boundaries of what slides. Null if it does not arrive. */
   const land = async (h: number, lead: Contact | null, velocity: Float64Array): Promise<number | null> => {
     const { sliding } = field.pattern;
-    const led = lead === null ? [] : [lead];
-    const contacts: readonly Contact[] = [...sliding, ...led];
+    const contacts = withLead(sliding, lead);
     if (contacts.length === 0) return 0;
     const z = await field.preactivations(end.y);
     const miss = Float64Array.from(
@@ -81,10 +90,10 @@ export function createShortSteps(tools: {
     const normals = await field.normals(end.y, contacts);
     let shift = 0;
     if (lead !== null) {
-      const last = contacts.length - 1;
-      shift = (miss[last] as number) / ((await normals.along(velocity))[last] as number);
+      const led = contacts.indexOf(lead);
+      shift = (miss[led] as number) / ((await normals.along(velocity))[led] as number);
       if (!(Math.abs(shift) <= LARGEST_SHIFT * h)) return null;
-      miss[last] = 0;
+      miss[led] = 0;
     }
     const back = normals.solve(miss);
     space.combine(end.y, [shift, 1], [velocity, end.y]);
@@ -106,7 +115,10 @@ export function createShortSteps(tools: {
     const c2 = (SECOND * meant) / h;
     const a32 = (THIRD * (THIRD - c2)) / (c2 * (2 - 3 * c2));
     space.combine(scratch, [h * (THIRD - a32), h * a32, 1], [k1, k2, y]);
-    k3.set((await evaluate(scratch)).velocity);
+    const third = await evaluate(scratch);
+    k3.set(third.velocity);
+    inside.t = start.t + THIRD * h;
+    inside.z.set(third.z);
     const b2 = (3 * THIRD - 2) / (6 * c2 * (THIRD - c2));
     const b3 = (2 - 3 * c2) / (6 * THIRD * (THIRD - c2));
     space.combine(end.y, [h * (1 - b2 - b3), h * b2, h * b3, 1], [k1, k2, k3, y]);
@@ -116,7 +128,7 @@ export function createShortSteps(tools: {
     const shift = await land(h, lead, scratch);
     if (shift === null || end.t + shift > limit) lead = null;
     else end.t += shift;
-    end.f.set((await evaluate(end.y)).velocity);
+    end.f.set((await evaluate(end.y, withLead(field.pattern.sliding, lead))).velocity);
     // That of Bogacki and Shampine where c2 = 1/2: combinations that a solution of second order does not see.
     const e2 = -1 / 24 / c2;
     const e3 = -1 / 12 / THIRD;
@@ -135,7 +147,7 @@ export function createShortSteps(tools: {
     const step = hermiteStep(space, start, end, end.t - start.t, scratch, () => {
       if (id !== stepId) throw new Error("short step: it is no longer valid.");
     });
-    return { ...step, lead: lead?.entry ?? null };
+    return { ...step, lead: lead?.entry ?? null, inside };
   };
 
   return {
@@ -165,6 +177,11 @@ export function createShortSteps(tools: {
       return null;
     },
   };
+}
+
+/** In the order of entries. */
+function withLead(sliding: readonly Contact[], lead: Contact | null): readonly Contact[] {
+  return lead === null ? sliding : [...sliding, lead].sort((a, b) => a.entry - b.entry);
 }
 
 /** The entry on the breakpoint that it moves to. */

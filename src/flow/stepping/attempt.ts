@@ -3,6 +3,7 @@
  * is simulated on the Gram matrix of their normals, which costs no gradient; the step is made again with their mean slopes, at the middle
  * of the chord or, where it is stiff, by RKC2. Two such passes give second order, and their difference an estimate of the error.
  */
+import { blockOf } from "../../linalg/block.js";
 import { factorise } from "../../linalg/cholesky.js";
 import { length } from "../../linalg/norm.js";
 import { dot, squaredNorm } from "../../linalg/vectors.js";
@@ -12,7 +13,7 @@ import { type Branching, branchesIn } from "./branches.js";
 import { Candidates } from "./candidates.js";
 import { combine } from "./combine.js";
 import type { StepField, SteppingField } from "./field.js";
-import { blockOf, type GramBlock, unitsOf } from "./gram-blocks.js";
+import { type GramBlock, unitsOf } from "./gram-blocks.js";
 import { reconcile } from "./reconcile.js";
 import { slopesAt } from "./slopes.js";
 

@@ -2,8 +2,9 @@
  * The micro-simulations of one step: candidates are split into blocks that see each other, ties within a block become one variable, and
  * what each block finds is put back in its place.
  */
+import { blockOf } from "../../linalg/block.js";
 import type { Kinks } from "../boundaries/kinks.js";
-import { blockOf, type GramBlock } from "./gram-blocks.js";
+import type { GramBlock } from "./gram-blocks.js";
 import { Simulator } from "./micro.js";
 import type { MicroEvent, MicroProblem } from "./micro-state.js";
 import type { Slopes } from "./slopes.js";

@@ -4,9 +4,11 @@
  * products within units are formed, from the layers' inputs and signals: see unit-grams.ts.
  */
 
+import { blockOf } from "../../linalg/block.js";
 import type { Family } from "../../model/index.js";
+import { createEngineRows } from "../boundaries/engine-rows.js";
 import type { Kinks } from "../boundaries/kinks.js";
-import { capacityFor, createNormals } from "../boundaries/normals.js";
+import { capacityFor } from "../boundaries/rows.js";
 import type { Problem } from "../problem.js";
 import { createMixedGrams } from "./mixed-grams.js";
 import { createUnitGrams, TABLED_SAMPLES } from "./unit-grams.js";
@@ -49,13 +51,7 @@ export function createGramBlocks(
 ): GramBlocks {
   const { layout, network } = problem.family;
   const { hasLayerProducts } = network;
-  const normalsAt = createNormals(
-    problem,
-    kinks,
-    problem.data,
-    cost,
-    hasLayerProducts ? ROW_NUMBERS : undefined,
-  );
+  const rowsAt = createEngineRows(problem, kinks, cost, hasLayerProducts ? ROW_NUMBERS : undefined);
   const unitGramsAt = hasLayerProducts
     ? createUnitGrams(problem, kinks, cost)
     : hasMixedGrams(problem.family)
@@ -75,21 +71,12 @@ export function createGramBlocks(
       return units.map((members, u) => ({ members, gram: grams[u]! }));
     }
     const contacts = entries.map((entry) => ({ entry, breakpoint: 0, weight: 0, follows: null }));
-    const { gram } = await normalsAt(theta, contacts, pieces);
+    const { gram } = await rowsAt(theta, contacts, pieces);
     return blocksOf(kinks, entries, gram).map((members) => ({
       members,
       gram: members.length === count ? gram : blockOf(gram, count, members),
     }));
   };
-}
-
-/** The rows and columns of a matrix that belong to `members`. */
-export function blockOf(gram: Float64Array, stride: number, members: readonly number[]): Float64Array {
-  const m = members.length;
-  const block = new Float64Array(m * m);
-  for (let a = 0; a < m; a++)
-    for (let b = 0; b < m; b++) block[a * m + b] = gram[members[a]! * stride + members[b]!]!;
-  return block;
 }
 
 /** Places in `entries`, block by block. */

@@ -8,7 +8,7 @@ import type { Program } from "../../engine/index.js";
 import { sizeOf } from "../../graph/index.js";
 import type { UnitGrams } from "../../model/index.js";
 import type { Kinks, Place } from "../boundaries/kinks.js";
-import { capacityFor } from "../boundaries/normals.js";
+import { capacityFor } from "../boundaries/rows.js";
 import type { Problem } from "../problem.js";
 
 /** Samples up to which products of inputs that are data stand in tables. */
