@@ -8,6 +8,8 @@ export interface Factor {
   readonly size: number;
   /** Indices of rows found dependent. */
   readonly dependent: readonly number[];
+  /** Floating-point operations that it took; what is zero in L is passed over. */
+  readonly operations: number;
   /** Overwrites `b` with a solution of Ax = b. */
   solve(b: Float64Array): void;
   /** Overwrites `b` with L⁻¹b, so that bᵀA⁻¹b′ = (L⁻¹b)·(L⁻¹b′), and returns it. */
@@ -21,21 +23,35 @@ export interface Factor {
 export function factorise(matrix: Float64Array, n: number, stride = n): Factor {
   const l = new Float64Array(n * n);
   const dependent: number[] = [];
+  let operations = 0;
+  /** Columns before the diagonal in which the row has a number: normals of different units are often orthogonal. */
+  const columns = new Int32Array(n);
   for (let j = 0; j < n; j++) {
+    const row = j * n;
     let pivot = matrix[j * stride + j] as number;
     const floor = DEPENDENT * pivot;
-    for (let k = 0; k < j; k++) pivot -= (l[j * n + k] as number) ** 2;
+    let filled = 0;
+    for (let k = 0; k < j; k++) {
+      const value = l[row + k] as number;
+      if (value === 0) continue;
+      pivot -= value * value;
+      columns[filled++] = k;
+    }
     if (!(pivot > floor)) {
       dependent.push(j);
       continue;
     }
     const root = Math.sqrt(pivot);
-    l[j * n + j] = root;
+    l[row + j] = root;
     for (let i = j + 1; i < n; i++) {
       let sum = matrix[i * stride + j] as number;
-      for (let k = 0; k < j; k++) sum -= (l[i * n + k] as number) * (l[j * n + k] as number);
+      for (let c = 0; c < filled; c++) {
+        const k = columns[c] as number;
+        sum -= (l[i * n + k] as number) * (l[row + k] as number);
+      }
       l[i * n + j] = sum / root;
     }
+    operations += 2 * (n - j) * (filled + 1);
   }
   const reduce = (b: Float64Array): Float64Array => {
     for (let i = 0; i < n; i++) {
@@ -49,6 +65,7 @@ export function factorise(matrix: Float64Array, n: number, stride = n): Factor {
   return {
     size: n,
     dependent,
+    operations,
     reduce,
     solve(b) {
       reduce(b);

@@ -47,11 +47,13 @@ export interface Forecast {
   readonly isUp: boolean;
 }
 
-/** What is known of the first components somewhere inside a step, to the order of the step. */
-export interface Inside {
-  readonly t: number;
-  readonly z: Float64Array;
-}
+/** out ← dz/dt at the end of a step, from z and its slopes at the start and z at the end. */
+export type EndSlopes = (
+  start: Float64Array,
+  startSlope: Float64Array,
+  end: Float64Array,
+  out: Float64Array,
+) => void;
 
 /** The first event of a step. */
 export interface Event<V> {
@@ -143,9 +145,9 @@ export class EventLocator<V> {
   /**
    * The first event of an accepted step that begins where the last one ended (or `begin` was called), or null. After an event
    * the pieces are unchanged: the caller sets them, restarts the solver and calls `begin`.
-   * @param inside in place of the slopes at the end, for a step after which `begin` is called in any case
+   * @param endSlopes in place of the derivative there, for a step after which `begin` is called in any case
    */
-  async locate(step: Step<V>, inside: Inside | null = null): Promise<Event<V> | null> {
+  async locate(step: Step<V>, endSlopes: EndSlopes | null = null): Promise<Event<V> | null> {
     if (step.t0 !== this.#state.start.t) {
       throw new ConfigError(
         `events: the step begins at ${step.t0}, but z is known at ${this.#state.start.t}; call begin.`,
@@ -154,8 +156,9 @@ export class EventLocator<V> {
     if (this.#ranges.anyOutside(this.#state.start.z))
       return this.#event(step, this.#state.start, this.#state.start);
     const end = await this.#point(step, step.t1);
-    if (inside === null) await this.#slope(step.t1, step.y1, step.derivative1, this.#endSlope);
-    else this.#slopeFrom(inside, step, end.z);
+    const { start, startSlope } = this.#state;
+    if (endSlopes !== null) endSlopes(start.z, startSlope, end.z, this.#endSlope);
+    else await this.#slope(step.t1, step.y1, step.derivative1, this.#endSlope);
     const found = await this.#firstIn(step, this.#state.start, end);
     if (found !== null) return found;
     // No event: the end of this step is the start of the next.
@@ -203,20 +206,6 @@ export class EventLocator<V> {
       this.#free.push(top.z);
     }
     return isOutside ? this.#narrow(step, left, right, guess) : null;
-  }
-
-  /** Slopes at the end of the cubics through both ends of a step and a point between; of further components the mean ones. */
-  #slopeFrom(inside: Inside, { t0, h }: Step<V>, z1: Float64Array): void {
-    const { start, startSlope } = this.#state;
-    const x = (inside.t - t0) / h;
-    for (let e = 0; e < z1.length; e++) {
-      const z0 = start.z[e]!;
-      const d = h * startSlope[e]!;
-      // z0 + d·x + (a − b)x² + b·x³
-      const a = z1[e]! - z0 - d;
-      const b = e < inside.z.length ? ((inside.z[e]! - z0 - d * x) / x ** 2 - a) / (x - 1) : 0;
-      this.#endSlope[e] = e < inside.z.length ? (d + 2 * a + b) / h : (z1[e]! - z0) / h;
-    }
   }
 
   /** Excursions that the cubics through both ends of the step foretell, by increasing time of crossing. */

@@ -19,12 +19,12 @@ export { createStepper } from "./create-stepper.js";
 export { DEFAULT_TOLERANCES } from "./defaults.js";
 export {
   type Crossing,
+  type EndSlopes,
   type Event,
   type EventFunction,
   EventLocator,
   type EventLocatorOptions,
   type Forecast,
-  type Inside,
 } from "./events.js";
 export { hermiteStep } from "./hermite-step.js";
 export {

@@ -3,11 +3,17 @@
  * entry against 0 and 1. Finds the first event of a step; decides nothing about it.
  */
 import type { Memory } from "../../memory.js";
-import { EventLocator, type Forecast, type Inside, type Step, type Stepper } from "../../ode/index.js";
+import { type EndSlopes, EventLocator, type Forecast, type Step, type Stepper } from "../../ode/index.js";
 import type { Ahead } from "./approach.js";
 import type { Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
 import { slidingWeights } from "./weights.js";
+
+/** Pre-activations somewhere inside a step; null where they are not known. */
+export interface Inside {
+  readonly t: number;
+  readonly z: Float64Array | null;
+}
 
 /** Slack of a weight beyond [0, 1] before its entry is let go. */
 const WEIGHT_SLACK = 1e-10;
@@ -20,6 +26,7 @@ export interface EventWatch {
   /** What slopes foretell of the next `room`, components being entries and, E further on, their weights; see `EventLocator.ahead`. */
   ahead(room: number, later?: { readonly after: number; readonly z: Float64Array }): Forecast | null;
   /** The first event in a step that begins where the last one ended; null if there is none. Finds the weights at its end. */
+  /** @param inside of a step after which `begin` is called in any case; it spares the slopes at the end */
   find(step: Step<Float64Array>, inside?: Inside): Promise<Ahead | null>;
 }
 
@@ -38,6 +45,12 @@ export function createEventWatch(
     rates: [] as readonly number[],
     isLeaving: false,
   });
+  const ratesInto = (out: Float64Array): void => {
+    out.fill(0, E);
+    field.pattern.sliding.forEach(({ entry }, s) => {
+      out[E + entry] = state.rates[s] ?? 0;
+    });
+  };
   // Components 0 … E−1 are the pre-activations, E … 2E−1 the weights of those that slide.
   const span = [0, 1];
   const locator = new EventLocator({
@@ -61,13 +74,24 @@ export function createEventWatch(
       },
       derivative: async (_t, theta, velocity, out) => {
         await field.normalVelocities(theta, velocity, out.subarray(0, E));
-        out.fill(0, E);
-        field.pattern.sliding.forEach(({ entry }, s) => {
-          out[E + entry] = state.rates[s] ?? 0;
-        });
+        ratesInto(out);
       },
     },
   });
+  /** Slopes at the end of the parabolas through both ends of a step, or of the cubics that go through a point between too. */
+  const endSlopes =
+    ({ t0, h }: Step<Float64Array>, inside: Inside): EndSlopes =>
+    (start, startSlope, end, out) => {
+      const x = (inside.t - t0) / h;
+      for (let e = 0; e < E; e++) {
+        const [z0, d] = [start[e]!, h * startSlope[e]!];
+        // z0 + d·x + (a − b)x² + b·x³
+        const a = end[e]! - z0 - d;
+        const b = inside.z === null ? 0 : ((inside.z[e]! - z0 - d * x) / x ** 2 - a) / (x - 1);
+        out[e] = (d + 2 * a + b) / h;
+      }
+      ratesInto(out);
+    };
   return {
     get weights() {
       return state.weights;
@@ -96,7 +120,7 @@ export function createEventWatch(
       state.weights = weights;
       state.rates = weights.map((w, s) => (w - (before[s] as number)) / step.h);
       state.isLeaving = weights.some((w) => w < -WEIGHT_SLACK || w > 1 + WEIGHT_SLACK);
-      const event = await locator.locate(step, inside);
+      const event = await locator.locate(step, inside && endSlopes(step, inside));
       if (event === null) return null;
       // Of all that cross at this instant, the one that is farthest out on its own scale has led.
       const led = event.crossings.find(({ component }) => component < E);

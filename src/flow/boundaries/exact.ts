@@ -5,8 +5,6 @@
  */
 
 import { factorise } from "../../linalg/cholesky.js";
-import { length } from "../../linalg/norm.js";
-import { squaredNorm } from "../../linalg/vectors.js";
 import { Memory } from "../../memory.js";
 import {
   createStepper,
@@ -26,16 +24,16 @@ import type { FlowEnd, Segment } from "../segment.js";
 import type { Sharpness } from "../sharpness.js";
 import { type FlowOptions, type FlowOutcome, sharpnessOf } from "../smooth.js";
 import { type Ahead, type Approach, ending, type Stretch, stepToEvent } from "./approach.js";
-import { type Contacts, createContacts, movable } from "./contact.js";
-import { decide } from "./decide.js";
+import { type Contacts, createContacts } from "./contact.js";
 import { createEventWatch, type EventWatch } from "./event-watch.js";
-import { type Contact, type Kinks, kinksOf } from "./kinks.js";
-import { type BoundaryEvent, type BoundarySummary, createLedger, isSliding, type Ledger } from "./ledger.js";
+import { createInstants, type Instants } from "./instants.js";
+import { type Kinks, kinksOf } from "./kinks.js";
+import { type BoundaryEvent, type BoundarySummary, createLedger, type Ledger } from "./ledger.js";
 import { createLockedField, type LockedField } from "./locked-field.js";
 import { createLockedJacobian } from "./locked-jacobian.js";
 import { TooManyContacts } from "./normals.js";
-import { openings, turned } from "./openings.js";
 import { createShortSteps, type ShortStep, type ShortSteps } from "./short-step.js";
+import { measureBy, segmentOf } from "./stretch-segment.js";
 import { setWeights, slidingWeights } from "./weights.js";
 
 export interface ExactOptions extends FlowOptions {
@@ -55,8 +53,6 @@ export interface ExactOutcome extends FlowOutcome {
   readonly pieces: Float64Array;
 }
 
-/** A weight this near its end when its entry is due to leave has reached it. */
-const WEIGHT_SNAP = 1e-7;
 /** Decisions whose times differ by this part of the time are at one instant: some roundings of t. */
 const SAME_INSTANT = 1e-13;
 /** Decisions at one instant before it is declared a cycle. */
@@ -102,8 +98,9 @@ class ExactFlow {
   readonly #hessian: Hessian | null;
   readonly #space;
   readonly #contacts: Contacts;
+  readonly #instants: Instants;
+  readonly #measure: Segment["measure"];
   readonly #probe: Float64Array;
-  readonly #zDot: Float64Array;
   readonly #memory: Memory;
   readonly #isResumed: boolean;
   /** The state observed last: what is projected after it is the next segment's start. */
@@ -143,8 +140,9 @@ class ExactFlow {
     this.#space = float64Space(theta0.length);
     this.#contacts = createContacts(field, E, theta0.length, { rtol, atol }, memory);
     this.#probe = new Float64Array(theta0.length);
-    this.#zDot = new Float64Array(E);
     this.#ledger = createLedger(kinks, onEvent, memory);
+    this.#instants = createInstants(field, kinks, this.#contacts, this.#ledger);
+    this.#measure = measureBy(field);
     // Along a slide the Jacobian is this Hessian between two projections: its spectral radius bounds that one's.
     this.#sharpness = sharpnessOf(
       { ...options, memory },
@@ -175,7 +173,7 @@ class ExactFlow {
       kinks,
       space: this.#space,
       probe: this.#probe,
-      zDot: this.#zDot,
+      zDot: new Float64Array(E),
     };
     this.#watch = createEventWatch(field, kinks, this.#stepper, this.#contacts.distances, memory);
     const tools = { stepper: this.#stepper, field, kinks, watch: this.#watch, evaluate, memory };
@@ -277,7 +275,8 @@ class ExactFlow {
       const why = reached.message.replace(`${this.#stepper.name}: `, "");
       return { status: reached.status, message: `on the way to the event at t = ${found?.t}: ${why}` };
     }
-    if (reached.t1 > step.t0 && (await this.#report(this.#segmentOf(reached)))) return "stop";
+    if (reached.t1 > step.t0 && (await this.#report(segmentOf(reached, this.#field, this.#measure))))
+      return "stop";
     const { t1, event } = reached;
     await this.#sharpness?.follow(t1, () => reached.theta1);
     if (event === null) {
@@ -289,7 +288,7 @@ class ExactFlow {
     state.lastInstant = t1;
     const isCycle = state.decisionsHere > MAX_DECISIONS;
     this.#probe.set(reached.theta1);
-    await this.#settle(t1, this.#probe, event.lead);
+    await this.#settle(t1, event.lead);
     if (!isCycle) return undefined;
     return {
       status: "stepTooSmall",
@@ -320,7 +319,7 @@ class ExactFlow {
     let { t } = found;
     for (let k = 0; ; k++) {
       await step.interpolate(t, theta1);
-      await this.#hold(theta1, this.#field.pattern.sliding);
+      await this.#instants.hold(theta1, this.#field.pattern.sliding);
       if (found.lead !== null || k === MAX_DELAYS) break;
       const delay = delayOf(await slidingWeights(this.#field, this.#kinks, theta1), this.#watch.weights);
       if (!(delay > 0)) break;
@@ -329,11 +328,6 @@ class ExactFlow {
     return { step, t1: t, theta1, event: { ...found, t } };
   }
 
-  readonly #measure: Segment["measure"] = async (theta) => {
-    const { loss, velocity } = await this.#field.observe(theta);
-    return { loss, speed: length(velocity) };
-  };
-
   /** The pattern at t = 0, entries that start on a breakpoint decided. */
   async #begin(): Promise<void> {
     const { theta0, problem, onStart } = this.#options;
@@ -341,7 +335,8 @@ class ExactFlow {
     const { z } = await program.run({ theta: theta0 });
     this.#field.pattern.pieces.set(this.#kinks.piecesOf(z as Float64Array));
     await this.#contacts.measure(theta0);
-    await this.#settle(0, theta0.slice(), null);
+    this.#probe.set(theta0);
+    await this.#settle(0, null);
     await onStart?.(this.#field.pattern.pieces.slice());
   }
 
@@ -358,7 +353,7 @@ class ExactFlow {
     theta.set(step.y1);
     const weights = isCut ? await slidingWeights(field, this.#kinks, theta) : this.#watch.weights;
     const { z } = await field.evaluate(theta);
-    const drifts = sliding.some((contact) => this.#isOff(contact, z));
+    const drifts = sliding.some((contact) => this.#instants.isOff(contact, z));
     await setWeights(field, weights);
     if (drifts || isCut) {
       await field.project(theta);
@@ -370,102 +365,10 @@ class ExactFlow {
     return { t: t1, y: y1, derivative: derivative1, keepStepSize: true };
   }
 
-  /** Decides an instant: who crosses, who slides, who leaves; then the flow goes on from `theta`. */
-  async #settle(t: number, theta: Float64Array, lead: number | null): Promise<void> {
-    const field = this.#field;
-    const { pattern } = field;
-    const slid = new Set(pattern.sliding.map(({ entry }) => entry));
-    // What the step missed the breakpoint by is an error of the step; others may have to arrive there with the one that leads.
-    const arrived = lead === null ? [] : [await this.#arrived(theta, lead)];
-    await this.#hold(theta, [...pattern.sliding, ...arrived]);
-    let touching = await this.#touching(t, theta, lead);
-    if (t > 0 && slid.size > 0) touching = await this.#withWeights(theta, touching);
-    if (touching.length > 0) {
-      const snap = lead === null && t > 0 ? WEIGHT_SNAP : 0;
-      const fromAbove = t === 0 ? await decide(field, this.#kinks, theta, touching.map(turned), snap) : null;
-      const decision = await decide(field, this.#kinks, theta, touching, snap);
-      pattern.sliding = decision.contacts.filter(isSliding);
-      if (fromAbove !== null) this.#ledger.began(openings(this.#kinks, decision, fromAbove));
-      const changes = decision.contacts.map((contact, i) => ({
-        contact,
-        weightBefore: touching[i]!.weight,
-        slidBefore: slid.has(contact.entry),
-      }));
-      this.#ledger.decided(t, changes, pattern.sliding.length, decision);
-    }
-    await this.#hold(theta, pattern.sliding);
-    if (touching.some(({ entry, breakpoint }) => this.#kinks.cutsOff(entry, breakpoint)))
-      await this.#contacts.measure(theta);
-    await this.#goOn(t, theta, t > 0);
-  }
-
-  /** The same contacts with the weights with which they slide at θ. */
-  async #withWeights(theta: Float64Array, touching: readonly Contact[]): Promise<readonly Contact[]> {
-    const field = this.#field;
-    const { pattern } = field;
-    const slides = new Set(pattern.sliding.map(({ entry }) => entry));
-    const others = touching.filter(({ entry }) => !slides.has(entry));
-    await setWeights(field, await slidingWeights(field, this.#kinks, theta), others);
-    const renewed = new Map(pattern.sliding.map((contact) => [contact.entry, contact]));
-    return touching.map((contact) => renewed.get(contact.entry) ?? contact);
-  }
-
-  /** Puts θ where all of these entries are on their breakpoints. */
-  async #hold(theta: Float64Array, contacts: readonly Contact[]): Promise<void> {
-    if (contacts.length === 0) return;
-    const z = await this.#field.preactivations(theta);
-    if (contacts.some((contact) => this.#isOff(contact, z))) await this.#field.project(theta, contacts);
-  }
-
-  #isOff({ entry, breakpoint }: Contact, z: Float64Array): boolean {
-    const off = Math.abs((z[entry] as number) - (this.#kinks.breakpoints(entry)[breakpoint] as number));
-    return off > (this.#contacts.distances[entry] as number);
-  }
-
-  /** The entry on the breakpoint nearest to it. */
-  async #arrived(theta: Float64Array, entry: number): Promise<Contact> {
-    const z = (await this.#field.preactivations(theta))[entry] as number;
-    const breakpoints = this.#kinks.breakpoints(entry);
-    const distances = breakpoints.map((position) => Math.abs(z - position));
-    const breakpoint = distances.indexOf(Math.min(...distances));
-    const weight = this.#field.pattern.pieces[entry] === breakpoint ? 0 : 1;
-    return { entry, breakpoint, weight, follows: null };
-  }
-
-  /** Everything about which the instant has to decide: what slides, and what is on a breakpoint and does not move off. */
-  async #touching(t: number, theta: Float64Array, lead: number | null): Promise<readonly Contact[]> {
-    const field = this.#field;
-    const { pieces, sliding } = field.pattern;
-    const held = new Map(sliding.map((contact) => [contact.entry, contact]));
-    const { z, velocity } = await field.evaluate(theta);
-    const touching: Contact[] = [];
-    let isAsked = false;
-    for (let entry = 0; entry < this.#kinks.entries; entry++) {
-      const slides = held.get(entry);
-      const piece = pieces[entry] as number;
-      if (slides !== undefined) {
-        touching.push(slides);
-        continue;
-      }
-      const value = z[entry] as number;
-      const contact = this.#contacts.distances[entry] as number;
-      const breakpoints = this.#kinks.breakpoints(entry);
-      for (const [breakpoint, position] of breakpoints.entries()) {
-        if (piece !== breakpoint && piece !== breakpoint + 1) continue;
-        const near = Math.abs(value - position);
-        const arrived = entry === lead && breakpoints.every((other) => Math.abs(value - other) >= near);
-        if (!arrived && near > 2 * contact) continue;
-        if (!arrived && t > 0) {
-          // An entry that has just crossed and moves off is near its breakpoint, but nothing is to be decided about it.
-          if (!isAsked) await field.normalVelocities(theta, velocity, this.#zDot);
-          isAsked = true;
-          const zDot = this.#zDot[entry] as number;
-          if (piece === breakpoint ? zDot < 0 : zDot > 0) continue;
-        }
-        touching.push({ entry, breakpoint, weight: piece === breakpoint ? 0 : 1, follows: null });
-      }
-    }
-    return movable(this.#kinks, this.#contacts.distances, touching);
+  /** Decides the instant t at the probe, and goes on from there. */
+  async #settle(t: number, lead: number | null): Promise<void> {
+    await this.#instants.settle(t, this.#probe, lead);
+    await this.#goOn(t, this.#probe, t > 0);
   }
 
   /** Restarts the solver and the watch at (t, θ) with the pattern as it is; the gradient there serves both. */
@@ -474,26 +377,6 @@ class ExactFlow {
     this.#stepper.restart({ t, y: theta, derivative: velocity, keepStepSize });
     await this.#contacts.renew(theta);
     await this.#watch.begin(t, theta);
-  }
-
-  #segmentOf({ step, t1, theta1 }: Stretch): Segment {
-    const atEnd = theta1.slice();
-    const { derivative1 } = step;
-    const loss = theta1 === step.y1 ? this.#field.lossAt(atEnd) : null;
-    const isInside = "lead" in step && theta1 !== step.y1;
-    return {
-      t0: step.t0,
-      t1,
-      h: t1 - step.t0,
-      theta1: atEnd,
-      interpolate: (t, out) => (t === t1 ? this.#space.copy(atEnd, out) : step.interpolate(t, out)),
-      energy: (until) =>
-        until === t1 && !isInside
-          ? step.quadrature((k) => squaredNorm(k)) + (t1 - step.t1) * squaredNorm(derivative1)
-          : step.quadrature((k) => squaredNorm(k), until),
-      measure: this.#measure,
-      known: loss === null ? null : { loss, speed: length(derivative1) },
-    };
   }
 
   /** Whether whoever follows the flow ends it. */

@@ -75,7 +75,7 @@ function withGram(rows: Rows, layers: readonly number[], work: (operations: numb
     solve(b) {
       if (factor === null) {
         factor = factorise(gram, count);
-        work(count ** 3 / 3);
+        work(factor.operations);
       }
       const u = b.slice();
       factor.solve(u);

@@ -1,18 +1,12 @@
 /**
  * The step to an event nearer than the method's own step. Orders above three are wasted on so short a way, and a step that goes past the
  * event is thrown away. This one finds its length on the way: of the pair of Bogacki and Shampine the second stage already says where the
- * path bends, pre-activations along it say when the event comes, and the third stage is placed for a step that ends there.
+ * path bends, pre-activations along it say when the event comes, and the third stage is placed for a step that ends there. Where events
+ * are so dense that second order errs by next to nothing there is no third stage.
  */
 import type { Memory } from "../../memory.js";
-import {
-  type Forecast,
-  hermiteStep,
-  type Inside,
-  type Node,
-  type Step,
-  type Stepper,
-} from "../../ode/index.js";
-import type { EventWatch } from "./event-watch.js";
+import { type Forecast, hermiteStep, type Node, type Step, type Stepper } from "../../ode/index.js";
+import type { EventWatch, Inside } from "./event-watch.js";
 import type { Contact, Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
 
@@ -22,8 +16,13 @@ const [SECOND, THIRD] = [1 / 2, 3 / 4];
 const [SHORTEST, LONGEST] = [0.77, 1.4];
 /** By how much a step may be longer than proposed, where the event is found a little further away. */
 const OVER = 1.05;
-/** Gradients of a step. */
+/** Gradients of a step of third order, and of one of second. */
 const GRADIENTS = 3;
+/**
+ * A step whose second order is expected to err by this part of what the tolerance allows has no third stage, and is kept up to the second
+ * of these: some hundred such steps err by no more than one of the tolerance.
+ */
+const [EXPECTED, KEPT] = [2e-3, 1e-2];
 /** A last shift of the end by more than this part of the step is no correction. */
 const LARGEST_SHIFT = 0.02;
 const ORDER = 3;
@@ -64,12 +63,14 @@ export function createShortSteps(tools: {
     rejected: 0,
     /** The length that the tolerance allows, as far as known. */
     size: Number.MAX_VALUE,
+    /** Error of second order of the last steps, over the cube of their length. */
+    constant: Number.POSITIVE_INFINITY,
     methodCost: GRADIENTS,
   });
   const node = (): Node<Float64Array> => ({ t: 0, y: space.create(), f: space.create() });
   const [start, end] = [node(), node()];
   const [k2, k3, scratch] = [space.create(), space.create(), space.create()];
-  const inside = { t: 0, z: new Float64Array(kinks.entries) };
+  const inside: { t: number; z: Float64Array | null } = { t: 0, z: null };
   let stepId = 0;
 
   /** Whether steps of this kind take fewer gradients to an event at this distance, which the method steps past and goes back to. */
@@ -111,29 +112,56 @@ export function createShortSteps(tools: {
     const first = watch.ahead(room, { after: meant, z: await field.preactivations(scratch) });
     const isAimed = first !== null && first.after >= SHORTEST * meant;
     const h = isAimed ? first.after : Math.min(meant, limit - start.t);
-    let lead = isAimed && first.component < kinks.entries ? arrival(field, first) : null;
+    const lead = isAimed && first.component < kinks.entries ? arrival(field, first) : null;
     const c2 = (SECOND * meant) / h;
-    const a32 = (THIRD * (THIRD - c2)) / (c2 * (2 - 3 * c2));
-    space.combine(scratch, [h * (THIRD - a32), h * a32, 1], [k1, k2, y]);
-    const third = await evaluate(scratch);
-    k3.set(third.velocity);
-    inside.t = start.t + THIRD * h;
-    inside.z.set(third.z);
-    const b2 = (3 * THIRD - 2) / (6 * c2 * (THIRD - c2));
-    const b3 = (2 - 3 * c2) / (6 * THIRD * (THIRD - c2));
-    space.combine(end.y, [h * (1 - b2 - b3), h * b2, h * b3, 1], [k1, k2, k3, y]);
-    end.t = lead === null && h === limit - start.t ? limit : start.t + h;
-    // The slope at the end, on the line through first and third.
-    space.combine(scratch, [1 - 1 / THIRD, 1 / THIRD], [k1, k3]);
-    const shift = await land(h, lead, scratch);
-    if (shift === null || end.t + shift > limit) lead = null;
-    else end.t += shift;
-    end.f.set((await evaluate(end.y, withLead(field.pattern.sliding, lead))).velocity);
-    // That of Bogacki and Shampine where c2 = 1/2: combinations that a solution of second order does not see.
-    const e2 = -1 / 24 / c2;
-    const e3 = -1 / 12 / THIRD;
-    space.combine(scratch, [h * (-1 / 8 - e2 - e3), h * e2, h * e3, h / 8], [k1, k2, k3, end.f]);
-    const error = space.errorNorm(scratch, y, end.y, rtol, atol);
+    const isEnd = lead === null && h === limit - start.t;
+    /** Ends the step at y + Σ weights·slopes, where what arrives is; `slope` is that at the end, as far as known before. */
+    const finish = async (weights: readonly number[], slope: readonly number[]): Promise<Contact | null> => {
+      const stages = [k1, k2, k3];
+      space.combine(end.y, [...weights.map((b) => h * b), 1], [...stages.slice(0, weights.length), y]);
+      end.t = isEnd ? limit : start.t + h;
+      space.combine(scratch, slope, stages.slice(0, slope.length));
+      const shift = await land(h, lead, scratch);
+      const isThere = shift !== null && end.t + shift <= limit;
+      if (isThere) end.t += shift;
+      const arrived = isThere ? lead : null;
+      end.f.set((await evaluate(end.y, withLead(field.pattern.sliding, arrived))).velocity);
+      return arrived;
+    };
+    /** What a step of second order errs by: the quadrature of third order by the same stages and the end, and as much again for what no such sees. */
+    const secondOrderError = (): number => {
+      const [w2, w3] = [1 / (6 * c2 * (1 - c2)), (2 - 3 * c2) / (6 * (1 - c2))];
+      const b2 = 1 / (2 * c2);
+      space.combine(scratch, [2 * h * (b2 - w2 - w3), 2 * h * (w2 - b2), 2 * h * w3], [k1, k2, end.f]);
+      const error = space.errorNorm(scratch, y, end.y, rtol, atol);
+      state.constant = error / h ** 3;
+      return error;
+    };
+    let arrived: Contact | null = null;
+    let error = Number.POSITIVE_INFINITY;
+    if (state.constant * h ** 3 <= EXPECTED) {
+      inside.z = null;
+      arrived = await finish([1 - 1 / (2 * c2), 1 / (2 * c2)], [1 - 1 / c2, 1 / c2]);
+      error = secondOrderError();
+    }
+    if (!(error <= KEPT)) {
+      const a32 = (THIRD * (THIRD - c2)) / (c2 * (2 - 3 * c2));
+      space.combine(scratch, [h * (THIRD - a32), h * a32, 1], [k1, k2, y]);
+      const third = await evaluate(scratch);
+      k3.set(third.velocity);
+      inside.t = start.t + THIRD * h;
+      inside.z = third.z.slice();
+      const b2 = (3 * THIRD - 2) / (6 * c2 * (THIRD - c2));
+      const b3 = (2 - 3 * c2) / (6 * THIRD * (THIRD - c2));
+      // The slope at the end lies on the line through first and third.
+      arrived = await finish([1 - b2 - b3, b2, b3], [1 - 1 / THIRD, 0, 1 / THIRD]);
+      secondOrderError();
+      // That of Bogacki and Shampine where c2 = 1/2: combinations that a solution of second order does not see.
+      const e2 = -1 / 24 / c2;
+      const e3 = -1 / 12 / THIRD;
+      space.combine(scratch, [h * (-1 / 8 - e2 - e3), h * e2, h * e3, h / 8], [k1, k2, k3, end.f]);
+      error = space.errorNorm(scratch, y, end.y, rtol, atol);
+    }
     const factor = SAFETY / error ** (1 / ORDER);
     const allowed = h * Math.max(LEAST_FACTOR, Math.min(MOST_FACTOR, Number.isNaN(factor) ? 0 : factor));
     // A step cut short by an event says little about longer ones.
@@ -147,7 +175,7 @@ export function createShortSteps(tools: {
     const step = hermiteStep(space, start, end, end.t - start.t, scratch, () => {
       if (id !== stepId) throw new Error("short step: it is no longer valid.");
     });
-    return { ...step, lead: lead?.entry ?? null, inside };
+    return { ...step, lead: arrived?.entry ?? null, inside };
   };
 
   return {

@@ -1,0 +1,134 @@
+/**
+ * What happens at an instant: θ is put on the boundaries, all that is on a breakpoint is found, and decided together. Between instants the
+ * flow is smooth and knows nothing of this.
+ */
+import { type Contacts, movable } from "./contact.js";
+import { decide } from "./decide.js";
+import type { Contact, Kinks } from "./kinks.js";
+import { isSliding, type Ledger } from "./ledger.js";
+import type { LockedField } from "./locked-field.js";
+import { openings, turned } from "./openings.js";
+import { setWeights, slidingWeights } from "./weights.js";
+
+/** A weight this near its end when its entry is due to leave has reached it. */
+const WEIGHT_SNAP = 1e-7;
+
+export interface Instants {
+  /** Moves θ to where all of these are on their breakpoints. */
+  hold(theta: Float64Array, contacts: readonly Contact[]): Promise<void>;
+  /** Whether an entry is off its breakpoint, given all pre-activations. */
+  isOff(contact: Contact, z: Float64Array): boolean;
+  /**
+   * Decides at (t, θ) who crosses, who slides, who leaves; moves θ onto what slides then.
+   * @param lead the entry that has arrived; null at the start, and where a weight has reached its end
+   */
+  settle(t: number, theta: Float64Array, lead: number | null): Promise<void>;
+}
+
+export function createInstants(
+  field: LockedField,
+  kinks: Kinks,
+  contacts: Contacts,
+  ledger: Ledger,
+): Instants {
+  const { pattern } = field;
+  const { distances } = contacts;
+  const zDot = new Float64Array(kinks.entries);
+
+  const isOff = ({ entry, breakpoint }: Contact, z: Float64Array): boolean =>
+    Math.abs((z[entry] as number) - (kinks.breakpoints(entry)[breakpoint] as number)) >
+    (distances[entry] as number);
+
+  const hold = async (theta: Float64Array, held: readonly Contact[]): Promise<void> => {
+    if (held.length === 0) return;
+    const z = await field.preactivations(theta);
+    if (held.some((contact) => isOff(contact, z))) await field.project(theta, held);
+  };
+
+  /** The entry on the breakpoint nearest to it. */
+  const arrival = async (theta: Float64Array, entry: number): Promise<Contact> => {
+    const z = (await field.preactivations(theta))[entry] as number;
+    const away = kinks.breakpoints(entry).map((position) => Math.abs(z - position));
+    const breakpoint = away.indexOf(Math.min(...away));
+    return { entry, breakpoint, weight: pattern.pieces[entry] === breakpoint ? 0 : 1, follows: null };
+  };
+
+  /** Everything about which the instant has to decide: what slides, and what is on a breakpoint and does not move off. */
+  const touchingAt = async (
+    t: number,
+    theta: Float64Array,
+    lead: number | null,
+  ): Promise<readonly Contact[]> => {
+    const held = new Map(pattern.sliding.map((contact) => [contact.entry, contact]));
+    const { z, velocity } = await field.evaluate(theta);
+    const touching: Contact[] = [];
+    let isAsked = false;
+    for (let entry = 0; entry < kinks.entries; entry++) {
+      const slides = held.get(entry);
+      if (slides !== undefined) {
+        touching.push(slides);
+        continue;
+      }
+      const piece = pattern.pieces[entry] as number;
+      const value = z[entry] as number;
+      const breakpoints = kinks.breakpoints(entry);
+      for (let breakpoint = piece - 1; breakpoint <= piece; breakpoint++) {
+        const position = breakpoints[breakpoint];
+        if (position === undefined) continue;
+        const near = Math.abs(value - position);
+        const arrived = entry === lead && breakpoints.every((other) => Math.abs(value - other) >= near);
+        if (!arrived && near > 2 * (distances[entry] as number)) continue;
+        if (!arrived && t > 0) {
+          // An entry that has just crossed and moves off is near its breakpoint, but nothing is to be decided about it.
+          if (!isAsked) await field.normalVelocities(theta, velocity, zDot);
+          isAsked = true;
+          const speed = zDot[entry] as number;
+          if (piece === breakpoint ? speed < 0 : speed > 0) continue;
+        }
+        touching.push({ entry, breakpoint, weight: piece === breakpoint ? 0 : 1, follows: null });
+      }
+    }
+    return movable(kinks, distances, touching);
+  };
+
+  /** The same contacts with the weights with which they slide at θ. */
+  const withWeights = async (
+    theta: Float64Array,
+    touching: readonly Contact[],
+  ): Promise<readonly Contact[]> => {
+    const slides = new Set(pattern.sliding.map(({ entry }) => entry));
+    const others = touching.filter(({ entry }) => !slides.has(entry));
+    await setWeights(field, await slidingWeights(field, kinks, theta), others);
+    const renewed = new Map(pattern.sliding.map((contact) => [contact.entry, contact]));
+    return touching.map((contact) => renewed.get(contact.entry) ?? contact);
+  };
+
+  return {
+    hold,
+    isOff,
+    async settle(t, theta, lead) {
+      const slid = new Set(pattern.sliding.map(({ entry }) => entry));
+      // What the step missed the breakpoint by is an error of the step; others may have to arrive there with the one that leads.
+      const arrived = lead === null ? [] : [await arrival(theta, lead)];
+      await hold(theta, [...pattern.sliding, ...arrived]);
+      let touching = await touchingAt(t, theta, lead);
+      if (t > 0 && slid.size > 0) touching = await withWeights(theta, touching);
+      if (touching.length > 0) {
+        const snap = lead === null && t > 0 ? WEIGHT_SNAP : 0;
+        const fromAbove = t === 0 ? await decide(field, kinks, theta, touching.map(turned), snap) : null;
+        const decision = await decide(field, kinks, theta, touching, snap);
+        pattern.sliding = decision.contacts.filter(isSliding);
+        if (fromAbove !== null) ledger.began(openings(kinks, decision, fromAbove));
+        const changes = decision.contacts.map((contact, i) => ({
+          contact,
+          weightBefore: touching[i]!.weight,
+          slidBefore: slid.has(contact.entry),
+        }));
+        ledger.decided(t, changes, pattern.sliding.length, decision);
+      }
+      await hold(theta, pattern.sliding);
+      if (touching.some(({ entry, breakpoint }) => kinks.cutsOff(entry, breakpoint)))
+        await contacts.measure(theta);
+    },
+  };
+}
