@@ -5,6 +5,7 @@ import { run as runAccuracy } from "./accuracy.js";
 import { benchArchitectures } from "./architectures.js";
 import { benchCheckpoint } from "./checkpoint.js";
 import { benchEngines } from "./engines.js";
+import { benchExact } from "./exact.js";
 import { benchGradients } from "./gradients.js";
 import { benchIntegration } from "./integration.js";
 import { benchKernels, dense } from "./kernels.js";
@@ -33,6 +34,7 @@ const growth = (memory.at(-1).megabytes - memory[0].megabytes) / memory[0].megab
 
 const sweep = await benchSweep();
 const checkpoint = await benchCheckpoint();
+const exact = await benchExact();
 
 const verdict = (passed) => (passed ? "pass" : "MISS");
 const rows = [
@@ -74,6 +76,14 @@ const rows = [
     verdict(checkpoint.share <= 0.02),
   ],
   [
+    "j",
+    "exact, all arithmetic for an event in gradients",
+    exact.equivalents.toFixed(2),
+    "≤ 5",
+    verdict(exact.equivalents <= 5),
+  ],
+  ["j", "the same run", `${exact.seconds.toFixed(1)} s`, "≤ 3 s", verdict(exact.seconds <= 3)],
+  [
     "g",
     "a product with the tangent kernel / a gradient",
     kernels.ratio.toFixed(2),
@@ -103,6 +113,7 @@ f: wall time, the best of some; ${sweep.serial.wall.toFixed(1)} s one at a time,
 g: the large network, nM = 50 000: ${(1e3 * kernels.productSeconds).toFixed(1)} ms
 h: ${nameOf(dense)}: layer product ${(1e3 * kernels.layerProductSeconds).toFixed(0)} ms, by rows of J ${(1e3 * kernels.rowsSeconds).toFixed(0)} ms, ${kernels.jax === null ? "JAX left out: it is not installed" : `JAX ${(1e3 * kernels.jax.seconds).toFixed(0)} ms, kernels within ${kernels.jax.distance.toExponential(1)}`}
 i: ${checkpoint.checkpoints.toFixed(0)} checkpoints of ${(checkpoint.bytes / 1000).toFixed(0)} kB, ${(1000 * checkpoint.seconds).toFixed(1)} ms each; wall time over that of the same run without: ${checkpoint.wallRatio.toFixed(3)}
+j: the golden network to t = 40 at rtol 1e-6: ${exact.events} events at ${exact.instants} instants, up to ${exact.maxSliding} sliding; ${exact.gradients.toFixed(2)} gradients an event; ${exact.processorSeconds.toFixed(1)} s of processor time
 `);
 
 await runAccuracy();

@@ -87,7 +87,7 @@ function describeFlow(result: RunResult): string[] {
     ...(result.events === null ? [] : [["boundaries", describeEvents(result.events)] as [string, string]]),
     [
       "cost",
-      `${result.gradientEvaluations} gradients in ${formatDuration(result.gradientSeconds)}, ${accepted} steps and ${rejected} rejected, ${formatDuration(result.wallSeconds)} in all`,
+      `${result.gradientEvaluations} gradients${atKinks(result)} in ${formatDuration(result.gradientSeconds)}, ${accepted} steps and ${rejected} rejected, ${formatDuration(result.wallSeconds)} in all`,
     ],
     [
       "network",
@@ -139,6 +139,12 @@ function describeGaps({ gaps }: ErrorCheckResult): [string, string][] {
     `gap, η = ${formatNumber(learningRate)}`,
     `‖θ − θₖ‖ = ${formatNumber(gap)} at t = ${formatNumber(time)} and the solver's error ${formatNumber(solverError)}`,
   ]);
+}
+
+/** What an exact run has spent beside its gradients, which is most of it where much slides. */
+function atKinks({ events }: RunResult): string {
+  const work = events?.gradientEquivalents;
+  return work === undefined ? "" : `, the work of ${formatNumber(work, 3)} with all that kinks take,`;
 }
 
 function describeEvents(events: EventsResult): string {

@@ -247,6 +247,7 @@ export class EventLocator<V> {
     let [low, high] = [left, right];
     let trial = guess;
     for (let i = 0; i < MAX_TRIALS && high.t - low.t > toleranceAt(high.t); i++) {
+      if (this.#ranges.isBarelyOutside(high.z)) break;
       const tolerance = toleranceAt(high.t);
       const leader = this.#ranges.leader(low.z, high.z);
       const upper = this.#ranges.isAbove(leader, high.z);

@@ -93,6 +93,12 @@ export class PieceRanges {
     return false;
   }
 
+  /** Whether no component is farther outside than one tolerance more than counts: it is on its breakpoint as far as the tolerance tells. */
+  isBarelyOutside(z: Float64Array): boolean {
+    for (let e = 0; e < z.length; e++) if (this.excess(e, z) > this.toleranceOf(e)) return false;
+    return true;
+  }
+
   /** Of the components outside at `after` and inside at `before`, the one whose chord crosses first. */
   leader(before: Float64Array, after: Float64Array): number {
     const { low, high, threshold } = this.state;

@@ -174,6 +174,7 @@ const events = fields<EventsResult>({
   branches: optional(list(branch)),
   unsettled: count,
   unsettledWeights: count,
+  gradientEquivalents: count,
   largestPassDifference: count,
   summedPassDifference: count,
   forcedSteps: count,

@@ -233,6 +233,8 @@ export interface EventsResult {
   readonly unsettled?: number;
   /** Looks at sliding weights that were still changing when they were taken. */
   readonly unsettledWeights?: number;
+  /** `exact`: all arithmetic of the flow, that for its kinks included, in gradients. */
+  readonly gradientEquivalents?: number;
   /** `stepping`: difference of a step's two passes along the surface of what slides, relative to ‖θ‖: the largest, and the sum of all. */
   readonly largestPassDifference?: number;
   readonly summedPassDifference?: number;

@@ -68,7 +68,7 @@ describe("normals in factors are those that a reverse sweep finds", () => {
       expect(rows.cost.rowSweeps).toBeGreaterThan(0);
       expect(factors.cost.rowSweeps).toBe(0);
       // A sweep over rows takes every row through the whole network, forwards and backwards.
-      expect(factors.cost.equivalents).toBeLessThan(rows.cost.equivalents);
+      expect(factors.cost.gradientEquivalents).toBeLessThan(rows.cost.gradientEquivalents);
     }
   });
 });

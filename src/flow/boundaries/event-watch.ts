@@ -61,16 +61,16 @@ export function createEventWatch(
       components: 2 * E,
       breakpoints: (component) => (component < E ? kinks.breakpoints(component) : span),
       evaluate: async (t, theta, out) => {
-        out.set(await field.preactivations(theta));
         const isEnd = t === stepper.t;
-        if (!isEnd && !state.isLeaving) {
-          out.fill(0.5, E);
-          return;
-        }
-        const weights = isEnd ? state.weights : await slidingWeights(field, kinks, theta);
-        field.pattern.sliding.forEach(({ entry }, s) => {
-          out[E + entry] = weights[s] as number;
-        });
+        const isAsked = isEnd || state.isLeaving;
+        // Weights first: they take a gradient at θ, which finds z as well.
+        const weights = isEnd ? state.weights : isAsked ? await slidingWeights(field, kinks, theta) : [];
+        out.set(await field.preactivations(theta));
+        if (!isAsked) out.fill(0.5, E);
+        else
+          field.pattern.sliding.forEach(({ entry }, s) => {
+            out[E + entry] = weights[s] as number;
+          });
       },
       derivative: async (_t, theta, velocity, out) => {
         await field.normalVelocities(theta, velocity, out.subarray(0, E));

@@ -3,6 +3,7 @@
  * to an entry has a signal of a single 1, and of the maps behind it the signals of the chosen entries alone are computed, site by site.
  */
 import type { Program, Tensors } from "../../engine/index.js";
+import { sizeOf } from "../../graph/index.js";
 import type { EntrySignals } from "../../model/index.js";
 import type { Problem } from "../problem.js";
 import type { Kinks, Place } from "./kinks.js";
@@ -11,6 +12,13 @@ import { capacityFor, type RowsAt } from "./rows.js";
 
 /** Samples up to which products of inputs that are data stand in tables. */
 const TABLED_SAMPLES = 2048;
+
+/** Signals of so many entries of a site. */
+interface Compiled extends EntrySignals {
+  readonly program: Program | null;
+  /** Inputs beside θ, with a row for each entry. */
+  readonly inputs: Readonly<Record<string, Float64Array>>;
+}
 
 /**
  * @param inputsAt what a forward pass at θ finds as inputs of affine maps
@@ -25,14 +33,18 @@ export function createFactoredRows(
   const { family, data } = problem;
   const { samples, sites } = family;
   const factors = family.normalFactors();
-  const compiled = new Map<string, Promise<EntrySignals & { readonly program: Program | null }>>();
+  const compiled = new Map<string, Promise<Compiled>>();
   let fixed: Promise<Tensors> | null = null;
 
   const signalsOf = (site: number, capacity: number) => {
     const key = `${site} ${capacity}`;
     const make = async () => {
       const signals = family.entrySignals(site, capacity);
-      return { ...signals, program: signals.graph && (await problem.compile(signals.graph, {})) };
+      const { graph } = signals;
+      const given = graph?.inputs.filter(({ attributes }) => attributes.name !== "theta") ?? [];
+      const inputs = given.map(({ attributes: { name }, shape }) => [name, new Float64Array(sizeOf(shape))]);
+      const program = graph && (await problem.compile(graph, {}));
+      return { ...signals, program, inputs: Object.fromEntries(inputs) };
     };
     const found = compiled.get(key) ?? make();
     compiled.set(key, found);
@@ -65,33 +77,33 @@ export function createFactoredRows(
       layers.set(f, layer);
       return layer;
     };
-    /** ∂z/∂a of sites before. */
-    const passed = contacts.map(() => new Map<number, Float64Array>());
-    for (const [site, members] of bySite(places)) {
-      const { own: units, computed, program } = await signalsOf(site, capacityFor(members.length));
-      for (const f of units) for (const s of members) layerAt(f).kinds[s] = places[s]!.unit;
-      if (program === null) continue;
-      const found = await program.run(
-        rowInputs(
-          program,
-          given,
-          pieces,
-          members.map((s) => places[s]!),
-        ),
+    /** ∂z/∂a of sites before that have contacts, a row for each contact of a site. */
+    const passed = new Map<string, Float64Array>();
+    const groups = bySite(places);
+    for (const [site, members] of groups) {
+      const capacity = capacityFor(members.length);
+      const signals = await signalsOf(site, capacity);
+      for (const f of signals.own) for (const s of members) layerAt(f).kinds[s] = places[s]!.unit;
+      if (signals.program === null) continue;
+      fillRows(
+        signals.inputs,
+        capacity,
+        given,
+        pieces,
+        members.map((s) => places[s]!),
       );
-      for (const f of computed) {
-        const { kinds, signals, factor } = layerAt(f);
+      const found = await signals.program.run({ theta, ...signals.inputs });
+      for (const f of signals.computed) {
+        const { kinds, signals: rows, factor } = layerAt(f);
+        const all = found[`signal ${f}`]!;
         members.forEach((s, k) => {
           kinds[s] = DENSE;
-          signals.set(row(found[`signal ${f}`]!, k, factor.fanOut), s * factor.fanOut);
+          rows.set(row(all, k, factor.fanOut), s * factor.fanOut);
         });
       }
-      for (let before = 0; before < site; before++) {
+      for (const before of groups.keys()) {
         const all = found[`activation ${before}`];
-        if (all !== undefined)
-          members.forEach((s, k) => {
-            passed[s]!.set(before, row(all, k, sites[before]!.units).slice());
-          });
+        if (before < site && all !== undefined) passed.set(`${site} ${before}`, all.slice());
       }
     }
     const rows = createLayerRows([...layers.values()], rowOf, work);
@@ -100,32 +112,47 @@ export function createFactoredRows(
       along: async (v) => rows.along(v),
       terms: async (v) => rows.terms(v),
       add: async (out, u) => rows.add(out, u),
-      transfers: async () => transfersOf(places, passed),
+      async transfers() {
+        const n = contacts.length;
+        const transfers = new Float64Array(n * n);
+        for (const [site, members] of groups)
+          for (const [before, others] of groups) {
+            const all = passed.get(`${site} ${before}`);
+            if (all === undefined) continue;
+            const { units } = sites[before]!;
+            members.forEach((i, k) => {
+              for (const j of others)
+                if (rowOf[i] === rowOf[j]) transfers[i * n + j] = all[k * units + places[j]!.unit]!;
+            });
+          }
+        return transfers;
+      },
     };
   };
 
-  /** Inputs of a program over rows of samples: those beyond the given ones have no seed. */
-  function rowInputs(
-    { graph }: Program,
+  /** Inputs of a program over rows of samples: rows beyond the given ones have no seed. */
+  function fillRows(
+    inputs: Readonly<Record<string, Float64Array>>,
+    capacity: number,
     given: Tensors,
     pieces: Float64Array,
     places: readonly Place[],
-  ): Record<string, Float64Array> {
-    const all: Record<string, Float64Array> = { theta: given["theta"]! };
-    for (const { attributes, shape } of graph.inputs) {
-      const { name } = attributes;
-      if (name === "theta") continue;
-      const width = shape.slice(1).reduce((p, q) => p * q, 1);
-      const buffer = new Float64Array((shape[0] as number) * width);
+  ): void {
+    for (const [name, buffer] of Object.entries(inputs)) {
+      const width = buffer.length / capacity;
+      if (name === "seeds") {
+        buffer.fill(0);
+        places.forEach(({ unit }, k) => {
+          buffer[k * width + unit] = 1;
+        });
+        continue;
+      }
       const site = sites.find(({ offset }) => name === `pieces ${offset}`);
-      const from = site === undefined ? given[name] : pieces.subarray(samples * site.offset);
-      places.forEach(({ sample, unit }, k) => {
-        if (name === "seeds") buffer[k * width + unit] = 1;
-        else buffer.set(row(from!, sample, width), k * width);
+      const from = site === undefined ? given[name]! : pieces.subarray(samples * site.offset);
+      places.forEach(({ sample }, k) => {
+        buffer.set(row(from, sample, width), k * width);
       });
-      all[name] = buffer;
     }
-    return all;
   }
 }
 
@@ -169,18 +196,4 @@ function gatherSquare(all: Float64Array | undefined, n: number, rows: readonly n
   if (all === undefined) return out;
   for (let a = 0; a < m; a++) for (let b = 0; b < m; b++) out[a * m + b] = all[rows[a]! * n + rows[b]!]!;
   return out;
-}
-
-/** ∂z_i/∂a_j of contacts of one sample, j in a layer before. */
-function transfersOf(
-  places: readonly Place[],
-  passed: readonly ReadonlyMap<number, Float64Array>[],
-): Float64Array {
-  const n = places.length;
-  const transfers = new Float64Array(n * n);
-  for (let i = 0; i < n; i++)
-    for (let j = 0; j < n; j++)
-      if (places[i]!.sample === places[j]!.sample)
-        transfers[i * n + j] = passed[i]!.get(places[j]!.layer - 1)?.[places[j]!.unit] ?? 0;
-  return transfers;
 }

@@ -34,6 +34,8 @@ export function createInstants(
   const { pattern } = field;
   const { distances } = contacts;
   const zDot = new Float64Array(kinks.entries);
+  /** Of each entry, its place among those that slide, from 1. */
+  const slot = new Int32Array(kinks.entries);
 
   const isOff = ({ entry, breakpoint }: Contact, z: Float64Array): boolean =>
     Math.abs((z[entry] as number) - (kinks.breakpoints(entry)[breakpoint] as number)) >
@@ -59,14 +61,16 @@ export function createInstants(
     theta: Float64Array,
     lead: number | null,
   ): Promise<readonly Contact[]> => {
-    const held = new Map(pattern.sliding.map((contact) => [contact.entry, contact]));
     const { z, velocity } = await field.evaluate(theta);
+    pattern.sliding.forEach(({ entry }, s) => {
+      slot[entry] = s + 1;
+    });
     const touching: Contact[] = [];
     let isAsked = false;
     for (let entry = 0; entry < kinks.entries; entry++) {
-      const slides = held.get(entry);
-      if (slides !== undefined) {
-        touching.push(slides);
+      if (slot[entry] !== 0) {
+        touching.push(pattern.sliding[slot[entry]! - 1]!);
+        slot[entry] = 0;
         continue;
       }
       const piece = pattern.pieces[entry] as number;

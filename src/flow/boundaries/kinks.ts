@@ -69,13 +69,20 @@ export function kinksOf(family: Family): Kinks | null {
   const known = sites.map(({ table }) => kinksOfTable(table));
   if (known.every(({ jumps }) => jumps.every((jump) => jump === 0))) return null;
   const siteOf = Uint32Array.from({ length: family.entries }, (_, entry) => placeOf(family, entry).site);
+  /** Of entries asked for before: the same few, again and again. */
+  const places = new Map<number, Place>();
   const at = (entry: number): SiteKinks => known[siteOf[entry] as number] as SiteKinks;
   return {
     entries: family.entries,
     coupled: network.coupled,
     place(entry) {
-      const { site, sample, unit } = placeOf(family, entry);
-      return { layer: site + 1, sample, unit };
+      let place = places.get(entry);
+      if (place === undefined) {
+        const { site, sample, unit } = placeOf(family, entry);
+        place = { layer: site + 1, sample, unit };
+        places.set(entry, place);
+      }
+      return place;
     },
     unitOf(entry) {
       const { offset, units } = sites[siteOf[entry] as number] as Site;

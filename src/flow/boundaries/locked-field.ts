@@ -38,7 +38,7 @@ export interface Pattern {
 /** What a run has spent, and what it left. */
 export interface BoundaryCost {
   /** All arithmetic, the engine's and ours, in gradients of the loss. */
-  equivalents: number;
+  gradientEquivalents: number;
   /** Gradients. */
   evaluations: number;
   /** Batched reverse sweeps for the rows of a sliding set, where the network has no layer products. */
@@ -91,7 +91,7 @@ export async function createLockedField(
   const hasFactors = family.network.hasLayerProducts && maxRowNumbers === undefined;
   const pattern: Pattern = memory.keep("pattern", { pieces: new Float64Array(family.entries), sliding: [] });
   const cost: BoundaryCost = memory.keep("cost", {
-    equivalents: 0,
+    gradientEquivalents: 0,
     evaluations: 0,
     rowSweeps: 0,
     pushforwards: 0,
@@ -106,14 +106,14 @@ export async function createLockedField(
       return {
         graph: program.graph,
         run(inputs, into) {
-          cost.equivalents += price;
+          cost.gradientEquivalents += price;
           return program.run(inputs, into);
         },
       };
     },
   };
   const work = (operations: number): void => {
-    cost.equivalents += operations / problem.gradientWork;
+    cost.gradientEquivalents += operations / problem.gradientWork;
   };
   const field = await metered.compile(family.lockedField(true, hasFactors));
   const pushforward = await metered.compile(family.normalVelocity());

@@ -20,9 +20,9 @@ const OVER = 1.05;
 const GRADIENTS = 3;
 /**
  * A step whose second order is expected to err by this part of what the tolerance allows has no third stage, and is kept up to the second
- * of these: some hundred such steps err by no more than one of the tolerance.
+ * of these: fifty such steps and more err by no more than one of the tolerance.
  */
-const [EXPECTED, KEPT] = [2e-3, 1e-2];
+const [EXPECTED, KEPT] = [5e-3, 2e-2];
 /** A last shift of the end by more than this part of the step is no correction. */
 const LARGEST_SHIFT = 0.02;
 const ORDER = 3;
