@@ -132,6 +132,11 @@ export class EventLocator<V> {
     this.#ranges.free(component);
   }
 
+  /** Slope of a component at the start of the next step, where more is known of it since. */
+  bend(component: number, slope: number): void {
+    this.#state.startSlope[component] = slope;
+  }
+
   /** Begins anew at (t, y) with the pieces as they are, as after an event; `z` saves an evaluation where it is known. */
   async begin(t: number, y: V, derivative: V, z: Float64Array | null = null): Promise<void> {
     const { start, startSlope } = this.#state;
@@ -170,23 +175,34 @@ export class EventLocator<V> {
   }
 
   /**
-   * The first event within `room` after where the locator is, if its slopes stay; or, where values at a later time are known of the first
-   * components, if theirs bend as those tell.
+   * The first event within `room` after where the locator is, if its slopes stay; of components whose value at a later time is known (it is
+   * not NaN, nor beyond the end of `z`), if theirs bend as that tells.
    */
   ahead(room: number, later?: { readonly after: number; readonly z: Float64Array }): Forecast | null {
-    const { low, high, threshold } = this.#ranges.state;
-    const { start, startSlope } = this.#state;
+    const { start } = this.#state;
     let first: Forecast | null = null;
     for (let e = 0; e < start.z.length; e++) {
-      if (low[e] === -Infinity && high[e] === Infinity) continue;
-      const [z, d] = [start.z[e]!, startSlope[e]!];
-      const bent = later !== undefined && e < later.z.length;
-      const q = bent ? (later.z[e]! - z - d * later.after) / later.after ** 2 : 0;
-      const exit = firstExit(z, d, q, low[e]! - threshold[e]!, high[e]! + threshold[e]!);
+      const exit = this.#exit(e, later?.z[e] ?? Number.NaN, later?.after ?? 0);
       if (exit !== null && exit.after <= room && exit.after < (first?.after ?? Infinity))
         first = { component: e, ...exit };
     }
     return first;
+  }
+
+  /** Of the first `count` components, those that leave their pieces within `room` if their slopes stay. */
+  within(room: number, count: number): number[] {
+    const found: number[] = [];
+    for (let e = 0; e < count; e++) if ((this.#exit(e)?.after ?? Infinity) <= room) found.push(e);
+    return found;
+  }
+
+  #exit(e: number, later = Number.NaN, after = 0): ReturnType<typeof firstExit> {
+    const { low, high, threshold } = this.#ranges.state;
+    if (low[e] === -Infinity && high[e] === Infinity) return null;
+    const { start, startSlope } = this.#state;
+    const [z, d] = [start.z[e]!, startSlope[e]!];
+    const q = Number.isNaN(later) ? 0 : (later - z - d * after) / after ** 2;
+    return firstExit(z, d, q, low[e]! - threshold[e]!, high[e]! + threshold[e]!);
   }
 
   /** The first event in (left.t, right.t], the whole step; nothing has left its piece at `left`. Frees `right` where there is one. */

@@ -9,14 +9,16 @@ import type { Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
 import { slidingWeights } from "./weights.js";
 
-/** Pre-activations somewhere inside a step; null where they are not known. */
+/** What is known somewhere inside a step, null where it is not. */
 export interface Inside {
   readonly t: number;
   readonly z: Float64Array | null;
+  /** Of the sliding entries. */
+  readonly weights: readonly number[] | null;
 }
 
 /** Slack of a weight beyond [0, 1] before its entry is let go. */
-const WEIGHT_SLACK = 1e-10;
+const WEIGHT_SLACK = 1e-8;
 
 export interface EventWatch {
   /** Weights of the sliding entries at the end of the last step looked at. */
@@ -26,8 +28,10 @@ export interface EventWatch {
   /** What slopes foretell of the next `room`, components being entries and, E further on, their weights; see `EventLocator.ahead`. */
   ahead(room: number, later?: { readonly after: number; readonly z: Float64Array }): Forecast | null;
   /** The first event in a step that begins where the last one ended; null if there is none. Finds the weights at its end. */
-  /** @param inside of a step after which `begin` is called in any case; it spares the slopes at the end */
-  find(step: Step<Float64Array>, inside?: Inside): Promise<Ahead | null>;
+  /** Entries that come to a breakpoint within `room` if slopes stay. */
+  within(room: number): readonly number[];
+  /** @param isLast whether `begin` is called after it in any case, so that slopes at the end may come from `inside` */
+  find(step: Step<Float64Array>, inside?: Inside, isLast?: boolean): Promise<Ahead | null>;
 }
 
 /** @param contacts [E] distance of each entry from its breakpoint within which it counts as on it, read at each step */
@@ -41,7 +45,7 @@ export function createEventWatch(
   const E = kinks.entries;
   const state = memory.keep("watch", {
     weights: [] as readonly number[],
-    /** Their mean rates over the last step, in place of derivatives. */
+    /** Their rates at its end, in place of derivatives: of the parabola through a point inside, else the mean ones. */
     rates: [] as readonly number[],
     isLeaving: false,
   });
@@ -114,13 +118,21 @@ export function createEventWatch(
       await locator.begin(t, theta, velocity, watched);
     },
     ahead: (room, later) => locator.ahead(room, later),
-    async find(step, inside) {
+    within: (room) => locator.within(room, E),
+    async find(step, inside, isLast) {
       const before = field.pattern.sliding.map(({ weight }) => weight);
       const weights = await slidingWeights(field, kinks, step.y1);
       state.weights = weights;
-      state.rates = weights.map((w, s) => (w - (before[s] as number)) / step.h);
+      state.rates = weights.map((w, s) => {
+        const rise = w - (before[s] as number);
+        if (!inside?.weights) return rise / step.h;
+        const x = (inside.t - step.t0) / step.h;
+        const bend = ((inside.weights[s]! - before[s]!) / x - rise) / (x - 1);
+        locator.bend(E + field.pattern.sliding[s]!.entry, (rise - bend) / step.h);
+        return (rise + bend) / step.h;
+      });
       state.isLeaving = weights.some((w) => w < -WEIGHT_SLACK || w > 1 + WEIGHT_SLACK);
-      const event = await locator.locate(step, inside && endSlopes(step, inside));
+      const event = await locator.locate(step, inside && isLast === true ? endSlopes(step, inside) : null);
       if (event === null) return null;
       // Of all that cross at this instant, the one that is farthest out on its own scale has led.
       const led = event.crossings.find(({ component }) => component < E);

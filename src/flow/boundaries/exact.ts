@@ -265,10 +265,9 @@ class ExactFlow {
   async #pass(step: Step<Float64Array> | ShortStep): Promise<Ending | undefined> {
     const state = this.#state;
     this.#isObserved = true;
-    const found = await this.#watch.find(
-      step,
-      "lead" in step && step.lead !== null ? step.inside : undefined,
-    );
+    const found = await ("lead" in step
+      ? this.#watch.find(step, step.inside, step.lead !== null)
+      : this.#watch.find(step));
     this.#isObserved = false;
     const reached = await this.#reach(step, found);
     if ("status" in reached) {

@@ -7,6 +7,7 @@ import type { Memory } from "../../memory.js";
 import type { Problem } from "../problem.js";
 import { createEngineRows } from "./engine-rows.js";
 import { createFactoredRows } from "./factored-rows.js";
+import { createZOf } from "./few-samples.js";
 import type { Contact, Kinks } from "./kinks.js";
 import { createNormals, type Normals } from "./normals.js";
 
@@ -76,6 +77,8 @@ export interface LockedField {
   forget(): void;
   /** Pre-activations under the current pattern. */
   preactivations(theta: Float64Array): Promise<Float64Array>;
+  /** Those of some entries alone; NaN of others where they were not on the way. */
+  someOf(theta: Float64Array, entries: readonly number[]): Promise<Float64Array>;
   /** Moves θ by the least amount onto z = b of the contacts, those that slide by default, using the rows at θ. */
   project(theta: Float64Array, contacts?: readonly Contact[]): Promise<void>;
 }
@@ -173,6 +176,7 @@ export async function createLockedField(
     ? createFactoredRows(metered, kinks, async (theta) => (await forwardAt(theta)).inputs, work)
     : createEngineRows(metered, kinks, cost, maxRowNumbers);
   const normalsAt = createNormals(kinks, rowsAt, work);
+  const zOf = createZOf(metered, kinks);
 
   /** The normals asked for last; null in their place once others have been written over them. */
   const known = {
@@ -314,6 +318,15 @@ export async function createLockedField(
       passed.theta.fill(Number.NaN);
     },
     preactivations: async (theta) => (await forwardAt(theta)).z,
+    async someOf(theta, entries) {
+      const few = await zOf(theta, pattern.pieces, entries);
+      if (few === null) return self.preactivations(theta);
+      const all = new Float64Array(family.entries).fill(Number.NaN);
+      entries.forEach((entry, s) => {
+        all[entry] = few[s] as number;
+      });
+      return all;
+    },
     async project(theta, contacts = pattern.sliding) {
       if (contacts.length === 0) return;
       const values = await self.preactivations(theta);

@@ -9,6 +9,7 @@ import { type Forecast, hermiteStep, type Node, type Step, type Stepper } from "
 import type { EventWatch, Inside } from "./event-watch.js";
 import type { Contact, Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
+import { weightsNear } from "./weights.js";
 
 /** Where the stages stand of a step that ends where it was meant to. */
 const [SECOND, THIRD] = [1 / 2, 3 / 4];
@@ -32,7 +33,7 @@ const [LEAST_FACTOR, MOST_FACTOR] = [0.2, 5];
 /** A step of this kind, and the entry that arrives at its end; null where none was aimed at. */
 export interface ShortStep extends Step<Float64Array> {
   readonly lead: number | null;
-  /** Pre-activations at its third stage. */
+  /** At its last stage before the end. */
   readonly inside: Inside;
 }
 
@@ -70,7 +71,7 @@ export function createShortSteps(tools: {
   const node = (): Node<Float64Array> => ({ t: 0, y: space.create(), f: space.create() });
   const [start, end] = [node(), node()];
   const [k2, k3, scratch] = [space.create(), space.create(), space.create()];
-  const inside: { t: number; z: Float64Array | null } = { t: 0, z: null };
+  const inside: { -readonly [K in keyof Inside]: Inside[K] } = { t: 0, z: null, weights: null };
   let stepId = 0;
 
   /** Whether steps of this kind take fewer gradients to an event at this distance, which the method steps past and goes back to. */
@@ -105,11 +106,17 @@ export function createShortSteps(tools: {
   const attempt = async (meant: number, limit: number): Promise<ShortStep | null> => {
     const { y, f: k1 } = start;
     space.combine(scratch, [SECOND * meant, 1], [k1, y]);
-    k2.set((await evaluate(scratch)).velocity);
+    const second = await evaluate(scratch);
+    k2.set(second.velocity);
+    inside.t = start.t + SECOND * meant;
+    inside.z = null;
+    inside.weights = await weightsNear(field, kinks, second);
     // θ(t0 + s) = θ + s·k1 + s²/meant·(k2 − k1), to second order.
     space.combine(scratch, [meant, -meant, meant, 1], [k1, k1, k2, y]);
     const room = Math.min(LONGEST * meant, OVER * state.size, limit - start.t);
-    const first = watch.ahead(room, { after: meant, z: await field.preactivations(scratch) });
+    // What slopes lead to a breakpoint, and as far again: few entries, and who else bends that way is found at the end of the step.
+    const z = await field.someOf(scratch, watch.within(2 * room));
+    const first = watch.ahead(room, { after: meant, z });
     const isAimed = first !== null && first.after >= SHORTEST * meant;
     const h = isAimed ? first.after : Math.min(meant, limit - start.t);
     const lead = isAimed && first.component < kinks.entries ? arrival(field, first) : null;
@@ -140,7 +147,6 @@ export function createShortSteps(tools: {
     let arrived: Contact | null = null;
     let error = Number.POSITIVE_INFINITY;
     if (state.constant * h ** 3 <= EXPECTED) {
-      inside.z = null;
       arrived = await finish([1 - 1 / (2 * c2), 1 / (2 * c2)], [1 - 1 / c2, 1 / c2]);
       error = secondOrderError();
     }
@@ -151,6 +157,7 @@ export function createShortSteps(tools: {
       k3.set(third.velocity);
       inside.t = start.t + THIRD * h;
       inside.z = third.z.slice();
+      inside.weights = await weightsNear(field, kinks, third);
       const b2 = (3 * THIRD - 2) / (6 * c2 * (THIRD - c2));
       const b3 = (2 - 3 * c2) / (6 * THIRD * (THIRD - c2));
       // The slope at the end lies on the line through first and third.

@@ -50,6 +50,20 @@ export async function slidingWeights(
 }
 
 /**
+ * The same of an evaluation whose numbers are still there, with the signals as they are under the reference weights: right where no weight
+ * enters the signal of another, near it elsewhere. Null where entries are tied.
+ */
+export async function weightsNear(
+  field: LockedField,
+  kinks: Kinks,
+  evaluation: Evaluation,
+): Promise<readonly number[] | null> {
+  const { sliding } = field.pattern;
+  if (sliding.some(({ follows }) => follows !== null)) return null;
+  return independentWeights(field, kinks, evaluation, false);
+}
+
+/**
  * The same where none follows another: −u is slope·c of each contact, c being its signal once the slopes behind it are the new ones, so
  * that the last layer comes first. Without `passing` the signals are those under the reference weights.
  */
