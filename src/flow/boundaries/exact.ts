@@ -23,7 +23,7 @@ import type { Hessian } from "../hessian.js";
 import type { FlowEnd, Segment } from "../segment.js";
 import type { Sharpness } from "../sharpness.js";
 import { type FlowOptions, type FlowOutcome, sharpnessOf } from "../smooth.js";
-import { type Ahead, type Approach, ending, type Stretch, stepToEvent } from "./approach.js";
+import type { Approach } from "./approach.js";
 import { type Contacts, createContacts } from "./contact.js";
 import { createEventWatch, type EventWatch } from "./event-watch.js";
 import { createInstants, type Instants } from "./instants.js";
@@ -32,6 +32,7 @@ import { type BoundaryEvent, type BoundarySummary, createLedger, type Ledger } f
 import { createLockedField, type LockedField } from "./locked-field.js";
 import { createLockedJacobian } from "./locked-jacobian.js";
 import { TooManyContacts } from "./normals.js";
+import { reach } from "./reach.js";
 import { createShortSteps, type ShortStep, type ShortSteps } from "./short-step.js";
 import { measureBy, segmentOf } from "./stretch-segment.js";
 import { setWeights, slidingWeights } from "./weights.js";
@@ -57,24 +58,6 @@ export interface ExactOutcome extends FlowOutcome {
 const SAME_INSTANT = 1e-13;
 /** Decisions at one instant before it is declared a cycle. */
 const MAX_DECISIONS = 50;
-/** An event this part of a short step before its end is the one that it was aimed at. */
-const AIMED = 1e-6;
-/** Times that an exit is put off where on the boundaries the weight that leaves is still inside. */
-const MAX_DELAYS = 4;
-
-/**
- * The part of the rest of a step after which the first weight reaches its end, where `now` none has, 0 where one has; `later` are those at
- * the end of the step. One let go too early turns back.
- */
-function delayOf(now: readonly number[], later: readonly number[]): number {
-  const delays = now.map((weight, s) => {
-    const end = later[s]! < weight ? 0 : 1;
-    return Math.max(0, (end - weight) / (later[s]! - weight));
-  });
-  const first = Math.min(...delays);
-  return first < 1 ? first : 0;
-}
-
 /** @throws Error if the activation has no kinks: there is nothing to do that `integrateSmooth` does not. */
 export async function integrateExactly(options: ExactOptions): Promise<ExactOutcome> {
   const kinks = kinksOf(options.problem.family);
@@ -269,7 +252,7 @@ class ExactFlow {
       ? this.#watch.find(step, step.inside, step.lead !== null)
       : this.#watch.find(step));
     this.#isObserved = false;
-    const reached = await this.#reach(step, found);
+    const reached = await reach(this.#approach, this.#instants, step, found, this.#watch.weights);
     if ("status" in reached) {
       const why = reached.message.replace(`${this.#stepper.name}: `, "");
       return { status: reached.status, message: `on the way to the event at t = ${found?.t}: ${why}` };
@@ -305,26 +288,6 @@ class ExactFlow {
     if (contacts.length > this.#probe.length || factorise(gram, contacts.length).dependent.length === 0)
       return "";
     return `: ${contacts.length} boundaries meet there whose normals depend on one another but for rounding, as those of inputs and biases of very different sizes do; dataset.normalise brings inputs to size 1`;
-  }
-
-  /** Goes to the first event of a step: that found on the way, or that which a short step has aimed at. */
-  async #reach(step: Step<Float64Array> | ShortStep, found: Ahead | null): Promise<Stretch | Failure> {
-    if (!("lead" in step)) return found === null ? ending(step) : stepToEvent(this.#approach, found, step);
-    const { lead, t1 } = step;
-    if (lead !== null && (found === null || t1 - found.t <= AIMED * step.h))
-      return { ...ending(step), event: { t: t1, lead } };
-    if (found === null) return ending(step);
-    const theta1 = new Float64Array(step.y1.length);
-    let { t } = found;
-    for (let k = 0; ; k++) {
-      await step.interpolate(t, theta1);
-      await this.#instants.hold(theta1, this.#field.pattern.sliding);
-      if (found.lead !== null || k === MAX_DELAYS) break;
-      const delay = delayOf(await slidingWeights(this.#field, this.#kinks, theta1), this.#watch.weights);
-      if (!(delay > 0)) break;
-      t += delay * (step.t1 - t);
-    }
-    return { step, t1: t, theta1, event: { ...found, t } };
   }
 
   /** The pattern at t = 0, entries that start on a breakpoint decided. */

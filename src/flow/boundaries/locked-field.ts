@@ -4,6 +4,7 @@
  */
 import { type Graph, sizeOf } from "../../graph/index.js";
 import type { Memory } from "../../memory.js";
+import { metered } from "../meter.js";
 import type { Problem } from "../problem.js";
 import { createEngineRows } from "./engine-rows.js";
 import { createFactoredRows } from "./factored-rows.js";
@@ -101,26 +102,14 @@ export async function createLockedField(
     products: 0,
     unsettledWeights: 0,
   });
-  const metered: Problem = {
-    ...problem,
-    async compile(graph, bound) {
-      const program = await problem.compile(graph, bound);
-      const price = problem.priceOf(program.graph, bound);
-      return {
-        graph: program.graph,
-        run(inputs, into) {
-          cost.gradientEquivalents += price;
-          return program.run(inputs, into);
-        },
-      };
-    },
+  const spend = (gradients: number): void => {
+    cost.gradientEquivalents += gradients;
   };
-  const work = (operations: number): void => {
-    cost.gradientEquivalents += operations / problem.gradientWork;
-  };
-  const field = await metered.compile(family.lockedField(true, hasFactors));
-  const pushforward = await metered.compile(family.normalVelocity());
-  const forwards = await metered.compile(family.preactivations("locked", hasFactors));
+  const work = (operations: number): void => spend(operations / problem.gradientWork);
+  const counted = metered(problem, spend);
+  const field = await counted.compile(family.lockedField(true, hasFactors));
+  const pushforward = await counted.compile(family.normalVelocity());
+  const forwards = await counted.compile(family.preactivations("locked", hasFactors));
   /** The last answer. */
   const remember = (name: string) =>
     memory.keep(name, {
@@ -173,10 +162,10 @@ export async function createLockedField(
     return passed;
   };
   const rowsAt = hasFactors
-    ? createFactoredRows(metered, kinks, async (theta) => (await forwardAt(theta)).inputs, work)
-    : createEngineRows(metered, kinks, cost, maxRowNumbers);
+    ? createFactoredRows(counted, kinks, async (theta) => (await forwardAt(theta)).inputs, work)
+    : createEngineRows(counted, kinks, cost, maxRowNumbers);
   const normalsAt = createNormals(kinks, rowsAt, work);
-  const zOf = createZOf(metered, kinks);
+  const zOf = createZOf(counted, kinks);
 
   /** The normals asked for last; null in their place once others have been written over them. */
   const known = {

@@ -142,8 +142,10 @@ function reslope(
   const backwards = (u: Float64Array): Float64Array => {
     const all = u.slice();
     for (const i of order.toReversed())
-      for (let j = 0; j < n; j++)
-        all[j]! += (passed[i * n + j] as number) * (slopes[j] as number) * (all[i] as number);
+      for (let j = 0; j < n; j++) {
+        const factor = (passed[i * n + j] as number) * (slopes[j] as number);
+        if (factor !== 0) all[j]! += factor * (all[i] as number);
+      }
     return all;
   };
   const transposed = (m: Float64Array): Float64Array => {
@@ -159,11 +161,10 @@ function reslope(
     async terms(v) {
       const sizes = (await rows.terms(v)).slice();
       for (const i of order)
-        for (let j = 0; j < n; j++)
-          sizes[i] = Math.hypot(
-            sizes[i] as number,
-            (passed[i * n + j] as number) * (slopes[j] as number) * (sizes[j] as number),
-          );
+        for (let j = 0; j < n; j++) {
+          const factor = (passed[i * n + j] as number) * (slopes[j] as number);
+          if (factor !== 0) sizes[i] = Math.hypot(sizes[i] as number, factor * (sizes[j] as number));
+        }
       return sizes;
     },
     add: (out, u) => rows.add(out, backwards(u)),
