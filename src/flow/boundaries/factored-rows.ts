@@ -54,7 +54,8 @@ export function createFactoredRows(
     const found: Record<string, Float64Array> = {};
     for (const of of ["data", ...(samples <= TABLED_SAMPLES ? (["tables"] as const) : [])] as const) {
       const graph = family.affineInputs(of);
-      if (graph !== null) Object.assign(found, await (await problem.compile(graph)).run({}));
+      // Once for all: no part of what a step takes.
+      if (graph !== null) Object.assign(found, await (await problem.engine.compile(graph, data)).run({}));
     }
     return found;
   };

@@ -151,10 +151,12 @@ export async function createLockedField(
     return result;
   };
 
+  let isLooking = false;
   /** Pre-activations and inputs of affine maps at θ under the present pattern. */
   const forwardAt = async (theta: Float64Array): Promise<Pick<typeof passed, "z" | "inputs">> => {
     const { pieces } = pattern;
-    for (const known of [evaluated, observed, passed])
+    // What was only looked at decides nothing about what is counted.
+    for (const known of isLooking ? [observed] : [evaluated, passed])
       if (same(theta, known.theta) && same(pieces, known.pieces)) return known;
     passed.theta.set(theta);
     passed.pieces.set(pieces);
@@ -258,13 +260,18 @@ export async function createLockedField(
         if (also !== undefined) await rememberedNormals(theta, also);
         return rememberedNormals(theta, contacts);
       }),
-    observe: (theta) =>
-      uncounted(() =>
+    async observe(theta) {
+      isLooking = true;
+      const found = await uncounted(() =>
         answer(theta, observed, (contacts) => {
-          known.normals = null;
+          // Rows of the engine are written over.
+          if (!hasFactors) known.normals = null;
           return normalsAt(observed.theta, contacts, observed.pieces);
         }),
-      ),
+      );
+      isLooking = false;
+      return found;
+    },
     lossAt(theta) {
       const { loss } = evaluated;
       return same(theta, evaluated.theta) && same(pattern.pieces, evaluated.pieces) ? loss : null;
