@@ -24,9 +24,6 @@ export interface NormalFactor {
   /** 0 of a number. */
   readonly fanIn: number;
   readonly fanOut: number;
-  /** What holds its inputs [n, fanIn]: an output `input l` of the forward pass where θ moves them, else one of `affineInputs`. */
-  readonly input: string;
-  readonly isMoved: boolean;
 }
 
 /** Signals of entries of one site. */
@@ -50,18 +47,13 @@ export function normalFactors(network: Network): readonly NormalFactor[] {
     throw new Error("normals: this network has no layer products; use the rows.");
   const { affine, spreads } = lockedRows(new GraphBuilder(), network, 1);
   return [
-    ...affine.map(({ input, z, weight, bias }, l) => ({
+    ...affine.map(({ input, z, weight, bias }) => ({
       weight: weight.offset,
       bias: bias?.offset ?? null,
       fanIn: input.shape[1] as number,
       fanOut: z.shape[1] as number,
-      input: `input ${l}`,
-      isMoved: isMoved(input),
     })),
-    ...spreads.map(({ parameter }) => ({
-      ...{ weight: null, bias: parameter.offset, fanIn: 0, fanOut: 1 },
-      ...{ input: "", isMoved: false },
-    })),
+    ...spreads.map(({ parameter }) => ({ weight: null, bias: parameter.offset, fanIn: 0, fanOut: 1 })),
   ];
 }
 

@@ -5,7 +5,7 @@
 import type { Program } from "../../engine/index.js";
 import type { MixedSite } from "../../model/index.js";
 import type { Kinks, Place } from "../boundaries/kinks.js";
-import { capacityFor } from "../boundaries/normals.js";
+import { capacityFor } from "../boundaries/rows.js";
 import type { Problem } from "../problem.js";
 import type { UnitGramsAt } from "./unit-grams.js";
 
