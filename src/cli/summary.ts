@@ -306,7 +306,11 @@ function describeClosest(
   flows: readonly FlowResult[],
 ): string[] {
   const there = flows.filter(
-    (flow) => flow.learningRate === learningRate && flow.steps === steps && flow.distance !== null,
+    (flow) =>
+      flow.learningRate === learningRate &&
+      flow.steps === steps &&
+      flow.begun === "run" &&
+      flow.distance !== null,
   );
   if (there.length === 0 || parameterGap === null) return [];
   const best = there.reduce((p, q) => (q.distance! < p.distance! ? q : p));

@@ -118,11 +118,24 @@ function checkCompare({ compare, descent, flow }: Sections): Finding[] {
     const kind = fields.find((known) => known.name === name)!;
     if (compare.flows.indexOf(name) < i) findings.push(at(path, `${name} stands in the list already.`));
     const law = descent?.kind ?? "gradient";
-    if (kind.describes !== law)
+    if (kind.describes !== law) {
+      const others = fields.filter(({ describes }) => describes === law).map((known) => known.name);
       findings.push(
         at(
           path,
-          `${name} describes descent by kind: ${kind.describes}, and descent.kind is ${law}; leave one of them out.`,
+          `${name} describes descent by kind: ${kind.describes}, and descent.kind is ${law}; take ${others.join(", ")}, or leave one of them out.`,
+        ),
+      );
+    }
+    if (
+      flow?.method !== undefined &&
+      kind.spectrum === "complex" &&
+      methods[flow.method].kind === "stabilised"
+    )
+      findings.push(
+        at(
+          path,
+          `${name} oscillates: its equation has eigenvalues off the real axis, along which alone flow.method: ${flow.method} is stable; take auto, dopri5 or dop853.`,
         ),
       );
     if (kind.course === "equation" && flow?.method === "euler")

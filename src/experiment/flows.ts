@@ -17,7 +17,7 @@ import {
   type SharedPrograms,
 } from "../flow/index.js";
 import { Memory } from "../memory.js";
-import { fixedStepLimit } from "../ode/index.js";
+import { fixedStepLimit, methods } from "../ode/index.js";
 import { FLOW_COLUMNS } from "../record/columns.js";
 import type { FlowResult } from "../record/result.js";
 import type { TableWriter } from "../record/table.js";
@@ -57,6 +57,7 @@ export async function checkFlows(
           ? `${kind.name} needs ∇²L along its way, which a loss with kinks has only within its pieces: at a kink descent does what no term of the formula says. Leave it out, take rod, or flow.boundaries: smooth.`
           : `${kind.name} needs ∇³L along its way, and where pieces of this loss or of its activation meet ∇²L jumps; leave it out, or take modified or principal.`,
       );
+    checkSolver(loaded, kind, path, theta0.length);
     for (const learningRate of descent.learningRates) {
       const subject: FieldSubject = {
         ...{ problem, theta0, learningRate, law, seed, memory: new Memory() },
@@ -65,6 +66,33 @@ export async function checkFlows(
       const refusal = (await kind.refuse?.(subject, settings as never)) ?? null;
       if (refusal !== null) throw problemAt(loaded, path, `${kind.name} ${refusal}`);
     }
+  }
+}
+
+/** @throws ConfigError where the study's method is not for this equation: its state is too long, or steps of that size are unstable whatever the loss */
+function checkSolver(loaded: LoadedConfig, kind: FieldKind, path: string, parameters: number): void {
+  if (kind.course !== "equation") return;
+  const { flow, descent } = loaded.config;
+  const { name, maxDimension = Number.POSITIVE_INFINITY } = methods[flow.method];
+  const unknowns = kind.unknowns * parameters;
+  if (unknowns > maxDimension)
+    throw problemAt(
+      loaded,
+      path,
+      `${kind.name} has ${unknowns} unknowns for ${parameters} parameters, and flow.method: ${name} takes at most ${maxDimension}; set flow.method: auto, or leave ${kind.name} out.`,
+    );
+  const { stepSize } = flow;
+  const limit = fixedStepLimit(flow.method);
+  if (stepSize === undefined || limit === null || kind.fastestRate === undefined) return;
+  const law = descentLaw(loaded.config);
+  for (const learningRate of descent.learningRates) {
+    const largest = limit / kind.fastestRate({ law, learningRate });
+    if (stepSize > largest)
+      throw problemAt(
+        loaded,
+        path,
+        `${kind.name} at η = ${learningRate} is unstable by flow.method: ${name} with steps beyond ${largest.toPrecision(3)}, and flow.stepSize is ${stepSize}; lower it, or take flow.method: auto.`,
+      );
   }
 }
 
@@ -137,13 +165,12 @@ export async function createFlows(
       const own = tracks.filter(({ descent }) => descent === k);
       for (const { beside } of own)
         if (!(await beside.reach(step, t, signal)) && beside.failure === null) return false;
-      const way = distance(theta, theta0);
       for (const { kind, beside, found } of own) {
         if (beside.failure !== null) continue;
         const apart = distance(beside.theta, theta);
         const loss = await problem.loss(beside.theta);
         Object.assign(found, { step, t, distance: apart, loss });
-        found.isHolding = found.isHolding && apart <= HELD_WITHIN * way;
+        found.isHolding = found.isHolding && apart <= HELD_WITHIN * distance(theta, beside.from);
         if (found.isHolding) found.heldUntil = t;
         const { gradientEquivalents } = beside;
         table.append({
@@ -159,8 +186,8 @@ export async function createFlows(
         const { failure, gradientEquivalents } = beside;
         const { learningRate, divergedAtStep } = descents[descent]!;
         return {
-          ...{ kind: kind.name, label: kind.label, learningRate },
-          ...{ steps, time, ...last },
+          ...{ kind: kind.name, label: kind.label, learningRate, steps, time },
+          ...{ begun: beside.from === theta0 ? "run" : "step", ...last },
           status: failure?.status ?? (divergedAtStep === null ? ended : "descentDiverged"),
           message: failure?.message ?? null,
           gradientEquivalents,

@@ -4,15 +4,15 @@
  */
 import { blockLanczos } from "../linalg/block-lanczos.js";
 import type { RitzPair } from "../linalg/operator.js";
-import { dot } from "../linalg/vectors.js";
 import type { Memory } from "../memory.js";
 import { createRandom } from "../random.js";
+import type { Products } from "./batched.js";
 
 export interface EigenpairOptions {
   /** P */
   readonly size: number;
-  /** out ← ∇²L(θ)·v */
-  readonly product: (theta: Float64Array, v: Float64Array, out: Float64Array) => Promise<unknown>;
+  /** ∇²L(θ)·v */
+  readonly products: Products;
   readonly threshold: number;
   /** Most pairs above it. */
   readonly most: number;
@@ -44,7 +44,7 @@ export interface EigenpairTracker {
 }
 
 export function trackEigenpairs(options: EigenpairOptions): EigenpairTracker {
-  const { size, product, threshold, most, seed, memory } = options;
+  const { size, products, threshold, most, seed, memory } = options;
   const random = createRandom(seed).split("eigenpairs");
   const state = memory.keep("eigenpairs", {
     vectors: [] as Float64Array[],
@@ -54,13 +54,7 @@ export function trackEigenpairs(options: EigenpairOptions): EigenpairTracker {
   return {
     first: () => state.vectors[0]!,
     async at(theta) {
-      const operator = {
-        size,
-        async apply(v: Float64Array, out: Float64Array) {
-          await product(theta, v, out);
-          return dot(v, out);
-        },
-      };
+      const operator = { size, applyAll: (vectors: readonly Float64Array[]) => products(theta, vectors) };
       const last = state.vectors.at(-1);
       if (last !== undefined)
         for (let i = 0; i < size; i++) last[i]! += (RANDOM_SHARE * random.normal()) / Math.sqrt(size);

@@ -15,14 +15,12 @@ export class GraphBuilder {
   readonly #tables = new IndexTables();
   #count = 0;
 
+  /** Graphs of one builder may take inputs of the same name in different shapes: one graph may not. */
   input(name: string, shape: Shape): Node<"input"> {
-    const known = this.#byKey.get(`input:${name}`) as Node<"input"> | undefined;
-    if (known !== undefined) {
-      if (!sameShape(known.shape, shape))
-        throw new Error(`input ${name} is both [${known.shape}] and [${shape}]`);
-      return known;
-    }
-    return this.#register(`input:${name}`, {
+    const key = `input:${name}:${shape}`;
+    const known = this.#byKey.get(key) as Node<"input"> | undefined;
+    if (known !== undefined) return known;
+    return this.#register(key, {
       id: this.#count,
       op: "input",
       operands: [],

@@ -6,11 +6,11 @@
 import { NumericalError } from "../errors.js";
 import { type Eigen, symmetricEigen } from "./eigen.js";
 import { length } from "./norm.js";
-import type { Operator, RitzPair } from "./operator.js";
+import type { BlockOperator, Operator, RitzPair } from "./operator.js";
 import { addScaled, dot, normalise } from "./vectors.js";
 
 export interface BlockLanczosOptions {
-  readonly operator: Operator;
+  readonly operator: Operator | BlockOperator;
   /** To begin with, in any length and number, dependent or not; not changed. Missing ones are drawn. */
   readonly start: readonly Float64Array[];
   /** Eigenpairs wanted at each end. */
@@ -51,9 +51,10 @@ export async function blockLanczos(options: BlockLanczosOptions): Promise<BlockL
   const smallest = Math.min(options.smallest, size);
   const wanted = Math.min(size, Math.max(1, largest + smallest));
   const capacity = Math.min(size, Math.max(options.capacity ?? 0, 2 * wanted + 10));
-  const space = new Space(operator, capacity);
-  for (const vector of options.start.slice(0, capacity)) await space.add(vector);
-  while (space.dimension < wanted) await space.add(drawn(size, normal));
+  const space = new Space(inBlocks(operator), capacity);
+  await space.add(options.start.slice(0, capacity));
+  while (space.dimension < wanted)
+    await space.add(ranks(wanted - space.dimension).map(() => drawn(size, normal)));
   for (;;) {
     const ritz = symmetricEigen(space.projected(), space.dimension);
     const count = space.dimension;
@@ -82,11 +83,11 @@ export async function blockLanczos(options: BlockLanczosOptions): Promise<BlockL
       ]);
     }
     const before = space.dimension;
-    for (const { residual } of open)
-      if (space.dimension < capacity && space.products < maxProducts) await space.add(residual);
+    const room = Math.min(capacity - space.dimension, maxProducts - space.products);
+    await space.add(open.slice(0, room).map(({ residual }) => residual));
     // Residuals that lie in the space to rounding tell nothing new.
     if (space.dimension === before && space.dimension < size && space.products < maxProducts)
-      await space.add(drawn(size, normal));
+      await space.add([drawn(size, normal)]);
   }
 }
 
@@ -100,14 +101,14 @@ interface Found {
 /** An orthonormal basis V with AV and VᵀAV. */
 class Space {
   products = 0;
-  readonly #operator: Operator;
+  readonly #operator: BlockOperator;
   readonly #capacity: number;
   #basis: Float64Array[] = [];
   #images: Float64Array[] = [];
   /** VᵀAV, rows of length capacity. */
   #matrix: Float64Array;
 
-  constructor(operator: Operator, capacity: number) {
+  constructor(operator: BlockOperator, capacity: number) {
     this.#operator = operator;
     this.#capacity = capacity;
     this.#matrix = new Float64Array(capacity * capacity);
@@ -117,30 +118,42 @@ class Space {
     return this.#basis.length;
   }
 
-  /** Takes the direction of v that is not in the space yet, where there is one, at the cost of a product. */
-  async add(v: Float64Array): Promise<void> {
+  /** Takes the directions of these vectors that are not in the space yet, at the cost of a product each. */
+  async add(vectors: readonly Float64Array[]): Promise<void> {
+    const first = this.#basis.length;
+    for (const v of vectors) {
+      const w = this.#newDirection(v);
+      if (w !== null) this.#basis.push(w);
+    }
+    const added = this.#basis.slice(first);
+    if (added.length === 0) return;
+    const images = await this.#operator.applyAll(added);
+    this.products += added.length;
+    if (images.some((image) => !Number.isFinite(length(image))))
+      throw new NumericalError("blockLanczos: the operator gave a vector that is not finite.");
+    this.#images.push(...images);
+    for (let k = first; k < this.dimension; k++)
+      for (let i = 0; i <= k; i++) {
+        const [v, w] = [this.#basis[i]!, this.#basis[k]!];
+        const [imageV, imageW] = [this.#images[i]!, this.#images[k]!];
+        const value = i === k ? dot(w, imageW) : (dot(v, imageW) + dot(w, imageV)) / 2;
+        this.#matrix[i * this.#capacity + k] = value;
+        this.#matrix[k * this.#capacity + i] = value;
+      }
+  }
+
+  /** Of length 1; null where v lies in the space to rounding. */
+  #newDirection(v: Float64Array): Float64Array | null {
     const w = v.slice();
-    if (!(normalise(w) > 0)) return;
+    if (!(normalise(w) > 0)) return null;
     // Twice is enough (Kahan), and a third time where little was left.
     let left = 1;
     for (let round = 0; round < 3 && (round < 2 || left < 0.1); round++) {
       for (const row of this.#basis) addScaled(w, row, -dot(row, w));
       left = normalise(w);
-      if (!(left > DEPENDENT)) return;
+      if (!(left > DEPENDENT)) return null;
     }
-    const image = new Float64Array(w.length);
-    await this.#operator.apply(w, image);
-    this.products++;
-    if (!Number.isFinite(length(image)))
-      throw new NumericalError("blockLanczos: the operator gave a vector that is not finite.");
-    const k = this.#basis.length;
-    this.#basis.push(w);
-    this.#images.push(image);
-    for (let i = 0; i <= k; i++) {
-      const value = i === k ? dot(w, image) : (dot(this.#basis[i]!, image) + dot(w, this.#images[i]!)) / 2;
-      this.#matrix[i * this.#capacity + k] = value;
-      this.#matrix[k * this.#capacity + i] = value;
-    }
+    return w;
   }
 
   projected(): Float64Array {
@@ -182,5 +195,22 @@ function combine(rows: readonly Float64Array[], weights: Float64Array, k: number
 
 const drawn = (size: number, normal: () => number): Float64Array =>
   Float64Array.from({ length: size }, normal);
+
+/** One product after the other where the operator has no better way. */
+function inBlocks(operator: Operator | BlockOperator): BlockOperator {
+  if ("applyAll" in operator) return operator;
+  return {
+    size: operator.size,
+    async applyAll(vectors) {
+      const images: Float64Array[] = [];
+      for (const v of vectors) {
+        const image = new Float64Array(v.length);
+        await operator.apply(v, image);
+        images.push(image);
+      }
+      return images;
+    },
+  };
+}
 
 const ranks = (count: number): number[] => Array.from({ length: count }, (_, k) => k);

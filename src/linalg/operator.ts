@@ -6,6 +6,13 @@ export interface Operator {
   apply(v: Float64Array, out: Float64Array): Promise<number>;
 }
 
+/** The same for several vectors at once. */
+export interface BlockOperator {
+  readonly size: number;
+  /** A·v of each; the arrays are the caller's. */
+  applyAll(vectors: readonly Float64Array[]): Promise<readonly Float64Array[]>;
+}
+
 /** An approximate eigenpair. Some eigenvalue lies within `residual` of `value`; λ_min ≤ value ≤ λ_max holds always. */
 export interface RitzPair {
   readonly value: number;

@@ -96,6 +96,8 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   hessianProduct(pieces: Pieces): Graph;
   /** From `velocity` and `direction` [P]: `product` = ∇³L[velocity, direction] [P] */
   thirdDerivative(): Graph;
+  /** From `velocities` [s, P]: `products` [s, P] = ∇³L[v, v] of each. */
+  thirdDerivatives(capacity: number): Graph;
   /**
    * The first terms of descent's own field, from θ alone: `gradient` = g, `curvature` = ∇²L·g, and if asked `curvature2` = ∇²L·∇²L·g and
    * `third` = ∇³L[g, g], all [P].
@@ -297,6 +299,16 @@ export function createFamily(options: FamilyOptions): Family {
     thirdDerivative: () => {
       const product = hessianProduct(b, lossOf(pass("free")), theta, velocity);
       return createGraph("third-derivative", { product: along(product, b.input("direction", theta.shape)) });
+    },
+    thirdDerivatives: (capacity) => {
+      // The gradient of the second derivative along v: less arithmetic than a second derivative of the gradient.
+      const [first] = pushforward(b, [lossOf(pass("free"))], [theta], [velocity]);
+      const [second] =
+        first === undefined || first === null ? [first] : pushforward(b, [first], [theta], [velocity]);
+      const [product] = second ? gradient(b, second, [theta]) : [undefined];
+      return createGraph(`third-derivatives-${capacity}`, {
+        products: forVelocities(orZero(product, theta.shape), capacity),
+      });
     },
     descentTerms: (withThird) => {
       const [g] = gradient(b, lossOf(pass("free")), [theta]) as [Node];

@@ -6,6 +6,7 @@
 import { Memory } from "../memory.js";
 import { rkc2Stages } from "./chebyshev.js";
 import type { Failure, Phase, Restart, Step, Stepper, StepperOptions, Tolerances } from "./contracts.js";
+import { DEFAULT_TOLERANCES } from "./defaults.js";
 import { methods } from "./methods/index.js";
 import { RungeKuttaStepper } from "./runge-kutta.js";
 import { FULL_SHARE, LOOSE, StabilisedStepper } from "./stabilised.js";
@@ -40,6 +41,10 @@ interface Offer {
   readonly costPredicted: number;
 }
 
+/** The explicit method that `auto` begins with. */
+export const explicitMethod = (rtol: number = DEFAULT_TOLERANCES.rtol): "dopri5" | "dop853" =>
+  rtol < TIGHT ? "dop853" : "dopri5";
+
 export class AutoStepper<V> implements Stepper<V> {
   readonly space: VectorSpace<V>;
   readonly name = methods.auto.name;
@@ -63,7 +68,7 @@ export class AutoStepper<V> implements Stepper<V> {
   constructor(options: StepperOptions<V>, tolerances: Tolerances) {
     const { rtol } = tolerances;
     this.space = options.space;
-    this.#method = rtol < TIGHT ? methods.dop853 : methods.dopri5;
+    this.#method = methods[explicitMethod(rtol)];
     this.#interval = stabilityInterval(this.#method);
     this.#tolerances = tolerances;
     const memory = options.memory ?? new Memory();

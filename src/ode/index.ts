@@ -1,5 +1,6 @@
 /** ODE solvers over an abstract state. */
 
+export { explicitMethod } from "./auto.js";
 export { rkc2Coefficients, rkc2Stages } from "./chebyshev.js";
 export type {
   Accepted,

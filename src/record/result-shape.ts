@@ -81,6 +81,7 @@ const flow = fields<FlowResult>({
   learningRate: number,
   steps: number,
   time: number,
+  begun: text,
   distance: number,
   loss: number,
   heldUntil: number,
@@ -255,9 +256,15 @@ export function completeResult(value: Readonly<Record<string, unknown>>): Record
   });
   const run = (item: unknown): unknown =>
     typeof item === "object" && item !== null ? complete({ ...item }, RUN_BEFORE) : item;
-  const { descent } = value;
+  const flow = (item: unknown): unknown =>
+    typeof item === "object" && item !== null ? complete({ ...item }, { begun: "run" }) : item;
+  const { descent, flows } = value;
   return complete(
-    { ...value, ...(Array.isArray(descent) && { descent: descent.map(run) }) },
+    {
+      ...value,
+      ...(Array.isArray(descent) && { descent: descent.map(run) }),
+      ...(Array.isArray(flows) && { flows: flows.map(flow) }),
+    },
     { measured: {}, measures: [], flows: [], gaps: [] },
   );
 }

@@ -98,11 +98,13 @@ export interface FlowResult {
   /** The step to which the numbers below belong, and its time; 0 where none was compared. */
   readonly steps: number;
   readonly time: number;
+  /** Where the way to its θ began: with the run, or with the step, of a flow that is begun anew at each θ_{k−1}. */
+  readonly begun: "run" | "step";
   /** ‖θ − θ_k‖; what gradient flow's is stands in `descent`. Null where none was compared. */
   readonly distance: number | null;
   /** L at its θ. */
   readonly loss: number | null;
-  /** The last compared time up to which it was always within 5 % of ‖θ_k − θ₀‖; null where it was not even at the first. */
+  /** The last compared time up to which it was always within 5 % of ‖θ_k − θ₀‖, or of ‖θ_k − θ_{k−1}‖ where it is begun with the step; null where it was not even at the first. */
   readonly heldUntil: number | null;
   /** As of the run; descentDiverged; or why it ended before: notDefined, noSolution, nonFinite, stepTooSmall, maxSteps, which `message` says. */
   readonly status: string;

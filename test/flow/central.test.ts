@@ -107,108 +107,140 @@ describe.each([1, 1e-9, 1e9])("L = s(½yx² − by + (κ/2)(y − 20)²), b = κ
   });
 });
 
-describe("a tanh network 5-16-16-1 at the edge of stability, from where descent has settled there", async () => {
-  const [samples, settled, steps, window] = [20, 150, 60, 20];
+/**
+ * A tanh network 5-16-16-1 with more samples than it fits at once: its sharpness goes on rising, so that descent's oscillation lives on. (With 20 samples it dies,
+ * and nothing is left to describe.)
+ */
+async function sharpening(samples: number) {
   const network = presetNetwork({
     ...{ kind: "dnn", inputDimension: 5, hidden: [16, 16], outputDimension: 1, bias: true },
     activation: { kind: "tanh" },
   } as const);
   const family = createFamily({ network, samples, factor: 1 / samples });
-  const problem = await createProblem(createReferenceEngine(), family, {
-    x: randomVector(1, 5 * samples),
-    y: randomVector(2, samples),
-  });
-  const size = family.layout.size;
-  const gradient = new Float64Array(size);
-  const descendFrom = async (theta: Float64Array, eta: number, count: number): Promise<Float64Array[]> => {
-    const path = [theta.slice()];
-    for (let k = 0; k < count; k++) {
-      const next = path[k]!.slice();
-      await problem.lossGradient(next, gradient);
-      for (let i = 0; i < size; i++) next[i]! -= eta * gradient[i]!;
-      path.push(next);
-    }
-    return path;
-  };
-  const apart = (a: Float64Array, b: Float64Array) => Math.hypot(...a.map((value, i) => value - b[i]!));
+  const data = { x: randomVector(1, 5 * samples), y: randomVector(2, samples) };
+  return createProblem(createReferenceEngine(), family, data);
+}
 
-  test.each([
-    [1, 5, 0.2, 20],
-    [2, 7, 0.15, 36],
-  ])(
-    "k = %d: nearer to descent's mean than gradient flow is, its oscillation and its loss predicted",
-    async (k, seed, eta, dearest) => {
-      const path = await descendFrom(
-        randomVector(seed, size).map((value) => 0.3 * value),
-        eta,
-        settled + steps + window,
-      );
-      const about = (step: number) => path.slice(step - window / 2, step + window / 2);
-      const meanAt = (step: number) =>
-        path[0]!.map((_, i) => about(step).reduce((sum, theta) => sum + theta[i]! / window, 0));
-      const start = meanAt(settled);
+const apart = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2;
+  return Math.sqrt(sum);
+};
+
+async function descend(problem: Problem, theta: Float64Array, eta: number, count: number) {
+  const gradient = new Float64Array(theta.length);
+  const path: Float64Array[] = [];
+  const losses: number[] = [];
+  let here = theta;
+  for (let k = 0; k <= count; k++) {
+    losses.push(await problem.lossGradient(here, gradient));
+    path.push(here);
+    here = here.map((value, i) => value - eta * gradient[i]!);
+  }
+  return { path, losses };
+}
+
+const settled = 300;
+
+describe.each([
+  [50, 7, 0.15, 2, 30],
+  [100, 5, 0.2, 3, 40],
+])(
+  "%d samples, from a state in which descent oscillates along up to %4$d eigenvectors",
+  async (samples, seed, eta, k, dearest) => {
+    const [steps, window] = [40, 20];
+    const problem = await sharpening(samples);
+    const size = problem.family.layout.size;
+    const { path, losses } = await descend(
+      problem,
+      randomVector(seed, size).map((value) => 0.3 * value),
+      eta,
+      settled + steps + window,
+    );
+    const start = path[settled]!;
+    /** Over an even number of steps, the ends by half: a two-cycle leaves no trace. */
+    const about = (step: number, of: (n: number) => number): number => {
+      let sum = 0;
+      for (let j = 0; j <= window; j++)
+        sum += (of(step - window / 2 + j) * (j % window === 0 ? 0.5 : 1)) / window;
+      return sum;
+    };
+    const meanAt = (step: number) => start.map((_, i) => about(step, (n) => path[n]![i]!));
+    /** A fourth of the squared second difference is the swing, and takes no drift for one. */
+    const swingAt = (n: number) =>
+      apart(
+        path[n]!,
+        path[n]!.map((_, i) => (path[n - 1]![i]! + path[n + 1]![i]!) / 2),
+      ) **
+        2 /
+      4;
+
+    test("mean distance to descent's average, of the distance of gradient flow; loss and variance", async () => {
+      // Euler's method in tenths of a step, whose error is a tenth of what separates it from descent below the edge.
+      const flow = (await descend(problem, start, eta / 10, 10 * steps)).path;
+      const away = { flow: 0, central: 0, rod: 0 };
       const central = await beside("central", problem, start, eta, steps);
-      await central.reach(steps, steps * eta);
-      const end = meanAt(settled + steps);
-      // Gradient flow by Euler's method in tenths of a step, whose error is a tenth of what separates it from descent below the edge.
-      const flow = (await descendFrom(start, eta / 10, 10 * steps)).at(-1)!;
-      // Measured: 0.16 and 0.12 of it; digits of descent past the edge are not reproducible from one machine to another.
-      expect(apart(central.theta, end)).toBeLessThan(0.3 * apart(flow, end));
-      const found = await central.predict();
-      expect(found["watched"]).toBe(k);
-      // Pinned: by the eigenvalues that the next step begins with.
-      for (let i = 1; i <= k; i++)
-        expect(Math.abs((found[`eigenvalue.${i}`]! * eta) / 2 - 1)).toBeLessThan(1e-3);
-      const swing = about(settled + steps).map(
-        (theta, i) => apart(theta, path[settled + steps - window / 2 + i + 1]!) ** 2 / 4,
-      );
-      const variance = swing.reduce((sum, value) => sum + value / window, 0);
-      let loss = 0;
-      for (const theta of about(settled + steps)) loss += (await problem.loss(theta)) / window;
-      // At one time: descent's oscillation breathes about what is predicted, here by a third.
-      for (const quotient of [found.variance! / variance, found.meanLoss! / loss]) {
-        expect(quotient).toBeGreaterThan(0.4);
-        expect(quotient).toBeLessThan(2.5);
+      const rod = await beside("rod", problem, start, eta, steps);
+      const found = { loss: 0, variance: 0, rodLoss: 0, rodVariance: 0 };
+      const expected = { loss: 0, variance: 0 };
+      let watched = 0;
+      for (let step = 10; step <= steps; step += 10) {
+        const mean = meanAt(settled + step);
+        away.flow += apart(flow[10 * step]!, mean);
+        for (const [name, walk] of Object.entries({ central, rod })) {
+          await walk.reach(step, step * eta);
+          away[name as "central" | "rod"] += apart(walk.theta, mean);
+        }
+        const [said, rodSaid] = [await central.predict(), await rod.predict()];
+        found.loss += said.meanLoss!;
+        found.variance += said.variance!;
+        found.rodLoss += rodSaid.meanLoss!;
+        found.rodVariance += rodSaid.variance!;
+        expected.loss += about(settled + step, (n) => losses[n]!);
+        expected.variance += about(settled + step, swingAt);
+        watched = Math.max(watched, said["watched"]!);
+        // Pinned, by the eigenvalue that the next step begins with.
+        expect(Math.abs((said["eigenvalue.1"]! * eta) / 2 - 1)).toBeLessThan(1e-4);
       }
-      // In gradients by the arithmetic of the graphs: a product 2.5, a third derivative 6.
-      expect(central.gradientEquivalents / steps).toBeLessThan(1.1 * dearest);
-    },
-  );
-
-  test("it goes on from a snapshot to the same bits", async () => {
-    const eta = 0.15;
-    const start = (
-      await descendFrom(
-        randomVector(7, size).map((value) => 0.3 * value),
-        eta,
-        settled,
-      )
-    ).at(-1)!;
-    const memory = new Memory();
-    const whole = await beside("central", problem, start, eta, 12, { top: 10 }, memory);
-    await whole.reach(6, 6 * eta);
-    const saved = structuredClone(memory.snapshot());
-    await whole.reach(12, 12 * eta);
-    const resumed = await beside("central", problem, start, eta, 12, { top: 10 }, new Memory(saved));
-    await resumed.reach(12, 12 * eta);
-    expect(resumed.theta).toEqual(whole.theta);
-    expect(await resumed.predict()).toEqual(await whole.predict());
-    expect((await whole.predict()).variance).toBeGreaterThan(0);
-  });
-
-  test("more eigenvalues at 2/η than compare.central.top end it", async () => {
-    const start = (
-      await descendFrom(
-        randomVector(7, size).map((value) => 0.3 * value),
-        0.15,
-        settled,
-      )
-    ).at(-1)!;
-    const central = await beside("central", problem, start, 0.15, steps, { top: 1 });
-    expect(await central.reach(steps, steps * 0.15)).toBe(false);
-    expect(central.failure).toMatchObject({
-      status: "notDefined",
-      message: expect.stringContaining("raise top"),
+      expect(watched).toBe(k);
+      // Measured: MEASURED. Digits of descent past the edge are not reproducible from one machine to another.
+      expect(away.central).toBeLessThan(0.35 * away.flow);
+      expect(away.rod).toBeLessThan(0.08 * away.flow);
+      const quotients = {
+        loss: found.loss / expected.loss,
+        variance: found.variance / expected.variance,
+        rodLoss: found.rodLoss / expected.loss,
+        rodVariance: found.rodVariance / expected.variance,
+      };
+      for (const quotient of Object.values(quotients)) expect(Math.abs(quotient - 1)).toBeLessThan(0.15);
+      // In gradients by the arithmetic of the graphs, at which k = 2 and 3 have to come below 30 and 45.
+      expect(central.gradientEquivalents / steps).toBeLessThan(dearest);
+      expect(rod.gradientEquivalents / steps).toBeLessThan(8.2);
+      if (process.env["SHOW"]) console.log(samples, away, quotients, central.gradientEquivalents / steps);
     });
-  });
-});
+
+    test("it goes on from a snapshot to the same bits", async () => {
+      for (const name of ["central", "rod"]) {
+        const memory = new Memory();
+        const whole = await beside(name, problem, start, eta, 8, { top: 10 }, memory);
+        await whole.reach(4, 4 * eta);
+        const saved = structuredClone(memory.snapshot());
+        await whole.reach(8, 8 * eta);
+        const resumed = await beside(name, problem, start, eta, 8, { top: 10 }, new Memory(saved));
+        await resumed.reach(8, 8 * eta);
+        expect(resumed.theta).toEqual(whole.theta);
+        expect(await resumed.predict()).toEqual(await whole.predict());
+        expect((await whole.predict()).variance).toBeGreaterThan(0);
+      }
+    });
+
+    test("more eigenvalues at 2/η than compare.central.top end it", async () => {
+      const central = await beside("central", problem, start, eta, steps, { top: 1 });
+      expect(await central.reach(steps, steps * eta)).toBe(false);
+      expect(central.failure).toMatchObject({
+        status: "notDefined",
+        message: expect.stringContaining("raise top"),
+      });
+    });
+  },
+);

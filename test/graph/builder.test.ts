@@ -81,7 +81,11 @@ describe("shapes that do not fit are refused, naming them", () => {
     ["pad, axis", () => b.pad(x, 2, 1, 1), "axis 2 of shape [2,3] does not exist"],
     ["pieceOf", () => b.pieceOf(x, [1, 1]), "breakpoints [1,1] must increase"],
     ["constant", () => b.constant(Float64Array.of(1, 2, 3), [2]), "constant of 3 entries does not fill [2]"],
-    ["input", () => b.input("x", [3, 2]), "input x is both [2,3] and [3,2]"],
+    [
+      "input",
+      () => createGraph("both", { y: b.total(b.input("x", [3, 2])), z: x }),
+      "two inputs are named x",
+    ],
   ])("%s", (_, build, message) => {
     expect(build).toThrow(message);
   });

@@ -112,7 +112,18 @@ test("along a path of operators it goes on from the last vectors at a fraction o
   let start: Float64Array[] = [];
   let [cold, warm] = [0, 0];
   for (let k = 0; k <= 20; k++) {
-    const operator = operatorOf(at(k / 400));
+    const { apply } = operatorOf(at(k / 400));
+    const operator = {
+      size: n,
+      applyAll: (vectors: readonly Float64Array[]) =>
+        Promise.all(
+          vectors.map(async (v) => {
+            const out = new Float64Array(n);
+            await apply(v, out);
+            return out;
+          }),
+        ),
+    };
     const found = await blockLanczos({ operator, start, ...search });
     start = found.largest.map(({ vector }) => vector);
     if (k > 0) warm += found.products;

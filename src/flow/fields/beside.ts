@@ -2,7 +2,7 @@
 import type { Program } from "../../engine/index.js";
 import type { Graph } from "../../graph/index.js";
 import type { Memory } from "../../memory.js";
-import { createStepper, float64Space } from "../../ode/index.js";
+import { createStepper, explicitMethod, float64Space } from "../../ode/index.js";
 import type { Problem } from "../problem.js";
 import type { FlowOptions } from "../smooth.js";
 import type { Course, Equation, FieldFailure, FieldKind, FieldSubject, Predictions, Walk } from "./field.js";
@@ -17,6 +17,8 @@ export interface FieldSolver
 export interface Beside {
   /** θ at the step that it was brought to last. */
   readonly theta: Float64Array;
+  /** Where the way began that ends there: θ₀, or the step before of one that is begun anew at each. */
+  readonly from: Float64Array;
   /** Why it goes no further; null where it does. */
   readonly failure: FieldFailure | null;
   /** Its evaluations in gradients, by the arithmetic of the graphs. */
@@ -54,11 +56,12 @@ export async function createBeside(
   const follower =
     "step" in course
       ? followWalk(course, memory)
-      : followEquation(course, solver, times, memory.within("solver"));
+      : followEquation(course, given.theta0, solverFor(kind, solver), times, memory.within("solver"));
   return {
     get theta() {
       return follower.theta();
     },
+    from: ("from" in course ? course.from : undefined) ?? given.theta0,
     get failure() {
       return state.failure;
     },
@@ -73,6 +76,12 @@ export async function createBeside(
     },
     predict: follower.predict,
   };
+}
+
+/** Where auto would go over to a stabilised method, which is not for an equation that oscillates, its explicit one stays. */
+function solverFor({ spectrum }: FieldKind, solver: FieldSolver): FieldSolver {
+  if (solver.method !== "auto" || spectrum === "real") return solver;
+  return { ...solver, method: explicitMethod(solver.rtol) };
 }
 
 /** What costs are counted by is the arithmetic of a graph beside that of a gradient. */
@@ -103,7 +112,7 @@ interface Follower {
 }
 
 function followWalk(walk: Walk, memory: Memory): Follower {
-  const state = memory.keep("walk", { step: 0 });
+  const state = memory.keep("walk", { step: 0, arrived: 0 });
   return {
     theta: () => walk.theta,
     async reach(step, _, signal) {
@@ -113,7 +122,10 @@ function followWalk(walk: Walk, memory: Memory): Follower {
         if (failure !== null) return failure;
         state.step++;
       }
-      return true;
+      if (state.arrived === step) return true;
+      const failure = (await walk.arrive?.()) ?? null;
+      state.arrived = step;
+      return failure ?? true;
     },
     predict: async () => (await walk.predict?.()) ?? {},
   };
@@ -122,6 +134,7 @@ function followWalk(walk: Walk, memory: Memory): Follower {
 /** Steps are as long as the solver likes: what its dense output says at compared times inside one is kept until that is asked for. */
 function followEquation(
   equation: Equation,
+  theta0: Float64Array,
   { maxSteps, ...solver }: FieldSolver,
   times: readonly number[],
   memory: Memory,
@@ -144,7 +157,7 @@ function followEquation(
     here: { t: 0, y: initial.slice() },
   });
   const { start, ahead, here } = state;
-  const theta = new Float64Array(initial.length);
+  const theta = theta0.slice();
   /** One step, with what it passes. */
   const advance = async (limit: number): Promise<FieldFailure | null> => {
     if (stepper.accepted >= maxSteps)

@@ -6,14 +6,23 @@ import { z } from "zod";
 import { gramOperator, packedSize, solveComplementarity, unpack } from "../../linalg/complementarity.js";
 import { symmetricEigen } from "../../linalg/eigen.js";
 import { distance } from "../../linalg/norm.js";
+import type { RitzPair } from "../../linalg/operator.js";
 import { addScaled, dot, normalise, squaredNorm } from "../../linalg/vectors.js";
-import { trackEigenpairs } from "../eigenpairs.js";
+import { batchProducts, type Products } from "../batched.js";
+import { type Eigenpairs, trackEigenpairs } from "../eigenpairs.js";
 import { defineField, type FieldFailure, type FieldSubject, type Walk } from "./field.js";
 
 /** Eigenvalues above this part of 2/η are held from going beyond: cuts from 0.95 to 0.995 change nothing that shows. */
 const CUT = 0.975;
-/** Heun's steps for each step of descent while eigenvalues are held, two gradients each. */
+/** Heun's steps for each step of descent while eigenvalues are held, at least, two gradients each. */
 const SUBSTEPS = 2;
+/**
+ * Part of 2/η by which a held eigenvalue may have left it when the eigenvectors are looked at again: where ∇³L changes so fast that it is more, that happens in
+ * two, four, eight parts of each step, and in fewer again where it is far less, for the miss falls with the square.
+ */
+const PINNED = 5e-4;
+const MOST_PARTS = 8;
+const FAR_LESS = PINNED / 20;
 /** Part of descent's swing below which a step is none. */
 const AT_REST = 1e-6;
 /** Of the quotient that settling asks about: it is 1 exactly at the threshold. */
@@ -47,6 +56,24 @@ export const central = defineField({
 const numbered = (name: string, count: number): string[] =>
   Array.from({ length: count }, (_, k) => `${name}.${k + 1}`);
 
+/** ∇³L[u_i, u_j] for i ≤ j, by those of u and of u_i + u_j with themselves. */
+async function thirdDerivatives(
+  theta: Float64Array,
+  vectors: readonly Float64Array[],
+  thirds: Products,
+): Promise<readonly Float64Array[]> {
+  const k = vectors.length;
+  const places = vectors.flatMap((_, i) => vectors.slice(i).map((_, j) => [i, i + j] as const));
+  const directions = places.map(([i, j]) =>
+    i === j ? vectors[i]! : vectors[i]!.map((value, at) => value + vectors[j]![at]!),
+  );
+  const squares = await thirds(theta, directions);
+  const own = (i: number): Float64Array => squares[i * k - (i * (i - 1)) / 2]!;
+  return places.map(([i, j], at) =>
+    i === j ? squares[at]! : squares[at]!.map((value, n) => (value - own(i)[n]! - own(j)[n]!) / 2),
+  );
+}
+
 async function centralFlow(
   { problem, theta0, learningRate: eta, memory, seed, compile }: FieldSubject,
   top: number,
@@ -55,8 +82,8 @@ async function centralFlow(
   const size = theta0.length;
   const own = () => new Float64Array(size);
   const velocityOf = await compile(family.flowField());
-  const productOf = await compile(family.hessianProduct("free"));
-  const thirdOf = await compile(family.thirdDerivative());
+  const products = batchProducts((capacity) => family.hessianProducts(capacity), compile);
+  const thirds = batchProducts((capacity) => family.thirdDerivatives(capacity), compile);
   const lossOf = await compile(family.lossGradient("free"));
   const state = memory.keep("central", {
     theta: theta0.slice(),
@@ -65,43 +92,41 @@ async function centralFlow(
     /** Eigenvalues of ∇²L where the last step began, the largest first. */
     eigenvalues: [] as number[],
     watched: 0,
+    /** Of a step, for each of which eigenvectors and third derivatives are found anew. */
+    parts: 1,
   });
   const pairs = trackEigenpairs({
-    ...{ size, memory, seed, most: Math.min(top, size), threshold: (CUT * 2) / eta },
-    product: (theta, velocity, product) => productOf.run({ theta, velocity }, { product }),
+    ...{ size, memory, seed, products, most: Math.min(top, size), threshold: (CUT * 2) / eta },
   });
   const descend = async (theta: Float64Array, out: Float64Array): Promise<void> => {
     await velocityOf.run({ theta }, { velocity: out });
   };
   const next = own();
+  const before = own();
   const ahead = own();
   const rates = [own(), own(), own(), own()] as const;
 
-  /** A step of gradient flow, by the classical method of order 4, at four gradients. */
-  const flow = async (): Promise<void> => {
+  /** `next` goes on by gradient flow, by a step of the classical method of order 4, at four gradients. */
+  const flow = async (duration: number): Promise<void> => {
     for (const [k, part] of [0, 0.5, 0.5, 1].entries()) {
       ahead.set(next);
-      if (k > 0) addScaled(ahead, rates[k - 1]!, part * eta);
+      if (k > 0) addScaled(ahead, rates[k - 1]!, part * duration);
       await descend(ahead, rates[k]!);
     }
-    for (const [k, weight] of [1, 2, 2, 1].entries()) addScaled(next, rates[k]!, (weight / 6) * eta);
+    for (const [k, weight] of [1, 2, 2, 1].entries()) addScaled(next, rates[k]!, (weight / 6) * duration);
   };
 
-  /** The same with k eigenvalues held; Σ afterwards, or null where nothing holds them. */
+  /** The same with these eigenvalues held, from a Σ near the one looked for; Σ afterwards, or null where nothing holds them. */
   const hold = async (
-    vectors: readonly Float64Array[],
-    values: readonly number[],
+    duration: number,
+    pairs: readonly RitzPair[],
+    from: Float64Array,
   ): Promise<Float64Array | null> => {
+    const vectors = pairs.map(({ vector }) => vector);
     const k = vectors.length;
     const p = packedSize(k);
-    const derivatives: Float64Array[] = [];
-    for (let i = 0; i < k; i++)
-      for (let j = i; j < k; j++) {
-        const product = own();
-        const inputs = { theta: next, velocity: vectors[i]!, direction: vectors[j]! };
-        await thirdOf.run(inputs, { product });
-        derivatives.push(product);
-      }
+    before.set(next);
+    const derivatives = await thirdDerivatives(next, vectors, thirds);
     /** ⟨D, v⟩ */
     const along = (v: Float64Array): Float64Array => {
       const packed = new Float64Array(p);
@@ -110,22 +135,23 @@ async function centralFlow(
         for (let j = i; j < k; j++) packed[at] = dot(derivatives[at++]!, v) * (i === j ? 1 : Math.SQRT2);
       return unpack(packed, k);
     };
-    if (state.sigma.every((value) => value === 0)) {
-      await flow();
-      const moved = along(next.map((value, i) => value - state.theta[i]!));
+    if (from.every((value) => value === 0)) {
+      await flow(duration);
+      const moved = along(next.map((value, i) => value - before[i]!));
       const room = moved.map(
-        (value, at) => (at % (k + 1) === 0 ? 2 / eta - values[at / (k + 1)]! : 0) - value,
+        (value, at) => (at % (k + 1) === 0 ? 2 / eta - pairs[at / (k + 1)]!.value : 0) - value,
       );
       if (symmetricEigen(room, k).values[0]! >= 0) return new Float64Array(k * k);
-      next.set(state.theta);
+      next.set(before);
     }
-    const h = eta / SUBSTEPS;
+    const substeps = Math.max(1, Math.round((SUBSTEPS * duration) / eta));
+    const h = duration / substeps;
     const gram = gramOperator(derivatives, k).map((value) => (h / 2) * value);
     const projected = new Float64Array(k * k);
-    values.forEach((value, i) => {
+    pairs.forEach(({ value }, i) => {
       projected[i * k + i] = value;
     });
-    let sigma: Float64Array = state.sigma.length === k * k ? state.sigma : new Float64Array(k * k);
+    let sigma: Float64Array = from.length === k * k ? from : new Float64Array(k * k);
     /** v ← v − ½Σ:D with the Σ that keeps ∇²L below 2/η at the end of the substep. */
     const balance = (v: Float64Array): boolean => {
       const drift = along(v);
@@ -140,7 +166,7 @@ async function centralFlow(
       return true;
     };
     const [first, second] = rates;
-    for (let substep = 0; substep < SUBSTEPS; substep++) {
+    for (let substep = 0; substep < substeps; substep++) {
       await descend(next, first);
       const plain = rates[2];
       plain.set(first);
@@ -166,10 +192,9 @@ async function centralFlow(
     if (state.watched !== 1 || !(state.sigma[0]! > 0)) return null;
     const { theta, sigma } = state;
     const u = pairs.first();
-    const [slope, turned] = [rates[1], rates[2]];
-    await thirdOf.run({ theta, velocity: u, direction: u }, { product: slope });
+    const [slope] = (await thirds(theta, [u])) as [Float64Array];
     const size = normalise(slope);
-    await productOf.run({ theta, velocity: slope }, { product: turned });
+    const [turned] = (await products(theta, [slope])) as [Float64Array];
     return dot(slope, turned) / (eta * sigma[0]! * size * size);
   };
 
@@ -177,39 +202,48 @@ async function centralFlow(
     theta: state.theta,
     async step(): Promise<FieldFailure | null> {
       next.set(state.theta);
-      const { above, spare, isFull, converged } = await pairs.at(next);
-      if (isFull)
-        return {
-          status: "notDefined",
-          message: `more than compare.central.top = ${top} eigenvalues of ∇²L have come to 2/η; raise top.`,
-        };
-      if (!converged)
-        return {
-          status: "notConverged",
-          message: "the eigenvalues of ∇²L near 2/η were not found with the work allowed.",
-        };
-      const values = above.map(({ value }) => value);
-      let sigma: Float64Array | null = new Float64Array(0);
-      if (above.length === 0) await flow();
-      else
-        sigma = await hold(
-          above.map(({ vector }) => vector),
-          values,
-        );
-      if (sigma === null)
-        return {
-          status: "noSolution",
-          message:
-            "no Σ ⪰ 0 holds the eigenvalues at 2/η: where they would have to turn, their derivatives vanish.",
-        };
+      let sigma = state.sigma;
+      let found: Eigenpairs | null = null;
+      let [watched, missed] = [0, 0];
+      for (let part = 0; part < state.parts; part++) {
+        const here = await pairs.at(next);
+        found ??= here;
+        const { above, isFull, converged } = here;
+        if (isFull)
+          return {
+            status: "notDefined",
+            message: `more than compare.central.top = ${top} eigenvalues of ∇²L have come to 2/η; raise top.`,
+          };
+        if (!converged)
+          return {
+            status: "notConverged",
+            message: "the eigenvalues of ∇²L near 2/η were not found with the work allowed.",
+          };
+        if (sigma.some((value) => value !== 0))
+          missed = Math.max(missed, Math.abs(((above[0]?.value ?? 0) * eta) / 2 - 1));
+        watched = above.length;
+        const duration = eta / state.parts;
+        let held: Float64Array | null = new Float64Array(0);
+        if (watched === 0) await flow(duration);
+        else held = await hold(duration, above, sigma);
+        if (held === null)
+          return {
+            status: "noSolution",
+            message:
+              "no Σ ⪰ 0 holds the eigenvalues at 2/η: where they would have to turn, their derivatives vanish.",
+          };
+        sigma = held;
+      }
       if (!Number.isFinite(squaredNorm(next)))
         return { status: "nonFinite", message: "the state is no longer finite." };
       const moved = distance(next, state.theta);
       state.theta.set(next);
       state.sigma = sigma;
-      state.watched = above.length;
-      state.eigenvalues = [...above, ...spare].map(({ value }) => value);
-      if (above.length !== 1 || moved > AT_REST * Math.sqrt(sigma[0]!)) return null;
+      state.watched = watched;
+      state.eigenvalues = [...found!.above, ...found!.spare].map(({ value }) => value);
+      if (missed > PINNED) state.parts = Math.min(MOST_PARTS, 2 * state.parts);
+      else if (missed < FAR_LESS) state.parts = Math.max(1, state.parts / 2);
+      if (watched !== 1 || moved > AT_REST * Math.sqrt(sigma[0]!)) return null;
       const quotient = await settling();
       if (quotient === null || quotient > 1 + ROUNDING) return null;
       return {

@@ -57,6 +57,10 @@ export interface Walk {
   readonly theta: Float64Array;
   /** From step k of descent to k + 1; why that cannot be done where it cannot, the state then being the last good one. */
   step(): Promise<FieldFailure | null>;
+  /** At a step where it is compared: finds what only that asks for. */
+  arrive?(): Promise<FieldFailure | null>;
+  /** Where its way began that ends at `theta`, where that is not θ₀: it is begun anew at each step. */
+  readonly from?: Float64Array;
   predict?(): Promise<Predictions>;
 }
 
@@ -81,6 +85,12 @@ export interface FieldKind {
   readonly smoothness: 1 | 2 | 3;
   /** Whether `create` makes an Equation, for which the study's solver has to be fit, or a Walk. */
   readonly course: "equation" | "walk";
+  /** Of an equation, the length of its state in that of θ. */
+  readonly unknowns: number;
+  /** Of an equation: whether its Jacobian's eigenvalues may be far from the real axis, along which alone stabilised methods are stable. */
+  readonly spectrum: "real" | "complex";
+  /** A rate of decay that an equation has whatever the loss: fixed steps have to be stable with it. */
+  fastestRate?(subject: Pick<FieldSubject, "law" | "learningRate">): number;
   /** Fields of its section `compare.<name>`; none where it has nothing to set. */
   readonly fields: z.ZodRawShape;
   /** Why it cannot be had and what to do about it; null where it can. Cited at its entry of `compare.flows`. */
@@ -99,6 +109,11 @@ export function defineField<const F extends z.ZodRawShape>(kind: {
   readonly describes?: DescentLaw["kind"];
   readonly smoothness: 1 | 2 | 3;
   readonly course: "equation" | "walk";
+  /** Default: 1. */
+  readonly unknowns?: number;
+  /** Default: real. */
+  readonly spectrum?: "real" | "complex";
+  readonly fastestRate?: (subject: Pick<FieldSubject, "law" | "learningRate">) => number;
   readonly fields?: F;
   readonly refuse?: (
     subject: FieldSubject,
@@ -110,5 +125,8 @@ export function defineField<const F extends z.ZodRawShape>(kind: {
   ) => readonly string[];
   readonly create: (subject: FieldSubject, settings: z.output<z.ZodObject<F>>) => Promise<Course> | Course;
 }): FieldKind {
-  return { describes: "gradient", fields: {}, columns: () => [], ...kind } as FieldKind;
+  return {
+    ...{ describes: "gradient", unknowns: 1, spectrum: "real", fields: {}, columns: () => [] },
+    ...kind,
+  } as FieldKind;
 }

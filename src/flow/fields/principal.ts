@@ -41,8 +41,8 @@ async function refuseBeyondEdge({ problem, theta0, learningRate }: FieldSubject)
   if (!(learningRate * value >= END)) return null;
   const found = `λ_max(∇²L) = ${value.toPrecision(4)} at θ₀`;
   return learningRate * value >= 2
-    ? `has no learning rate beyond 2/λ_max(θ₀) = ${(2 * limit).toPrecision(4)}, where descent itself is unstable, got ${learningRate} (${found}); take rod or central, or lower descent.learningRates.`
-    : `is complex beyond η = 1/λ_max(θ₀) = ${limit.toPrecision(4)}, got ${learningRate} (${found}); take rod, or lower descent.learningRates.`;
+    ? `has no learning rate beyond 2/λ_max(θ₀) = ${(2 * limit).toPrecision(4)}, where descent itself is unstable, got ${learningRate} (${found}); take rod, central or principal-restarted, or lower descent.learningRates.`
+    : `is complex beyond η = 1/λ_max(θ₀) = ${limit.toPrecision(4)}, got ${learningRate} (${found}); take rod or principal-restarted, or lower descent.learningRates.`;
 }
 
 async function principalFlow(

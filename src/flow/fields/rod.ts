@@ -4,7 +4,7 @@
  * δ = 0 exactly where λ_max passes 2/η. After the abstract of Rod Flow (2026); the derivation is ours.
  */
 import { length } from "../../linalg/norm.js";
-import { dot, squaredNorm } from "../../linalg/vectors.js";
+import { squaredNorm } from "../../linalg/vectors.js";
 import { defineField } from "./field.js";
 
 /** Heun's steps for each step of descent: four gradients each. One is marginal, four change nothing that shows. */
@@ -19,65 +19,71 @@ export const rod = defineField({
   smoothness: 1,
   course: "walk",
   async create({ problem, theta0, learningRate: eta, memory, compile }) {
-    const velocity = await compile(problem.family.flowField());
     const lossGradient = await compile(problem.family.lossGradient("free"));
     const own = () => new Float64Array(theta0.length);
-    const state = memory.keep("rod", { centre: theta0.slice(), swing: own(), hasSwing: false });
-    const { centre, swing } = state;
-    const [ahead, behind, plus, minus] = [own(), own(), own(), own()];
-    const placeEnds = (w: Float64Array, delta: Float64Array): void => {
-      for (let i = 0; i < w.length; i++) {
-        ahead[i] = w[i]! + delta[i]!;
-        behind[i] = w[i]! - delta[i]!;
-      }
+    const endOf = () => ({ gradient: own(), loss: 0 });
+    const state = memory.keep("rod", {
+      ...{ centre: theta0.slice(), swing: own(), isBegun: false },
+      /** ∇L and L at both ends of the rod: the next step begins with them, and predictions are made of them. */
+      ...{ plus: endOf(), minus: endOf() },
+    });
+    const { centre, swing, plus, minus } = state;
+    const [at, firstSwing, firstCentre] = [own(), own(), own()];
+    const lookAt = async (sign: number, end: ReturnType<typeof endOf>): Promise<void> => {
+      for (let i = 0; i < at.length; i++) at[i] = centre[i]! + sign * swing[i]!;
+      end.loss = (await lossGradient.run({ theta: at }, { gradient: end.gradient }))["loss"]![0]!;
     };
-    const pair = () => ({ centre: own(), swing: own() });
-    const [next, trial, rate, secondRate] = [pair(), pair(), pair(), pair()];
-    const evaluate = async (at: ReturnType<typeof pair>, out: ReturnType<typeof pair>): Promise<void> => {
-      placeEnds(at.centre, at.swing);
-      // Both are −∇L.
-      await velocity.run({ theta: ahead }, { velocity: plus });
-      await velocity.run({ theta: behind }, { velocity: minus });
-      for (let i = 0; i < centre.length; i++) {
-        out.centre[i] = (plus[i]! + minus[i]!) / 2;
-        out.swing[i] = (minus[i]! - plus[i]!) / 2 - (2 / eta) * at.swing[i]!;
-      }
+    const look = async (): Promise<void> => {
+      await lookAt(1, plus);
+      await lookAt(-1, minus);
     };
+    /** Rates of centre and displacement at i. */
+    const centreRate = (i: number) => -(plus.gradient[i]! + minus.gradient[i]!) / 2;
+    const swingRate = (i: number) => (plus.gradient[i]! - minus.gradient[i]!) / 2 - (2 / eta) * swing[i]!;
     const h = eta / SUBSTEPS;
     const heun = async (): Promise<void> => {
-      await evaluate(next, rate);
-      for (const part of ["centre", "swing"] as const)
-        for (let i = 0; i < centre.length; i++) trial[part][i] = next[part][i]! + h * rate[part][i]!;
-      await evaluate(trial, secondRate);
-      for (const part of ["centre", "swing"] as const)
-        for (let i = 0; i < centre.length; i++)
-          next[part][i]! += (h / 2) * (rate[part][i]! + secondRate[part][i]!);
-      keepFloor(next.swing, FLOOR * length(next.centre));
+      for (let i = 0; i < at.length; i++) {
+        firstCentre[i] = centreRate(i);
+        firstSwing[i] = swingRate(i);
+      }
+      for (let i = 0; i < at.length; i++) {
+        centre[i]! += h * firstCentre[i]!;
+        swing[i]! += h * firstSwing[i]!;
+      }
+      await look();
+      for (let i = 0; i < at.length; i++) {
+        const [w, delta] = [centreRate(i), swingRate(i)];
+        centre[i]! += (h / 2) * (w - firstCentre[i]!);
+        swing[i]! += (h / 2) * (delta - firstSwing[i]!);
+      }
+      keepFloor(swing, FLOOR * length(centre));
+      await look();
+    };
+    /** δ = (η/2)∇L(θ₀), as far as descent's first step is from its middle. */
+    const begin = async (): Promise<void> => {
+      await lookAt(1, plus);
+      for (let i = 0; i < swing.length; i++) swing[i] = (eta / 2) * plus.gradient[i]!;
+      await look();
+      state.isBegun = true;
     };
     return {
       theta: centre,
       async step() {
-        if (!state.hasSwing) {
-          await velocity.run({ theta: centre }, { velocity: plus });
-          for (let i = 0; i < swing.length; i++) swing[i] = -(eta / 2) * plus[i]!;
-          state.hasSwing = true;
-        }
-        next.centre.set(centre);
-        next.swing.set(swing);
+        if (!state.isBegun) await begin();
+        const last = structuredClone({ centre, swing, plus, minus });
         for (let k = 0; k < SUBSTEPS; k++) await heun();
-        if (!(Number.isFinite(squaredNorm(next.centre)) && Number.isFinite(squaredNorm(next.swing))))
-          return { status: "nonFinite", message: "its centre or its displacement is no longer finite." };
-        centre.set(next.centre);
-        swing.set(next.swing);
-        return null;
+        const all = [centre, swing, plus.gradient, minus.gradient];
+        if (all.every((v) => Number.isFinite(squaredNorm(v)))) return null;
+        centre.set(last.centre);
+        swing.set(last.swing);
+        Object.assign(plus, last.plus);
+        Object.assign(minus, last.minus);
+        return { status: "nonFinite", message: "its ends or ∇L there are no longer finite." };
       },
       async predict() {
-        placeEnds(centre, swing);
-        const lossAt = async (theta: Float64Array, gradient: Float64Array): Promise<number> =>
-          (await lossGradient.run({ theta }, { gradient }))["loss"]![0]!;
         return {
-          meanLoss: ((await lossAt(ahead, plus)) + (await lossAt(behind, minus))) / 2,
-          meanSquaredGradient: (dot(plus, plus) + dot(minus, minus)) / 2,
+          meanLoss: (plus.loss + minus.loss) / 2,
+          meanSquaredGradient: (squaredNorm(plus.gradient) + squaredNorm(minus.gradient)) / 2,
           variance: squaredNorm(swing),
         };
       },
