@@ -28,7 +28,7 @@ export const compareSchema = z
       .boolean()
       .default(false)
       .describe(
-        "Integrate the leading gap e' = −∇²L·e + (η/2)∇²L·∇L along the flow, which θ(t) − θ_k is to first order in η: gaps.csv has it beside the gap. At crossings of kinks it jumps as descent's do, with flow.boundaries: exact; it ends at the first slide.",
+        "Integrate the leading gap e' = −∇²L·e + (η/2)∇²L·∇L along the flow, which θ(t) − θ_k is to first order in η: gaps.csv has it beside the gap. At crossings of kinks it jumps as descent's do, with flow.boundaries: exact; along the slide of one entry it is the gap to the mean of descent's chatter, and it ends where more is at a kink at once.",
       ),
     bound: z
       .boolean()

@@ -142,7 +142,8 @@ export async function createFlows(
   const kinds = chosen(loaded);
   if (kinds.length === 0) return null;
   const { config } = loaded;
-  const columns = kinds.flatMap(({ kind, settings }) => kind.columns({ theta0 }, settings as never));
+  // Kinds that say the same share the column.
+  const columns = new Set(kinds.flatMap(({ kind, settings }) => kind.columns({ theta0 }, settings as never)));
   const table: TableWriter<string> = await record.table("flows", [...FLOW_COLUMNS, ...columns]);
   const programs: SharedPrograms = new Map();
   const solver = fieldSolver(loaded);

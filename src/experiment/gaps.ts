@@ -113,7 +113,11 @@ export async function createGaps(
               `Of ${count === 1 ? "a crossing" : `${count} crossings`} it is not certain in which step of descent with learning rate ${learningRate} ${count === 1 ? "it falls" : "they fall"}: from t = ${Number(t.toPrecision(6))} on the leading gap may be off by the jump of a step.`,
             ];
       });
-      const { ended } = gap;
+      const { ended, slidesFrom } = gap;
+      if (slidesFrom !== null && (ended === null || ended.t > slidesFrom))
+        uncertain.push(
+          `From t = ${Number(slidesFrom.toPrecision(6))} on the flow slides along a kink, about which descent chatters: the leading gap there is that to descent's mean over its chatter, and one descent is off it by the phase of its own.`,
+        );
       if (ended === null) return [work, ...uncertain];
       const end = `The leading gap ends at t = ${Number(ended.t.toPrecision(6))}: ${ended.reason}.`;
       return [work, ...uncertain, end];

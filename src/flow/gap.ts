@@ -1,7 +1,8 @@
 /**
  * The leading gap between gradient flow and descent: e' = −∇²L·e + (η/2)∇²L·∇L along the flow, e(0) = 0, so that θ(t_k) − θ_k ≈ e(t_k). At a
  * crossing of a kink with normal n and velocities f⁻, f⁺ of the two sides it jumps: the two curves cross at different times, and the step
- * of descent that goes over the kink keeps f⁻ to its end. Follows the flow segment by segment; along slides it has no theory and ends.
+ * of descent that goes over the kink keeps f⁻ to its end. Follows the flow segment by segment, along the slide of one entry too (gap-slide.ts); it ends where more is
+ * at a kink, and where the flow leaves one.
  */
 import type { Program } from "../engine/index.js";
 import { length } from "../linalg/norm.js";
@@ -11,6 +12,7 @@ import { createStepper, float64Space } from "../ode/index.js";
 import { kinksOf } from "./boundaries/kinks.js";
 import type { BoundaryEvent } from "./boundaries/ledger.js";
 import type { GapBound, GapBounds } from "./gap-bound.js";
+import { createSlidingGap, type Slide, type SlidingGap } from "./gap-slide.js";
 import type { Problem } from "./problem.js";
 import type { Segment } from "./segment.js";
 
@@ -27,6 +29,8 @@ export interface LeadingGap {
   readonly gradientEquivalents: number;
   /** When and why it ended before the flow; null where it did not. */
   readonly ended: { readonly t: number; readonly reason: string } | null;
+  /** From when on the flow slides and e is the gap to the mean of descent's chatter; null where it does not. */
+  readonly slidesFrom: number | null;
   /** Crossings of the k-th descent of which the step is not certain, and the first time; there e may be off by η(f⁺ − f⁻). */
   uncertain(k: number): { readonly count: number; readonly t: number };
   /** With the pieces at t = 0, where the flow goes through kinks. */
@@ -70,6 +74,8 @@ export async function createLeadingGap(options: {
     /** Crossings there that are still to be passed. */
     pending: [] as { entry: number; breakpoint: number; goesAbove: boolean }[],
     ended: null as { t: number; reason: string } | null,
+    slide: null as Slide | null,
+    slidesFrom: null as number | null,
     ahead: learningRates.map(() => [] as ({ t: number } & GapAt)[]),
     uncertain: learningRates.map(() => ({ count: 0, t: 0 })),
     gradientEquivalents: 0,
@@ -94,6 +100,7 @@ export async function createLeadingGap(options: {
   const field = async (t: number, e: Float64Array, out: Float64Array): Promise<void> => {
     if (segment === null || t === state.t) theta.set(state.theta);
     else await segment.interpolate(t, theta);
+    if (state.slide !== null) return (await sliding()).field(theta, state.slide, e, out);
     await gradientAt({ theta, ...locked }, { gradient });
     for (let k = 0; k < R; k++)
       for (let i = 0; i < P; i++)
@@ -109,6 +116,18 @@ export async function createLeadingGap(options: {
   });
   const end = (t: number, reason: string): void => {
     state.ended ??= { t, reason };
+  };
+  let slidingGap: Promise<SlidingGap> | null = null;
+  const sliding = (): Promise<SlidingGap> => {
+    slidingGap ??= createSlidingGap(family, learningRates, state.pieces, metered);
+    return slidingGap;
+  };
+  const slideFrom = (t: number, slide: Slide): void => {
+    // At t = 0 it is told twice, by the pieces and as an event.
+    if (state.slide?.entry === slide.entry) return;
+    if (bound !== null) end(t, BOUND_SLIDES);
+    else if (state.slide !== null) end(t, SLIDE_TOGETHER);
+    else Object.assign(state, { slide, slidesFrom: t });
   };
 
   /** e⁺ = (I + (f⁺ − f⁻)nᵀ/(nᵀf⁻))e⁻ + (1 − α)η(f⁺ − f⁻), descent being the fraction α of a step into it when it crosses. */
@@ -145,6 +164,10 @@ export async function createLeadingGap(options: {
       for (const t of times[k]!) {
         if (!(t > t0 && t <= t1)) continue;
         await interpolate(t, all);
+        if (state.slide !== null) {
+          await segment!.interpolate(t, theta);
+          await (await sliding()).addChatter(theta, state.slide, all);
+        }
         state.ahead[k]!.push({ t, e: all.slice(k * P, (k + 1) * P), bounds: bound?.at(t) ?? null });
       }
   };
@@ -156,23 +179,36 @@ export async function createLeadingGap(options: {
     get ended() {
       return state.ended;
     },
+    get slidesFrom() {
+      return state.slidesFrom;
+    },
     uncertain: (k) => state.uncertain[k]!,
     start(pieces) {
       state.pieces.set(pieces);
       state.pending.length = 0;
-      if (pieces.some((piece) => !Number.isInteger(piece))) end(0, SLIDES);
+      pieces.forEach((piece, entry) => {
+        if (!Number.isInteger(piece)) slideFrom(0, { entry, breakpoint: Math.floor(piece) });
+      });
     },
     onEvent({ t, kind, layer, sample, unit, breakpoint, side }) {
-      if (kind !== "crossing") return end(t, SLIDES);
       const [from, to] = kinks!.rangeOf(layer - 1);
       const units = (to - from) / family.samples;
-      state.pending.push({ entry: from + sample * units + unit, breakpoint, goesAbove: side === "above" });
+      const entry = from + sample * units + unit;
+      if (kind === "leavesSliding") end(t, SLIDE_LEFT);
+      else if (kind === "entersSliding") slideFrom(t, { entry, breakpoint });
+      else if (state.slide !== null) end(t, CROSSES_SLIDING);
+      else state.pending.push({ entry, breakpoint, goesAbove: side === "above" });
     },
     async follow(whole) {
       if (state.ended !== null) return;
       for (const { entry, breakpoint, goesAbove } of state.pending) await cross(entry, breakpoint, goesAbove);
       state.pending.length = 0;
       if (state.ended !== null) return;
+      if (state.slide !== null && state.slidesFrom === state.t) {
+        const e = stepper.y.slice();
+        await (await sliding()).project(state.theta, state.slide, e);
+        stepper.restart({ t: state.t, y: e, keepStepSize: true });
+      }
       await bound?.follow(whole, state.pieces);
       segment = whole;
       while (stepper.t < whole.t1 && state.ended === null) {
@@ -192,7 +228,13 @@ export async function createLeadingGap(options: {
   };
 }
 
-const SLIDES = "the flow slides along a kink, where descent chatters and the leading gap has no meaning";
+const BOUND_SLIDES = "the flow slides along a kink, where descent chatters and the bounds have no meaning";
+const SLIDE_TOGETHER =
+  "the flow slides along two kinks at once, and how descent's chatter about both is spread is not known";
+const CROSSES_SLIDING =
+  "the flow crosses a kink while it slides along another, and where in its chatter descent is then decides how it crosses";
+const SLIDE_LEFT =
+  "the flow leaves a kink along which it slid, and descent leaves it from wherever its chatter is, which moves the gap by all of its order";
 
 /** What e is in size after one step of descent; where it vanishes, of that step. */
 function smallest(learningRate: number, gradient: Float64Array, curvature: Float64Array): number {

@@ -8,7 +8,10 @@ import { readCells } from "../../src/record/table.js";
 import { setUpRuns, study } from "./runs.js";
 
 const run = setUpRuns();
-const kinds = ["modified", "third-order", "principal", "principal-third", "central", "rod"];
+const kinds = [
+  ...["modified", "third-order", "gap", "principal", "principal-third", "principal-restarted"],
+  ...["central", "rod"],
+];
 const beside = study
   .replace(
     "engine:",
@@ -30,10 +33,11 @@ test("one row per kind, learning rate and compared step, and the last of them in
   const { columns, rows } = (await readCells(join(directory, "flows.csv")))!;
   expect(columns.slice(0, FLOW_COLUMNS.length)).toEqual(FLOW_COLUMNS);
   expect(columns.slice(FLOW_COLUMNS.length, FLOW_COLUMNS.length + 3)).toEqual([
-    "watched",
-    "settling",
+    "imaginary",
+    "gradientFlow",
     "eigenvalue.1",
   ]);
+  expect(new Set(columns).size).toBe(columns.length);
   const compared = (await readCells(join(directory, "descent.csv")))!.rows;
   expect(rows.length).toBe(compared.length * kinds.length);
   expect(record.manifest.files).toContain("flows.csv");
@@ -95,14 +99,15 @@ describe("is refused", () => {
   test("beyond 1/λ_max(θ₀), for the principal flow alone", async () => {
     const message = await refusal("descent.learningRates=[0.8]");
     expect(message).toMatch(
-      /compare\.flows\.2: principal is complex beyond η = 1\/λ_max\(θ₀\) = 0\.\d+, got 0\.8 .*lower descent\.learningRates/s,
+      /compare\.flows\.3: principal is complex beyond η = 1\/λ_max\(θ₀\) = 0\.\d+, got 0\.8 .*lower descent\.learningRates/s,
     );
-    const { result } = await run(
-      ["descent.learningRates=[0.8]", "compare.flows=[modified, rod]"],
-      {},
-      beside,
-    );
-    expect(result.flows.length).toBe(2);
+    const others = "compare.flows=[modified, principal-restarted, rod]";
+    const { result } = await run(["descent.learningRates=[0.8]", others], {}, beside);
+    expect(result.flows.map(({ begun, status }) => [begun, status])).toEqual([
+      ["run", "reachedEnd"],
+      ["step", "reachedEnd"],
+      ["run", "reachedEnd"],
+    ]);
   });
 
   test("where kinks leave no second derivative; rod needs none", async () => {
@@ -127,6 +132,23 @@ describe("is refused", () => {
       expect((await run([...asked, ...set], {}, beside)).result.flows[0]!.status).toBe("reachedEnd");
   });
 
+  test("by a solver that is not for its equation", async () => {
+    const momentum = ["descent.kind=momentum", "compare={flows: [heavy-ball]}"];
+    expect(await refusal(...momentum, "flow={method: rkc2, tEnd: 2}")).toMatch(
+      /compare\.flows\.0: heavy-ball oscillates: .* flow\.method: rkc2 .*take auto, dopri5 or dop853/,
+    );
+    // μ = 0.2·1.9/(2·0.1²) = 19 and half of it; Heun's method is stable to 2μ.
+    const heun = "flow={method: heun, stepSize: 1, tEnd: 2}";
+    expect(await refusal(...momentum, "descent.learningRates=[0.2, 0.001]", heun)).toMatch(
+      /heavy-ball at η = 0\.001 is unstable by flow\.method: heun with steps beyond 0\.19, and flow\.stepSize is 1; lower it/,
+    );
+    expect(
+      await refusal("flow={method: rodas4, tEnd: 1}", "model.hidden=[240]", "compare.flows=[gap]"),
+    ).toMatch(
+      /compare\.flows\.0: gap has \d+ unknowns for \d+ parameters, and flow\.method: rodas4 takes at most 2000; set flow\.method: auto/,
+    );
+  });
+
   test.each([
     ["descent.learningRates=[]", /compare: sets flows beside descents, and there are none/],
     ["compare={flows: []}", /compare: must have flows, leadingGap: true or bound: true/],
@@ -134,7 +156,10 @@ describe("is refused", () => {
     ["compare.flows=[rod, rod]", /compare\.flows\.1: rod stands in the list already/],
     ["compare.central={top: 0}", /compare\.central\.top: must be at least 1, got 0/],
     ["descent.batch=2", /compare: describes descent on all samples/],
-    ["descent.kind=momentum", /modified describes descent by kind: gradient, and descent\.kind is momentum/],
+    [
+      "descent.kind=momentum",
+      /modified describes descent by kind: gradient, and descent\.kind is momentum; take heavy-ball/,
+    ],
     [
       "flow={method: euler, stepSize: 0.1, tEnd: 2}",
       /compare\.flows\.0: modified differs .* flow\.method: euler/,
