@@ -42,11 +42,15 @@ function gradientFlow(record: RunRecord, rate: number): Curve {
 function flowsBeside(record: RunRecord, rate: number): Curve[] {
   const { flows, flowKinds } = record;
   const kinds = [...new Set(flowKinds)];
+  const ofOneStep = new Set(
+    record.result?.flows.flatMap(({ begun, kind }) => (begun === "step" ? [kind] : [])),
+  );
   return kinds.map((kind, k) => {
     const rows = Array.from(flowKinds.keys()).filter(
       (row) => flowKinds[row] === kind && flows.learningRate[row] === rate,
     );
     const points = rows.map((row) => ({ t: flows.t[row]!, value: flows.distance[row]! }));
-    return { label: kind, ...descentStyle(k), width: 1.8, points: drawable(points, hasLogTime(record)) };
+    const label = ofOneStep.has(kind) ? `${kind} (of one step)` : kind;
+    return { label, ...descentStyle(k), width: 1.8, points: drawable(points, hasLogTime(record)) };
   });
 }
