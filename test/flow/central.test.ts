@@ -143,8 +143,8 @@ async function descend(problem: Problem, theta: Float64Array, eta: number, count
 const settled = 300;
 
 describe.each([
-  [50, 7, 0.15, 2, 30],
-  [100, 5, 0.2, 3, 40],
+  [50, 5, 0.2, 2, 30],
+  [100, 5, 0.2, 3, 45],
 ])(
   "%d samples, from a state in which descent oscillates along up to %4$d eigenvectors",
   async (samples, seed, eta, k, dearest) => {
@@ -203,20 +203,21 @@ describe.each([
         expect(Math.abs((said["eigenvalue.1"]! * eta) / 2 - 1)).toBeLessThan(1e-4);
       }
       expect(watched).toBe(k);
-      // Measured: MEASURED. Digits of descent past the edge are not reproducible from one machine to another.
-      expect(away.central).toBeLessThan(0.35 * away.flow);
-      expect(away.rod).toBeLessThan(0.08 * away.flow);
+      // Measured: central 0.06 and 0.10, rod 0.02 and 0.02; loss within 2 and variance within 5 per cent. Digits of descent past the edge are not reproducible from
+      // one machine to another.
+      expect(away.central).toBeLessThan(0.2 * away.flow);
+      expect(away.rod).toBeLessThan(0.05 * away.flow);
       const quotients = {
         loss: found.loss / expected.loss,
         variance: found.variance / expected.variance,
         rodLoss: found.rodLoss / expected.loss,
         rodVariance: found.rodVariance / expected.variance,
       };
-      for (const quotient of Object.values(quotients)) expect(Math.abs(quotient - 1)).toBeLessThan(0.15);
+      for (const quotient of Object.values(quotients)) expect(Math.abs(quotient - 1)).toBeLessThan(0.1);
       // In gradients by the arithmetic of the graphs, at which k = 2 and 3 have to come below 30 and 45.
       expect(central.gradientEquivalents / steps).toBeLessThan(dearest);
       expect(rod.gradientEquivalents / steps).toBeLessThan(8.2);
-      if (process.env["SHOW"]) console.log(samples, away, quotients, central.gradientEquivalents / steps);
+      console.log(samples, away, quotients, central.gradientEquivalents / steps);
     });
 
     test("it goes on from a snapshot to the same bits", async () => {
