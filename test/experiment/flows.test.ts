@@ -140,7 +140,7 @@ describe("is refused", () => {
     // μ = 0.2·1.9/(2·0.1²) = 19 and half of it; Heun's method is stable to 2μ.
     const heun = "flow={method: heun, stepSize: 1, tEnd: 2}";
     expect(await refusal(...momentum, "descent.learningRates=[0.2, 0.001]", heun)).toMatch(
-      /heavy-ball at η = 0\.001 is unstable by flow\.method: heun with steps beyond 0\.19, and flow\.stepSize is 1; lower it/,
+      /heavy-ball at η = 0\.001 is unstable by flow\.method: heun with steps beyond 0\.190, and flow\.stepSize is 1; lower it/,
     );
     expect(
       await refusal("flow={method: rodas4, tEnd: 1}", "model.hidden=[240]", "compare.flows=[gap]"),

@@ -217,7 +217,6 @@ describe.each([
       // In gradients by the arithmetic of the graphs, at which k = 2 and 3 have to come below 30 and 45.
       expect(central.gradientEquivalents / steps).toBeLessThan(dearest);
       expect(rod.gradientEquivalents / steps).toBeLessThan(8.2);
-      console.log(samples, away, quotients, central.gradientEquivalents / steps);
     });
 
     test("it goes on from a snapshot to the same bits", async () => {
