@@ -68,6 +68,22 @@ export const COOKBOOK_QUOTES = [
     "at t = #, # and #. While",
     (result) => [1, 2, 3].map((k) => passesHalf(result)(`singular.layers.0.weight.${k}`)),
   ]),
+  run("balancedness", [
+    "drifts by at most # of its size, which is rounding. Descent lets it drift in proportion to η: by #, # and # at t = 10",
+    ({ measured, descent }) => [
+      // Roundings differ between processors: a few of them more or less are no other number.
+      { value: measured["balanceDrift.layers.0"].maximum, within: 10 },
+      ...descent.map((one) => one.measured["balanceDrift.layers.0"].last),
+    ],
+  ]),
+  run("exponential", [
+    "here tμ is # at t ≈ 10³ and # at t = 10⁶.",
+    (result) =>
+      [1.1e3, 1e6].map((time) => {
+        const row = result.table("series").findLast(({ t }) => t <= time);
+        return row.t * row.polyakLojasiewicz;
+      }),
+  ]),
   run("pytorch", [
     "its loss is #, as `pytorch.py` prints. The flow from the same state_dict ends at #, and ‖θ − θₖ‖ is #.",
     ({ loss, descent: [only] }) => [only.loss, loss, only.parameterGap],
