@@ -84,6 +84,15 @@ export const COOKBOOK_QUOTES = [
         return row.t * row.polyakLojasiewicz;
       }),
   ]),
+  run("lazy", [
+    "θ moves by # of its norm and the tangent kernel changes by # of its own. With",
+    ({ measured, ntk }) => [measured.relativeDistance.last, ntk.drift],
+  ]),
+  run("test-loss", [
+    "descent with η = 0.02 is #, that of the flow #. With η = 0.2, past the edge of stability, it does: after a spike its test loss ends at #,",
+    ({ measured, descent: [large, small] }) =>
+      [small.measured, measured, large.measured].map(({ testLoss }) => testLoss.last),
+  ]),
   run("pytorch", [
     "its loss is #, as `pytorch.py` prints. The flow from the same state_dict ends at #, and ‖θ − θₖ‖ is #.",
     ({ loss, descent: [only] }) => [only.loss, loss, only.parameterGap],
