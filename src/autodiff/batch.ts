@@ -74,6 +74,7 @@ const batchRules: { readonly [K in OpName]: BatchRule<K> } = {
   tanh: unary((b, x) => b.tanh(x)),
   sigmoid: unary((b, x) => b.sigmoid(x)),
   sech2: unary((b, x) => b.sech2(x)),
+  erf: unary((b, x) => b.erf(x)),
   matmul: aligned((b, { attributes }, x, y) => b.matmul(x, y, attributes)),
   transpose: unary((b, x, { attributes }) => b.transpose(x, [0, ...attributes.permutation.map(next)])),
   reshape: (b, { attributes }, [x], size) => b.reshape(x!.node, [size, ...attributes.shape]),

@@ -7,7 +7,7 @@ import {
   type OpName,
   topologicalOrder,
 } from "../graph/index.js";
-import { gradient, sech2Slope, sigmoidSlope } from "./reverse.js";
+import { erfSlope, gradient, sech2Slope, sigmoidSlope } from "./reverse.js";
 
 /** Tangent of the node given those of its operands (null is zero; at least one is not). */
 type JvpRule<K extends OpName> = (
@@ -61,6 +61,7 @@ const jvpRules: { readonly [K in OpName]: JvpRule<K> } = {
   tanh: linear((b, node, dx) => b.mul(dx, b.sech2(node.operands[0] as Node))),
   sigmoid: linear((b, node, dx) => b.mul(dx, sigmoidSlope(b, node.operands[0] as Node))),
   sech2: linear((b, node, dx) => b.mul(dx, sech2Slope(b, node))),
+  erf: linear((b, node, dx) => b.mul(dx, erfSlope(b, node.operands[0] as Node))),
   matmul: (b, node, [dx, dy]) => {
     const [x, y] = node.operands as [Node, Node];
     return combine(

@@ -25,6 +25,11 @@ export function sech2Slope(b: GraphBuilder, node: Node): Node {
   return b.scale(b.mul(b.tanh(node.operands[0] as Node), node), -2);
 }
 
+/** 2/√π·e^{−x²} */
+export function erfSlope(b: GraphBuilder, x: Node): Node {
+  return b.scale(b.exp(b.neg(b.mul(x, x))), 2 / Math.sqrt(Math.PI));
+}
+
 const none = (): readonly null[] => [null];
 
 const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
@@ -48,6 +53,7 @@ const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
   tanh: (b, { operands: [x] }, g) => [b.mul(g, b.sech2(x!))],
   sigmoid: (b, { operands: [x] }, g) => [b.mul(g, sigmoidSlope(b, x!))],
   sech2: (b, node, g) => [b.mul(g, sech2Slope(b, node as Node))],
+  erf: (b, { operands: [x] }, g) => [b.mul(g, erfSlope(b, x!))],
   matmul: (b, { operands, attributes: { transposeA, transposeB } }, g) => {
     const [x, y] = operands as [Node, Node];
     const dx = transposeA

@@ -95,6 +95,8 @@ function errorRulesOf(roundoff: number): { readonly [K in OpName]: ErrorRule<K> 
     tanh: elementary((b, _, x, e) => b.mul(b.mul(b.sech2(x), b.exp(b.scale(e, 2))), e)),
     sigmoid: elementary((b, _, x, e) => b.mul(b.mul(sigmoidSlope(b, x), b.exp(e)), e)),
     sech2: elementary((b, node, _, e) => b.mul(b.mul(node, b.exp(b.scale(e, 2))), b.scale(e, 2))),
+    // Its slope is nowhere above 2/√π.
+    erf: elementary((b, _node, _x, e) => b.scale(e, 2 / Math.sqrt(Math.PI))),
     matmul: (b, node, [dx, dy]) => {
       const [x, y] = node.operands as [Node, Node];
       const terms = x.shape[x.shape.length - (node.attributes.transposeA ? 2 : 1)] as number;

@@ -9,13 +9,14 @@ import { single } from "./options.js";
 
 export const exportCommand: Command = {
   usage: "export <folder>",
-  summary: "Write a record, or all records of a sweep, as .npz, .safetensors, TensorBoard events or CSV",
+  summary:
+    "Write a record, or all records of a sweep, as .npz, .safetensors, TensorBoard events, CSV or ONNX",
   positionals: {
     folder: { type: "string", describe: "The folder of a run or of a sweep", demandOption: true },
   },
   options: {
     to: {
-      choices: ["npz", "safetensors", "tensorboard", "csv"],
+      choices: ["npz", "safetensors", "tensorboard", "csv", "onnx"],
       requiresArg: true,
       demandOption: true,
       describe: "The format",
@@ -40,11 +41,12 @@ Files go to the record's export/ and are removed with it. npz and safetensors ho
 layers at the end (weights [in, out]) to the last bit. An empty cell is NaN, in a column of words the empty word; words are NumPy
 strings in npz, int32 in safetensors with their meaning in the metadata "codes" (JSON: array name → list of words).
 csv has flow and descents in one table, of a sweep all runs in runs.csv; tensorboard has flow and descents in float32, its step is
-the recorded row (of descents: k), its axis RELATIVE the flow time t in seconds. Both name the tables that they leave out.`,
+the recorded row (of descents: k), its axis RELATIVE the flow time t in seconds. Both name the tables that they leave out.
+onnx is for networks that came from an ONNX file (model.kind: onnx): the file with the parameters at the end, in its own precision.`,
 
   async execute(values) {
     const root = String(values["folder"]);
-    const to = single(values, "to", "export") as "npz" | "safetensors" | "tensorboard" | "csv";
+    const to = single(values, "to", "export") as "npz" | "safetensors" | "tensorboard" | "csv" | "onnx";
     const force = values["force"] === true;
     const follow = values["follow"] === true;
     if (follow && to !== "tensorboard")

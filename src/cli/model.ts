@@ -32,9 +32,11 @@ Presets (dnn, cnn, transformer, …) are shown as the layers they expand to. Not
 const show = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 
 function describe(report: ModelReport): string {
-  const { layers, parameters, sites } = report;
+  const { layers, parameters, sites, imported } = report;
   const tables = [
-    [["layer", "makes", "parameters", "kinks"], ...layers.map(layerRow)],
+    imported === null
+      ? [["layer", "makes", "parameters", "kinks"], ...layers.map(layerRow)]
+      : [["operator", "makes", "parameters", "kinks"], ...layers.map(operatorRow)],
     [
       ["parameter", "shape", "in θ from"],
       ...parameters.map((p) => [p.name, show(p.shape), String(p.offset)]),
@@ -49,9 +51,36 @@ function describe(report: ModelReport): string {
     "",
     ...tables.filter((rows) => rows.length > 1).flatMap((rows) => [...formatLeft(rows), ""]),
     `  P = ${report.size} parameters, nM = ${report.samples} × ${report.outputs} = ${report.scalars} targets, P/nM = ${formatNumber(report.ratio, 3)}`,
+    ...(imported === null ? [] : describeImport(imported)),
     `  ${report.entries === 0 ? "no kinks" : `${report.entries} entries at kinks over all samples`}; samples ${report.coupled ? "couple: a result of one depends on others" : "do not couple"}`,
     "",
   ].join("\n");
+}
+
+/** What of the file is not in the tables. */
+function describeImport({
+  producer,
+  opset,
+  arrays,
+  frozen,
+  folded,
+  notes,
+}: NonNullable<ModelReport["imported"]>): string[] {
+  const flipped = Object.entries(arrays).filter(([, { transposed }]) => transposed);
+  return [
+    `  ONNX operator set ${opset}, written by ${producer}`,
+    ...(flipped.length > 0
+      ? [`  in θ [in, out], in the file [out, in]: ${flipped.map(([name]) => name).join(", ")}`]
+      : []),
+    ...(folded.length > 0 ? [`  folded, known beforehand: ${folded.join(", ")}`] : []),
+    ...frozen.map(({ name, shape, why }) => `  not trained: ${name} ${show(shape)}, ${why}`),
+    ...notes.map((note) => `  note: ${note}`),
+  ];
+}
+
+function operatorRow({ path, kind, shape, parameters, kinks }: ModelReport["layers"][number]): string[] {
+  const count = (value: number): string => (value === 0 ? "" : String(value));
+  return [`${kind}  ${path}`, show(shape), count(parameters), count(kinks)];
 }
 
 function layerRow({ path, kind, shape, parameters, kinks }: ModelReport["layers"][number]): string[] {

@@ -47,7 +47,8 @@ function checkFigure({ figure }: Sections): Finding[] {
 
 function checkModel({ model, dataset }: Sections): Finding[] {
   if (model === undefined) return [];
-  const findings = checkActivation(model.activation, ["model", "activation"]);
+  const findings =
+    model.activation === undefined ? [] : checkActivation(model.activation, ["model", "activation"]);
   const faults = presetOf(model.kind)?.check(model as never) ?? [];
   findings.push(...faults.map(({ field, message }) => at(`model.${field}`, message)));
   if ((model.parametrisation ?? "standard") === "standard")
@@ -59,6 +60,20 @@ function checkModel({ model, dataset }: Sections): Finding[] {
             "belongs to the parametrisations ntk and mean-field; set one of them, or leave it out.",
           ),
         );
+  if (model.init.kind === "own" && model.kind !== "onnx" && model.kind !== "code")
+    findings.push(
+      at(
+        "model.init.kind",
+        `own are the numbers that a network comes with, as of kind onnx; a ${model.kind} comes with none. Name how they are drawn.`,
+      ),
+    );
+  if (model.kind === "onnx" && model.init.kind !== "own" && !("path" in model.init))
+    findings.push(
+      at(
+        "model.init.kind",
+        `${model.init.kind} draws parameters, and a network from a file starts at own ones or those of file, safetensors or npz.`,
+      ),
+    );
   // A graph of the data stands in place of the model's.
   if (dataset?.graph?.kind === "file") return findings;
   const neighbours = dataset?.graph === undefined ? model["neighbours"] : dataset.graph.neighbours;
@@ -188,7 +203,7 @@ function checkTeacher({ dataset }: Sections): Finding[] {
   return checkActivation(dataset.network.activation, ["dataset", "network", "activation"]);
 }
 
-function checkActivation(activation: ActivationConfig, path: readonly string[]): Finding[] {
+function checkActivation(activation: NonNullable<ActivationConfig>, path: readonly string[]): Finding[] {
   const findings: Finding[] = [];
   if (activation.kind !== "piecewise-polynomial") return findings;
   const { breakpoints, coefficients } = activation;

@@ -31,6 +31,7 @@ export function fileReferences({ dataset, model }: Sections): FileReference[] {
   if (dataset?.kind === "teacher" && "path" in dataset.network.init) {
     references.push({ path: ["dataset", "network", "init", "path"], file: dataset.network.init.path });
   }
+  if (model?.kind === "onnx") references.push({ path: ["model", "path"], file: model["path"] as string });
   if (model !== undefined && "path" in model.init)
     references.push({ path: ["model", "init", "path"], file: model.init.path });
   return references;

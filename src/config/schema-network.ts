@@ -73,26 +73,35 @@ const layout = z
   );
 const path = z.string().min(1);
 
-export const initSchema = z
-  .discriminatedUnion("kind", [
-    ...drawn,
-    z.strictObject({
-      kind: z.literal("file").describe("All parameters from a file."),
-      path: path.describe(
-        "An .npy of all parameters, flat: per layer weights [in, out] row-major, then bias [out]. Relative to the config file.",
+/** Parameters that come from somewhere. */
+const stored = [
+  z.strictObject({
+    kind: z
+      .literal("own")
+      .describe(
+        "The numbers that the network comes with: of `kind: onnx`, whose default it is, and of imported networks from code.",
       ),
-    }),
-    z.strictObject({
-      kind: z.literal("safetensors").describe("Parameters by name from a .safetensors file."),
-      path: path.describe("The file, relative to the config file."),
-      layout,
-    }),
-    z.strictObject({
-      kind: z.literal("npz").describe("Parameters by name from an .npz file, as numpy.savez writes it."),
-      path: path.describe("The file, relative to the config file."),
-      layout,
-    }),
-  ])
+  }),
+  z.strictObject({
+    kind: z.literal("file").describe("All parameters from a file."),
+    path: path.describe(
+      "An .npy of all parameters, flat: per layer weights [in, out] row-major, then bias [out]. Relative to the config file.",
+    ),
+  }),
+  z.strictObject({
+    kind: z.literal("safetensors").describe("Parameters by name from a .safetensors file."),
+    path: path.describe("The file, relative to the config file."),
+    layout,
+  }),
+  z.strictObject({
+    kind: z.literal("npz").describe("Parameters by name from an .npz file, as numpy.savez writes it."),
+    path: path.describe("The file, relative to the config file."),
+    layout,
+  }),
+] as const;
+
+export const initSchema = z
+  .discriminatedUnion("kind", [...drawn, ...stored])
   .describe("The parameters at t = 0.");
 
 /** Of one layer: drawn, not read. */
@@ -132,7 +141,8 @@ const scaling = {
 /** A model: what every kind has, and the fields of its own kind. */
 export interface ModelConfig {
   readonly kind: string;
-  readonly activation: ActivationSpec;
+  /** Absent of an imported network. */
+  readonly activation?: ActivationSpec;
   readonly init: InitConfig;
   readonly parametrisation?: Parametrisation["kind"];
   readonly gain?: number;
@@ -143,6 +153,7 @@ export interface ModelConfig {
 
 export type InitConfig =
   | InitSpec
+  | { readonly kind: "own" }
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "safetensors" | "npz"; readonly path: string; readonly layout: ParameterFormat };
 
@@ -166,6 +177,28 @@ export const modelSchema = z
       activation,
       init,
       ...scaling,
+    }),
+    z.strictObject({
+      kind: z
+        .literal("onnx")
+        .describe(
+          "A network from an ONNX file, as PyTorch, JAX, Keras and scikit-learn write it; see [Your own network](onnx.md).",
+        ),
+      path: path.describe("The file, relative to the config file."),
+      trainable: z
+        .array(z.string().min(1))
+        .min(1)
+        .exactOptional()
+        .describe(
+          "Names of the initialisers that are trained, `*` for any letters. Absent: all of floating-point numbers that are no constants of an operator.",
+        ),
+      outputName: z
+        .string()
+        .min(1)
+        .exactOptional()
+        .describe("The output of the file that is the network's. Absent: its only one."),
+      init: initSchema.prefault({ kind: "own" }),
+      output: scaling.output,
     }),
     z.strictObject({
       kind: z

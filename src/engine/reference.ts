@@ -2,6 +2,7 @@
 
 import {
   type AnyNode,
+  erf,
   type Graph,
   type Node,
   narrow,
@@ -121,6 +122,7 @@ const kernels: { readonly [K in OpName]: Kernel<K> } = {
     const e = Math.exp(-2 * Math.abs(x));
     return (4 * e) / ((1 + e) * (1 + e));
   }),
+  erf: unary(erf),
   matmul: (node, [x, y], out) => {
     const { m, n, inner, count, startA, startB, rowA, colA, rowB, colB } = matmulLayout(node);
     out.fill(0);

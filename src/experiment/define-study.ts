@@ -42,7 +42,11 @@ export async function defineStudy(
   const section =
     network === null
       ? model
-      : { kind: "code", graph: digest(network), activation: network.activation, ...own };
+      : {
+          ...{ kind: "code", graph: digest(network), activation: network.activation },
+          ...(network.start !== null && { init: { kind: "own" } }),
+          ...own,
+        };
   const input = { ...sections, model: section };
   const baseDir = resolve(folder);
   const { sections: config, sweep, findings } = validate(input);
@@ -97,5 +101,6 @@ function digest(network: Network): string {
   const parameters = network.layout.parameters.map(({ name, shape, law, init }) => [name, shape, law, init]);
   return createHash("sha256")
     .update(JSON.stringify([parameters, operations]))
+    .update(new Uint8Array(network.start?.buffer ?? new ArrayBuffer(0)))
     .digest("hex");
 }

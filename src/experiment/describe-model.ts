@@ -2,7 +2,7 @@
 import type { LoadedConfig } from "../config/load.js";
 import { isDrawn } from "../config/schema-dataset.js";
 import { type Dataset, loadDataset } from "../data/dataset.js";
-import { createLoss, withLossSite } from "../model/index.js";
+import { createLoss, type Imported, withLossSite } from "../model/index.js";
 import { createRandom } from "../random.js";
 import { datasetFor, networkOf } from "./network.js";
 
@@ -43,6 +43,8 @@ export interface ModelReport {
   readonly ratio: number;
   /** E, all entries at kinks of all samples. */
   readonly entries: number;
+  /** What is known of the file of an imported network; null of others. */
+  readonly imported: Imported | null;
 }
 
 /** @throws ConfigError where a layer does not fit, citing it */
@@ -62,9 +64,9 @@ export async function describeModel(loaded: LoadedConfig): Promise<ModelReport> 
     inputShape: network.inputShape,
     outputShape: network.outputShape,
     layers: network.layers.map((layer) => ({
-      ...layer,
+      ...{ path: layer.path, kind: layer.kind, shape: layer.shape },
       parameters: layout.parameters
-        .filter(({ name }) => isWithin(name, layer.path))
+        .filter(({ name }) => layer.parameters?.includes(name) ?? isWithin(name, layer.path))
         .reduce((sum, { size }) => sum + size, 0),
       kinks: sites
         .filter(({ path }) => isWithin(path, layer.path))
@@ -80,6 +82,7 @@ export async function describeModel(loaded: LoadedConfig): Promise<ModelReport> 
     scalars: samples * outputs,
     ratio: layout.size / (samples * outputs),
     entries: samples * network.units,
+    imported: network.imported,
   };
 }
 

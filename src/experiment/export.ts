@@ -1,5 +1,5 @@
-/** A record in other programs' formats: .npz and .safetensors (series and parameters), TensorBoard events, one CSV. */
-import { access, appendFile } from "node:fs/promises";
+/** A record in other programs' formats: .npz and .safetensors (series and parameters), TensorBoard events, one CSV, ONNX. */
+import { access, appendFile, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { modelSchema } from "../config/schema-network.js";
 import { readNpy } from "../data/npy.js";
@@ -13,6 +13,7 @@ import {
   shapeIn,
   writeParameter,
 } from "../model/index.js";
+import { replaceInitialisers } from "../onnx/index.js";
 import { attachFiles } from "../record/attachments.js";
 import { formatNpz, formatSafetensors, type NamedArray } from "../record/export-npz.js";
 import { formatScalar, type Scalar, startEvents } from "../record/export-tensorboard.js";
@@ -21,13 +22,14 @@ import {
   contentFolder,
   type InitialArray,
   type Manifest,
+  NETWORK,
   readManifest,
   runColumns,
 } from "../record/manifest.js";
 import { type RunRecord, readColumns, readOutcome } from "../record/reader.js";
 import { formatLine, readTable } from "../record/table.js";
 
-export const EXPORT_FORMATS = ["npz", "safetensors", "tensorboard", "csv"] as const;
+export const EXPORT_FORMATS = ["npz", "safetensors", "tensorboard", "csv", "onnx"] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 /** Where each format goes, below the record. */
@@ -35,13 +37,17 @@ const FILES = {
   npz: "export/record.npz",
   safetensors: "export/record.safetensors",
   csv: "export/record.csv",
+  onnx: "export/network.onnx",
   tensorboard: "export/tensorboard/events.out.tfevents.gradflow",
 } as const;
 
 /** Exports a record, finished or not. Returns the file, relative to the record. @throws ConfigError where the folder is none. */
 export async function exportRecord(directory: string, format: ExportFormat, force = false): Promise<string> {
   const { manifest } = await readOutcome(directory);
-  const content = inParts(formatRecord(directory, manifest, format));
+  const content =
+    format === "onnx"
+      ? await networkAtEnd(directory, manifest)
+      : inParts(formatRecord(directory, manifest, format));
   await attachFiles(directory, { [FILES[format]]: content }, { force, of: manifest });
   return FILES[format];
 }
@@ -57,17 +63,59 @@ export async function exportParameters(
   force = false,
 ): Promise<string> {
   const { manifest } = await readOutcome(directory);
-  const layout = layoutOf(await readConfig(directory, manifest), manifest);
-  const theta = join(directory, "theta.npy");
-  if (layout === null || !(await exists(theta)))
-    throw new ConfigError(`${directory}: has no parameters at its end; finish it with gradflow resume.`);
-  const { data } = await readNpy(theta);
-  const arrays = stateDict(layout, data, manifest.initial?.arrays ?? {});
+  const { layout, theta } = await parametersAtEnd(directory, manifest);
+  const arrays = isImported(manifest)
+    ? storedArrays(layout, manifest, theta)
+    : stateDict(layout, theta, manifest.initial?.arrays ?? {});
   const about = { gradflow: manifest.gradflow, layout: "torch" };
   const file = `export/state_dict.${format}`;
   const content = inParts(formatArrays(arrays, format, about));
   await attachFiles(directory, { [file]: content }, { force, of: manifest });
   return file;
+}
+
+/** @throws ConfigError where the run has none */
+async function parametersAtEnd(
+  directory: string,
+  manifest: Manifest,
+): Promise<{ readonly layout: Layout; readonly theta: Float64Array }> {
+  const layout = layoutOf(await readConfig(directory, manifest), manifest);
+  const theta = join(directory, "theta.npy");
+  if (layout === null || !(await exists(theta)))
+    throw new ConfigError(`${directory}: has no parameters at its end; finish it with gradflow resume.`);
+  return { layout, theta: (await readNpy(theta)).data };
+}
+
+const isImported = ({ problem }: Manifest): boolean =>
+  problem?.layout?.some(({ stored }) => stored !== undefined) ?? false;
+
+/** The parameters of an imported network as its file has them. */
+function storedArrays({ parameters }: Layout, { problem }: Manifest, theta: Float64Array): NamedArray[] {
+  const stored = new Map(problem?.layout?.map((parameter) => [parameter.name, parameter.stored]));
+  return parameters.map((parameter) => {
+    const { shape = parameter.shape, transposed = false } = stored.get(parameter.name) ?? {};
+    const data = writeParameter(theta, parameter, transposed ? "torch" : "gradflow");
+    return { name: parameter.name, shape, data };
+  });
+}
+
+/** The ONNX file of an imported network with the parameters at the end. @throws ConfigError where the record has no such file */
+async function networkAtEnd(directory: string, manifest: Manifest): Promise<Uint8Array> {
+  if (manifest.network === undefined)
+    throw new ConfigError(
+      `${directory}: its network came from no ONNX file, and only such a one is written back; export --to safetensors or npz writes any.`,
+    );
+  const { layout, theta } = await parametersAtEnd(directory, manifest);
+  const copy = join(directory, NETWORK);
+  const bytes = await readFile(copy).catch(() => {
+    throw new ConfigError(`${copy}: is not there any more; restore it, or run the study again.`);
+  });
+  const arrays = storedArrays(layout, manifest, theta);
+  try {
+    return replaceInitialisers(bytes, new Map(arrays.map(({ name, data }) => [name, data as Float64Array])));
+  } catch (error) {
+    throw new ConfigError(`${copy}: ${(error as Error).message}; restore it, or run the study again.`);
+  }
 }
 
 /** Parameters that came from one array, as query, key and value do, go back into one of its shape. */
@@ -112,7 +160,7 @@ const PART_BYTES = 1 << 18;
 
 /** The tables of a record that a format has no place for, by file name. */
 export async function tablesLeftOut(directory: string, format: ExportFormat): Promise<string[]> {
-  if (format === "npz" || format === "safetensors") return [];
+  if (format === "npz" || format === "safetensors" || format === "onnx") return [];
   const { files } = (await readManifest(directory)) ?? { files: [] };
   return files.filter((name) => TABLE.test(name) && name !== "series.csv" && name !== "descent.csv");
 }
@@ -131,7 +179,7 @@ export async function exportAll(root: string, records: readonly string[], force 
 async function* formatRecord(
   directory: string,
   manifest: Manifest,
-  format: ExportFormat,
+  format: Exclude<ExportFormat, "onnx">,
 ): AsyncGenerator<string | Uint8Array> {
   if (format === "csv") yield* formatTrajectories(null, [directory]);
   else if (format === "tensorboard") {
@@ -206,6 +254,7 @@ async function arraysOf(directory: string, manifest: Manifest, config: PlainConf
 function layersOf(config: PlainConfig, manifest: Manifest, theta: Float64Array): NamedArray[] {
   const layout = layoutOf(config, manifest);
   if (layout?.size !== theta.length) return [];
+  if (isImported(manifest)) return storedArrays(layout, manifest, theta);
   return layout.parameters.map((parameter) => ({
     name: parameter.name,
     shape: parameter.shape,

@@ -37,6 +37,15 @@ export async function initialParameters(
   field: string,
   watch: Watch,
 ): Promise<InitialParameters> {
+  if (init.kind === "own") {
+    if (network.start === null)
+      throw problemAt(
+        loaded,
+        field,
+        "own are the numbers that a network comes with, and this one comes with none; name how they are drawn.",
+      );
+    return { theta: network.start.slice(), arrays: null, notes: [] };
+  }
   if (!("path" in init)) {
     const drawing = initialising(network.layout, init, random);
     const theta = await withPauses(drawing, createPause(watch, "drawing the parameters"));

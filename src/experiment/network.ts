@@ -3,6 +3,7 @@ import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Dataset } from "../data/dataset.js";
 import { MOST_CLASSES } from "../data/samples.js";
 import { buildNetwork, LayerError, type LossSpec, lossModule, type Network } from "../model/index.js";
+import { importedNetwork } from "./onnx-model.js";
 import { type Targets, targetsFor } from "./targets.js";
 
 /** The data with their targets as the loss takes them. @throws ConfigError citing the first row that does not fit */
@@ -36,10 +37,13 @@ export function networkOf(
   const smoothing = flow.boundaries === "smooth" ? (flow.smoothing as number) : null;
   let network: Network;
   try {
+    const outputScale = model.output?.scale ?? 1;
     network =
-      loaded.network === undefined
-        ? buildNetwork(model, { inputShape, outputs: outputDimension, smoothing })
-        : fromCode(loaded.network, inputShape, model.output?.scale ?? 1, smoothing);
+      loaded.network !== undefined
+        ? fromCode(loaded.network, inputShape, outputScale, smoothing)
+        : model.kind === "onnx"
+          ? importedNetwork(loaded, { inputShape, outputScale, smoothing })
+          : buildNetwork(model, { inputShape, outputs: outputDimension, smoothing });
   } catch (error) {
     if (!(error instanceof LayerError)) throw error;
     if (error.of === "smoothing") throw problemAt(loaded, "flow.smoothing", `${error.message}.`);

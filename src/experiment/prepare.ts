@@ -12,6 +12,7 @@ import {
   createLoss,
   type Family,
   findingNeighbours,
+  type Imported,
   type Network,
   presetNetwork,
   relationMatrix,
@@ -110,6 +111,7 @@ export async function prepare(
     data: bound,
     notes: [
       ...[...loaded.notes, ...dataset.notes, ...initial.notes, ...unusedNotes(config, family)],
+      ...(network.imported === null ? [] : importNotes(network.imported)),
       ...(parametrisation !== "standard" && SHRINKING.includes(init.kind)
         ? [
             `model.init: ${init.kind} draws parameters that are the smaller the wider a layer is, and ${parametrisation} divides by its width once more; leave init out for parameters of variance 1.`,
@@ -141,6 +143,20 @@ async function testSet(
   });
   const own = createFamily({ network, samples, criterion, centred });
   return { family: own, targets, data: await withOrigin(engine, own, { x: inputs, y: targets }, theta0) };
+}
+
+/** What an imported network is otherwise than its file may seem to say. */
+function importNotes({ frozen, notes }: Imported): string[] {
+  const names = frozen.map(({ name, why }) => `${name} (${why})`);
+  const shown = names.length > 6 ? `${names.slice(0, 6).join(", ")}, …` : names.join(", ");
+  return [
+    ...(names.length > 0
+      ? [
+          `model: ${names.length} initialisers of the file are not trained: ${shown}; gradflow model lists them.`,
+        ]
+      : []),
+    ...notes.map((note) => `model: ${note}.`),
+  ];
 }
 
 /** Laws whose spread falls with the width. */

@@ -1,10 +1,12 @@
 /** The study of a record that ended before its time, as it was. */
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { hashConfig } from "../config/hash.js";
 import { type LoadedConfig, loadConfig } from "../config/load.js";
 import { ConfigError } from "../errors.js";
 import { readIfPresent } from "../record/files.js";
-import { contentFolder, isDone, readManifest } from "../record/manifest.js";
+import { contentFolder, isDone, type Manifest, NETWORK, readManifest } from "../record/manifest.js";
 
 /**
  * Reads the config that the record in `directory` was made by.
@@ -28,7 +30,9 @@ export async function loadUnfinished(directory: string): Promise<LoadedConfig> {
     throw new ConfigError(
       `${directory}: was killed before its config was written; start it again with gradflow run --force.`,
     );
-  const loaded = await loadConfig(file, { baseDir: manifest.folder });
+  const copy = copyOfNetwork(directory, manifest);
+  const set = copy === null ? [] : [`model.path=${JSON.stringify(copy)}`];
+  const loaded = { ...(await loadConfig(file, { baseDir: manifest.folder, set })), set: [] };
   const { hash } = await hashConfig(loaded.config, manifest.folder);
   if (hash !== manifest.hash)
     throw new ConfigError(
@@ -36,4 +40,19 @@ export async function loadUnfinished(directory: string): Promise<LoadedConfig> {
     );
   const source = (await readIfPresent(join(folder, "config.yaml"))) ?? loaded.source;
   return { ...loaded, source };
+}
+
+/** The record's own copy of an ONNX file that has gone or changed since; null where there is no such file, or none is needed. */
+function copyOfNetwork(directory: string, manifest: Manifest): string | null {
+  const { network, folder } = manifest;
+  if (network === undefined) return null;
+  const isIt = (path: string): boolean => {
+    try {
+      return createHash("sha256").update(readFileSync(path)).digest("hex") === network.sha256;
+    } catch {
+      return false;
+    }
+  };
+  const copy = resolve(contentFolder(directory, manifest), NETWORK);
+  return !isIt(resolve(folder, network.path)) && isIt(copy) ? copy : null;
 }

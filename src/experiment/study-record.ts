@@ -10,11 +10,12 @@ import { Memory } from "../memory.js";
 import { attachFiles } from "../record/attachments.js";
 import { type Checkpoint, readCheckpoint } from "../record/checkpoint.js";
 import { formatJson, readJsonObject } from "../record/files.js";
-import { isDone, type Manifest, type RunFacts, readManifest } from "../record/manifest.js";
+import { isDone, type Manifest, NETWORK, type RunFacts, readManifest } from "../record/manifest.js";
 import { claimRecord, giveUp } from "../record/placement.js";
 import { readOutcome } from "../record/reader.js";
 import type { RunResult } from "../record/result.js";
 import { completeRecord, continueRecord, openRecord, type RecordWriter } from "../record/writer.js";
+import { networkFacts, onnxCopy } from "./onnx-model.js";
 import { createPause } from "./pause.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
 import { programState, studyState } from "./repositories.js";
@@ -143,6 +144,7 @@ export async function recordStudy(
             configText: loaded.source,
             overrides: loaded.set,
             manifest: facts,
+            ...(config.model.kind === "onnx" && { files: { [NETWORK]: onnxCopy(loaded) } }),
           });
     try {
       const memory = new Memory(checkpoint?.memory ?? null);
@@ -282,11 +284,13 @@ function initialFacts(
 
 /** What the manifest says of a run when it starts. */
 async function runFacts(
-  { config, file, network }: LoadedConfig,
+  loaded: LoadedConfig,
   { dataset, theta0, problem: { family } }: Prepared,
   engine: Engine,
   command: readonly string[],
 ): Promise<Omit<RunFacts, "hash" | "folder">> {
+  const { config, file, network } = loaded;
+  const { imported } = family.network;
   const further = [
     ...(family.criterion.regularisation === null ? [] : ["dataLoss"]),
     ...(config.flow.clock === "log" ? ["logTime", "logLoss"] : []),
@@ -307,11 +311,15 @@ async function runFacts(
       inputs: dataset.inputDimension,
       inputShape: dataset.inputShape,
       outputs: dataset.outputDimension,
-      ...(network !== undefined && {
-        layout: family.layout.parameters.map(({ name, shape, law }) => ({ name, shape, law })),
+      ...((network !== undefined || imported !== null) && {
+        layout: family.layout.parameters.map(({ name, shape, law }) => ({
+          ...{ name, shape, law },
+          ...(imported !== null && { stored: imported.arrays[name]! }),
+        })),
       }),
       sites: family.sites.map(({ path, shape }) => ({ path, shape })),
     },
     ...(further.length > 0 && { series: further }),
+    ...(config.model.kind === "onnx" && { network: networkFacts(loaded) }),
   };
 }

@@ -65,6 +65,7 @@ export class GraphBuilder {
   tanh = (a: Node): Node => this.derive("tanh", [a], {});
   sigmoid = (a: Node): Node => this.derive("sigmoid", [a], {});
   sech2 = (a: Node): Node => this.derive("sech2", [a], {});
+  erf = (a: Node): Node => this.derive("erf", [a], {});
 
   scale(a: Node, factor: number): Node {
     return factor === 1 ? a : this.mul(a, this.constant(factor));

@@ -1,4 +1,5 @@
 export { GraphBuilder, narrow } from "./builder.js";
+export * from "./erf.js";
 export { type BoundSplit, splitBound } from "./fold.js";
 export { createGraph, type Graph, printGraph, topologicalOrder, verifyGraph } from "./graph.js";
 export {

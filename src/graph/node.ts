@@ -31,6 +31,8 @@ export interface OpAttributes {
   readonly sigmoid: None;
   /** sech²(x) = tanh'(x) = 4σ'(2x), to a few rounding errors of itself also where 1 − tanh² has none of its digits left. */
   readonly sech2: None;
+  /** 2/√π ∫₀ˣ e^{−u²} du */
+  readonly erf: None;
   /** op(A)·op(B) on the last two dimensions, op transposing where asked; leading dimensions broadcast. */
   readonly matmul: { readonly transposeA: boolean; readonly transposeB: boolean };
   readonly transpose: { readonly permutation: readonly number[] };

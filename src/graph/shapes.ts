@@ -52,6 +52,7 @@ export const shapeRules: { readonly [K in Exclude<OpName, "input" | "constant">]
   tanh: same,
   sigmoid: same,
   sech2: same,
+  erf: same,
   matmul: ([a, b], { transposeA, transposeB }) => {
     if (a === undefined || b === undefined || a.length < 2 || b.length < 2) {
       throw new Error(`matmul takes matrices, got [${a}] and [${b}]`);

@@ -111,6 +111,7 @@ const rules: { readonly [K in Exclude<OpName, "input">]: Rule<K> } = {
   tanh: entrywise,
   sigmoid: entrywise,
   sech2: entrywise,
+  erf: entrywise,
   pieceOf: entrywise,
   lookup: entrywise,
   sum: alongAxes,

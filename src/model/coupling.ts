@@ -16,7 +16,13 @@ import {
  * Where the samples are: along an axis, n long, or within one, which then runs over [outer, n, inner]. `mixed`: entries depend on several
  * samples. Null: on none.
  */
-type Place = { readonly axis: number; readonly outer: number; readonly inner: number } | "mixed" | null;
+export type Place = SampleAxis | "mixed" | null;
+
+export interface SampleAxis {
+  readonly axis: number;
+  readonly outer: number;
+  readonly inner: number;
+}
 
 type Rule<K extends OpName> = (
   node: Extract<AnyNode, { op: K }>,
@@ -71,6 +77,7 @@ const rules: { readonly [K in OpName]: Rule<K> } = {
   tanh: first,
   sigmoid: first,
   sech2: first,
+  erf: first,
   matmul: (node, [x, y]) => {
     const rank = node.shape.length;
     const { transposeA, transposeB } = node.attributes;
@@ -127,30 +134,63 @@ const rules: { readonly [K in OpName]: Rule<K> } = {
 };
 
 /**
- * Whether row i of `nodes` [n, ...] may depend on other samples than the i-th of `x` [n, ...]. Where the graph is too intricate to tell, it
- * is taken to. An n that no other length is a multiple of keeps axes apart that only happen to be as long.
- * @param relations matrices [n, n] between the samples: what is made of them, degrees included, belongs to no sample alone
+ * Where the samples are in nodes built from `x` [n, ...].
+ * @param reduced what a sum over all samples is: `mixed` where coupling is asked for, null where it is the place of what still has them
  */
-export function couplesSamples(nodes: readonly Node[], x: Node, relations: readonly Node[] = []): boolean {
+export function followSamples(
+  x: Node,
+  relations: readonly Node[],
+  reduced: "mixed" | null,
+): (nodes: readonly Node[]) => Place[] {
   const samples = x.shape[0] as number;
   const places = new Map<Node, Place>([
     ...relations.map((relation) => [relation, "mixed"] as const),
     [x, { axis: 0, outer: 1, inner: 1 }],
   ]);
-  for (const node of topologicalOrder(nodes)) {
-    if (places.has(node)) continue;
+  const follow = (node: Node): Place => {
     const own = node.operands.map((operand) => places.get(operand) ?? null);
-    const place = own.includes("mixed")
-      ? "mixed"
-      : own.every((p) => p === null)
-        ? null
-        : (rules[node.op] as Rule<OpName>)(narrow(node), own, samples);
-    places.set(node, place);
+    if (own.includes("mixed")) return "mixed";
+    if (own.every((p) => p === null)) return null;
+    const place = (rules[node.op] as Rule<OpName>)(narrow(node), own, samples);
+    return place === "mixed" && (node.op === "sum" || node.op === "max") ? reduced : place;
+  };
+  return (nodes) => {
+    for (const node of unvisited(nodes, places)) places.set(node, follow(node));
+    return nodes.map((node) => places.get(node) ?? null);
+  };
+}
+
+/** Operands first, without those that are known and what they are made of. */
+function unvisited(nodes: readonly Node[], known: ReadonlyMap<Node, Place>): Node[] {
+  const order: Node[] = [];
+  const seen = new Set<Node>();
+  const stack = [...nodes];
+  while (stack.length > 0) {
+    const node = stack[stack.length - 1] as Node;
+    const waiting =
+      known.has(node) || seen.has(node) ? [] : node.operands.filter((o) => !known.has(o) && !seen.has(o));
+    if (waiting.length > 0) {
+      stack.push(...waiting);
+      continue;
+    }
+    stack.pop();
+    if (known.has(node) || seen.has(node)) continue;
+    seen.add(node);
+    order.push(node);
   }
+  return order;
+}
+
+/**
+ * Whether row i of `nodes` [n, ...] may depend on other samples than the i-th of `x` [n, ...]. Where the graph is too intricate to tell, it
+ * is taken to. An n that no other length is a multiple of keeps axes apart that only happen to be as long.
+ * @param relations matrices [n, n] between the samples: what is made of them, degrees included, belongs to no sample alone
+ */
+export function couplesSamples(nodes: readonly Node[], x: Node, relations: readonly Node[] = []): boolean {
   // Samples that end on another axis than the first, or within one, stand in rows of other samples.
   const isRowOfOne = (place: Place): boolean =>
     place === null || (place !== "mixed" && place.axis === 0 && place.outer === 1 && place.inner === 1);
-  return !nodes.every((node) => isRowOfOne(places.get(node) ?? null));
+  return !followSamples(x, relations, "mixed")(nodes).every(isRowOfOne);
 }
 
 /**

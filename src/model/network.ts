@@ -46,6 +46,10 @@ export interface NetworkOptions {
   readonly parametrisation?: Parametrisation;
   /** α, which multiplies the outputs; default 1. */
   readonly outputScale?: number;
+  /** The parameters that it comes with. */
+  readonly start?: (layout: Layout) => Float64Array;
+  /** What is known of the file that it was read from, once it is built. */
+  readonly origin?: () => Imported;
 }
 
 /** What stands beside a sample's input, [n, M]: its targets, and what is taken off its outputs. */
@@ -103,10 +107,29 @@ export interface Network {
   /** How its sites mix the samples, where all do by fixed matrices, over data or over the activations of a site that does; see mixed-grams.ts. */
   readonly mixed: readonly MixedSite[] | null;
   forward(b: GraphBuilder, inputs: ForwardInputs): Forward;
+  /** The parameters that it comes with, as an imported one does; null where only `init` says how they start. */
+  readonly start: Float64Array | null;
+  /** Where it was read from a file, what of it. */
+  readonly imported: Imported | null;
   /** The same network with its kinks blended. @throws LayerError where they cannot be */
   smoothed(halfWidth: number): Network;
   /** The same network with outputs α times as large. */
   scaled(alpha: number): Network;
+}
+
+/** What a network is of the file that it was read from. */
+export interface Imported {
+  /** Who wrote the file, with its version. */
+  readonly producer: string;
+  readonly opset: number;
+  /** By the parameter's name, which is the initialiser's: its shape in the file, and whether θ has it the other way round. */
+  readonly arrays: Readonly<Record<string, { readonly shape: Shape; readonly transposed: boolean }>>;
+  /** Floating-point initialisers that are not trained, and why. */
+  readonly frozen: readonly { readonly name: string; readonly shape: Shape; readonly why: string }[];
+  /** Nodes of the file that are numbers known beforehand. */
+  readonly folded: readonly string[];
+  /** What an exact treatment of kinks does not see, and the like. */
+  readonly notes: readonly string[];
 }
 
 const KINDS = layerKinds();
@@ -194,6 +217,8 @@ export function createNetwork(options: NetworkOptions): Network {
     smoothing,
     sampleInputs: [],
     coupled,
+    start: options.start?.(layout.layout) ?? null,
+    imported: options.origin?.() ?? null,
     hasLayerProducts: !coupled && isMadeOfAffineMaps(trace, layout.layout),
     mixed: coupled ? mixedSites(trace) : null,
     forward(builder, { theta, x: inputs, pieces, onlySlopes = false }) {

@@ -75,6 +75,8 @@ export interface BuiltLayer {
   readonly kind: string;
   /** What it makes of one sample. */
   readonly shape: Shape;
+  /** Its parameters, where their names do not begin with its path. */
+  readonly parameters?: readonly string[];
 }
 
 /** What one pass over the layers leaves behind. Lists run in the order of the layers. */
@@ -188,12 +190,15 @@ export class Scope {
     if (source.op === "input") this.#pass.trace.tokens.push({ path: this.path, tokens });
   }
 
-  /** x·W + b on the rows of `x` [rows, fanIn], with the parameters `weight` and, where asked, `bias` of this layer. */
-  affine(x: Node, fanOut: number, withBias: boolean): Node {
+  /**
+   * x·W + b on the rows of `x` [rows, fanIn], with the parameters `weight` and, where asked, `bias` of this layer.
+   * @param names of them, where they have others
+   */
+  affine(x: Node, fanOut: number, withBias: boolean, names = { weight: "weight", bias: "bias" }): Node {
     const { b } = this;
     const fanIn = x.shape[1] as number;
-    const weight = this.#declare("weight", [fanIn, fanOut], { kind: "weight", fanIn, fanOut });
-    const bias = withBias ? this.#declare("bias", [fanOut], { kind: "bias", fanIn }) : null;
+    const weight = this.#declare(names.weight, [fanIn, fanOut], { kind: "weight", fanIn, fanOut });
+    const bias = withBias ? this.#declare(names.bias, [fanOut], { kind: "bias", fanIn }) : null;
     // On the inputs, so that products of layers stay those of what is multiplied by the parameters themselves.
     const input = this.#scaled(x, weight);
     let z = b.matmul(input, this.#pass.parameter(weight));
@@ -283,13 +288,23 @@ export class Scope {
     const { trace, layer: build } = this.#pass;
     return layers.reduce((h, layer, k) => {
       const scope = this.within(`${name}.${k}`, layer.init);
-      if (trace.layers.length === MAX_LAYERS)
-        scope.fail(`is one more than ${MAX_LAYERS} layers; repeat fewer times`);
+      scope.#checkRoom();
       const place = trace.layers.push({ path: scope.path, kind: layer.kind, shape: [] }) - 1;
       const made = build(scope, layer, h);
       trace.layers[place] = { path: scope.path, kind: layer.kind, shape: made.shape.slice(1) };
       return made;
     }, x);
+  }
+
+  /** Says what was built at this path: of networks that are no lists of layers. */
+  built(kind: string, shape: Shape, parameters: readonly string[]): void {
+    this.#checkRoom();
+    this.#pass.trace.layers.push({ path: this.path, kind, shape, parameters });
+  }
+
+  #checkRoom(): void {
+    if (this.#pass.trace.layers.length === MAX_LAYERS)
+      this.fail(`is one more than ${MAX_LAYERS} layers; repeat fewer times`);
   }
 
   /** A part of this layer. With `owner` its parameters are those of that part. */

@@ -21,6 +21,8 @@ import {
 export const MANIFEST = "manifest.json";
 /** Where the files of a new record wait until its manifest has taken effect and those of the old record are gone. */
 export const STAGING = ".gradflow-new";
+/** The ONNX file of an imported network, whole. */
+export const NETWORK = "network.onnx";
 const FORMAT = "gradflow-record";
 
 /** Size of the problem, known before the first step, so that figures of an unfinished run can name it. */
@@ -46,6 +48,22 @@ interface ParameterFacts {
   readonly shape: readonly number[];
   /** How it starts: what the model calls its law. */
   readonly law: { readonly kind: string };
+  /** Of an imported network: its shape in the file, and whether θ has it the other way round. */
+  readonly stored?: StoredParameter;
+}
+
+export interface StoredParameter {
+  readonly shape: readonly number[];
+  readonly transposed: boolean;
+}
+
+/** The ONNX file that the network was read from; NETWORK is its copy. */
+interface NetworkFile {
+  /** As the study names it. */
+  readonly path: string;
+  readonly sha256: string;
+  readonly producer: string;
+  readonly opset: number;
 }
 
 interface Site {
@@ -113,6 +131,8 @@ export interface RunFacts {
   readonly measures?: readonly MeasureFacts[];
   /** Where θ₀ was read from; absent where it was drawn. */
   readonly initial?: InitialFile;
+  /** Of an imported network. */
+  readonly network?: NetworkFile;
   /** Hash of the config with its files (12 hexadecimal digits), and the folder that file names in it are relative to. */
   readonly hash: string;
   readonly folder: string;
@@ -227,6 +247,7 @@ const shape: Shape<Manifest> = {
             name: text,
             shape: list(number),
             law: fields<{ kind: string }>({ kind: text }),
+            stored: optional(fields<StoredParameter>({ shape: list(number), transposed: flag })),
           }),
         ),
       ),
@@ -250,6 +271,7 @@ const shape: Shape<Manifest> = {
       arrays: optional(record(fields<InitialArray>({ name: text, shape: list(number) }))),
     }),
   ),
+  network: optional(fields<NetworkFile>({ path: text, sha256: text, producer: text, opset: number })),
   hash: text,
   folder: text,
   node: text,

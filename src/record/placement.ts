@@ -122,9 +122,9 @@ async function settle(directory: string, manifest: Manifest): Promise<void> {
 }
 
 /** @throws ConfigError where a folder that is no record's holds a file as records do */
-export async function refuseForeignFiles(directory: string): Promise<void> {
+export async function refuseForeignFiles(directory: string, further: readonly string[] = []): Promise<void> {
   const present = await readdir(directory);
-  const foreign = [...OWN_FILES, ...ADDED].filter((name) => present.includes(name));
+  const foreign = [...OWN_FILES, ...ADDED, ...further].filter((name) => present.includes(name));
   if (foreign.length > 0)
     throw new ConfigError(
       `${directory}: holds ${foreign.join(", ")} but is not a gradflow record, so nothing there is replaced; choose another folder with --out.`,

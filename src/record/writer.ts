@@ -48,6 +48,8 @@ export interface RecordOptions {
   /** `--set` assignments, kept as comments below the YAML. */
   readonly overrides?: readonly string[];
   readonly manifest: RunFacts;
+  /** Further files that it begins with, by name. */
+  readonly files?: Readonly<Record<string, Content>>;
 }
 
 export interface RecordWriter {
@@ -87,8 +89,9 @@ export async function openRecord(options: RecordOptions): Promise<RecordWriter> 
   try {
     const old = await readManifest(directory);
     if (old !== null && options.force !== true) throw recordStands(directory, old.status);
-    if (old === null) await refuseForeignFiles(directory);
-    const manifest = startManifest(options.manifest, OWN_FILES);
+    const further = Object.keys(options.files ?? {});
+    if (old === null) await refuseForeignFiles(directory, further);
+    const manifest = startManifest(options.manifest, [...OWN_FILES, ...further]);
     const replaces = old === null ? [] : [...OWN_FILES, ...old.files];
     await placeRecord(directory, { ...manifest, replaces }, startingFiles(options));
     for (const [name, columns] of startingTables(manifest))
@@ -117,6 +120,7 @@ function startingFiles({
   configText,
   manifest,
   overrides = [],
+  files = {},
 }: RecordOptions): Record<string, Content> {
   const tables = startingTables(manifest).map(([name, columns]) => [name, headOf(columns)] as const);
   return {
@@ -124,6 +128,7 @@ function startingFiles({
     [CONFIG]: formatJson(config),
     [RESERVE]: new Uint8Array(RESERVE_BYTES),
     ...Object.fromEntries(tables),
+    ...files,
   };
 }
 

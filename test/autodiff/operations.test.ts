@@ -23,6 +23,7 @@ const operations: { readonly [K in Exclude<OpName, "input" | "constant">]: reado
   tanh: [(b, x) => b.tanh(x)],
   sigmoid: [(b, x) => b.sigmoid(x)],
   sech2: [(b, x) => b.sech2(x)],
+  erf: [(b, x) => b.erf(x)],
   matmul: [
     (b, x, y) => b.matmul(x, y, { transposeB: true }),
     (b, x, y) => b.matmul(y, x, { transposeA: true }),

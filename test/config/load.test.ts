@@ -191,7 +191,7 @@ describe("bad values", () => {
     [
       "unknown kind",
       edit("kind: dnn", "kind: dn"),
-      'study.yaml:4: model.kind: must be one of dnn, resnet, gcn, cnn, conv-resnet, cheb-net, graph-conv-net, u-net, mobilenet, siamese, transformer, layers, code, got "dn". Did you mean dnn?',
+      'study.yaml:4: model.kind: must be one of dnn, resnet, gcn, cnn, conv-resnet, cheb-net, graph-conv-net, u-net, mobilenet, siamese, transformer, layers, onnx, code, got "dn". Did you mean dnn?',
     ],
     [
       "unknown method",
@@ -201,7 +201,7 @@ describe("bad values", () => {
     [
       "missing kind",
       edit("  kind: dnn\n", ""),
-      "study.yaml:3: model.kind: is required: one of dnn, resnet, gcn, cnn, conv-resnet, cheb-net, graph-conv-net, u-net, mobilenet, siamese, transformer, layers, code.",
+      "study.yaml:3: model.kind: is required: one of dnn, resnet, gcn, cnn, conv-resnet, cheb-net, graph-conv-net, u-net, mobilenet, siamese, transformer, layers, onnx, code.",
     ],
     ["missing field", edit("  tEnd: 1\n", ""), "study.yaml:6: flow.tEnd: is required: End time"],
     ["missing section", BASE.slice(0, BASE.indexOf("flow")), "study.yaml: flow: is required: Gradient flow"],

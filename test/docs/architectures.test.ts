@@ -42,7 +42,7 @@ const jobsOf = async (kind: string) => {
       readonly inputDimension: number;
     };
     const { layout } = networkOf(loaded, { inputShape: inputShape ?? [inputDimension], outputDimension });
-    const activation = model.activation.kind === "leaky-relu" ? ("leaky" as const) : ("smooth" as const);
+    const activation = model.activation?.kind === "leaky-relu" ? ("leaky" as const) : ("smooth" as const);
     return { loaded, activation, ratio: layout.size / (samples * outputDimension) };
   });
 };

@@ -47,6 +47,7 @@ const operations: { readonly [K in Exclude<OpName, "input">]: Node } & Readonly<
   tanh: b.tanh(x),
   sigmoid: b.sigmoid(b.scale(x, 20)),
   sech2: b.sech2(x),
+  erf: b.erf(b.scale(x, 2)),
   constant: b.add(x, b.constant(randomVector(1, 12), [3, 4])),
   matmul: b.matmul(x, b.transpose(y, [1, 0])),
   "matmul, left transposed": b.matmul(x, y, { transposeA: true }),

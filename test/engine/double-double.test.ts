@@ -7,7 +7,7 @@ import { createGraph, GraphBuilder, type Node } from "../../src/graph/index.js";
 import { randomVector } from "../support/networks.js";
 
 type Row = readonly [xHigh: number, xLow: number, high: number, low: number];
-type Name = "exp" | "log" | "log1p" | "sqrt" | "sin" | "cos" | "tanh" | "sigmoid" | "sech2";
+type Name = "exp" | "log" | "log1p" | "sqrt" | "sin" | "cos" | "tanh" | "sigmoid" | "sech2" | "erf";
 
 const functions = JSON.parse(
   readFileSync(new URL("../agreement/data/mpmath-functions.json", import.meta.url), "utf8"),

@@ -3,8 +3,8 @@
  * never written out. The samples, last in the graph, are one more axis that windows move along, one wide.
  */
 import { type Node, narrow, windowsOf } from "../../graph/index.js";
+import { attribute } from "../../onnx/index.js";
 import type { Fusion } from "./emitter.js";
-import { attribute } from "./schema.js";
 
 const size = (values: readonly number[]): number => values.reduce((p, q) => p * q, 1);
 

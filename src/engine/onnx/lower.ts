@@ -1,17 +1,33 @@
 /** Graph → ONNX model: one lowering rule per operation. Knows the operator set, not the runtime. */
 import {
   type AnyNode,
+  ERF_LARGE,
+  ERF_MIDDLE,
+  ERF_ONE,
+  ERF_SMALL,
+  erfLarge,
+  erfMiddle,
+  erfSmall,
+  erfTail,
   type Graph,
   type Node,
   narrow,
   type OpName,
+  type Quotient,
   sameShape,
   sizeOf,
 } from "../../graph/index.js";
+import {
+  attribute,
+  elementType,
+  encodeModel,
+  type OnnxNode,
+  type OnnxTensor,
+  valueInfo,
+} from "../../onnx/index.js";
 import type { Dtype, Tensors } from "../engine.js";
 import { convolution, convolutionAdjoint, gatherFromProduct } from "./convolution.js";
 import type { Emitter, Fusion } from "./emitter.js";
-import { attribute, elementType, encodeModel, type OnnxNode, type OnnxTensor, valueInfo } from "./schema.js";
 
 type Lowering<K extends OpName> = (
   e: Emitter,
@@ -61,6 +77,10 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
     const w = e.emit("Exp", [x!]);
     const sum = e.emit("Add", [w, e.emit("Reciprocal", [w])]);
     e.emit("Div", [e.number(4), e.emit("Mul", [sum, sum])], [], output);
+  },
+  erf: (e, _, [x], output) => {
+    if (e.type === elementType.float32) e.emit("Erf", [x!], [], output);
+    else lowerErf(e, x!, output);
   },
   matmul: (e, node, [x, y], output) => {
     const { transposeA, transposeB } = node.attributes;
@@ -164,6 +184,33 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
     sumAll(e, hats, output);
   },
 };
+
+/** The runtime has no erf in float64: all four intervals, each on arguments that it can take, and the one that holds x is chosen. */
+function lowerErf(e: Emitter, x: string, output: string): void {
+  const polynomial = (coefficients: readonly number[], u: string): string =>
+    coefficients
+      .slice(0, -1)
+      .reduceRight(
+        (sum, coefficient) => e.emit("Add", [e.emit("Mul", [sum, u]), e.number(coefficient)]),
+        e.number(coefficients.at(-1) as number),
+      );
+  const quotient = ({ p, q }: Quotient, u: string): string =>
+    e.emit("Div", [polynomial(p, u), polynomial(q, u)]);
+  const size = e.emit("Abs", [x]);
+  const square = e.emit("Mul", [x, x]);
+  const isBelow = (bound: number): string => e.emit("Less", [size, e.number(bound)]);
+  const middle = e.emit("Add", [quotient(erfMiddle, e.emit("Sub", [size, e.number(1)])), e.number(ERF_ONE)]);
+  const far = e.emit("Max", [size, e.number(ERF_MIDDLE)]);
+  const farSquare = e.emit("Mul", [far, far]);
+  const u = e.emit("Reciprocal", [farSquare]);
+  const share = e.emit("Where", [isBelow(ERF_LARGE), quotient(erfLarge, u), quotient(erfTail, u)]);
+  const exponent = e.emit("Sub", [e.emit("Sub", [share, e.number(0.5625)]), farSquare]);
+  const rest = e.emit("Div", [e.emit("Exp", [exponent]), far]);
+  const beyond = e.emit("Where", [isBelow(ERF_MIDDLE), middle, e.emit("Sub", [e.number(1), rest])]);
+  const signed = e.emit("Where", [e.emit("Less", [x, e.number(0)]), e.emit("Neg", [beyond]), beyond]);
+  const small = e.emit("Add", [x, e.emit("Mul", [x, quotient(erfSmall, square)])]);
+  e.emit("Where", [isBelow(ERF_SMALL), small, signed], [], output);
+}
 
 /** Whether below + (above − below) is above, in both precisions. */
 function hasExactRise(below: number, above: number): boolean {

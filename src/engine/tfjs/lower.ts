@@ -46,6 +46,7 @@ const lowerings: { readonly [K in Exclude<OpName, "input" | "constant">]: Loweri
     const sum = tf.add(w, tf.div(scalar(1), w));
     return tf.div(scalar(4), tf.mul(sum, sum));
   },
+  erf: ({ tf }, _, [x]) => tf.erf(x!),
   matmul: ({ product }, { attributes: { transposeA, transposeB } }, [x, y]) =>
     product(x!, y!, transposeA, transposeB),
   transpose: ({ tf }, node, [x]) => tf.transpose(x!, [...node.attributes.permutation]),

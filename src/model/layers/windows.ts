@@ -7,6 +7,8 @@ import { count } from "./define.js";
 /** Per axis. */
 export interface WindowSpec {
   readonly kernel: readonly number[];
+  /** Distance between entries of a window; default 1. */
+  readonly dilation?: readonly number[];
   readonly stride: readonly number[];
   readonly before: readonly number[];
   readonly after: readonly number[];
@@ -14,6 +16,8 @@ export interface WindowSpec {
 
 export interface WindowTable {
   readonly windows: Windows;
+  /** Whether `windows` says all of them: not where they are dilated. */
+  readonly isPlain: boolean;
   /** Index into the flattened axes for [kernel position, place], −1 outside. */
   readonly indices: Int32Array;
 }
@@ -29,9 +33,10 @@ export function checkIndices(scope: Scope, indices: number, what: string): void 
 
 /** @throws LayerError where no window fits, or too many do */
 export function windowsOver(scope: Scope, sizes: readonly number[], spec: WindowSpec): WindowTable {
+  const dilation = spec.dilation ?? sizes.map(() => 1);
   const places = sizes.map((size, axis) => {
     const padded = size + spec.before[axis]! + spec.after[axis]!;
-    const room = padded - spec.kernel[axis]!;
+    const room = padded - (spec.kernel[axis]! - 1) * dilation[axis]! - 1;
     if (room < 0)
       scope.fail(
         `a window of ${spec.kernel.join(" × ")} does not fit into ${sizes.join(" × ")}${padded > size ? " with its padding" : ""}; make it smaller or pad more`,
@@ -52,7 +57,7 @@ export function windowsOver(scope: Scope, sizes: readonly number[], spec: Window
       const corner = unravel(w, places);
       let index = 0;
       for (let axis = 0; axis < sizes.length; axis++) {
-        const i = corner[axis]! * spec.stride[axis]! + inside[axis]! - spec.before[axis]!;
+        const i = corner[axis]! * spec.stride[axis]! + inside[axis]! * dilation[axis]! - spec.before[axis]!;
         if (i < 0 || i >= sizes[axis]!) {
           index = -1;
           break;
@@ -63,7 +68,8 @@ export function windowsOver(scope: Scope, sizes: readonly number[], spec: Window
     }
   }
   const { before, stride } = spec;
-  return { windows: { sizes, kernel: spec.kernel, stride, before, places }, indices };
+  const isPlain = dilation.every((distance) => distance === 1);
+  return { windows: { sizes, kernel: spec.kernel, stride, before, places }, isPlain, indices };
 }
 
 /** Two axes, or one length for both. */

@@ -32,7 +32,8 @@ export function presetOf(kind: string): Preset | null {
 /** A model as a config says it. */
 export interface ModelFields {
   readonly kind: string;
-  readonly activation: ActivationSpec;
+  /** Absent of an imported network. */
+  readonly activation?: ActivationSpec;
   readonly parametrisation?: Parametrisation["kind"];
   readonly gain?: number;
   readonly biasFactor?: number;
@@ -49,7 +50,7 @@ export function buildNetwork(
   model: ModelFields,
   context: PresetContext & { readonly smoothing?: number | null },
 ): Network {
-  const { kind, activation, parametrisation = "standard", gain, biasFactor, output } = model;
+  const { kind, activation = IDENTITY, parametrisation = "standard", gain, biasFactor, output } = model;
   const { inputShape, outputs, smoothing = null } = context;
   const common = {
     ...{ kind, inputShape, outputs, activation, smoothing },
@@ -67,6 +68,7 @@ export function buildNetwork(
       "",
       "is a network of a program, which no file holds; go on from that program, with runExperiment(study, { directory, resume: true })",
     );
+  if (kind === "onnx") throw new LayerError("", "is a network of an ONNX file, which is not read here");
   const preset = presetOf(kind);
   if (preset === null) throw new RangeError(`model: there is no kind ${kind}.`);
   const given = model as never;
@@ -89,6 +91,8 @@ export function presetNetwork({ inputDimension, outputDimension, ...model }: Net
   return buildNetwork({ ...model }, { inputShape: [inputDimension], outputs: outputDimension });
 }
 
+const IDENTITY: ActivationSpec = { kind: "identity" };
+
 /** A model with its sizes (widths, channels) put through `size`. */
 export function resizeModel<M extends ModelFields>(model: M, size: (value: number) => number): M {
   const resized = (value: unknown): unknown =>
@@ -99,6 +103,7 @@ export function resizeModel<M extends ModelFields>(model: M, size: (value: numbe
       Object.entries(fields).map(([name, value]) => [name, names.includes(name) ? resized(value) : value]),
     );
   if (sizes !== undefined) return change(model, sizes) as M;
+  if (model.kind !== "layers") return model;
   const layer = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(layer);
     if (typeof value !== "object" || value === null) return value;

@@ -1,0 +1,57 @@
+/** Largest and smallest entries: b + relu(a − b), so that every tie is a kink like any other. */
+import { sizeOf } from "../../../graph/index.js";
+import type { Call } from "../call.js";
+import { type Operators, operator } from "../operator.js";
+import type { Value } from "../value.js";
+
+/** Entries that are compared with one another, each a node of the graph. */
+const MOST_COMPARED = 4096;
+
+function larger(call: Call, p: Value, q: Value): Value {
+  const { t } = call;
+  if (p.known !== null && q.known !== null) return t.zip(p, q, p.type, Math.max);
+  // The kink of max(x, c) is x's, whichever comes first.
+  if (p.known !== null) return larger(call, q, p);
+  const isZero = q.known?.every((entry) => entry === 0) === true && sizeOf(q.shape) === 1;
+  return isZero ? call.relu(p) : t.add(q, call.relu(t.sub(p, q)));
+}
+
+function smaller(call: Call, p: Value, q: Value): Value {
+  const { t } = call;
+  if (p.known !== null && q.known !== null) return t.zip(p, q, p.type, Math.min);
+  if (p.known !== null) return smaller(call, q, p);
+  return t.sub(p, call.relu(t.sub(p, q)));
+}
+
+/** The largest of many by a tree, neighbours first. */
+export function largest(call: Call, entries: readonly Value[]): Value {
+  if (entries.length > MOST_COMPARED)
+    call.fail(`compares ${entries.length} entries, each a node of the graph; ${MOST_COMPARED} is the most`);
+  let level = entries;
+  while (level.length > 1)
+    level = level.flatMap((p, k) => {
+      if (k % 2 === 1) return [];
+      const q = level[k + 1];
+      return q === undefined ? [p] : [larger(call, p, q)];
+    });
+  return level[0] as Value;
+}
+
+/** Over axes, which stay with length 1. */
+export function largestOver(call: Call, x: Value, axes: readonly number[]): Value {
+  const { t } = call;
+  if (x.known !== null) return t.reduce(x, axes, Math.max);
+  return axes.reduce((value, axis) => {
+    call.across(value, [axis]);
+    const length = value.shape[axis] as number;
+    return largest(
+      call,
+      Array.from({ length }, (_, k) => t.slice(value, axis, k, k + 1)),
+    );
+  }, x);
+}
+
+export const maxima: Operators = {
+  Max: operator((call) => call.inputs.reduce((p, q) => larger(call, p, q))),
+  Min: operator((call) => call.inputs.reduce((p, q) => smaller(call, p, q))),
+};

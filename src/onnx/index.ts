@@ -1,0 +1,14 @@
+export {
+  type Attribute,
+  decodeModel,
+  listed,
+  type Model,
+  type OperatorNode,
+  type Tensor,
+  type ValueInfo,
+} from "./decode.js";
+export { attribute, encodeModel, type OnnxNode, type OnnxTensor, valueInfo } from "./encode.js";
+export { OnnxError } from "./error.js";
+export { type OnnxFile, readOnnx } from "./file.js";
+export { replaceInitialisers } from "./replace.js";
+export { elementType } from "./schema.js";

@@ -1,0 +1,171 @@
+/** Imported networks: the same graphs as those of layers, whatever way an exporter writes an affine map. */
+import { expect, test } from "vitest";
+import { createGraph, GraphBuilder, printGraph } from "../../../src/graph/index.js";
+import { createFamily, defineNetwork, importModel, type Network } from "../../../src/model/index.js";
+import { decodeModel } from "../../../src/onnx/index.js";
+import { onnxBytes, type TestModel } from "../../support/onnx.js";
+
+const read = (model: TestModel) =>
+  decodeModel(onnxBytes(model), () => {
+    throw new Error("there are no files beside a test");
+  });
+const importing = (model: TestModel): Network => importModel(read(model));
+
+/** Weights [out, in] and biases of 3-4-2. */
+const tensors = [
+  { name: "0.weight", dims: [4, 3], values: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12] },
+  { name: "0.bias", dims: [4], values: [0.1, 0.2, 0.3, 0.4] },
+  { name: "2.weight", dims: [2, 4], values: [1, 0, 2, 0, 0, 3, 0, 4] },
+  { name: "2.bias", dims: [2], values: [5, 6] },
+] as const;
+const transB = { transB: 1 };
+const leaky = {
+  operator: "LeakyRelu",
+  inputs: ["a"],
+  attributes: { alpha: { float: Math.fround(0.1) } },
+} as const;
+
+const gemm: TestModel = {
+  input: [1, 3],
+  tensors,
+  nodes: [
+    { operator: "Gemm", name: "a", inputs: ["x", "0.weight", "0.bias"], attributes: transB },
+    leaky,
+    { operator: "Gemm", name: "b", inputs: ["LeakyRelu", "2.weight", "2.bias"], attributes: transB },
+  ],
+};
+const matmul: TestModel = {
+  input: ["batch", 3],
+  tensors,
+  nodes: [
+    { operator: "Transpose", name: "t", inputs: ["0.weight"], attributes: { perm: [1, 0] } },
+    { operator: "MatMul", name: "m", inputs: ["x", "t"] },
+    { operator: "Add", name: "a", inputs: ["0.bias", "m"] },
+    leaky,
+    { operator: "Transpose", name: "u", inputs: ["2.weight"] },
+    { operator: "MatMul", name: "v", inputs: ["LeakyRelu", "u"] },
+    { operator: "Add", name: "b", inputs: ["v", "2.bias"] },
+  ],
+};
+
+const layered = defineNetwork({
+  inputShape: [3],
+  activation: { kind: "leaky-relu", slope: 0.1 },
+  layers: [{ kind: "dense", width: 4 }, { kind: "activation" }, { kind: "dense", width: 2 }],
+});
+
+test.each([
+  ["Gemm, fixed batch", gemm],
+  ["MatMul and Add, free batch", matmul],
+])("an MLP of %s has the very graphs of one of layers", (_, model) => {
+  const network = importing(model);
+  const graphsOf = (net: Network): string[] => {
+    const family = createFamily({ network: net, samples: 5, factor: 0.5 });
+    return [family.lossGradient("free"), family.lockedField(), family.scalarGram(4)].map(printGraph);
+  };
+  expect(graphsOf(network)).toEqual(graphsOf(layered));
+  expect(network.coupled).toBe(false);
+  expect(network.hasLayerProducts).toBe(true);
+  expect(network.layout.parameters.map(({ name, offset }) => [name, offset])).toEqual([
+    ["0.weight", 0],
+    ["0.bias", 12],
+    ["2.weight", 16],
+    ["2.bias", 24],
+  ]);
+  // θ has the weights as [in, out].
+  expect([...network.start!.subarray(0, 5)]).toEqual([1, 4, 7, 10, 2]);
+  expect(network.imported!.arrays["2.weight"]).toEqual({ shape: [2, 4], transposed: true });
+});
+
+test("a weight that is used both ways stays as it is in the file", () => {
+  const network = importing({
+    input: ["n", 3],
+    tensors: [{ name: "w", dims: [3, 3], values: [1, 2, 3, 4, 5, 6, 7, 8, 9] }],
+    nodes: [
+      { operator: "Gemm", name: "a", inputs: ["x", "w"], attributes: transB },
+      { operator: "MatMul", name: "b", inputs: ["a", "w"] },
+    ],
+  });
+  expect([...network.start!]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(network.imported!.arrays["w"]!.transposed).toBe(false);
+});
+
+test("what cannot be taken is said all at once, with the names of the nodes", () => {
+  const model: TestModel = {
+    input: ["n", 3],
+    tensors,
+    nodes: [
+      { operator: "Gemm", name: "first", inputs: ["x", "0.weight"], attributes: transB },
+      { operator: "Erfinv", name: "second", inputs: ["first"] },
+      { operator: "NonMaxSuppression", name: "third", inputs: ["second"] },
+    ],
+  };
+  expect(() => importing(model)).toThrow(/Erfinv \(second\), NonMaxSuppression \(third\)/);
+});
+
+test.each([
+  [
+    "a circle",
+    [
+      { operator: "Add", name: "a", inputs: ["x", "b"] },
+      { operator: "Neg", name: "b", inputs: ["a"] },
+    ],
+    /circle/,
+  ],
+  [
+    "an edge from nowhere",
+    [{ operator: "Add", name: "a", inputs: ["x", "ghost"] }],
+    /node a take ghost, which nothing makes/,
+  ],
+  [
+    "a value made twice",
+    [
+      { operator: "Neg", name: "a", inputs: ["x"] },
+      { operator: "Neg", name: "b", inputs: ["x"], outputs: ["a"] },
+    ],
+    /makes the value a twice/,
+  ],
+  [
+    "an attribute nobody knows",
+    [{ operator: "MatMul", name: "a", inputs: ["x", "w"], attributes: { twist: 3 } }],
+    /attribute twist/,
+  ],
+  ["shapes that do not fit", [{ operator: "MatMul", name: "a", inputs: ["w", "x"] }], /matmul of/],
+])("%s is refused", (_, nodes, message) => {
+  expect(() =>
+    importing({ input: ["n", 3], tensors: [{ name: "w", dims: [3, 2], values: [1, 2, 3, 4, 5, 6] }], nodes }),
+  ).toThrow(message);
+});
+
+test("trainable chooses by name and pattern, and what it does not name is a constant", () => {
+  const model = read(gemm);
+  const network = importModel(model, { trainable: ["2.*"] });
+  expect(network.layout.parameters.map(({ name }) => name)).toEqual(["2.weight", "2.bias"]);
+  expect(network.imported!.frozen.map(({ name }) => name)).toEqual(["0.weight", "0.bias"]);
+  expect(() => importModel(model, { trainable: ["3.*"] })).toThrow(
+    /no initialiser that trainable names by 3\.\*/,
+  );
+});
+
+test("shapes that the file computes from the batch are folded", () => {
+  const network = importing({
+    input: ["n", 2, 3],
+    tensors: [
+      { name: "w", dims: [6, 2], values: Array.from({ length: 12 }, (_, i) => i) },
+      { name: "shape", dims: [2], values: [0, -1], type: "int64" },
+    ],
+    nodes: [
+      { operator: "Reshape", name: "flat", inputs: ["x", "shape"] },
+      { operator: "MatMul", name: "out", inputs: ["flat", "w"] },
+    ],
+  });
+  expect(network.outputShape).toEqual([2]);
+  expect(network.coupled).toBe(false);
+  const b = new GraphBuilder();
+  const { output } = network.forward(b, {
+    theta: b.input("theta", [12]),
+    x: b.input("x", [7, 2, 3]),
+    pieces: null,
+  });
+  expect(createGraph("forward", { output }).outputs["output"]!.shape).toEqual([7, 2]);
+});
