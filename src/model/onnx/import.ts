@@ -1,7 +1,7 @@
 /** A network from an ONNX model: the graph is built operator by operator, with the file's batch axis as the axis of the samples. */
 import { ConfigError } from "../../errors.js";
 import type { Node, Shape } from "../../graph/index.js";
-import { type Model, OnnxError, readOnnx } from "../../onnx/index.js";
+import { listed, type Model, OnnxError, readOnnx } from "../../onnx/index.js";
 import { followSamples } from "../coupling.js";
 import { createNetwork, type Imported, type Network } from "../network.js";
 import type { Layout } from "../parameters.js";
@@ -225,11 +225,16 @@ function startOf({ trained }: Plan, { parameters, size }: Layout): Float64Array 
 }
 
 function importedFrom(
-  { model, opset, trained, frozen }: Plan,
+  { model, opset, trained, frozen, nodes }: Plan,
   found: { readonly folded: readonly string[]; readonly notes: ReadonlySet<string> },
 ): Imported {
+  // Exporters also make one of parameters whose numbers were equal, as those of two fresh normalisations are.
+  const shared = [...trained.keys()].flatMap((name) => {
+    const users = nodes.filter(({ inputs }) => inputs.includes(name)).map((node) => node.name);
+    return users.length > 1 ? [`${name} is one parameter for ${listed(users)}, as the file has it`] : [];
+  });
   return {
-    ...{ producer: model.producer, opset, frozen, folded: found.folded, notes: [...found.notes] },
+    ...{ producer: model.producer, opset, frozen, folded: found.folded, notes: [...found.notes, ...shared] },
     arrays: Object.fromEntries(
       [...trained].map(([name, { tensor, transposed }]) => [name, { shape: tensor.shape, transposed }]),
     ),

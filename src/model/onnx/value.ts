@@ -82,7 +82,7 @@ export class Algebra {
 
   add = (x: Value, y: Value): Value => this.#binary("add", x, y);
   sub = (x: Value, y: Value): Value => this.#binary("sub", x, y);
-  mul = (x: Value, y: Value): Value => this.#binary("mul", x, y);
+  mul = (x: Value, y: Value): Value => (isOne(y, x) ? x : isOne(x, y) ? y : this.#binary("mul", x, y));
   neg = (x: Value): Value => this.#unary("neg", x);
   exp = (x: Value): Value => this.#unary("exp", x);
   log = (x: Value): Value => this.#unary("log", x);
@@ -95,6 +95,7 @@ export class Algebra {
 
   /** Of integers towards zero, as ONNX divides them. */
   div(x: Value, y: Value): Value {
+    if (isOne(y, x)) return x;
     if (x.type !== "int") return this.#binary("div", x, y);
     return this.zip(x, y, "int", (p, q) => Math.trunc(p / q));
   }
@@ -271,6 +272,10 @@ export function broadcastShape(a: Shape, b: Shape): Shape | null {
   });
   return shape.includes(null) ? null : (shape as number[]);
 }
+
+/** Whether it is the number 1, which leaves `other` as it is. */
+const isOne = ({ known, shape }: Value, other: Value): boolean =>
+  known?.length === 1 && known[0] === 1 && shape.length <= other.shape.length;
 
 export function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length).fill(1);

@@ -2,7 +2,8 @@
  * Where: one of two by a mask. A mask of the data and of constants only selects. One that moves with θ is taken where both sides are polynomials
  * of what is compared and meet there, as in where(x ≥ 0, x, x/10): that is an activation with a kink.
  */
-import { narrow, type Node } from "../../../graph/index.js";
+import { type Node, narrow } from "../../../graph/index.js";
+import { softplus } from "../../softplus.js";
 import type { Call } from "../call.js";
 import { type Operators, operator } from "../operator.js";
 import type { Value } from "../value.js";
@@ -48,21 +49,29 @@ function bend(call: Call, mask: Node, p: Value, q: Value): Value | null {
   const found = thresholdOf(mask);
   if (found === null) return null;
   const { z, at } = found;
+  // PyTorch's softplus is the line from 20 on, which the function has come to within 2e-9 of there.
+  if (at >= LINE_FROM && call.t.node(p) === z && call.t.node(q) === softplus(call.t.b, z)) {
+    call.note(`is softplus throughout, where the file takes the line from ${at} on`);
+    return q;
+  }
   const [above, below] = [p, q].map((side) => polynomialOf(call.t.node(side), z)) as [
     number[] | null,
     number[] | null,
   ];
   if (above === null || below === null) return null;
-  const valueOf = (coefficients: readonly number[]): number =>
+  const valueAt = (coefficients: readonly number[]): number =>
     coefficients.reduceRight((sum, c) => sum * at + c, 0);
   const sizeOf = (coefficients: readonly number[]): number =>
     coefficients.reduce((sum, c, k) => sum + Math.abs(c * at ** k), 0);
   // To the float32 in which files often keep the coefficients: a jump would be no kink.
-  if (Math.abs(valueOf(above) - valueOf(below)) > 1e-6 * (sizeOf(above) + sizeOf(below))) return null;
+  if (Math.abs(valueAt(above) - valueAt(below)) > 1e-6 * (sizeOf(above) + sizeOf(below))) return null;
   return call.activate(call.t.of(z), {
     ...{ kind: "piecewise-polynomial", breakpoints: [at], coefficients: [below, above] },
   });
 }
+
+/** ln(1 + e^{−15}) = 3e-7 */
+const LINE_FROM = 15;
 
 /** What a comparison holds against a number: z > c or z ≥ c. */
 function thresholdOf(mask: Node): { readonly z: Node; readonly at: number } | null {
