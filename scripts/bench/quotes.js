@@ -21,7 +21,6 @@ const losses = (runs) => runs.map(({ loss }) => loss);
 /** Losses of the runs of one width, in the order of the other axis. */
 const atWidth = (where, width) => losses(where(`hidden-${width}-${width}`));
 const range = (values) => [Math.min(...values), Math.max(...values)];
-const percentAbove = ({ loss, descent }) => 100 * (descent[0].loss / loss - 1);
 /** The time at which a note says that the sharpness reached what steps bear. */
 const edge = ({ notes }) =>
   Number(/at t = ([\d.e+-]+)/.exec(notes.find((note) => note.startsWith("The sharpness reached")))?.[1]);
@@ -355,37 +354,8 @@ export const QUOTES = [
   },
   {
     page: "docs/studies.md",
-    command: "npx gradflow sweep configs/paper/dnn-width.yaml --set scale=0.2 --jobs 2",
-    says: [
-      [
-        "The loss at t = 200 falls from # (P/nM = #) through #, # and # to # (P/nM = #), and the fitted rate rises with it, from # to #",
-        ({ where }) => {
-          const runs = where();
-          const [a, ...rest] = losses(runs);
-          const rates = runs.map(({ decay }) => decay.rate);
-          return [a, runs[0].perTarget, ...rest, runs.at(-1).perTarget, rates[0], rates.at(-1)];
-        },
-      ],
-      [
-        "an exponential fits with R² = # below nM and # to # above",
-        ({ where }) => {
-          const [a, ...rest] = where().map(({ decay }) => decay.rSquared);
-          return [a, ...range(rest)];
-        },
-      ],
-      [
-        "At the end descent lies up to # % above the flow",
-        ({ where }) => Math.max(...where().map(percentAbove)),
-      ],
-      [
-        "the flow's sharpness has risen to # (widest) to #",
-        ({ where }) => range(where().map(({ sharpness }) => sharpness.largest)),
-      ],
-    ],
-  },
-  {
-    page: "docs/studies.md",
-    command: "npx gradflow sweep configs/paper/resnet-depth.yaml --set scale=0.2 --jobs 2",
+    command:
+      "npx gradflow sweep configs/paper/resnet-depth.yaml --set scale=0.2 --set engine.dtype=float32 --set 'flow={method: euler, stepSize: 0.001, tEnd: 20, boundaries: off}'",
     says: [
       ["(# with 8 layers, # with 16)", ({ where }) => [where()[0].initialLoss, where().at(-1).initialLoss]],
       ["to #, #, #, # and #. R² of the exponential", ({ where }) => losses(where())],
@@ -406,7 +376,8 @@ export const QUOTES = [
   },
   {
     page: "docs/studies.md",
-    command: "npx gradflow sweep configs/paper/gcn-width.yaml --set scale=0.2 --jobs 2",
+    command:
+      "npx gradflow sweep configs/paper/gcn-width.yaml --set scale=0.2 --set engine.dtype=float32 --set 'flow={method: euler, stepSize: 0.05, tEnd: 1000, boundaries: off}'",
     says: [
       [
         "falls from about # to # (P/nM = #) and to # (P/nM = #), with R² between # and #",
@@ -426,7 +397,7 @@ export const QUOTES = [
   {
     page: "docs/benchmarks.md",
     command:
-      "npx gradflow run configs/paper/dnn-width.yaml --set scale=0.2 --set descent.learningRates=[] -m loss.reduction=half-mean-sample,mean",
+      "npx gradflow run configs/paper/dnn-width.yaml --set scale=0.2 --set descent.learningRates=[] --set engine.dtype=float32 --set 'flow={method: euler, stepSize: 0.01, tEnd: 200, boundaries: off}' -m loss.reduction=half-mean-sample,mean",
     says: [
       ["| P/nM = 0.6 | # | # | | |", ({ where }) => atWidth(where, 50)],
       ["| P/nM = 2.1 | # | # | | |", ({ where }) => atWidth(where, 150)],
@@ -680,7 +651,7 @@ export const QUOTES = [
     says: [
       ["| the flow: `auto`, rtol 1e-2 | | 5.5, 181, 615, 1 364, 2 260 | # |", (run) => run.loss],
       ["| **descent, η = 0.1** | 20 | 5.5, 19.6, 20.1, 28.8, 25.9 | # |", (run) => run.descent[0].loss],
-      ["| **Euler, η/2** | 40 | 5.5, 40, 41, 47, 46 | # |", (_, run) => run.loss],
+      ["| Euler, η/2 | 40 | 5.5, 40, 41, 47, 46 | # |", (_, run) => run.loss],
       ["| Euler, η/4 | 80 | 5.5, 80, 86, 82, 98 | # |", (_, __, run) => run.loss],
       ["| Euler, η/8 | 160 | 5.5, 158, 167, 165, 165 | # |", (_, __, ___, run) => run.loss],
       ["| descent, η = 0.2 | 10 | 5.5, 9.6, 13.5, 18.1, 15.5 | # |", (...runs) => runs[4].loss],
@@ -710,22 +681,8 @@ export const QUOTES = [
   })),
   {
     page: "docs/studies.md",
-    command: "npx gradflow sweep configs/paper/dnn-width.yaml --jobs 2",
-    long: true,
-    says: [
-      [
-        "t = 200 falls from # to #, #, #, # and #, the fitted rate rises with the width from # to #",
-        ({ where }) => {
-          const rates = where().map(({ decay }) => decay.rate);
-          return [...losses(where()), rates[0], rates.at(-1)];
-        },
-      ],
-      ["by # % (narrowest) to # % (widest)", ({ where }) => [where()[0], where().at(-1)].map(percentAbove)],
-    ],
-  },
-  {
-    page: "docs/studies.md",
-    command: "npx gradflow sweep configs/paper/resnet-depth.yaml --jobs 2",
+    command:
+      "npx gradflow sweep configs/paper/resnet-depth.yaml --set engine.dtype=float32 --set 'flow={method: euler, stepSize: 0.001, tEnd: 20, boundaries: off}'",
     long: true,
     says: [
       [
@@ -744,7 +701,8 @@ export const QUOTES = [
   },
   {
     page: "docs/studies.md",
-    command: "npx gradflow sweep configs/paper/gcn-width.yaml --jobs 2",
+    command:
+      "npx gradflow sweep configs/paper/gcn-width.yaml --set engine.dtype=float32 --set 'flow={method: euler, stepSize: 0.05, tEnd: 1000, boundaries: off}'",
     long: true,
     says: [
       [
@@ -943,15 +901,8 @@ export const UNQUOTED = [
   },
   {
     page: "docs/studies.md",
-    command:
-      "npx gradflow run configs/paper/dnn-width.yaml --set sweep=null --set 'model.hidden=[250,250]' --set engine.dtype=float64 --set 'descent.learningRates=[]'",
-    why: "kinks whose branches differ between processors",
-  },
-  {
-    page: "docs/studies.md",
-    command:
-      "npx gradflow sweep configs/paper/dnn-width.yaml --set scale=0.2 --set engine.dtype=float64 --set 'flow={method: auto, rtol: 1e-2",
-    why: "ten minutes, and kinks whose branches differ between processors",
+    command: "npx gradflow sweep configs/paper/dnn-width.yaml",
+    why: "ten minutes and hours, and kinks whose branches differ between processors",
   },
 ];
 

@@ -132,7 +132,7 @@ export function sweepFacts(
     word("boundaries") && `boundaries ${word("boundaries")}`,
     `${present} runs`,
     merge === "" || told ? "" : `${middle} over ${merge}, from lowest to highest`,
-    status === 0 ? "" : `${status} runs have no record yet`,
+    status === 0 ? "" : `${status} ${status === 1 ? "run has" : "runs have"} no record yet`,
   ].filter((fact) => fact !== "");
 }
 
