@@ -9,8 +9,8 @@ import { capacityFor } from "../boundaries/rows.js";
 import type { Problem } from "../problem.js";
 import type { UnitGramsAt } from "./unit-grams.js";
 
-/** Numbers of products of a call: as many units as fit, at least one. */
-export const CALL_NUMBERS = 2 ** 20;
+/** Numbers of the largest input of a call: as many units as fit, at least one. */
+export const CALL_NUMBERS = 2 ** 19;
 /** Samples that a unit's candidates reach are counted in multiples of this, so that few programs serve all. */
 const SUPPORT_STEP = 64;
 
@@ -61,7 +61,7 @@ export function createMixedGrams(problem: Problem, kinks: Kinks, cost: { product
     let batch = batches.get(key);
     if (batch === undefined) {
       batch = (async () => {
-        const blocks = Math.max(1, Math.floor(CALL_NUMBERS / support ** 2));
+        const blocks = Math.max(1, Math.floor(CALL_NUMBERS / (support * Math.max(support, width))));
         const graph = family.mixedGram(blocks, rows, { support, width, terms });
         const inputs = Object.fromEntries(
           graph.inputs.map(({ attributes: { name }, shape }) => [
