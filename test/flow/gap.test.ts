@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createReferenceEngine } from "../../src/engine/index.js";
 import { createLeadingGap, createProblem, integrateExactly } from "../../src/flow/index.js";
 import type { Node } from "../../src/graph/index.js";
-import { Memory } from "../../src/memory.js";
+import { Memory, type Snapshot } from "../../src/memory.js";
 import { createFamily, defineNetwork } from "../../src/model/index.js";
 import { setUpRuns } from "../experiment/runs.js";
 
@@ -50,20 +50,31 @@ test("along a slide it is the gap to descent's mean over the phases of its chatt
   const [y, u] = [0.1, 0.3];
   const theta0 = Float64Array.of(0.2 * y * u - 0.3 * y * y, y, u);
   const [eta, steps, phases] = [0.01, 100, 32];
-  const memory = new Memory();
-  const gap = await createLeadingGap({
-    ...{ problem, learningRates: [eta], times: [[steps * eta]], theta0, bound: null, isLocked: true, memory },
-  });
-  const { theta } = await integrateExactly({
-    ...{ problem, theta0, method: "dopri5", rtol: 1e-8, atol: 1e-11, tEnd: steps * eta },
-    onStart: async (pieces) => gap.start(pieces),
-    onEvent: (event) => gap.onEvent(event),
-    onSegment: async (segment) => {
-      await gap.follow(segment);
-      return undefined;
-    },
-  });
-  expect(gap).toMatchObject({ ended: null, slidesFrom: 0 });
+  const follow = async (from: Snapshot | null) => {
+    const memory = new Memory(structuredClone(from));
+    const gap = await createLeadingGap({
+      ...{ problem, learningRates: [eta], times: [[steps * eta]], theta0, bound: null, isLocked: true },
+      memory: memory.within("gap"),
+    });
+    const rests: Snapshot[] = [];
+    const { theta } = await integrateExactly({
+      ...{ problem, theta0, method: "dopri5", rtol: 1e-8, atol: 1e-11, tEnd: steps * eta },
+      memory: memory.within("flow"),
+      onRest: () => void rests.push(structuredClone(memory.snapshot())),
+      onStart: async (pieces) => gap.start(pieces),
+      onEvent: (event) => gap.onEvent(event),
+      onSegment: async (segment) => {
+        await gap.follow(segment);
+        return undefined;
+      },
+    });
+    expect(gap).toMatchObject({ ended: null, slidesFrom: 0 });
+    return { theta, rests, ...gap.take(0, steps * eta)! };
+  };
+  const { theta, e, rests } = await follow(null);
+  // It goes on from a snapshot to the same bits.
+  for (const rest of [rests[0]!, rests[Math.floor(rests.length / 2)]!])
+    expect((await follow(rest)).e).toEqual(e);
   // About the kink from −ηb to ηa, by the one-sided velocities a and b.
   const n = [1, 0.6 * y - 0.2 * u, -0.2 * y];
   const square = n.reduce((sum, value) => sum + value * value, 0);
@@ -86,7 +97,6 @@ test("along a slide it is the gap to descent's mean over the phases of its chatt
     }
     for (let i = 0; i < 3; i++) mean[i]! += here[i]! / phases;
   }
-  const { e } = gap.take(0, steps * eta)!;
   const found = theta.map((value, i) => value - mean[i]!);
   const error = Math.hypot(...found.map((value, i) => value - e[i]!));
   // To first order in η, 2 per cent of it measured; without what descent feels of either side of the kink it is wrong by more than all of it.
