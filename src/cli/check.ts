@@ -1,6 +1,7 @@
 /** `gradflow check`: the report before a run. */
+
+import { formatBytes } from "../experiment/bytes.js";
 import type { CheckReport } from "../experiment/check.js";
-import { formatBytes } from "../experiment/ntk-method.js";
 import type { Command } from "./command.js";
 import { overridesOf } from "./engine-option.js";
 import { EXIT } from "./exit.js";

@@ -1,7 +1,6 @@
 /** `gradflow init`: a commented study to start from. */
 import { lstat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { studyTemplate } from "../config/template.js";
 import { ConfigError } from "../errors.js";
 import { stands, writeWhole } from "../record/files.js";
 import type { Command } from "./command.js";
@@ -44,6 +43,7 @@ export const initCommand: Command = {
     if (found !== null && values["force"] !== true)
       throw fail("stands already; use --force to replace it, or give another name.");
     if (!(await stands(dirname(file)))) throw fail("its folder does not exist; make it first.");
+    const { studyTemplate } = await import("../config/template.js");
     await writeWhole(file, studyTemplate(String(values["model"])).replaceAll("study.yaml", file));
     process.stdout.write(`${file} is written. Run it with: gradflow run ${file}\n`);
     return EXIT.done;

@@ -1,5 +1,6 @@
 /** How far a run is, on stderr: a bar on a terminal, sparse lines in a log, nothing when asked. Never touches stdout. */
-import { SingleBar } from "cli-progress";
+import { createRequire } from "node:module";
+import type CliProgress from "cli-progress";
 import type { Progress } from "../experiment/study-record.js";
 import { formatDuration, formatNumber, printable } from "./format.js";
 
@@ -29,7 +30,11 @@ export function isLive(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY && process.env["TERM"] !== "dumb";
 }
 
+/** Loaded where there is a bar to draw. */
+const require = createRequire(import.meta.url);
+
 function bar(stream: NodeJS.WriteStream): ProgressReport {
+  const { SingleBar } = require("cli-progress") as typeof CliProgress;
   const estimate = createEstimate();
   const single = new SingleBar({
     stream,

@@ -7,7 +7,6 @@ import type { Command } from "./command.js";
 import { EXIT } from "./exit.js";
 import { formatNumber, formatPath } from "./format.js";
 import { summarise } from "./summary.js";
-import { summariseSweep, sweepAsJson } from "./sweep-summary.js";
 
 export const showCommand: Command = {
   usage: "show <folder>",
@@ -67,6 +66,7 @@ async function showSweep(directory: string, sweep: SweepManifest, json: boolean)
     .flatMap(({ name }) => [`figures/${name}.svg`, `figures/${name}.png`])
     .filter((file) => existsSync(join(directory, file)));
   const found = { status, directory, fields, states, figures, notes: [] };
+  const { summariseSweep, sweepAsJson } = await import("./sweep-summary.js");
   if (json) return asText(sweepAsJson(found));
   const ended = states.filter(({ manifest }) => manifest !== null && manifest.finished !== null).length;
   const when = finished === null ? `started ${started}` : `ended ${finished}`;

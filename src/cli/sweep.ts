@@ -8,7 +8,6 @@ import { formatDuration } from "./format.js";
 import { watchInterrupts } from "./interrupt.js";
 import { single } from "./options.js";
 import { reportSweep } from "./sweep-progress.js";
-import { summariseSweep, sweepAsJson } from "./sweep-summary.js";
 
 /** The options of a sweep, for `sweep` and for `run -m`. */
 export const sweepOptions = {
@@ -116,8 +115,11 @@ export async function executeSweep(
     report.stop();
     interruption.release();
   }
+  const { summariseSweep, sweepAsJson } = await import("./sweep-summary.js");
   process.stdout.write(
-    values["json"] === true ? `${JSON.stringify(sweepAsJson(result), null, 2)}\n` : summarise(result),
+    values["json"] === true
+      ? `${JSON.stringify(sweepAsJson(result), null, 2)}\n`
+      : summariseSweep(result, headOf(result)),
   );
   if (result.status === "interrupted") return EXIT.interrupted;
   return result.status === "done" ? EXIT.done : EXIT.failed;
@@ -131,10 +133,8 @@ function readCount(text: string | undefined): number | undefined {
   return count;
 }
 
-function summarise(result: SweepResult): string {
-  const { status, states, skipped, wallSeconds } = result;
-  const head = `${status}: ${states.length} runs, ${skipped} stood already, ${formatDuration(wallSeconds)}`;
-  return summariseSweep(result, head);
+function headOf({ status, states, skipped, wallSeconds }: SweepResult): string {
+  return `${status}: ${states.length} runs, ${skipped} stood already, ${formatDuration(wallSeconds)}`;
 }
 
 /** For `run`: a study with a sweep is not one run. */

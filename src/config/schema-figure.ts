@@ -20,6 +20,12 @@ export const figureSchema = z
     from: time.describe("First time shown. Absent: where something begins to move."),
     to: time.describe("Last time shown. Absent: the end of the run."),
     title: z.string().max(200).exactOptional().describe("Title. Absent: the study's name."),
+    draw: z
+      .boolean()
+      .exactOptional()
+      .describe(
+        "Draw the figures of a run when it ends. Absent: true. With false a small run takes half the time; gradflow figure draws them later.",
+      ),
     pdf: z.boolean().exactOptional().describe("Draw PDF beside SVG and PNG. Absent: false."),
   })
   .describe(

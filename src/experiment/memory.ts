@@ -25,8 +25,9 @@ import { type Graph, sizeOf, spaceOf, splitBound } from "../graph/index.js";
 import { batchFamily, createFamily, createLoss, type Family } from "../model/index.js";
 import { methods } from "../ode/index.js";
 import { chooseTreatment, type Treatment } from "./boundaries.js";
+import { formatBytes } from "./bytes.js";
 import { networkOf } from "./network.js";
-import { AUTO_DENSE, formatBytes, memoryOf } from "./ntk-method.js";
+import { AUTO_DENSE, memoryOf } from "./ntk-method.js";
 import type { Watch } from "./pause.js";
 
 export interface MemoryPart {

@@ -3,6 +3,7 @@ import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { NtkConfig } from "../config/schema.js";
 import type { Family } from "../model/index.js";
 import { LANCZOS_BASIS, PROBES, type SpectrumMethod } from "../ntk/index.js";
+import { formatBytes } from "./bytes.js";
 
 /** `auto` goes up to here with the dense methods: about half a minute per recorded time. */
 export const AUTO_DENSE = 2_000;
@@ -69,8 +70,4 @@ function tooLarge(method: SpectrumMethod, n: number, bytes: number, limit: numbe
       ? "raise it, or lower measure.ntk.spectrum"
       : "use lanczos, or raise measure.ntk.memory";
   return `${method} needs about ${formatBytes(bytes)} for nM = ${n}, more than the ${limit} GB allowed; ${remedy}.`;
-}
-
-export function formatBytes(bytes: number): string {
-  return bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toPrecision(3)} GB`;
 }

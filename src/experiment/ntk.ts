@@ -22,7 +22,8 @@ import {
 import { createRandom } from "../random.js";
 import { MOST_ENERGY_DEFECT, type NtkResult } from "../record/result.js";
 import type { RecordWriter } from "../record/writer.js";
-import { chooseMethod, formatBytes } from "./ntk-method.js";
+import { formatBytes } from "./bytes.js";
+import { chooseMethod } from "./ntk-method.js";
 import { followPattern } from "./ntk-pattern.js";
 import { openNtkTables, ranksOf, writeEigenfunctions } from "./ntk-tables.js";
 import { residualFloor, summariseVerdicts, type Tolerance } from "./ntk-verdict.js";

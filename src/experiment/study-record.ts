@@ -3,9 +3,8 @@ import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { type ConfigHash, canonicalJson, hashConfig } from "../config/hash.js";
 import type { LoadedConfig } from "../config/load.js";
-import type { InitConfig } from "../config/schema.js";
+import type { Config, InitConfig } from "../config/schema.js";
 import type { Engine } from "../engine/index.js";
-import { drawFigures } from "../figure/draw.js";
 import { Memory } from "../memory.js";
 import { attachFiles } from "../record/attachments.js";
 import { type Checkpoint, readCheckpoint } from "../record/checkpoint.js";
@@ -115,6 +114,8 @@ export async function recordStudy(
       await giveUp(directory, claim);
       throw error;
     });
+    // Loaded before the work, so that a long run ends with the program that it began with.
+    const drawFigures = await drawer(config);
     // An interrupt that ended the run has been heard; the next one kills.
     const drawing = (status: RunResult["status"]) => () =>
       drawFigures(directory, {
@@ -184,6 +185,11 @@ export async function recordStudy(
   }
 }
 
+/** What draws the figures of a run at its end: nothing where the study says so, which spares the time to load it. */
+async function drawer({ figure }: Config): Promise<typeof import("../figure/draw.js")["drawFigures"]> {
+  return figure?.draw === false ? async () => [] : (await import("../figure/draw.js")).drawFigures;
+}
+
 /** The record's folder: the one asked for, or one named by study and hash. */
 function folderOf({ config }: LoadedConfig, { directory }: RunOptions, hash: string, suffix: string): string {
   return resolve(directory ?? join("runs", `${config.name}-${hash}${suffix}`));
@@ -225,7 +231,9 @@ async function redraw(
   const { figure } = config;
   const asked = figure === undefined ? rest : { ...rest, figure };
   await attachFiles(directory, { "config.resolved.json": formatJson(asked) }, { of: manifest });
+  if (figure?.draw === false) return;
   onMessage?.("its figures are drawn anew, as the section figure now says.");
+  const drawFigures = await drawer(config);
   await drawFigures(directory, { pause: createPause({ signal, say: onMessage }, "drawing the figures") });
 }
 

@@ -13,12 +13,12 @@ import type { Lock } from "../record/lock.js";
 import { isDone } from "../record/manifest.js";
 import { closeSweep, markEnded, openSweep, type SweepManifest } from "../record/sweep.js";
 import { formatResults, type JobState, readJobs } from "../record/sweep-states.js";
+import { formatBytes } from "./bytes.js";
 import { leastSteps, MANY_STEPS } from "./effort.js";
 import { launchHere } from "./here.js";
 import type { Drawer, JobEvent, Launch, LaunchedJob } from "./launcher.js";
 import { launchLocally } from "./local.js";
 import { availableMemory, requireMemory } from "./memory.js";
-import { formatBytes } from "./ntk-method.js";
 import { createPause, type Watch } from "./pause.js";
 
 export interface SweepOptions {

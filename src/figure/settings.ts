@@ -11,12 +11,14 @@ export interface FigureSettings {
   readonly from: number | null;
   readonly to: number | null;
   readonly title: string | null;
+  /** When the run ends; asked for, they are drawn all the same. */
+  readonly draw: boolean;
   readonly pdf: boolean;
 }
 
 /** What a config says of its figures; anything that is missing or no such value is as though it were left out. */
 export function settingsOf(config: Readonly<Record<string, unknown>>): FigureSettings {
-  const { width, height, xScale, yScale, from, to, title, pdf } = (config["figure"] ?? {}) as Readonly<
+  const { width, height, xScale, yScale, from, to, title, draw, pdf } = (config["figure"] ?? {}) as Readonly<
     Record<string, unknown>
   >;
   const number = (value: unknown) => (typeof value === "number" && Number.isFinite(value) ? value : null);
@@ -29,6 +31,7 @@ export function settingsOf(config: Readonly<Record<string, unknown>>): FigureSet
     from: number(from),
     to: number(to),
     title: typeof title === "string" ? title : null,
+    draw: draw !== false,
     pdf: pdf === true,
   };
 }

@@ -16,6 +16,7 @@ descent: { learningRates: [0.02] }
 record: { at: linear, points: 10 }
 measure: { ntk: { at: linear, points: 3 } }
 engine: { kind: reference }
+figure: { draw: false }
 `;
 
 test("figure, report and resume of a cnn that was cut", async () => {

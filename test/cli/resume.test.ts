@@ -17,6 +17,10 @@ const KILLS = Number(process.env["GRADFLOW_KILLS"] ?? 8);
 /** Saved whenever the solver rests, or nearly: most kills then fall into the writing of a checkpoint or just after one. */
 const OFTEN = ["--set", "record.checkpoint=0.01"];
 
+const UNDRAWN = ["--set", "figure.draw=false"];
+/** Some kills then fall into the drawing. */
+const DRAWN = ["--set", "figure.draw=true"];
+
 const gcn = {
   "kind: dnn": "kind: gcn\n  neighbours: 3",
   "activation: { kind: tanh }": "activation: { kind: leaky-relu, slope: 0.1 }",
@@ -38,19 +42,14 @@ const sliding = join(REPOSITORY, "configs/study/sliding.yaml");
 const studies = {
   "through slides, with the tangent kernel": [
     ...[sliding, "--set", "flow.tEnd=1", "--set", "measure.ntk.points=5"],
-    ...["--set", "measure.ntk.method=lanczos"],
+    ...["--set", "measure.ntk.method=lanczos", ...UNDRAWN],
   ],
-  "stiff, with a change of method and descent": [await writeStudy(folder, "stiff.yaml", stiff)],
+  "stiff, with a change of method and descent": [await writeStudy(folder, "stiff.yaml", stiff), ...DRAWN],
   "a gcn that slides, flips counted": [await writeStudy(folder, "gcn.yaml", gcn)],
   "resident in the engine": [await writeStudy(folder, "resident.yaml", resident)],
   "kinks only watched": [
-    sliding,
-    "--set",
-    "flow.boundaries=detect",
-    "--set",
-    "flow.tEnd=2",
-    "--set",
-    "flow.rtol=1e-5",
+    ...[sliding, "--set", "flow.boundaries=detect", "--set", "flow.tEnd=2", "--set", "flow.rtol=1e-5"],
+    ...UNDRAWN,
   ],
 };
 
@@ -233,21 +232,24 @@ describe("gradflow resume", () => {
     await rm(join(folder, "alive/.lock"), { recursive: true, force: true });
     await lock("alive");
     const stiffStudy = await writeStudy(folder, "stiff.yaml", stiff);
-    for (const words of [
-      ["resume", "alive"],
-      ["resume", "alive", "--force"],
-      ["run", stiffStudy, "--out", "alive", "--force"],
-    ]) {
-      const refused = await gradflow(folder, ...words);
-      expect(refused.code).toBe(2);
-      expect(refused.stderr).toContain(`process ${process.pid} is writing it`);
-    }
+    await cp(join(folder, "alive"), join(folder, "changed"), { recursive: true });
     await change("config.resolved.json", (text) =>
       Buffer.from(text.toString().replace('"seed": 3', '"seed": 4')),
-    )(join(folder, "alive"));
-    const changed = await gradflow(folder, "resume", "alive", "--force");
-    expect(changed.code).toBe(2);
-    expect(changed.stderr).toContain("has changed since it was begun");
+    )(join(folder, "changed"));
+    const isWriting = `process ${process.pid} is writing it`;
+    // Side by side, for each waits a while for the writer.
+    await Promise.all(
+      [
+        [["resume", "alive"], isWriting] as const,
+        [["resume", "alive", "--force"], isWriting] as const,
+        [["run", stiffStudy, "--out", "alive", "--force"], isWriting] as const,
+        [["resume", "changed", "--force"], "has changed since it was begun"] as const,
+      ].map(async ([words, told]) => {
+        const refused = await gradflow(folder, ...words);
+        expect(refused.code).toBe(2);
+        expect(refused.stderr).toContain(told);
+      }),
+    );
   });
 
   it("refuses a sweep that a process runs", async () => {
@@ -256,8 +258,10 @@ describe("gradflow resume", () => {
     expect((await gradflow(folder, ...sweep)).code).toBe(0);
     const before = await readFile(join(folder, "twice/sweep.json"), "utf8");
     await lock("twice");
-    for (const words of [sweep, ["resume", "twice"]]) {
-      const refused = await gradflow(folder, ...words);
+    for (const refused of await Promise.all([
+      gradflow(folder, ...sweep),
+      gradflow(folder, "resume", "twice"),
+    ])) {
       expect(refused.code).toBe(2);
       expect(refused.stderr).toContain(`process ${process.pid} is writing it`);
     }
@@ -272,7 +276,8 @@ describe("gradflow resume", () => {
     const { killed, whole } = await killedRun();
     const name = `ten ${how}`;
     await cp(join(folder, how === "resume" ? killed : whole), join(folder, name), { recursive: true });
-    const words = how === "resume" ? ["resume", name] : ["run", "stiff.yaml", "--out", name, "--force"];
+    const words =
+      how === "resume" ? ["resume", name] : ["run", "stiff.yaml", ...DRAWN, "--out", name, "--force"];
     const ended = await Promise.all(Array.from({ length: 10 }, () => gradflow(folder, ...words, "--quiet")));
     expect(ended.some(({ code }) => code === 0)).toBe(true);
     for (const { code, stderr } of ended)
@@ -284,7 +289,9 @@ describe("gradflow resume", () => {
   it("draws a run that was killed before its figures stood", async () => {
     const { whole } = await killedRun();
     await cp(join(folder, whole), join(folder, "undrawn"), { recursive: true });
-    await rm(join(folder, "undrawn/figures"), { recursive: true });
+    await change("config.resolved.json", (text) =>
+      Buffer.from(text.toString().replace('"draw": false', '"draw": true')),
+    )(join(folder, "undrawn"));
     await change("manifest.json", (text) =>
       Buffer.from(text.toString().replace('"drawn": true', '"drawn": false')),
     )(join(folder, "undrawn"));
@@ -353,7 +360,7 @@ describe("a full disk", () => {
   });
 
   it.skipIf(!canMount)("while the figures are drawn says that the numbers stand", async () => {
-    const study = await writeStudy(folder, "short.yaml");
+    const study = await writeStudy(folder, "drawn.yaml", { "draw: false": "draw: true" });
     const { stdout, stderr } = inSmallDisk(
       `${program} run ${study} --out disk/run --quiet; echo "exit $?"; cp -r disk/run undrawnFull`,
       200,

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
@@ -10,11 +10,12 @@ import { gradflow, REPOSITORY, temporaryFolder, writeStudy } from "./gradflow.js
 
 const folder = await temporaryFolder();
 const study = await writeStudy(folder, "tiny.yaml");
+const drawn = await writeStudy(folder, "drawn.yaml", { "draw: false": "draw: true" });
 const lossOnly = { "descent: { learningRates: [0.1, 0.01] }\n": "" };
 
 describe("gradflow run", () => {
   it("writes a record, tells the outcome and ends with the figure to open", async () => {
-    const { code, stdout } = await gradflow(folder, "run", study);
+    const { code, stdout } = await gradflow(folder, "run", drawn);
     expect(code).toBe(0);
     for (const word of ["reachedEnd", "τ = 2ct", "t/η", "energy defect", "R² =", "4cλ_eff", "0.01"])
       expect(stdout).toContain(word);
@@ -23,7 +24,7 @@ describe("gradflow run", () => {
     const figure = join(folder, last.replace("figure: ", ""));
     expect(existsSync(figure)).toBe(true);
     const record = await readRecord(join(figure, "../.."));
-    expect(record.manifest.command).toEqual(["gradflow", "run", study]);
+    expect(record.manifest.command).toEqual(["gradflow", "run", drawn]);
     expect(record.manifest.status).toBe("reachedEnd");
     expect(record.result!.time).toBe(2);
     expect(record.series.t.length).toBe(21);
@@ -57,7 +58,7 @@ describe("gradflow run", () => {
   });
 
   it("shows the record of a study that is done; another study does not replace it, unless --force", async () => {
-    const words = ["run", study, "--out", "twice"];
+    const words = ["run", drawn, "--out", "twice"];
     const first = await gradflow(folder, ...words, "--quiet");
     const before = await readFile(join(folder, "twice/manifest.json"), "utf8");
     const again = await gradflow(folder, ...words);
@@ -190,15 +191,19 @@ describe("how a run ends", () => {
 });
 
 describe("gradflow figure", () => {
-  it("draws a record again and names the figure", async () => {
-    await gradflow(folder, "run", study, "--out", "redraw", "--quiet");
-    const figure = join(folder, "redraw/figures/loss.svg");
-    const before = await readFile(figure, "utf8");
-    await rm(figure);
+  it("draws what a run that was to draw nothing left out, as a run that draws does, and names the figure", async () => {
+    const undrawn = await gradflow(folder, "run", study, "--out", "redraw", "--quiet");
+    expect(undrawn.stdout.trimEnd().split("\n").at(-1)).toBe("record: redraw");
+    expect(existsSync(join(folder, "redraw/figures"))).toBe(false);
     const { code, stdout } = await gradflow(folder, "figure", "redraw");
     expect(code).toBe(0);
     expect(stdout.trimEnd().split("\n").at(-1)).toBe("figure: redraw/figures/loss.png");
-    expect(await readFile(figure, "utf8")).toBe(before);
+    const alike = await gradflow(folder, "run", drawn, "--out", "drawn", "--quiet");
+    expect(alike.stdout.trimEnd().split("\n").at(-1)).toBe("figure: drawn/figures/loss.png");
+    const [again, before] = await Promise.all(
+      ["redraw", "drawn"].map((name) => readFile(join(folder, name, "figures/loss.svg"), "utf8")),
+    );
+    expect(again).toBe(before);
   });
 
   it("refuses what is no record", async () => {

@@ -94,6 +94,7 @@ flow: { method: euler, stepSize: 1.0e-4, tEnd: 1 }
 descent: { learningRates: [1.0e-3] }
 record: { at: steps, checkpoint: 30 }
 engine: { kind: reference }
+figure: { draw: false }
 `);
   const sizes: number[] = [];
   const rows: number[] = [];
@@ -123,6 +124,7 @@ flow: { method: auto, rtol: 1.0e-3, atol: 1.0e-6, tEnd: 0.5 }
 descent: { ${settings} }
 record: { at: linear, points: 3, checkpoint: 1.0e-9 }
 engine: { kind: reference }
+figure: { draw: false }
 `);
   const contents = async (directory: string) =>
     Promise.all(

@@ -123,7 +123,13 @@ describe("a loss that rises", () => {
   const six = ["dataset.samples=6", "model.hidden=[4,4]", "flow.tEnd=1000"];
 
   test.each([0.01, 0.3])("at rtol = atol = %f it is told, with from, to and when", async (tolerance) => {
-    const set = [...six, `flow.rtol=${tolerance}`, `flow.atol=${tolerance}`, "record.at=steps"];
+    const set = [
+      ...six,
+      `flow.rtol=${tolerance}`,
+      `flow.atol=${tolerance}`,
+      "record.at=steps",
+      "figure.draw=true",
+    ];
     const { result, record, directory } = await run(set, {}, base.replace("linear, points: 3", "linear"));
     const { t, loss } = record.series;
     // The largest rise above the least loss so far, by the rows of every step.

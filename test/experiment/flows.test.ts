@@ -29,7 +29,7 @@ const tables = (directory: string) =>
   );
 
 test("one row per kind, learning rate and compared step, and the last of them in the result", async () => {
-  const { result, directory, record } = await run([], {}, beside);
+  const { result, directory, record } = await run(["figure.draw=true"], {}, beside);
   const { columns, rows } = (await readCells(join(directory, "flows.csv")))!;
   expect(columns.slice(0, FLOW_COLUMNS.length)).toEqual(FLOW_COLUMNS);
   expect(columns.slice(FLOW_COLUMNS.length, FLOW_COLUMNS.length + 3)).toEqual([

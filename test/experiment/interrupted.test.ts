@@ -18,6 +18,7 @@ flow: { method: dopri5, rtol: 1e-6, atol: 1e-9, tEnd: 0.3 }
 descent: { learningRates: [1e-3, 2e-3] }
 record: { at: linear, points: 1, checkpoint: 30 }
 engine: { kind: reference }
+figure: { draw: false }
 `;
 
 /** Aborted from the n-th look on: deterministic, wherever the program looks. */
@@ -96,7 +97,7 @@ test("between rows of two descents, which keep their order: no step of the flow 
 test("a resumed run replaces no figure of its user's, not even where it takes the folder over", async () => {
   const file = join(folder, "figures.yaml");
   await writeFile(file, base);
-  const loaded = await loadConfig(file, { set: ["record.points=4"] });
+  const loaded = await loadConfig(file, { set: ["record.points=4", "figure.draw=true"] });
   const directory = join(folder, "figures");
   const options = { directory, command: ["test"] };
   expect((await runExperiment(loaded, { ...options, signal: abortAtLook(3).signal })).status).toBe(

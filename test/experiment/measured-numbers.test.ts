@@ -173,7 +173,7 @@ describe("parameters", () => {
 
 test("snapshots are θ at their rows; their number is no curve and no line of the summary", async () => {
   const { result, record, directory } = await run(
-    ["measure={ parameters: { points: 3 }, growth: {} }"],
+    ["measure={ parameters: { points: 3 }, growth: {} }", "figure.draw=true"],
     {},
     study(1),
   );

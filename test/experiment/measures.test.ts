@@ -22,7 +22,11 @@ engine: { kind: reference }
 describe("a measure", () => {
   test("that is not asked for leaves the bytes of the tables as they are, and one that is adds columns behind", async () => {
     const plain = await run([], {}, classes);
-    const measured = await run(["measure.accuracy={}", "measure.testLoss={ points: 2 }"], {}, classes);
+    const measured = await run(
+      ["measure.accuracy={}", "measure.testLoss={ points: 2 }", "figure.draw=true"],
+      {},
+      classes,
+    );
     for (const file of ["series.csv", "descent.csv"]) {
       const before = readFileSync(join(plain.directory, file), "utf8").trimEnd().split("\n");
       const after = readFileSync(join(measured.directory, file), "utf8").trimEnd().split("\n");

@@ -167,7 +167,7 @@ describe("the verdict of a run", () => {
 describe("the record", () => {
   test("has spectrum, modes, density and eigenfunctions that fit one another", async () => {
     const { record, directory } = await run(
-      ["measure.ntk.eigenfunctions=true", "measure.ntk.spectrum=20"],
+      ["measure.ntk.eigenfunctions=true", "measure.ntk.spectrum=20", "figure.draw=true"],
       {},
       smooth,
     );

@@ -212,7 +212,7 @@ test("fixed steps: the energy defect falls with the order of the method", async 
 });
 
 test("the figures and the tables of a record are files that exist", async () => {
-  const { result, directory } = await run(["descent.learningRates=[0.1]"]);
+  const { result, directory } = await run(["descent.learningRates=[0.1]", "figure.draw=true"]);
   expect(result.figures.length).toBeGreaterThan(0);
   for (const name of [...result.figures, "series.csv", "descent.csv", "result.json", "manifest.json"]) {
     expect((await readFile(join(directory, name))).length).toBeGreaterThan(100);

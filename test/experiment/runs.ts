@@ -18,8 +18,13 @@ record: { at: linear, points: 8 }
 engine: { kind: reference }
 `;
 
-/** Call at the top of a test file; gives `run`, which writes each record into a folder of its own. */
-export function setUpRuns(): (
+/**
+ * Call at the top of a test file; gives `run`, which writes each record into a folder of its own. Figures, half the work of a small run, are
+ * drawn where asked for.
+ */
+export function setUpRuns({
+  draw = false,
+} = {}): (
   set?: readonly string[],
   options?: Partial<RunOptions>,
   yaml?: string,
@@ -31,7 +36,7 @@ export function setUpRuns(): (
     const file = join(await folder, `study-${count}.yaml`);
     const directory = options.directory ?? join(await folder, `record-${count++}`);
     await writeFile(file, yaml);
-    const loaded = await loadConfig(file, { set });
+    const loaded = await loadConfig(file, { set: draw ? set : ["figure.draw=false", ...set] });
     const result = await runExperiment(loaded, { command: ["test"], ...options, directory });
     return { result, record: await readRecord(directory), directory };
   };
