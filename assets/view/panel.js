@@ -1,37 +1,31 @@
-/** One picture: a column of the drawn runs over a clock. Holds what the server sent, thinned; draws it with uPlot; zooms. */
-import { ask, make, settled, show } from "./ask.js";
+/** One picture: a column of the drawn runs over a clock, drawn with uPlot; it zooms. */
+import { make, settled, show } from "./ask.js";
 import { CLOCKS, columnWords, tickLabel, ticks } from "./axis.js";
+import { css, lookOf, sample } from "./curve-looks.js";
+import { holdCurves } from "./held-curves.js";
+import { drawLane, laneEnd, roomBelow } from "./lane.js";
+import { navigate } from "./navigate.js";
 
 /** A script before this one defines it. */
 const { uPlot } = globalThis;
 const HEIGHT = 300;
-/** Appended rows until the curve is asked for again, thinned. */
-const MOST_APPENDED = 4000;
-const DASHES = [[], [6, 3], [2, 3], [10, 3, 2, 3], [14, 4], [2, 6]];
-const LIGHT = ["#0072b2", "#d55e00", "#008f68", "#b8578f", "#a87400", "#3d8fc4"];
-const DARK = ["#5cb3ee", "#ff9355", "#3fd0a4", "#eb9dc9", "#f0c04c", "#a5dafb"];
-
-const darkness = matchMedia("(prefers-color-scheme: dark)");
-
-/** Of the k-th run or learning rate; six that colour-blind readers tell apart, then evenly spread hues. */
-export function colourOf(k) {
-  const palette = darkness.matches ? DARK : LIGHT;
-  return palette[k] ?? `hsl(${Math.round(k * 137.5) % 360} 60% ${darkness.matches ? 70 : 40}%)`;
-}
-
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
 /**
  * @param state { y, x, logX, logY, from, to }, kept up to date
  * @param world { runs(): [{ id, name, slot }], names(): columns with their words, changed(), removed() }
  */
 export function createPanel(state, world) {
-  /** By run: { curves: [{ table, learningRate, x, y, detail, … }], reading, appended }. */
-  const held = new Map();
-  const failures = new Map();
   let plot = null;
   let drawn = [];
-  let asked = new AbortController();
+  /** Of curves with values of 0 or less on a logarithmic axis. */
+  let lanes = [];
+  const curves = holdCurves(state, world, {
+    width: () => width(),
+    changed: () => rebuildSoon(),
+    refined() {
+      redraw();
+      tell();
+    },
+  });
   const root = make("article", { className: "panel" });
   const ySelect = make("select", { "aria-label": "column" });
   const xSelect = make("select", { "aria-label": "over" });
@@ -40,7 +34,6 @@ export function createPanel(state, world) {
     box.addEventListener("change", () => {
       state[name] = box.checked;
       state.from = state.to = null;
-      for (const run of held.values()) for (const curve of run.curves) curve.detail = null;
       world.changed();
       reload();
     });
@@ -73,9 +66,13 @@ export function createPanel(state, world) {
   ySelect.addEventListener("change", () => choose("y", ySelect.value));
   all.addEventListener("click", () => zoom(null, null));
   remove.addEventListener("click", () => world.removed(panel));
-  stage.addEventListener("keydown", onKey);
-  stage.addEventListener("wheel", onWheel, { passive: false });
-  stage.addEventListener("dblclick", () => zoom(null, null));
+  navigate(stage, {
+    window: () => xRange(),
+    extent: () => extent(),
+    show: (min, max) => zoom(back(state.logX, min), back(state.logX, max)),
+    showAll: () => zoom(null, null),
+    area: () => plot?.over.getBoundingClientRect() ?? null,
+  });
   const observer = new ResizeObserver(() => plot?.setSize({ width: width(), height: HEIGHT }));
   observer.observe(stage);
 
@@ -86,85 +83,45 @@ export function createPanel(state, world) {
   function choose(name, value) {
     state[name] = value;
     state.from = state.to = null;
-    held.clear();
     world.changed();
-    reload();
+    reload(true);
   }
 
   /** Asks anew for the curves of every drawn run. */
-  function reload() {
-    asked.abort();
-    asked = new AbortController();
-    const wanted = new Set(world.runs().map(({ id }) => id));
-    for (const id of held.keys()) if (!wanted.has(id)) held.delete(id);
-    for (const id of failures.keys()) if (!wanted.has(id)) failures.delete(id);
-    for (const id of wanted) void fetchRun(id, asked.signal);
+  function reload(anew = false) {
+    curves.reload(anew);
     rebuild();
   }
 
-  /** The runs that are drawn have changed: asks for those that are not held. */
+  /** The runs that are drawn have changed. */
   function update() {
-    const wanted = new Set(world.runs().map(({ id }) => id));
-    for (const id of held.keys()) if (!wanted.has(id)) held.delete(id);
-    for (const id of failures.keys()) if (!wanted.has(id)) failures.delete(id);
-    for (const id of wanted) if (!held.has(id)) void fetchRun(id, asked.signal);
+    curves.update();
     rebuild();
   }
 
-  async function fetchRun(id, signal) {
-    const zoomed = state.from !== null;
-    const query = { run: id, x: state.x, y: state.y, log: Number(state.logX), pixels: width() };
-    try {
-      const answer = await ask("curves", query, signal);
-      failures.delete(id);
-      const curves = answer.curves.map((curve) => ({ ...curve, detail: null }));
-      held.set(id, { curves, reading: answer.reading, appended: 0 });
-      if (zoomed) await refineRun(id, signal);
-      world.followed();
-    } catch (error) {
-      if (signal.aborted) return;
-      held.delete(id);
-      failures.set(id, error.message);
-    }
-    rebuildSoon();
-  }
-
-  /** The rows of the zoomed window alone, thinned to it. */
-  async function refineRun(id, signal) {
-    const { from, to } = state;
-    if (from === null) return;
-    const query = { run: id, x: state.x, y: state.y, from, to, log: Number(state.logX), pixels: width() };
-    const answer = await ask("curves", query, signal).catch(() => null);
-    const own = held.get(id);
-    if (answer === null || own === undefined) return;
-    for (const curve of own.curves) {
-      const fine = answer.curves.find(
-        (c) => c.table === curve.table && c.learningRate === curve.learningRate,
-      );
-      if (fine !== undefined) curve.detail = { x: fine.x, y: fine.y, from, to };
-    }
-  }
-
-  const refine = settled(async () => {
-    const { signal } = asked;
-    await Promise.all([...held.keys()].map((id) => refineRun(id, signal)));
-    if (!signal.aborted) redraw();
-  }, 80);
-
-  /** The points to draw of a curve: of its zoomed window where they are there, of the whole otherwise. */
-  function pointsOf(curve) {
-    const { detail } = curve;
+  /** The points of a curve: of its zoomed window where they are there, of the whole otherwise. */
+  function pointsOf({ detail, x, y }) {
     const { from, to } = state;
     const fits = detail !== null && from !== null && detail.from <= from && detail.to >= to;
-    const { x, y } = fits ? detail : curve;
-    const xs = [];
-    const ys = [];
+    return fits ? detail : { x, y };
+  }
+
+  /** The same on their scales; what a logarithmic one of y has no place for stands in `below`. */
+  function scaledOf(curve) {
+    const { x, y } = pointsOf(curve);
+    const [xs, ys, below] = [[], [], []];
+    let allZero = true;
     for (let i = 0; i < x.length; i++) {
-      if ((state.logX && x[i] <= 0) || (state.logY && y[i] <= 0)) continue;
+      if (state.logX && x[i] <= 0) continue;
+      if (state.logY && y[i] <= 0) {
+        below.push(fwd(state.logX, x[i]));
+        allZero &&= y[i] === 0;
+        continue;
+      }
       xs.push(fwd(state.logX, x[i]));
       ys.push(fwd(state.logY, y[i]));
     }
-    return [xs, ys];
+    return { points: [xs, ys], below, allZero };
   }
 
   /** Where the curves begin and end; of all panels over the same clock, so that pictures below one another agree. */
@@ -204,35 +161,18 @@ export function createPanel(state, world) {
         if (ys[i] > max) max = ys[i];
       }
     }
-    if (min > max) return [fwd(state.logY, 1), fwd(state.logY, 10)];
+    if (min > max) [min, max] = [fwd(state.logY, 1), fwd(state.logY, 10)];
     const room = min === max ? Math.abs(min) * 0.1 || 1 : 0.05 * (max - min);
-    return [min - room, max + room];
+    const [low, high] = [min - room, max + room];
+    return [lanes.length === 0 ? low : roomBelow(low, high, plotHeight()), high];
   }
 
-  /** Every curve that is there, with how it looks. Of one run alone colours tell learning rates, of several they tell runs. */
-  function styled() {
-    const runs = world.runs();
-    const alone = runs.length === 1;
-    return runs.flatMap((run) => {
-      const curves = held.get(run.id)?.curves ?? [];
-      const rates = curves.filter(ofDescent).map(({ learningRate }) => learningRate);
-      return curves.map((curve) => {
-        const rate = rates.indexOf(curve.learningRate);
-        const flow = !ofDescent(curve);
-        return {
-          ...{ run, curve, label: flow ? run.name : `${run.name}, η = ${show(Number(curve.learningRate))}` },
-          colour: alone ? (flow ? css("--flow") : colourOf(rate)) : colourOf(run.slot),
-          dash: flow || (alone && rate < 6) ? [] : DASHES[1 + (rate % (DASHES.length - 1))],
-          width: flow ? (alone ? 4 : 2) : 1.5,
-        };
-      });
-    });
-  }
+  const plotHeight = () => (plot?.bbox?.height ?? 0) / devicePixelRatio || HEIGHT - 60;
 
   const rebuildSoon = settled(rebuild, 30);
 
   function rebuild() {
-    drawn = styled();
+    drawn = lookOf(world.runs(), curves.of);
     plot?.destroy();
     const ink = css("--ink");
     const axis = {
@@ -245,7 +185,12 @@ export function createPanel(state, world) {
       ...{ grid: { stroke: css("--grid"), width: 1 }, ticks: { stroke: css("--grid"), width: 1, size: 5 } },
     };
     const splits = (log, vertical) => (u, _axis, min, max) =>
-      ticks(min, max, (vertical ? u.bbox.height / 45 : u.bbox.width / 75) / devicePixelRatio, log);
+      ticks(
+        vertical && lanes.length > 0 ? laneEnd(min, max, plotHeight()) : min,
+        max,
+        (vertical ? u.bbox.height / 45 : u.bbox.width / 75) / devicePixelRatio,
+        log,
+      );
     const values = (log) => (_u, all) => all.map((tick) => tickLabel(tick, log));
     const data = dataOf();
     const range = xRange();
@@ -288,6 +233,7 @@ export function createPanel(state, world) {
           },
         ],
         setCursor: [() => tell()],
+        draw: [(u) => lanes.length > 0 && drawLane(u, lanes)],
       },
     };
     plot = new uPlot(options, data, stage);
@@ -296,8 +242,15 @@ export function createPanel(state, world) {
     world.aligned();
   }
 
-  const dataOf = () =>
-    drawn.length === 0 ? [null, [[], []]] : [null, ...drawn.map(({ curve }) => pointsOf(curve))];
+  /** The points for uPlot; what has no place on its scale goes into `lanes`. */
+  function dataOf() {
+    const scaled = drawn.map(({ curve }) => scaledOf(curve));
+    lanes = scaled.flatMap(({ below, allZero }, k) =>
+      below.length === 0 ? [] : [{ colour: drawn[k].colour, x: below, allZero }],
+    );
+    stage.dataset.lanes = String(lanes.length);
+    return drawn.length === 0 ? [null, [[], []]] : [null, ...scaled.map(({ points }) => points)];
+  }
 
   /** New numbers or another window in the same curves. */
   function redraw() {
@@ -318,54 +271,15 @@ export function createPanel(state, world) {
     state.from = from;
     state.to = to;
     redraw();
-    if (from !== null) refine();
+    if (from !== null) curves.refine();
     world.changed();
-  }
-
-  /** Narrows or widens the window about a point of the scale, and shifts it by a part of its width. */
-  function move(factor, at = 0.5, shift = 0) {
-    const [min, max] = xRange();
-    const [least, greatest] = extent();
-    const size = Math.min((max - min) * factor, greatest - least);
-    let start = min + (max - min - size) * at + shift * size;
-    start = Math.min(Math.max(start, least), greatest - size);
-    if (size >= (greatest - least) * 0.999) return zoom(null, null);
-    zoom(back(state.logX, start), back(state.logX, start + size));
-  }
-
-  function onKey(event) {
-    const action = {
-      "+": () => move(0.5),
-      "=": () => move(0.5),
-      "-": () => move(2),
-      ArrowLeft: () => move(1, 0.5, -0.25),
-      ArrowRight: () => move(1, 0.5, 0.25),
-      0: () => zoom(null, null),
-    }[event.key];
-    if (action === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    action();
-  }
-
-  function onWheel(event) {
-    if (event.ctrlKey || event.deltaY === 0 || plot === null) return;
-    event.preventDefault();
-    const area = plot.over.getBoundingClientRect();
-    const at = Math.min(Math.max((event.clientX - area.left) / area.width, 0), 1);
-    move(event.deltaY > 0 ? 1.25 : 0.8, at);
   }
 
   /** Legend, notes and what a screen reader hears. */
   function describe() {
     legend.replaceChildren(
-      ...drawn.map(({ label, colour, dash, width }) =>
-        make(
-          "li",
-          {},
-          sample(colour, dash, width),
-          make("span", { className: "name" }, label),
-          make("output"),
-        ),
+      ...drawn.map((one) =>
+        make("li", {}, sample(one), make("span", { className: "name" }, one.label), make("output")),
       ),
     );
     const words = columnWords(state.y, world.labels());
@@ -376,7 +290,7 @@ export function createPanel(state, world) {
     const sum = (name) => drawn.reduce((total, { curve }) => total + curve[name], 0);
     const notes = [];
     if (state.logY && sum("notPositive") > 0)
-      notes.push(`${sum("notPositive")} values are 0 or less and have no place on a logarithmic axis.`);
+      notes.push(`${sum("notPositive")} values are 0 or less: they stand in the lane below the axis.`);
     if (sum("notFinite") > 0) notes.push(`${sum("notFinite")} values are infinite or not a number.`);
     const rows = Math.max(0, ...drawn.map(({ curve }) => curve.rows));
     if (rows > 20_000)
@@ -384,8 +298,9 @@ export function createPanel(state, world) {
         `Thinned: up to ${rows.toLocaleString("en").replaceAll(",", " ")} rows a table; zoom shows them all.`,
       );
     for (const { id, name } of world.runs()) {
-      if (failures.has(id)) notes.push(`${name}: ${failures.get(id)}`);
-      else if (held.has(id) && held.get(id).curves.length === 0)
+      const failure = curves.failureOf(id);
+      if (failure !== undefined) notes.push(`${name}: ${failure}`);
+      else if (curves.has(id) && curves.of(id).length === 0)
         notes.push(`${name}: has no rows of ${words} over ${CLOCKS[state.x].name}.`);
     }
     if (world.runs().length === 0) notes.push("No run is drawn; tick some in the table.");
@@ -398,43 +313,12 @@ export function createPanel(state, world) {
   function tell() {
     const cells = legend.querySelectorAll("output");
     const pointed = plot !== null && plot.cursor.left >= 0;
-    drawn.forEach((_, k) => {
+    drawn.forEach(({ curve }, k) => {
       if (cells[k] === undefined) return;
-      const points = plot.data[k + 1];
-      const at = pointed ? nearest(points[0], plot.posToVal(plot.cursor.left, "x")) : points[0].length - 1;
-      cells[k].textContent =
-        at === null || at < 0
-          ? ""
-          : `${show(back(state.logY, points[1][at]))} at ${show(back(state.logX, points[0][at]))}`;
+      const { x, y } = pointsOf(curve);
+      const at = pointed ? nearest(x, back(state.logX, plot.posToVal(plot.cursor.left, "x"))) : x.length - 1;
+      cells[k].textContent = at === null || at < 0 ? "" : `${show(y[at])} at ${show(x[at])}`;
     });
-  }
-
-  /** Rows that a run has written since; false where they do not follow on what is held. */
-  function append({ run, x, y, table, from, reading, rows }) {
-    if (x !== state.x || y !== state.y) return true;
-    const own = held.get(run);
-    const known = own?.reading[table];
-    if (own === undefined || known === undefined) return true;
-    if (known.generation === reading.generation && known.bytes >= reading.bytes) return true;
-    if (known.generation !== reading.generation || known.bytes !== from) return false;
-    own.reading[table] = reading;
-    for (const fresh of rows) {
-      const curve = own.curves.find((c) => c.table === table && c.learningRate === fresh.learningRate);
-      if (curve === undefined) return false;
-      for (let i = 0; i < fresh.x.length; i++) {
-        curve.x.push(fresh.x[i]);
-        curve.y.push(fresh.y[i]);
-        curve.extent.greatest = Math.max(curve.extent.greatest ?? -Infinity, fresh.x[i]);
-        if (fresh.x[i] > 0)
-          curve.extent.leastPositive = Math.min(curve.extent.leastPositive ?? Infinity, fresh.x[i]);
-        curve.rows++;
-        own.appended++;
-      }
-    }
-    if (own.appended > MOST_APPENDED) return false;
-    redraw();
-    tell();
-    return true;
   }
 
   /** The columns to choose from have changed. */
@@ -450,21 +334,10 @@ export function createPanel(state, world) {
   }
 
   const panel = {
-    ...{ root, state, reload, update, append, offer, rebuild, redraw, ownExtent },
-    refetch: (id) => void fetchRun(id, asked.signal),
-    /** What to be told of: one text for each run. */
-    follows: () =>
-      [...held].map(([id, { reading }]) =>
-        [
-          id,
-          state.x,
-          state.y,
-          ...Object.entries(reading).flatMap(([t, r]) => [t, r.generation, r.bytes]),
-        ].join(","),
-      ),
-    lastPoint: (id) => held.get(id)?.curves[0]?.x.at(-1),
+    ...{ root, state, update, offer, rebuild, redraw, ownExtent },
+    ...{ append: curves.append, refetch: curves.refetch, follows: curves.follows },
     close() {
-      asked.abort();
+      curves.close();
       observer.disconnect();
       plot?.destroy();
       root.remove();
@@ -472,8 +345,6 @@ export function createPanel(state, world) {
   };
   return panel;
 }
-
-const ofDescent = ({ table }) => table === "descent" || table === "gaps";
 
 function seriesOf({ colour, dash, width, label }) {
   const facets = ["x", "y"].map((scale) => ({ scale, auto: false }));
@@ -491,25 +362,4 @@ function nearest(values, wanted) {
     else high = middle;
   }
   return wanted - values[low] < values[high] - wanted ? low : high;
-}
-
-/** A piece of the line as the picture has it. */
-function sample(colour, dash, width) {
-  const space = "http://www.w3.org/2000/svg";
-  const picture = document.createElementNS(space, "svg");
-  const line = document.createElementNS(space, "line");
-  for (const [name, value] of Object.entries({ width: 28, height: 10, "aria-hidden": "true" }))
-    picture.setAttribute(name, value);
-  const look = {
-    x1: 0,
-    x2: 28,
-    y1: 5,
-    y2: 5,
-    stroke: colour,
-    "stroke-width": width,
-    "stroke-dasharray": dash.join(" ") || "none",
-  };
-  for (const [name, value] of Object.entries(look)) line.setAttribute(name, value);
-  picture.append(line);
-  return picture;
 }

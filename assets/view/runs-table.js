@@ -1,18 +1,23 @@
 /** The table of runs: only the rows in view exist, so that ten thousand scroll like ten. */
 import { make, show } from "./ask.js";
-import { colourOf } from "./panel.js";
+import { colourOf } from "./curve-looks.js";
+import { progressOf, statusOf } from "./run-rows.js";
 
 const ROW_HEIGHT = 28;
 /** Rows above and below the view. */
 const SPARE = 10;
 
-/** @param world { isDrawn(id), slotOf(id), toggle(id), open(id), isOpen(id), sort(), setSort(name) } */
+/**
+ * @param world { isDrawn(id), slotOf(id), toggle(id), open(id), isOpen(id), sort(), setSort(name), toggleSweep(runs), openSweep(id),
+ *   isOpenSweep(id), fold(id) }
+ */
 export function createRunsTable(frame, world) {
   const [head, body] = [frame.querySelector("thead"), frame.querySelector("tbody")];
   const above = make("tr", { "aria-hidden": "true" }, make("td"));
   const below = make("tr", { "aria-hidden": "true" }, make("td"));
-  const rows = new Map();
-  let runs = [];
+  const elements = new Map();
+  /** As run-rows.js makes them. */
+  let rows = [];
   let columns = [];
 
   frame.addEventListener("scroll", render);
@@ -23,26 +28,33 @@ export function createRunsTable(frame, world) {
     ];
     const row = event.target.closest("tr[data-at]");
     if (row === null) return;
-    if (event.key === "Enter" && event.target.type === "checkbox") return world.open(Number(row.dataset.id));
+    const { run, sweep, folded } = rows[Number(row.dataset.at)];
+    if (event.key === "Enter" && event.target.type === "checkbox")
+      return sweep === undefined ? world.open(run.id) : world.openSweep(sweep.id);
+    if (sweep !== undefined && event.key === (folded ? "ArrowRight" : "ArrowLeft")) {
+      event.preventDefault();
+      return world.fold(sweep.id);
+    }
     if (step === undefined) return;
     event.preventDefault();
-    focus(Math.min(Math.max(Number(row.dataset.at) + step, 0), runs.length - 1), event.target.tagName);
+    focus(Math.min(Math.max(Number(row.dataset.at) + step, 0), rows.length - 1), event.target);
   });
 
-  function focus(at, tag) {
+  function focus(at, target) {
     const top = at * ROW_HEIGHT;
     const room = frame.clientHeight - 2 * ROW_HEIGHT;
     if (top < frame.scrollTop) frame.scrollTop = top;
     else if (top > frame.scrollTop + room) frame.scrollTop = top - room;
     render();
-    rows.get(runs[at].id)?.querySelector(tag.toLowerCase())?.focus({ preventScroll: true });
+    const kind = target.type === "checkbox" ? "input" : "button.name";
+    elements.get(keyOf(rows[at]))?.querySelector(kind)?.focus({ preventScroll: true });
   }
 
-  function set(nextRuns, nextColumns) {
-    runs = nextRuns;
+  function set(nextRows, nextColumns) {
+    rows = nextRows;
     if (nextColumns.join() !== columns.join()) {
       columns = nextColumns;
-      rows.clear();
+      elements.clear();
     }
     const sort = world.sort();
     head.replaceChildren(
@@ -59,20 +71,20 @@ export function createRunsTable(frame, world) {
       ),
     );
     // Where the page is one column wide the table is no higher than its rows.
-    frame.style.setProperty("--height", `${(runs.length + 2) * ROW_HEIGHT}px`);
-    frame.querySelector("table").setAttribute("aria-rowcount", String(runs.length + 1));
-    const present = new Set(runs.map(({ id }) => id));
-    for (const id of rows.keys()) if (!present.has(id)) rows.delete(id);
+    frame.style.setProperty("--height", `${(rows.length + 2) * ROW_HEIGHT}px`);
+    frame.querySelector("table").setAttribute("aria-rowcount", String(rows.length + 1));
+    const present = new Set(rows.map(keyOf));
+    for (const key of elements.keys()) if (!present.has(key)) elements.delete(key);
     render();
   }
 
   function render() {
     const first = Math.max(0, Math.floor(frame.scrollTop / ROW_HEIGHT) - SPARE);
     const count = Math.ceil(frame.clientHeight / ROW_HEIGHT) + 2 * SPARE;
-    const shown = runs.slice(first, first + count);
+    const shown = rows.slice(first, first + count);
     above.firstChild.style.height = `${first * ROW_HEIGHT}px`;
-    below.firstChild.style.height = `${Math.max(0, runs.length - first - shown.length) * ROW_HEIGHT}px`;
-    const wanted = [above, ...shown.map((run, k) => rowOf(run, first + k)), below];
+    below.firstChild.style.height = `${Math.max(0, rows.length - first - shown.length) * ROW_HEIGHT}px`;
+    const wanted = [above, ...shown.map((row, k) => elementOf(row, first + k)), below];
     // Elements that stay are not touched: the focus would be lost.
     const keep = new Set(wanted);
     for (const child of [...body.children]) if (!keep.has(child)) child.remove();
@@ -81,35 +93,49 @@ export function createRunsTable(frame, world) {
     });
   }
 
-  function rowOf(run, at) {
-    let row = rows.get(run.id);
-    if (row === undefined) {
-      const box = make("input", { type: "checkbox" });
-      box.addEventListener("change", () => world.toggle(run.id));
-      const key = make("button", { type: "button", className: "name" });
-      key.addEventListener("click", () => world.open(run.id));
-      row = make(
-        "tr",
-        {},
-        make("td", {}, box),
-        make("th", { scope: "row" }, key),
-        ...columns.map(() => make("td")),
-      );
-      rows.set(run.id, row);
-    }
-    row.dataset.at = at;
-    row.dataset.id = run.id;
-    row.setAttribute("aria-rowindex", String(at + 2));
-    const [mark, name, ...cells] = row.children;
-    const box = mark.firstChild;
+  function elementOf(row, at) {
+    const key = keyOf(row);
+    const element =
+      elements.get(key) ?? (row.sweep === undefined ? runElement(row.run) : sweepElement(row.sweep.id));
+    elements.set(key, element);
+    element.dataset.at = at;
+    element.setAttribute("aria-rowindex", String(at + 2));
+    if (row.sweep === undefined) fillRun(element, row);
+    else fillSweep(element, row);
+    return element;
+  }
+
+  function frameOf(toggle, open, ...before) {
+    const box = make("input", { type: "checkbox" });
+    box.addEventListener("change", toggle);
+    const name = make("button", { type: "button", className: "name" });
+    name.addEventListener("click", open);
+    return make("tr", {}, make("td", {}, box), make("th", { scope: "row" }, ...before, name));
+  }
+
+  function runElement({ id }) {
+    const element = frameOf(
+      () => world.toggle(id),
+      () => world.open(id),
+    );
+    element.append(...columns.map(() => make("td")));
+    return element;
+  }
+
+  function fillRun(element, { run, within }) {
+    const [mark, name, ...cells] = element.children;
     const drawn = world.isDrawn(run.id);
-    box.checked = drawn;
-    box.setAttribute("aria-label", `draw ${run.name}`);
+    mark.firstChild.checked = drawn;
+    mark.firstChild.setAttribute("aria-label", `draw ${run.name}`);
     mark.style.setProperty("--mark", drawn ? colourOf(world.slotOf(run.id)) : "transparent");
-    name.firstChild.textContent = run.name;
+    // Behind the row of its sweep a run needs its own name alone.
+    const own =
+      within === undefined || within.name === "." ? run.name : run.name.slice(within.name.length + 1);
+    name.classList.toggle("within", within !== undefined);
+    name.firstChild.textContent = own;
     name.firstChild.title = run.name;
-    row.classList.toggle("opened", world.isOpen(run.id));
-    row.classList.toggle("open", run.open);
+    element.classList.toggle("opened", world.isOpen(run.id));
+    element.classList.toggle("open", run.open);
     cells.forEach((cell, k) => {
       const value =
         columns[k] === "status"
@@ -120,20 +146,43 @@ export function createRunsTable(frame, world) {
       if (cell.textContent !== value) cell.textContent = value;
       cell.classList.toggle("number", typeof run.cells[k] === "number");
     });
-    return row;
+  }
+
+  function sweepElement(id) {
+    const fold = make("button", { type: "button", className: "fold" });
+    fold.addEventListener("click", () => world.fold(id));
+    const runs = () => rows.find(({ sweep }) => sweep?.id === id)?.runs ?? [];
+    const element = frameOf(
+      () => world.toggleSweep(runs()),
+      () => world.openSweep(id),
+      fold,
+    );
+    element.className = "sweep";
+    element.append(make("td", { colSpan: columns.length }));
+    return element;
+  }
+
+  function fillSweep(element, row) {
+    const [mark, title, told] = element.children;
+    const { sweep, runs, folded } = row;
+    const drawn = runs.filter(({ id }) => world.isDrawn(id)).length;
+    mark.firstChild.checked = drawn === runs.length;
+    mark.firstChild.indeterminate = drawn > 0 && drawn < runs.length;
+    mark.firstChild.setAttribute("aria-label", `draw the runs of ${sweep.name}`);
+    const [fold, name] = title.children;
+    fold.textContent = folded ? "▸" : "▾";
+    fold.setAttribute("aria-expanded", String(!folded));
+    fold.setAttribute("aria-label", `runs of ${sweep.name}`);
+    name.textContent = sweep.name;
+    name.title = sweep.name;
+    told.textContent = progressOf(row);
+    element.classList.toggle("opened", world.isOpenSweep(sweep.id));
   }
 
   return { set, render };
 }
 
-/** A killed run is `running` for ever: how long its series has been silent tells. */
-export function statusOf({ status, open, grown }) {
-  if (!open || status !== "running" || grown === null) return show(status);
-  const silent = (Date.now() - grown) / 60_000;
-  return silent < 2
-    ? "running"
-    : `running, silent for ${silent < 120 ? `${Math.round(silent)} min` : `${Math.round(silent / 60)} h`}`;
-}
+const keyOf = ({ run, sweep }) => (sweep === undefined ? `run ${run.id}` : `sweep ${sweep.id}`);
 
 function dateOf(text) {
   const date = new Date(text);

@@ -1,7 +1,8 @@
 /** The page of gradflow view: what is shown, and how it changes. State lives in the address behind #, so that a reload keeps it. */
 import { ask, make, settled } from "./ask.js";
-import { renderDetails } from "./details.js";
+import { renderDetails, renderSweep } from "./details.js";
 import { createPanel } from "./panel.js";
+import { rowsOf } from "./run-rows.js";
 import { createRunsTable } from "./runs-table.js";
 
 const COLUMNS = "status,loss,time,model.hidden,parameters,started";
@@ -18,6 +19,8 @@ const state = {
   sort: "-started",
   drawn: null,
   run: null,
+  sweep: null,
+  unfolded: [],
   panels: null,
   ...readState(),
 };
@@ -25,6 +28,7 @@ const state = {
 const slots = new Map();
 const facts = new Map();
 let runs = [];
+let sweeps = [];
 const known = new Map();
 let events = null;
 let panels = [];
@@ -44,12 +48,9 @@ function readState() {
 }
 
 const keepState = settled(() => {
-  const { where, columns, sort, run } = state;
+  const { where, columns, sort, run, sweep, unfolded } = state;
   const kept = {
-    where,
-    columns,
-    sort,
-    run,
+    ...{ where, columns, sort, run, sweep, unfolded },
     drawn: [...slots.keys()],
     panels: panels.map((panel) => panel.state),
   };
@@ -73,9 +74,26 @@ const table = createRunsTable($("frame"), {
     drawnChanged();
   },
   open(id) {
-    state.run = id;
+    Object.assign(state, { run: id, sweep: null });
     showTab("run", true);
     void openRun();
+  },
+  isOpenSweep: (id) => state.sweep === id && !$("run").hidden,
+  openSweep(id) {
+    Object.assign(state, { run: null, sweep: id });
+    showTab("run", true);
+    void openSweep();
+  },
+  toggleSweep(own) {
+    if (own.every(({ id }) => slots.has(id))) for (const { id } of own) slots.delete(id);
+    else drawAll(own);
+    drawnChanged();
+  },
+  fold(id) {
+    const others = state.unfolded.filter((one) => one !== id);
+    state.unfolded = others.length < state.unfolded.length ? others : [...others, id];
+    keepState();
+    fillTable();
   },
 });
 
@@ -86,6 +104,21 @@ function draw(id) {
   while (taken.has(slot)) slot++;
   slots.set(id, slot);
 }
+
+/** As many as are drawn at a time. */
+function drawAll(wanted) {
+  for (const { id } of wanted) {
+    if (slots.has(id)) continue;
+    if (slots.size >= MOST_DRAWN) return tell(`At most ${MOST_DRAWN} runs are drawn at a time.`);
+    draw(id);
+  }
+}
+
+const fillTable = () =>
+  table.set(
+    rowsOf(runs, sweeps, (id) => !state.unfolded.includes(id)),
+    columns(),
+  );
 
 function drawnChanged() {
   table.render();
@@ -130,7 +163,7 @@ function addPanel(given) {
 /** The columns of all drawn runs, those of the series first. */
 function offered() {
   const names = new Set();
-  for (const table of ["series", "descent", "gaps", "ntk"])
+  for (const table of ["series", "descent", "flows", "gaps", "ntk"])
     for (const id of slots.keys()) for (const name of facts.get(id)?.columns[table] ?? []) names.add(name);
   return [...names];
 }
@@ -179,7 +212,7 @@ async function refresh() {
   $("where-fault").textContent = "";
   $("where").removeAttribute("aria-invalid");
   const { root, total, progress, faults } = answer;
-  runs = answer.runs;
+  ({ runs, sweeps } = answer);
   for (const run of runs) known.set(run.id, run);
   $("root").textContent = root;
   document.title = `${root.split("/").at(-1)} – gradflow view`;
@@ -189,7 +222,7 @@ async function refresh() {
   $("faults").hidden = faults.length === 0;
   $("faults").firstElementChild.textContent = `${faults.length} records cannot be read`;
   $("faults").lastElementChild.replaceChildren(...faults.map((fault) => make("li", {}, fault)));
-  table.set(runs, columns());
+  fillTable();
   await begin();
   for (const run of runs)
     if (slots.has(run.id) && facts.has(run.id) && wasOpen.has(run.id) && !run.open) renew(run.id);
@@ -225,6 +258,7 @@ async function begin() {
   } else for (const panel of state.panels) addPanel(panel);
   drawnChanged();
   if (state.run !== null && known.has(state.run)) void openRun();
+  if (state.sweep !== null) void openSweep();
 }
 
 async function openRun() {
@@ -237,6 +271,24 @@ async function openRun() {
     if (state.run === id) renderDetails($("run"), id, found);
   } catch (error) {
     if (state.run === id) $("run").replaceChildren(make("p", {}, error.message));
+  }
+}
+
+async function openSweep() {
+  const { sweep: id } = state;
+  keepState();
+  table.render();
+  const choose = () => {
+    slots.clear();
+    drawAll(runs.filter(({ sweep }) => sweep === id));
+    showTab("curves", true);
+    drawnChanged();
+  };
+  try {
+    const found = await ask("sweep", { sweep: id });
+    if (state.sweep === id) renderSweep($("run"), id, found, choose);
+  } catch (error) {
+    if (state.sweep === id) $("run").replaceChildren(make("p", {}, error.message));
   }
 }
 

@@ -3,6 +3,7 @@ import { ConfigError } from "../errors.js";
 import type { Command } from "./command.js";
 import { EXIT } from "./exit.js";
 import { watchInterrupts } from "./interrupt.js";
+import { openFile } from "./open.js";
 import { single } from "./options.js";
 
 export const viewCommand: Command = {
@@ -15,9 +16,10 @@ export const viewCommand: Command = {
       requiresArg: true,
       describe: "Port of the page, from 1024; a free one by default",
     },
+    open: { type: "boolean", describe: "Open the page in the browser" },
   },
   epilogue: `Example:
-  gradflow view runs
+  gradflow view runs --open
 
 Prints an address to open in a browser; Ctrl-C ends it. The page lists all records (filter and sort by the words of gradflow list),
 lays the curves of the chosen ones over one another, follows those that go on, and shows each run's study, notes, checks and figures.
@@ -29,7 +31,10 @@ On a server without a screen: ssh -L PORT:127.0.0.1:PORT host, with --port PORT 
     const { serveRecords } = await import("../view/server.js");
     const server = await serveRecords(String(values["root"]), port);
     process.stdout.write(`view: ${server.address}\n`);
-    process.stderr.write("Open this address in a browser. Ctrl-C ends the page.\n");
+    const opened = values["open"] === true && (await openFile(server.address));
+    if (values["open"] === true && !opened)
+      process.stderr.write("This system has no program that opens pages; open the address by hand.\n");
+    process.stderr.write(`${opened ? "" : "Open this address in a browser. "}Ctrl-C ends the page.\n`);
     const { signal, release } = watchInterrupts(() => undefined);
     await new Promise((done) => signal.addEventListener("abort", done, { once: true }));
     await server.close();

@@ -13,7 +13,7 @@ export interface FactSources {
 }
 
 /** Parts of the manifest that describe no run. */
-const HIDDEN = /^(format|formatVersion|files|command|notes|figures|record|message)(\.|$)/;
+const HIDDEN = /^(format|formatVersion|files|command|notes|figures|message)(\.|$)|^record$/;
 
 /**
  * Facts by name: of `result.json` as they stand there (`loss`, `decay.rate`, `descent.0.parameterGap`), of the config by the names

@@ -32,7 +32,7 @@ import {
 /** What stands where others have the name of a study's file, of sweeps and studies from code. */
 export const CODE = "(code)";
 
-const SWEEP = "sweep.json";
+export const SWEEP = "sweep.json";
 const FORMAT = "gradflow-sweep";
 /** Runs that have ended since `sweep.json` was written, a line `hash name` each: in a large sweep that file is long. */
 const JOURNAL = "sweep.ended";

@@ -50,7 +50,10 @@ export interface ColumnBlocks {
   greatest: number;
 }
 
-/** The rows of one learning rate; of tables without such a column all rows, under the empty name. */
+/** Columns that part the rows of a table into curves. */
+const GROUPS = ["kind", "learningRate"];
+
+/** The rows of one learning rate, of one kind of flow where the table has kinds, parted by a space; of tables without them all rows, under the empty name. */
 type Lane = Map<string, ColumnBlocks>;
 
 export interface BlockIndex {
@@ -280,12 +283,12 @@ async function visitLines(
   each: (lane: string, values: readonly (number | undefined)[], at: number) => void,
 ): Promise<number> {
   const places = names.map((name) => columns.indexOf(name));
-  const group = columns.indexOf("learningRate");
+  const groups = GROUPS.map((name) => columns.indexOf(name)).filter((place) => place >= 0);
   const values = new Array<number | undefined>(names.length);
   /** Which of `values` a cell fills; several columns of one name count as the last. */
   const slot = new Int32Array(columns.length).fill(-1);
   for (const [k, place] of places.entries()) if (place >= 0) slot[place] = k;
-  const lastWanted = Math.max(group, ...places);
+  const lastWanted = Math.max(...groups, ...places);
   const laneNames = new Map<string, string>();
   const laneOf = (text: string): string => {
     const kept = laneNames.get(text);
@@ -318,14 +321,17 @@ async function visitLines(
     values.fill(undefined);
     if (quoted) {
       const cells = splitLine(path, text.toString("utf8", start, stop));
-      if (group >= 0) lane = laneOf(cells[group] ?? "");
+      lane = laneOf(groups.map((place) => cells[place] ?? "").join(" "));
       for (const [k, place] of places.entries()) values[k] = numberOf(cells[place] ?? "");
     } else {
       let cell = 0;
       let from = start;
       for (let i = start; i <= stop && cell <= lastWanted; i++) {
         if (i < stop && text[i] !== 44) continue;
-        if (cell === group) lane = laneOf(text.toString("latin1", from, i).trimEnd());
+        if (groups.includes(cell)) {
+          const part = text.toString("latin1", from, i).trimEnd();
+          lane = laneOf(lane === "" ? part : `${lane} ${part}`);
+        }
         const k = slot[cell] ?? -1;
         if (k >= 0) values[k] = numberOf(text.toString("latin1", from, i));
         cell++;

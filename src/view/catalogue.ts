@@ -8,6 +8,7 @@ import { isDone, MANIFEST, STAGING } from "../record/manifest.js";
 import { findRecords } from "../record/search.js";
 import { readRunFacts } from "../record/sweep-states.js";
 import { stampOf, statInside } from "./inside.js";
+import { openSweeps, type Sweeps } from "./sweeps.js";
 
 export interface Entry {
   /** What addresses name it by: counted, never reused, so that no path comes from outside. */
@@ -26,6 +27,7 @@ export interface Catalogue {
   readonly root: string;
   entries(): Entry[];
   get(id: number): Entry | undefined;
+  readonly sweeps: Sweeps;
   /** Records found and read so far; equal once all are read. */
   progress(): { readonly found: number; readonly read: number };
   /** Why records could not be read. */
@@ -48,6 +50,7 @@ export function openCatalogue(root: string): Catalogue {
   const ids = new Map<string, number>();
   const byId = new Map<number, Entry>();
   const intern = pool();
+  const sweeps = openSweeps(root);
   let found = 0;
   let read = 0;
   let version = 0;
@@ -108,6 +111,7 @@ export function openCatalogue(root: string): Catalogue {
     read = 0;
     const present = new Set(paths);
     for (const directory of known.keys()) if (!present.has(directory)) forget(directory);
+    if (await sweeps.refresh(paths)) version++;
     await inTurn(paths, async (path) => {
       await look(path);
       read++;
@@ -119,9 +123,11 @@ export function openCatalogue(root: string): Catalogue {
     root,
     entries: () => [...byId.values()],
     get: (id) => byId.get(id),
+    sweeps,
     progress: () => ({ found, read }),
     faults: () => [
       ...scanFaults,
+      ...sweeps.faults(),
       ...[...known.values()].flatMap(({ fault }) => (fault === null ? [] : [fault])),
     ],
     version: () => version,

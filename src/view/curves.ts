@@ -1,6 +1,6 @@
 /**
- * What a column of a record is drawn as: the flow's curve from `series.csv` or `ntk.csv`, one of each descent from `descent.csv`, or from
- * `gaps.csv` where no other table has it, over the clock that was asked for.
+ * What a column of a record is drawn as: the flow's curve from `series.csv` or `ntk.csv`, one of each descent from `descent.csv`, one of each
+ * other flow beside a descent from `flows.csv`, or from `gaps.csv` where no other table has it, over the clock that was asked for.
  */
 import { join } from "node:path";
 import { ConfigError } from "../errors.js";
@@ -8,25 +8,30 @@ import { type BlockIndex, createBlockIndex } from "./block-index.js";
 import { readWindow } from "./window.js";
 
 /** The table that stands for the flow comes first: `loss` and `t` are in several. */
-export const TABLES = ["series", "ntk", "descent", "gaps"] as const;
+export const TABLES = ["series", "ntk", "descent", "flows", "gaps"] as const;
 export type TableName = (typeof TABLES)[number];
 
 /** What each clock is called in each table; null where the table does not have it. */
 const CLOCKS: Readonly<Record<string, Readonly<Record<TableName, string | null>>>> = {
-  t: { series: "t", ntk: "t", descent: "t", gaps: "t" },
+  t: { series: "t", ntk: "t", descent: "t", flows: "t", gaps: "t" },
   /** τ = 2ct; of a descent by the factor that the flow's own rows show. */
-  tau: { series: "canonicalTime", ntk: "canonicalTime", descent: "t", gaps: "t" },
+  tau: { series: "canonicalTime", ntk: "canonicalTime", descent: "t", flows: "t", gaps: "t" },
   /** Steps: k of a descent, accepted steps of the flow. */
-  k: { series: "acceptedSteps", ntk: null, descent: "step", gaps: "step" },
-  /** Gradients: full batches, so one a step of a descent. */
-  evaluations: { series: "gradientEvaluations", ntk: null, descent: "step", gaps: "step" },
+  k: { series: "acceptedSteps", ntk: null, descent: "step", flows: "step", gaps: "step" },
+  /** Gradients: full batches, so one a step of a descent; of another flow its work in gradients. */
+  evaluations: {
+    ...{ series: "gradientEvaluations", ntk: null, descent: "step" },
+    ...{ flows: "gradientEquivalents", gaps: "step" },
+  },
 };
 
 /** Columns that are clocks or names of curves, not values. */
-const NO_VALUES = ["learningRate", "step"];
+const NO_VALUES = ["kind", "learningRate", "step"];
 
 export interface Curve {
   readonly table: TableName;
+  /** Of a flow beside descent its kind; empty otherwise. */
+  readonly kind: string;
   /** η as it stands in the table; empty for the flow. */
   readonly learningRate: string;
   readonly x: readonly number[];
@@ -61,6 +66,7 @@ export interface CurveAnswer {
 
 export interface NewRows {
   readonly table: TableName;
+  readonly kind: string;
   readonly learningRate: string;
   readonly x: number[];
   readonly y: number[];
@@ -91,7 +97,10 @@ export function createTables(root: string, mostBytes = 96e6) {
 
   /** The columns of values, by table. */
   async function columns(directory: string): Promise<Record<TableName, readonly string[]>> {
-    const found = { series: [], ntk: [], descent: [], gaps: [] } as Record<TableName, readonly string[]>;
+    const found = { series: [], ntk: [], descent: [], flows: [], gaps: [] } as Record<
+      TableName,
+      readonly string[]
+    >;
     for (const table of TABLES) {
       const index = indexOf(directory, table);
       if (await index.update([])) found[table] = index.columns.filter((name) => !NO_VALUES.includes(name));
@@ -131,7 +140,7 @@ export function createTables(root: string, mostBytes = 96e6) {
         if (points === null) continue;
         const [xs, ys] = [index.column(lane, x)!, index.column(lane, request.y)!];
         answer.push({
-          ...{ table, learningRate: lane },
+          ...{ table, ...nameOf(lane) },
           ...{ x: factor === 1 ? points.x : points.x.map((value) => value * factor), y: points.y },
           ...{ rows: index.rows, notFinite: ys.notFinite, notPositive: ys.notPositive },
           extent: {
@@ -166,7 +175,7 @@ export function createTables(root: string, mostBytes = 96e6) {
     await index.visit(since.bytes, reading.bytes, [x, y], (lane, [atX, atY]) => {
       if (++count > most || atX === undefined || atY === undefined) return;
       if (!Number.isFinite(atX) || !Number.isFinite(atY)) return;
-      const own = byLane.get(lane) ?? { table, learningRate: lane, x: [], y: [] };
+      const own = byLane.get(lane) ?? { table, ...nameOf(lane), x: [], y: [] };
       byLane.set(lane, own);
       own.x.push(atX * factor);
       own.y.push(atY);
@@ -195,6 +204,12 @@ function clockOf(name: string): Readonly<Record<TableName, string | null>> {
   if (clock === undefined)
     throw new ConfigError(`x must be ${Object.keys(CLOCKS).join(", ")}, got ${JSON.stringify(name)}.`);
   return clock;
+}
+
+/** A lane of flows.csv is of a kind and a learning rate; of other tables of the rate alone. */
+function nameOf(lane: string): Pick<Curve, "kind" | "learningRate"> {
+  const [learningRate = "", kind = ""] = lane.split(" ").reverse();
+  return { kind, learningRate };
 }
 
 const scaled = (value: number | null, factor: number): number | null =>

@@ -14,11 +14,7 @@ export async function statInside(root: string, path: string): Promise<Stats | nu
     const own = await lstat(path);
     if (own.isFile()) return own;
     if (own.isSymbolicLink()) {
-      const way = relative(root, await realpath(path));
-      if (way === ".." || way.startsWith(`..${sep}`) || way === "")
-        throw new ConfigError(
-          `${path}: is a link that leads out of ${root}; gradflow view reads nothing there.`,
-        );
+      await requireInside(root, path);
       const target = await stat(path);
       if (target.isFile()) return target;
     }
@@ -27,6 +23,13 @@ export async function statInside(root: string, path: string): Promise<Stats | nu
     if (["ENOENT", "ENOTDIR"].includes(errorCode(error))) return null;
     throw error;
   }
+}
+
+/** @throws ConfigError where a link on the way leads out of `root` */
+export async function requireInside(root: string, path: string): Promise<void> {
+  const way = relative(root, await realpath(path));
+  if (way === ".." || way.startsWith(`..${sep}`) || way === "")
+    throw new ConfigError(`${path}: is a link that leads out of ${root}; gradflow view reads nothing there.`);
 }
 
 /** Tells a changed file from the same one. */

@@ -8,9 +8,11 @@ const OWN = fileURLToPath(new URL("../../assets/view/", import.meta.url));
 /** By the name in the address. */
 const FILES: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
-    ["view.css", "view.js", "runs-table.js", "panel.js", "details.js", "axis.js", "ask.js", "icon.svg"].map(
-      (name) => [name, name],
-    ),
+    [
+      ...["view.css", "view.js", "ask.js", "axis.js", "icon.svg"],
+      ...["runs-table.js", "run-rows.js", "details.js"],
+      ...["panel.js", "held-curves.js", "curve-looks.js", "lane.js", "navigate.js"],
+    ].map((name) => [name, name]),
   ),
   "": "index.html",
   "uplot.js": "uplot/uPlot.iife.min.js",

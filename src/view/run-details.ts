@@ -1,13 +1,14 @@
 /** What the page tells of one run: how it ended, its checks and notes, its study, its figures, every fact. */
 import { join } from "node:path";
 import { ConfigError } from "../errors.js";
+import { assess } from "../figure/assess.js";
 import { checkRows } from "../figure/report-checks.js";
 import { readIfPresent } from "../record/files.js";
 import { contentFolder, type Manifest, readManifest } from "../record/manifest.js";
 import { readResult } from "../record/reader.js";
 import type { Entry } from "./catalogue.js";
 import type { TableName } from "./curves.js";
-import { statInside } from "./inside.js";
+import { requireInside, statInside } from "./inside.js";
 
 const PICTURE = /^figures\/[^/]+\.(svg|png)$/;
 
@@ -31,6 +32,7 @@ export async function readDetails(
     status: manifest.status,
     message: result?.message ?? manifest.failure ?? null,
     notes: result?.notes ?? manifest.announced ?? [],
+    verdicts: result === null ? [] : assess(result),
     checks: result === null ? [] : checkRows(result),
     study,
     command: manifest.command,
@@ -54,6 +56,8 @@ export async function locateFigure(root: string, { directory, name }: Entry, fil
   const path = join(contentFolder(directory, manifest), file);
   if (!PICTURE.test(file) || !manifest.files.includes(file) || (await statInside(root, path)) === null)
     throw new ConfigError(`${name} has no figure ${file}.`);
+  // The folder of the figures may be a link itself.
+  await requireInside(root, path);
   return path;
 }
 

@@ -5,6 +5,7 @@ import type { Catalogue, Entry } from "./catalogue.js";
 
 /**
  * `where` conditions, all of which hold; `find` a part of the path; `sort` a name, `-name` descending; `columns` names by commas.
+ * A run of a sweep names it, and `sweeps` holds each sweep of the runs that are listed.
  * Cells are numbers and words as records state them, lists of them where a name has a `*`.
  * @throws ConfigError where a condition makes no sense
  */
@@ -22,6 +23,14 @@ export function listRuns(catalogue: Catalogue, query: URLSearchParams) {
   );
   chosen.sort(orderBy(query.get("sort") ?? ""));
   const names = new Set<string>();
+  const sweeps = new Map<number, SweepRow>();
+  const sweepOf = ({ directory }: Entry): number | null => {
+    const found = catalogue.sweeps.of(directory);
+    if (found === undefined) return null;
+    const { id, name, manifest } = found;
+    if (!sweeps.has(id)) sweeps.set(id, { id, name, status: manifest.status, total: manifest.jobs.length });
+    return id;
+  };
   for (const { facts } of entries) for (const name of facts.keys()) names.add(name);
   return {
     ...{
@@ -31,11 +40,23 @@ export function listRuns(catalogue: Catalogue, query: URLSearchParams) {
       faults: catalogue.faults(),
     },
     names: [...names].sort(),
-    runs: chosen.map(({ id, name, open, grown, facts }) => ({
-      ...{ id, name, open, grown, status: facts.get("status") ?? "" },
-      cells: columns.map((column) => cellOf(facts, column)),
-    })),
+    runs: chosen.map((entry) => {
+      const { id, name, open, grown, facts } = entry;
+      return {
+        ...{ id, name, open, grown, sweep: sweepOf(entry), status: facts.get("status") ?? "" },
+        cells: columns.map((column) => cellOf(facts, column)),
+      };
+    }),
+    sweeps: [...sweeps.values()],
   };
+}
+
+interface SweepRow {
+  readonly id: number;
+  readonly name: string;
+  readonly status: string;
+  /** Runs that it is made of, begun or not. */
+  readonly total: number;
 }
 
 function orderBy(sort: string): (a: Entry, b: Entry) => number {

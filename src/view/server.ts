@@ -12,6 +12,7 @@ import { admit, FILE_POLICY, HEADERS, newToken } from "./guard.js";
 import { readPageFile, typeOf } from "./page-files.js";
 import { locateFigure, readDetails } from "./run-details.js";
 import { listRuns } from "./run-list.js";
+import { describeSweep, locateSweepFigure, type SweepEntry } from "./sweeps.js";
 
 /** Between two looks for new rows; and for new records, no more than a tenth of the time. */
 const LOOK_MILLISECONDS = 500;
@@ -65,10 +66,18 @@ export async function serveRecords(folder: string, port = 0): Promise<ViewServer
       const entry = entryOf(query);
       return sendJson(response, await readDetails(root, entry, await tables.columns(entry.directory)));
     }
+    if (path === "sweep") {
+      const sweep = sweepOf(query);
+      const runs = catalogue.entries().filter(({ directory }) => catalogue.sweeps.of(directory) === sweep);
+      return sendJson(response, await describeSweep(root, sweep, runs));
+    }
     if (path === "curves")
       return sendJson(response, await tables.curves(entryOf(query).directory, curveRequest(query)));
     if (path === "figure") {
-      const file = await locateFigure(root, entryOf(query), query.get("file") ?? "");
+      const asked = query.get("file") ?? "";
+      const file = query.has("sweep")
+        ? await locateSweepFigure(root, sweepOf(query), asked)
+        : await locateFigure(root, entryOf(query), asked);
       response.setHeader("Content-Security-Policy", FILE_POLICY);
       return send(response, 200, typeOf(file), await readFile(file));
     }
@@ -86,6 +95,12 @@ export async function serveRecords(folder: string, port = 0): Promise<ViewServer
     const entry = catalogue.get(Number(query.get("run")));
     if (entry === undefined) throw new MissingError("the record has gone");
     return entry;
+  }
+
+  function sweepOf(query: URLSearchParams): SweepEntry {
+    const sweep = catalogue.sweeps.get(Number(query.get("sweep")));
+    if (sweep === undefined) throw new MissingError("the sweep has gone");
+    return sweep;
   }
 
   async function stream(

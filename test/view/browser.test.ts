@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { serveRecords, type ViewServer } from "../../src/view/server.js";
 import { syntheticRecord, syntheticResult } from "../record/synthetic.js";
+import { syntheticSweep } from "../record/synthetic-sweep.js";
 import { findChromium, openPage, type Page } from "../support/chromium.js";
 
 const chromium = findChromium();
@@ -198,6 +199,34 @@ describe.skipIf(chromium === null)(`in ${chromium ?? "Chromium (skipped: none fo
     await when(`!document.getElementById("run").hidden`);
     await page.press("ArrowLeft");
     expect(await page.evaluate(`document.getElementById("curves").hidden`)).toBe(false);
+  });
+
+  it("has a row for a sweep: it opens, unfolds, and draws its runs; zeros have a lane", async () => {
+    await syntheticSweep(join(root, "seeds"), [{}, {}]);
+    await when(`document.querySelector("tr.sweep") !== null`);
+    expect(await text("tr.sweep")).toContain("2 runs, running");
+    const named = `[...document.querySelectorAll("button.name")].some((key) => key.textContent === "seed-1")`;
+    expect(await page.evaluate(named)).toBe(false);
+    await page.evaluate(`document.querySelector("button.fold").focus()`);
+    await page.press("Enter");
+    await when(named);
+    await page.evaluate(`document.querySelector("tr.sweep button.name").click()`);
+    await when(`document.querySelector("#run h2")?.textContent === "seeds"`);
+    expect(await text("#run .status")).toContain("2 reachedEnd");
+    await page.evaluate(`document.getElementById("draw-none").click()`);
+    await page.evaluate(`document.querySelector("#run button").click()`);
+    // Flow and three descents of each.
+    await curves(8);
+    await page.evaluate(`document.querySelector("tr.sweep input").click()`);
+    await curves(0);
+    await page.evaluate(`document.querySelector("tr.sweep input").click()`);
+    // θ starts at θ₀: the distance moved is 0 there.
+    await page.evaluate(
+      `{ const choice = document.querySelector(".panel select"); choice.value = "parameterDistance"; choice.dispatchEvent(new Event("change")); }`,
+    );
+    await when(`document.querySelector(".stage").dataset.lanes === "2"`);
+    expect(await text(".note")).toContain("2 values are 0 or less: they stand in the lane below the axis.");
+    expect(page.complaints).toEqual([]);
   });
 
   it("is read by no page of another origin, even one that knows the address", async () => {

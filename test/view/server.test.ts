@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { serveRecords, type ViewServer } from "../../src/view/server.js";
 import { syntheticLoss, syntheticRecord, syntheticResult } from "../record/synthetic.js";
+import { syntheticSweep } from "../record/synthetic-sweep.js";
 
 const folder = await mkdtemp(join(tmpdir(), "gradflow-view-"));
 const root = join(folder, "runs");
@@ -47,7 +48,8 @@ const askJson = async (path: string) => {
 
 interface Table {
   readonly total: number;
-  readonly runs: { readonly id: number; readonly name: string }[];
+  readonly runs: { readonly id: number; readonly name: string; readonly sweep: number | null }[];
+  readonly sweeps: { readonly id: number }[];
   readonly faults: string[];
 }
 
@@ -235,13 +237,91 @@ describe("the table of runs", () => {
     expect(run.study).toContain("name: two-widths # as typed");
     expect(run.notes).toEqual(["a note <b>in bold</b>"]);
     expect(run.checks.flat().join()).toContain("energy balance");
+    // As a report has them.
+    expect(run.verdicts).toContainEqual({
+      name: "the run reached its end",
+      verdict: "good",
+      reason: expect.any(String),
+    });
     expect(Object.fromEntries(run.facts)).toMatchObject({ "flow.rtol": 1e-6, status: "reachedEnd" });
     expect(run.columns.series).toContain("gradientNorm");
     expect(run.columns.descent).toContain("parameterGap");
   });
 });
 
+describe("a sweep", () => {
+  const sweep = () => join(root, "swept");
+
+  it("is named by its runs, and tells how far it is, what varies and its pictures", async () => {
+    const scales = { xScale: "linear", yScale: "log" } as const;
+    await syntheticSweep(
+      sweep(),
+      [{}, {}],
+      [{ kind: "curves", name: "loss", y: "loss", tables: ["series"], ...scales }],
+    );
+    await rm(join(sweep(), "seed-1"), { recursive: true });
+    const { runs, sweeps } = await runsWhen(({ sweeps }) => sweeps.length === 1);
+    expect(runs.map(({ name, sweep }: Table["runs"][number]) => [name, sweep])).toEqual([
+      ["first", null],
+      ["sub/second", null],
+      ["swept/seed-0", sweeps[0]!.id],
+    ]);
+    expect(sweeps).toEqual([{ id: sweeps[0]!.id, name: "swept", status: "running", total: 2 }]);
+    const { attachSweepFiles } = await import("../../src/record/sweep.js");
+    await attachSweepFiles(sweep(), { "figures/loss.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>" });
+    const told = await askJson(`sweep?sweep=${sweeps[0]!.id}`);
+    expect(told).toMatchObject({
+      fields: ["seed"],
+      statuses: [
+        ["reachedEnd", 1],
+        ["not begun", 1],
+      ],
+      figures: ["figures/loss.svg"],
+    });
+    expect((await ask(`figure?sweep=${sweeps[0]!.id}&file=figures/loss.svg`)).body).toContain("<svg");
+    for (const file of ["sweep.json", "figures/../sweep.json", "../first/manifest.json", "figures/other.svg"])
+      expect((await ask(`figure?sweep=${sweeps[0]!.id}&file=${file}`)).status, file).toBe(400);
+  });
+
+  it("shows no picture that a link brings from elsewhere, and is forgotten when it goes", async () => {
+    const [{ id }] = (await askJson("runs")).sweeps;
+    const away = join(folder, "pictures");
+    await rename(join(sweep(), "figures"), away);
+    await symlink(away, join(sweep(), "figures"));
+    expect(await ask(`figure?sweep=${id}&file=figures/loss.svg`)).toMatchObject({
+      status: 400,
+      body: expect.stringContaining("is a link that leads out of"),
+    });
+    await truncate(join(sweep(), "sweep.json"), 20);
+    const damaged = await runsWhen(({ faults }) => faults.length === 1);
+    expect(damaged.faults[0]).toContain("sweep.json: is not valid JSON");
+    expect(damaged.runs).toHaveLength(3);
+    await rm(sweep(), { recursive: true });
+    expect(await runsWhen(({ total }) => total === 2)).toMatchObject({ sweeps: [], faults: [] });
+    expect((await ask(`sweep?sweep=${id}`)).status).toBe(404);
+  });
+});
+
 describe("curves", () => {
+  it("of the flows beside descent are told by kind and learning rate", async () => {
+    const directory = await finished("beside");
+    await writeFile(
+      join(directory, "flows.csv"),
+      "kind,learningRate,step,t,distance,gradientEquivalents\nmodified,0.5,1,0.5,0.1,7\nrod,0.5,1,0.5,0.2,9\nmodified,0.5,2,1,0.3,14\n",
+    );
+    const id = await idOf("beside");
+    expect((await askJson(`run?run=${id}`)).columns.flows).toEqual(["t", "distance", "gradientEquivalents"]);
+    const { curves } = await askJson(`curves?run=${id}&x=t&y=distance`);
+    expect(curves).toMatchObject([
+      { table: "flows", kind: "modified", learningRate: "0.5", x: [0.5, 1], y: [0.1, 0.3] },
+      { table: "flows", kind: "rod", learningRate: "0.5", x: [0.5], y: [0.2] },
+    ]);
+    const work = await askJson(`curves?run=${id}&x=evaluations&y=distance`);
+    expect(work.curves[0].x).toEqual([7, 14]);
+    await rm(directory, { recursive: true });
+    await runsWhen(({ total }) => total === 2);
+  });
+
   it("are those of the flow and of every descent, over four clocks", async () => {
     const id = await idOf("first");
     const { curves } = await askJson(`curves?run=${id}&x=t&y=loss`);
