@@ -24,7 +24,7 @@ export function tighterPoints({
 
 /** The band at a point: of no width where the second run has no loss. On a log axis it reaches equal factors up and down. */
 export function bandAt({ t, value }: Point, tighter: readonly Point[], isLog: boolean): Ends {
-  const [other] = interpolate({ points: tighter }, t, isLog);
+  const other = interpolate({ points: tighter }, t, isLog);
   const off = Math.abs(value - (other?.value ?? value));
   if (!Number.isFinite(off)) return { low: value, high: value };
   if (!isLog || !(value > 0)) return { low: value - off, high: value + off };

@@ -8,24 +8,37 @@ export interface Interpolated {
 }
 
 /** The point at t between two others, on a log scale where asked; none outside of them, but infinity after divergence. */
-export function interpolate({ points, diverged }: Interpolated, t: number, log: boolean): Point[] {
-  const after = firstFrom(points, t);
-  if (after === points.length) return diverged ? [{ t, value: Number.POSITIVE_INFINITY }] : [];
-  const right = points[after]!;
-  if (right.t === t) return [right];
-  const left = points[after - 1];
-  if (left === undefined) return [];
-  const share = (t - left.t) / (right.t - left.t);
-  const [a, b] = [left.value, right.value];
-  const joined = [left, right].every(
-    ({ value, atMost }) => Number.isFinite(value) && (value > 0 || !log) && !atMost,
-  );
-  // Nothing lies between a number and one that the scale does not have: the nearer counts.
-  if (!joined) return [share < 0.5 ? left : right];
-  return [{ t, value: log ? a * (b / a) ** share : a + share * (b - a) }];
+export function interpolate(line: Interpolated, t: number, log: boolean): Point | null {
+  return pointAt(line, firstFrom(line.points, t), t, log);
 }
 
-/** Index of the first point at t or later, by bisection: a sweep may have thousands of lines. */
+/** `interpolate` of one line at ascending t: it passes over the line once, where a sweep has thousands of them. */
+export function createReader(line: Interpolated, log: boolean): (t: number) => Point | null {
+  let after = 0;
+  return (t) => {
+    while (after < line.points.length && line.points[after]!.t < t) after++;
+    return pointAt(line, after, t, log);
+  };
+}
+
+const isOnScale = ({ value, atMost }: Point, log: boolean) =>
+  Number.isFinite(value) && (value > 0 || !log) && !atMost;
+
+/** @param after index of the first point at t or later */
+function pointAt({ points, diverged }: Interpolated, after: number, t: number, log: boolean): Point | null {
+  const right = points[after];
+  if (right === undefined) return diverged ? { t, value: Number.POSITIVE_INFINITY } : null;
+  if (right.t === t) return right;
+  const left = points[after - 1];
+  if (left === undefined) return null;
+  const share = (t - left.t) / (right.t - left.t);
+  // Nothing lies between a number and one that the scale does not have: the nearer counts.
+  if (!isOnScale(left, log) || !isOnScale(right, log)) return share < 0.5 ? left : right;
+  const [a, b] = [left.value, right.value];
+  return { t, value: log ? a * (b / a) ** share : a + share * (b - a) };
+}
+
+/** Index of the first point at t or later, by bisection. */
 function firstFrom(points: readonly Point[], t: number): number {
   let [low, high] = [0, points.length];
   while (low < high) {

@@ -134,7 +134,10 @@ const HEADS: Readonly<Record<string, string>> = {
 /** What differs between the runs of a sweep, for people. */
 function besides(states: readonly JobState[]) {
   const names = [...new Set(states.flatMap(({ facts }) => [...(facts?.keys() ?? [])]))];
-  const differing = names.filter((name) => new Set(states.map(({ facts }) => facts?.get(name))).size > 1);
+  const differing = names.filter((name) => {
+    const first = states[0]?.facts?.get(name);
+    return states.some(({ facts }) => facts?.get(name) !== first);
+  });
   return states.map(({ job, facts }) => ({
     name: job.name,
     facts: Object.fromEntries(differing.map((name) => [name, show(facts?.get(name))])),

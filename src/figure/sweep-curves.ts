@@ -13,7 +13,7 @@ import { TIME_TITLE } from "./caption.js";
 import { bandLayer, breakTitle, sheet, valueChannel } from "./chart.js";
 import { type Point, thinOn } from "./curves.js";
 import { bandAt, bandDoubts, describeBand, type SecondRun, tighterPoints } from "./error-band.js";
-import { interpolate } from "./interpolate.js";
+import { createReader } from "./interpolate.js";
 import { nameCurves, namesBelow } from "./key.js";
 import { explainMarks, laneLayers, markLayer, traceCurve } from "./marks.js";
 import { titleOf } from "./quantities.js";
@@ -128,15 +128,22 @@ async function mergeLines(
     const lastTime = ({ points }: Line) => points.at(-1)?.t ?? 0;
     const grid = members.reduce((a, b) => (lastTime(b) > lastTime(a) ? b : a)).points;
     const log = figure.yScale === "log";
+    const readers = members.map((line) => createReader(line, log));
     const rows = grid.flatMap(({ t }, k) => {
-      const found = members.flatMap((line) => interpolate(line, t, log));
+      const found: number[] = [];
+      const bounds: number[] = [];
+      for (const read of readers) {
+        const point = read(t);
+        if (point === null) continue;
+        found.push(point.value);
+        if (point.atMost) bounds.push(point.value);
+      }
       if (found.length === 0) return [];
-      const values = found.map(({ value }) => value);
-      const { middle, ...range } = spread(values, figure.middle);
+      const { middle, ...range } = spread(found, figure.middle);
       const { tighter } = members[0]!;
       const { low, high } =
         isMerged || tighter === undefined ? range : bandAt({ t, value: middle }, tighter, log);
-      const bounded = found.some(({ value, atMost }) => atMost && value === middle);
+      const bounded = bounds.includes(middle);
       const ends = k === grid.length - 1 && members.every(({ diverged }) => diverged);
       return [{ t, value: middle, low, high, mark: bounded ? "atMost" : ends ? "diverged" : "" }];
     });

@@ -143,7 +143,7 @@ export function spread(
   values: readonly number[],
   middle: Middle = "median",
 ): { middle: number; low: number; high: number } {
-  const sorted = [...values].sort((a, b) => a - b);
+  const sorted = Float64Array.from(values).sort();
   const half = (sorted.length - 1) / 2;
   const ends = { low: sorted[0]!, high: sorted[sorted.length - 1]! };
   if (middle === "mean") return { ...ends, middle: sorted.reduce((sum, x) => sum + x / sorted.length, 0) };

@@ -13,7 +13,7 @@ export interface FactSources {
 }
 
 /** Parts of the manifest that describe no run. */
-const HIDDEN = /^(format|formatVersion|files|command|notes|figures|message)(\.|$)|^record$/;
+const HIDDEN = ["format", "formatVersion", "files", "command", "notes", "figures", "message"];
 
 /**
  * Facts by name: of `result.json` as they stand there (`loss`, `decay.rate`, `descent.0.parameterGap`), of the config by the names
@@ -44,14 +44,18 @@ export function readResultFacts(result: RunResult | null): Facts {
 }
 
 function flatten(value: unknown, name: string, facts: Map<string, Fact>): void {
-  if (value === undefined || HIDDEN.test(name)) return;
+  if (value === undefined) return;
   if (Array.isArray(value) && value.every((entry) => typeof entry !== "object" || entry === null)) {
     if (name !== "" && !facts.has(name)) facts.set(name, value.join("-"));
     return;
   }
   if (typeof value === "object" && value !== null) {
-    for (const [key, entry] of Object.entries(value))
-      flatten(entry, name === "" ? key : `${name}.${key}`, facts);
+    const isWhole = name === "";
+    for (const [key, entry] of Object.entries(value)) {
+      // `record` is a section of the config, and in the result the path of the record.
+      if (isWhole && (HIDDEN.includes(key) || (key === "record" && typeof entry === "string"))) continue;
+      flatten(entry, isWhole ? key : `${name}.${key}`, facts);
+    }
     return;
   }
   if (!facts.has(name)) facts.set(name, value as Fact);

@@ -1,7 +1,9 @@
 /** Writing into a record's folder: whole files appear at once or not at all, and a refusal names the folder and the remedy. */
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs";
+import { lstat, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { ConfigError, DiskFullError, WriteError } from "../errors.js";
 
 /** Where `path` is assembled before it is renamed into place: no other process, and no link that waits there, has this name. */
@@ -141,10 +143,15 @@ export function stands(path: string): Promise<boolean> {
   );
 }
 
+const read = promisify(readFile);
+
+/** The text of a file. The older interface of Node takes half the time of the newer one, which shows where thousands of files are read. */
+export const readText = (path: string): Promise<string> => read(path, "utf8");
+
 /** The text of `path`, or null where there is no such file. Throws ConfigError on any other failure. */
 export async function readIfPresent(path: string): Promise<string | null> {
   try {
-    return await readFile(path, "utf8");
+    return await readText(path);
   } catch (error) {
     const code = errorCode(error);
     if (code === "ENOENT" || code === "ENOTDIR") return null;

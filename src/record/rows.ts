@@ -1,8 +1,12 @@
 /** Rows of a CSV table, one at a time: a table of a million rows passes through a fixed amount of memory. */
-import { open } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import { parse } from "csv-parse/sync";
 import { ConfigError } from "../errors.js";
-import { errorCode } from "./files.js";
+import { errorCode, readText } from "./files.js";
+
+/** Longer tables are read in parts of this length. */
+const PART = 1 << 20;
 
 /** Called with the cells of each row and its number from 0. Cells that are kept want `detach`. */
 export type Visit = (cells: readonly string[], row: number, columns: readonly string[]) => void;
@@ -27,11 +31,13 @@ export async function visitRows(path: string, visit: Visit): Promise<readonly st
   };
   try {
     let rest = "";
-    const file = await open(path);
-    // No larger than the table: clearing away a megabyte for each of thousands of short ones takes longer than reading them.
-    const { size } = await file.stat();
-    const highWaterMark = Math.min(size + 1, 1 << 20);
-    for await (const chunk of file.createReadStream({ encoding: "utf8", highWaterMark })) {
+    const { size } = await stat(path);
+    // A stream for each of thousands of short tables takes longer than reading them.
+    const parts =
+      size < PART
+        ? [await readText(path)]
+        : createReadStream(path, { encoding: "utf8", highWaterMark: PART });
+    for await (const chunk of parts) {
       const text = rest + (chunk as string);
       let from = 0;
       for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {
