@@ -20,6 +20,12 @@ export const figureSchema = z
     from: time.describe("First time shown. Absent: where something begins to move."),
     to: time.describe("Last time shown. Absent: the end of the run."),
     title: z.string().max(200).exactOptional().describe("Title. Absent: the study's name."),
+    latex: z
+      .boolean()
+      .exactOptional()
+      .describe(
+        "Set titles, ticks and names as mathematics in plot.py, the script beside the figures; SVG, PNG and PDF stay as they are. Absent: false.",
+      ),
     draw: z
       .boolean()
       .exactOptional()

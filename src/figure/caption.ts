@@ -11,15 +11,19 @@ export interface Words {
   readonly subtitle: readonly string[];
   readonly look: string;
   readonly facts: readonly string[];
+  /** Whether the script beside the figure is to set words as mathematics. */
+  readonly latex?: boolean;
 }
 
 /** What was run, what to `look` for, how its clocks compare, and what the figure itself has to say. */
 export function caption(record: RunRecord, look: string, facts: readonly string[] = []): Words {
   const { name } = record.config;
-  const given = settingsOf(record.config).title ?? name;
+  const { title, latex } = settingsOf(record.config);
+  const given = title ?? name;
   return {
     title: typeof given === "string" && given !== "" ? given.replace(/\p{Cc}/gu, " ") : "gradient flow",
     subtitle: modelFacts(record),
+    latex,
     look,
     facts: [...doubts(record), ...facts, ...solverFacts(record), ...clockFacts(record)],
   };

@@ -5,6 +5,7 @@ import { type AxisPlan, formatNumber, placeOn, planLinearAxis, planLogAxis } fro
 import { TIME_TITLE, type Words } from "./caption.js";
 import { type Curve, hasLogTime, type Point } from "./curves.js";
 import { type Layer, NO_KEY, nameCurves } from "./key.js";
+import { latexOf } from "./latex.js";
 import { explainMarks, laneLayers, type Mark, markLayer, traceCurve } from "./marks.js";
 import { breakWords, measureText } from "./render.js";
 import { settingsOf } from "./settings.js";
@@ -107,6 +108,8 @@ export interface PanelPlan {
     /** A value holds until the next one. */
     readonly steps?: true;
   })[];
+  /** Parts of the curves' names that stand alone in a legend. */
+  readonly names?: readonly string[];
 }
 
 /**
@@ -114,7 +117,7 @@ export interface PanelPlan {
  * beside it, and what the script needs of each panel (matplotlib.ts), in the order of the rows.
  */
 export function sheet(
-  { title, subtitle, look, facts }: Words,
+  { title, subtitle, look, facts, latex = false }: Words,
   panels: readonly PanelPlan[],
   body: object,
   room: { readonly right: number; readonly bottom: number } = NO_KEY,
@@ -135,9 +138,21 @@ export function sheet(
           ...{ label, colour, dash, width, opacity, steps },
         })),
       })),
+      ...(latex ? { latex: mathematicsOf(panels) } : {}),
     },
     ...body,
   } as unknown as TopLevelSpec;
+}
+
+/** The texts of panels that are, or hold, mathematics, as LaTeX. */
+function mathematicsOf(panels: readonly PanelPlan[]): Readonly<Record<string, string>> {
+  const texts = panels.flatMap(({ time, up, titles, curves, names = [] }) => [
+    ...[...titles, ...names, ...curves.map(({ label }) => label)],
+    ...[time, up].flatMap(({ ticks }) => ticks.map(([, label]) => label)),
+  ]);
+  return Object.fromEntries(
+    texts.map((text) => [text, latexOf(text)] as const).filter(([text, latex]) => text !== latex),
+  );
 }
 
 /** As many facts as one line over the plot holds, joined, and those that are left. */

@@ -23,12 +23,12 @@ export async function drawSweepFigures(
 ): Promise<DrawnSweep> {
   const pictures: string[] = [];
   const notes: string[] = [];
-  for (const { name, drawing } of await buildSweepFigures(directory)) {
+  for (const { name, drawing, pdf: wanted } of await buildSweepFigures(directory)) {
     if (drawing === null) {
       notes.push(`The figure ${name} was not drawn: no run has the numbers that it shows.`);
       continue;
     }
-    const files = await renderFiles(drawing, { pdf: pdf ?? false, pause });
+    const files = await renderFiles(drawing, { pdf: pdf ?? wanted, pause });
     const stem = `figures/${name}`;
     await attachSweepFiles(directory, atStem(stem, files), force);
     pictures.push(...picturesOf(stem, files));

@@ -1,10 +1,11 @@
 /** The script that lies beside the figures: the same curves for print by matplotlib, from the rows of the .csv files alone. */
 
-export const PLOT_SCRIPT = `"""Draws the figures of this folder for print:  python plot.py [pdf|svg|png] [column|page]   (needs matplotlib)
+export const PLOT_SCRIPT = `"""Draws the figures of this folder for print:  python plot.py [pdf|svg|png] [column|page] [usetex]   (needs matplotlib)
 
 Reads NAME.csv (the plotted rows) and NAME.json (axes, titles and colours as in the picture, and its caption) and writes NAME-print.pdf, as
 wide as a column of a journal or a page. Yours to change. Zeros on a log axis stand in a lane beside it, as in the pictures; an open triangle
-is an upper bound; x is the last point before divergence."""
+is an upper bound; x is the last point before divergence. Where the study says figure: { latex: true }, symbols are set as mathematics; with
+usetex all letters are set by LaTeX itself, which must be installed."""
 import csv
 import json
 import math
@@ -71,11 +72,11 @@ def draw_curve(axis, curve, x, plans, **look):
     return drawn
 
 
-def set_axes(axis, plans):
+def set_axes(axis, plans, say):
     """Scales, ticks and lanes as in the pictures beside."""
     for name, plan in plans.items():
         getattr(axis, f"set_{name}scale")(plan["type"])
-        getattr(axis, f"set_{name}ticks")([value for value, _ in plan["ticks"]], [label for _, label in plan["ticks"]])
+        getattr(axis, f"set_{name}ticks")([value for value, _ in plan["ticks"]], [say(label) for _, label in plan["ticks"]])
         getattr(axis, f"{name}axis").set_minor_locator(matplotlib.ticker.NullLocator())
         getattr(axis, f"set_{name}lim")(plan["domain"])
         for lane in plan["lanes"]:
@@ -94,14 +95,34 @@ def look_of(label, plans):
     return {}
 
 
+def escape(text):
+    """Words for LaTeX itself: between formulas its special letters are letters. matplotlib's own setting takes them as they are."""
+    special = {letter: "\\\\" + letter for letter in "&%#_{}"} | {"~": r"\\textasciitilde{}", "^": r"\\textasciicircum{}"}
+    parts = text.split("$")
+    return "$".join(part if k % 2 else "".join(special.get(letter, letter) for letter in part) for k, part in enumerate(parts))
+
+
+def sayer(latex):
+    """How a text is set: as the picture has it, or as LaTeX where the study asks for that."""
+    def say(text):
+        said = (latex or {}).get(text, text)
+        return escape(said) if "usetex" in words else said
+    return say
+
+
 folder, words = Path(__file__).parent, sys.argv[1:]
-ending = next((word for word in words if word not in WIDTHS), "pdf")
+matplotlib.rcParams["text.usetex"] = "usetex" in words
+ending = next((word for word in words if word not in WIDTHS and word != "usetex"), "pdf")
 across = WIDTHS[next((word for word in words if word in WIDTHS), "column")]
 for table in sorted(folder.glob("*.csv")):
     rows = list(csv.DictReader(table.open(encoding="utf-8")))
     if not rows or "value" not in rows[0]:
         continue  # the raster of pieces is no curve
     spec = json.loads(table.with_suffix(".json").read_text(encoding="utf-8"))
+    latex = (spec.get("usermeta") or {}).get("latex")
+    if latex is not None:
+        matplotlib.rcParams.update({"font.family": "serif", "mathtext.fontset": "cm"})
+    say = sayer(latex)
     x = "t" if "t" in rows[0] else "x"
     panels = list(dict.fromkeys(row.get("panel", "") for row in rows))
     tall = 0.68 * across if len(panels) == 1 else 0.42 * across * len(panels)
@@ -130,14 +151,16 @@ for table in sorted(folder.glob("*.csv")):
             if numeric and not plans:
                 axis.set_xscale(scale_of(spec, "x"))
         if plans:
-            set_axes(axis, {name: plans[name] for name in (("x", "y") if numeric else ("y",))})
+            set_axes(axis, {name: plans[name] for name in (("x", "y") if numeric else ("y",))}, say)
         else:
             axis.set_yscale(scale_of(spec, "y"))
         title = plans["y"].get("title") if plans else None
         title, most = title or panel or table.stem, 40 if len(panels) == 1 else 24
         # The words on one line, the symbols on the next.
-        axis.set_ylabel(title.replace(" ‖", "\\n‖", 1) if len(title) > most and " ‖" in title else textwrap.fill(title, most))
-    axes[-1, 0].set_xlabel((planned[-1] or {"x": {}})["x"].get("title") or x)
+        symbols, said = " ‖" if latex is None else " $", say(title)
+        broken = said.replace(symbols, "\\n" + symbols[1:], 1) if symbols in said else said if "$" in said else textwrap.fill(said, most)
+        axis.set_ylabel(broken if len(title) > most else said)
+    axes[-1, 0].set_xlabel(say((planned[-1] or {"x": {}})["x"].get("title") or x))
     named = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels())))
     groups = list(dict.fromkeys(row["curve"] for row in rows))
     if "line" in rows[0] and len(groups) > 1:
@@ -149,7 +172,7 @@ for table in sorted(folder.glob("*.csv")):
             named[name] = plt.Line2D([], [], color="0.35", linewidth=line.get_linewidth(), linestyle=line.get_linestyle())
     if len(named) > 1:
         columns = min(len(named), max(1, int(across * 17 / (7 + max(map(len, named))))))
-        figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=columns, handlelength=2.4)
+        figure.legend(named.values(), [say(name) for name in named], loc="outside lower center", ncols=columns, handlelength=2.4)
         figure.set_figheight(tall + 0.14 * math.ceil(len(named) / columns))
     figure.savefig(folder / f"{table.stem}-print.{ending}")
     plt.close(figure)

@@ -11,6 +11,8 @@ export interface FigureSettings {
   readonly from: number | null;
   readonly to: number | null;
   readonly title: string | null;
+  /** For the script beside the figures. */
+  readonly latex: boolean;
   /** When the run ends; asked for, they are drawn all the same. */
   readonly draw: boolean;
   readonly pdf: boolean;
@@ -18,9 +20,8 @@ export interface FigureSettings {
 
 /** What a config says of its figures; anything that is missing or no such value is as though it were left out. */
 export function settingsOf(config: Readonly<Record<string, unknown>>): FigureSettings {
-  const { width, height, xScale, yScale, from, to, title, draw, pdf } = (config["figure"] ?? {}) as Readonly<
-    Record<string, unknown>
-  >;
+  const { width, height, xScale, yScale, from, to, title, latex, draw, pdf } = (config["figure"] ??
+    {}) as Readonly<Record<string, unknown>>;
   const number = (value: unknown) => (typeof value === "number" && Number.isFinite(value) ? value : null);
   const scale = (value: unknown) => (value === "log" || value === "linear" ? value : null);
   return {
@@ -31,6 +32,7 @@ export function settingsOf(config: Readonly<Record<string, unknown>>): FigureSet
     from: number(from),
     to: number(to),
     title: typeof title === "string" ? title : null,
+    latex: latex === true,
     draw: draw !== false,
     pdf: pdf === true,
   };

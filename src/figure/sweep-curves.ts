@@ -24,11 +24,12 @@ import {
   mergedFields,
   type Sweep,
   shortField,
+  sizeOf,
   spread,
   sweepFacts,
   titleWords,
 } from "./sweep-groups.js";
-import { descentDash, descentStyle, FLOW_COLOUR, PLOT_HEIGHT, PLOT_WIDTH } from "./theme.js";
+import { descentDash, descentStyle, FLOW_COLOUR } from "./theme.js";
 
 /** A row of the figure's data file. */
 export type CurveRow = {
@@ -250,7 +251,8 @@ function specOf(
     axis: { ...plan.axis, title: TIME_TITLE },
   };
   const title = titleOf(figure.y);
-  const y = valueChannel(height, breakTitle(title, PLOT_HEIGHT));
+  const size = sizeOf(sweep);
+  const y = valueChannel(height, breakTitle(title, size.height));
   const looks = lookOf(labels, names);
   const bands = rows.filter(isBanded);
   const banded = bands.some(({ low, high }) => high > low);
@@ -295,7 +297,6 @@ function specOf(
       strokeOpacity: { ...plain("opacity"), type: "quantitative" as const },
     },
   };
-  const size = { width: PLOT_WIDTH, height: PLOT_HEIGHT };
   const single = labels.length === 1;
   const ends = traced
     .filter(({ name }) => single || name === names[0])
@@ -310,8 +311,8 @@ function specOf(
     : names.map((name) => ({ label: lineLabel(name), ...looks(0, name), colour: MEANING_COLOUR }));
   const below = namesBelow(
     both || names.length > 1 ? meanings : [],
-    PLOT_WIDTH,
-    PLOT_HEIGHT + BELOW + key.bottom,
+    size.width,
+    size.height + BELOW + key.bottom,
   );
   const curves = traced.map(({ label, name, look }) => ({ label: `${label} ${name}`, ...look }));
   const words = {
@@ -326,7 +327,7 @@ function specOf(
   };
   return sheet(
     words,
-    [{ time: plan, up: height, titles: [TIME_TITLE, title], curves }],
+    [{ time: plan, up: height, titles: [TIME_TITLE, title], curves, names: [...labels, ...names] }],
     {
       ...size,
       layer: [

@@ -3,6 +3,7 @@ import type { Fact } from "../record/facts.js";
 import type { SweepManifest } from "../record/sweep.js";
 import type { JobState } from "../record/sweep-states.js";
 import { formatNumber } from "./axis.js";
+import { type FigureSettings, settingsOf } from "./settings.js";
 
 /** A sweep with the state of its runs. */
 export interface Sweep {
@@ -82,9 +83,24 @@ export function describeAxisValue(value: unknown): string {
   return String(value);
 }
 
+/** What all runs of a sweep ask of their figures: size, title, LaTeX, PDF. Scales and range are those of the sweep's own figures. */
+export function sweepSettings({ states }: Pick<Sweep, "states">): FigureSettings {
+  const names = ["width", "height", "title", "latex", "pdf"];
+  return settingsOf({
+    figure: Object.fromEntries(names.map((name) => [name, shared(states, `figure.${name}`)])),
+  });
+}
+
+/** Of the plotting area. */
+export function sizeOf(sweep: Pick<Sweep, "states">): { readonly width: number; readonly height: number } {
+  const { width, height } = sweepSettings(sweep);
+  return { width, height };
+}
+
 /** Title and the line below it: what all runs share of data and network, and what else there is to say. */
 export function titleWords(sweep: Sweep, more: readonly string[] = []) {
   const { word, number } = sharedFacts(sweep);
+  const { title, latex } = sweepSettings(sweep);
   const slope = number("slope", "model.activation.slope");
   const subtitle = [
     word("model.kind"),
@@ -95,7 +111,8 @@ export function titleWords(sweep: Sweep, more: readonly string[] = []) {
     number("M =", "outputs"),
   ];
   return {
-    title: sweep.manifest.name.replace(/\p{Cc}/gu, " "),
+    title: (title ?? sweep.manifest.name).replace(/\p{Cc}/gu, " "),
+    latex,
     subtitle: subtitle.filter((fact) => fact !== ""),
   };
 }

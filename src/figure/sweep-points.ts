@@ -15,11 +15,12 @@ import {
   groupStates,
   mergedFields,
   type Sweep,
+  sizeOf,
   spread,
   sweepFacts,
   titleWords,
 } from "./sweep-groups.js";
-import { descentStyle, PLOT_HEIGHT, PLOT_WIDTH } from "./theme.js";
+import { descentStyle } from "./theme.js";
 
 /** A row of the figure's data file. */
 export type PointRow = {
@@ -180,11 +181,12 @@ function specOf(
         sort: null,
         axis: { title: xTitle, labelAngle: -20 },
       };
+  const size = sizeOf(sweep);
   const y = {
     field: "value",
     type: "quantitative" as const,
     scale: up.scale,
-    axis: { ...up.axis, title: breakTitle(yTitle, PLOT_HEIGHT) },
+    axis: { ...up.axis, title: breakTitle(yTitle, size.height) },
   };
   const labels = [...new Set(rows.map(({ curve }) => curve))];
   const color = {
@@ -223,7 +225,6 @@ function specOf(
   });
   const special = marks.filter(({ kind }) => kind !== "alone");
   const span = { ...encoding, y: { ...y, field: "low" }, y2: { field: "high" } };
-  const size = { width: PLOT_WIDTH, height: PLOT_HEIGHT };
   const looks = labels.map((label, k) => ({
     ...{ label, colour: descentStyle(k).colour, dash: [1, 0], width: 3 },
     points: rows.filter(({ curve }) => curve === label).map(pointOf),
@@ -231,7 +232,7 @@ function specOf(
   const named = labels.length === 1 ? [] : looks;
   const key = numeric
     ? nameCurves(named, across, up, size)
-    : namesBelow(named, PLOT_WIDTH, PLOT_HEIGHT + BELOW);
+    : namesBelow(named, size.width, size.height + BELOW);
   const words = {
     ...titleWords(sweep),
     look: lookFor(spans.length > 0, figure),
