@@ -181,6 +181,8 @@ function execute(line, out, study) {
     else if (rest[i] !== "--json") kept.push(rest[i]);
   }
   if (study !== undefined) kept[0] = study;
+  // No number is read off a figure.
+  if (["run", "sweep"].includes(first)) kept.push("--set", "figure.draw=false");
   // stability writes nothing.
   const place = first === "stability" ? [] : ["--out", out];
   const text = spawn([join(ROOT, "bin/gradflow.js"), first, ...kept, ...place, "--json", "--quiet"], ROOT);
