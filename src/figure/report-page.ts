@@ -20,7 +20,7 @@ export function embed(value: unknown): string {
     .replaceAll("\u2029", "\\u2029");
 }
 
-/** A table; cells are text. On a narrow page each row is a card, its cells named by the head. */
+/** A table; cells are text. On a narrow page each row of more than two is a card, its cells named by the head; pairs stand in columns on paper. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = (tag: string, row: readonly string[]) =>
     row
@@ -30,7 +30,8 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
       })
       .join("");
   const top = head.length === 0 ? "" : `<thead><tr>${cells("th", head)}</tr></thead>`;
-  return `<div class="wide"><table${head.length === 0 ? "" : ' class="cards"'}>${top}<tbody>${rows.map((row) => `<tr>${cells("td", row)}</tr>`).join("\n")}</tbody></table></div>`;
+  const isPairs = (rows[0]?.length ?? 0) <= 2;
+  return `<div class="${isPairs ? "pairs" : "wide"}"><table${isPairs ? "" : ' class="cards"'}>${top}<tbody>${rows.map((row) => `<tr>${cells("td", row)}</tr>`).join("\n")}</tbody></table></div>`;
 }
 
 const SIGNS = { good: "✓", doubtful: "?", bad: "✗" } as const;
@@ -145,7 +146,8 @@ th, td { text-align: left; vertical-align: top; padding: .15rem .9rem .15rem 0; 
 pre { background: var(--sunk); padding: .7rem; font-size: 13px; white-space: pre-wrap; } summary { cursor: pointer; margin: .4rem 0; }
 #tooltip { position: fixed; pointer-events: none; background: var(--paper); border: 1px solid #888; padding: .3rem .5rem; font-size: 13px; white-space: pre; box-shadow: 0 1px 4px #0003; }
 #tooltip[hidden] { display: none; }
-@media (max-width: 900px) {
+#beside :is(td, th) { min-width: 7rem; } #beside :is(td, th):first-child { min-width: 14rem; }
+@media screen and (max-width: 900px) {
   .cards thead { display: none; } .cards tr { display: block; border-bottom: 2px solid var(--line); padding: .4rem 0; }
   .cards td { display: grid; grid-template-columns: 9rem 1fr; gap: .5rem; border: 0; padding: 0; }
   .cards td[data-head]::before { content: attr(data-head); color: var(--pale); }
@@ -154,6 +156,8 @@ pre { background: var(--sunk); padding: .7rem; font-size: 13px; white-space: pre
   :root { --ink: #000; --pale: #333; --line: #ccc; --paper: #fff; --sunk: #f6f6f6; --good: #000; --doubtful: #000; --bad: #000; }
   .picture { filter: none; } .curves, .run, #tooltip { display: none; } main { max-width: none; padding: 0; }
   .figures { display: block; } figure { margin-bottom: 1.5rem; }
+  table { font-size: 11px; } tr { break-inside: avoid; } details .pairs { columns: 2; column-gap: 2rem; } details .pairs table { width: 100%; }
+  pre { font-size: 10px; } h2 { break-after: avoid; }
 }
 `;
 

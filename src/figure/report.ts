@@ -131,13 +131,21 @@ const HEADS: Readonly<Record<string, string>> = {
   wallSeconds: "seconds",
 };
 
-/** What differs between the runs of a sweep, for people. */
+/** Facts that differ between any two runs. */
+const CIRCUMSTANCES = /^(hash|started|finished|process\..*|program\..*|study\..*)$/;
+
+/** What differs between the runs of a sweep, for people, what the table of runs shows first. */
 function besides(states: readonly JobState[]) {
-  const names = [...new Set(states.flatMap(({ facts }) => [...(facts?.keys() ?? [])]))];
+  const names = [...new Set(states.flatMap(({ facts }) => [...(facts?.keys() ?? [])]))].filter(
+    (name) => !CIRCUMSTANCES.test(name),
+  );
   const differing = names.filter((name) => {
     const first = states[0]?.facts?.get(name);
     return states.some(({ facts }) => facts?.get(name) !== first);
   });
+  const lead = Object.keys(HEADS);
+  const rank = (name: string) => (lead.includes(name) ? lead.indexOf(name) : lead.length);
+  differing.sort((a, b) => rank(a) - rank(b));
   return states.map(({ job, facts }) => ({
     name: job.name,
     facts: Object.fromEntries(differing.map((name) => [name, show(facts?.get(name))])),
@@ -161,12 +169,25 @@ function factTable(facts: Facts): string {
 }
 
 function circumstances(manifest: Manifest): string {
-  const { command: _, files: __, problem, program, study, ...rest } = manifest;
+  const {
+    command,
+    files,
+    format,
+    formatVersion,
+    drawn,
+    started,
+    finished,
+    problem,
+    program,
+    study,
+    ...rest
+  } = manifest;
+  const times = { started: showTime(started), finished: finished === null ? null : showTime(finished) };
   const states = {
     ...(program ? { "commit of gradflow": describeState(program) } : {}),
     ...(study ? { "commit of the study": describeState(study) } : {}),
   };
-  const rows = Object.entries({ ...rest, ...states, ...problem }).filter(
+  const rows = Object.entries({ ...rest, ...times, ...states, ...problem }).filter(
     ([, value]) => value !== null && typeof value !== "object",
   );
   return section(
@@ -177,6 +198,9 @@ function circumstances(manifest: Manifest): string {
     ),
   );
 }
+
+/** To the second; the manifest has it to the millisecond. */
+const showTime = (iso: string): string => iso.replace(/^(\S+)T(\d\d:\d\d:\d\d)\S*Z$/, "$1 $2 UTC");
 
 function describeState({ commit, dirty }: RepositoryState): string {
   const dirtiness = dirty === null ? ", unknown whether changed" : dirty ? ", with changes beside it" : "";
