@@ -63,11 +63,11 @@ async function reportRun(record: RunRecord): Promise<string> {
 }
 
 async function reportSweep(directory: string, sweep: SweepManifest): Promise<string> {
-  const built = await buildSweepFigures(directory);
+  const states = await readJobs(directory, sweep);
+  const built = await buildSweepFigures(directory, { manifest: sweep, states });
   const drawn = built.flatMap(({ name, drawing }) =>
     drawing === null ? [] : [{ name, spec: drawing.spec }],
   );
-  const states = await readJobs(directory, sweep);
   const measured = states.some(({ facts }) => facts?.has("ntk.verdict"));
   const columns = [
     "status",

@@ -4,7 +4,7 @@ import { readSweep } from "../record/sweep.js";
 import { readJobs } from "../record/sweep-states.js";
 import type { DataRow } from "./chart.js";
 import { drawSweepCurves, type SweepDrawing } from "./sweep-curves.js";
-import { sweepSettings } from "./sweep-groups.js";
+import { type Sweep, sweepSettings } from "./sweep-groups.js";
 import { drawSweepPoints } from "./sweep-points.js";
 
 export interface BuiltFigure {
@@ -15,18 +15,22 @@ export interface BuiltFigure {
   readonly pdf: boolean;
 }
 
-/** The figures of a sweep as specs with their rows, by name. */
-export async function buildSweepFigures(directory: string): Promise<BuiltFigure[]> {
-  const manifest = await readSweep(directory);
-  if (manifest === null)
-    throw new ConfigError(`${directory}: is not a sweep (it has no sweep.json); name its folder.`);
-  const sweep = { manifest, states: await readJobs(directory, manifest) };
+/** The figures of a sweep as specs with their rows, by name. `known`: what was read of the sweep just now. */
+export async function buildSweepFigures(directory: string, known?: Sweep): Promise<BuiltFigure[]> {
+  const sweep = known ?? (await readWhole(directory));
   const { pdf } = sweepSettings(sweep);
   const built: BuiltFigure[] = [];
-  for (const figure of manifest.figures) {
+  for (const figure of sweep.manifest.figures) {
     const curves = figure.kind === "curves";
     const drawing = curves ? await drawSweepCurves(sweep, figure) : drawSweepPoints(sweep, figure);
     built.push({ name: figure.name, drawing, pdf });
   }
   return built;
+}
+
+async function readWhole(directory: string): Promise<Sweep> {
+  const manifest = await readSweep(directory);
+  if (manifest === null)
+    throw new ConfigError(`${directory}: is not a sweep (it has no sweep.json); name its folder.`);
+  return { manifest, states: await readJobs(directory, manifest) };
 }

@@ -28,6 +28,8 @@ export interface Catalogue {
   entries(): Entry[];
   get(id: number): Entry | undefined;
   readonly sweeps: Sweeps;
+  /** The names of all facts, in order. */
+  names(): readonly string[];
   /** Records found and read so far; equal once all are read. */
   progress(): { readonly found: number; readonly read: number };
   /** Why records could not be read. */
@@ -56,6 +58,8 @@ export function openCatalogue(root: string): Catalogue {
   let version = 0;
   let scanFaults: string[] = [];
   let running: Promise<void> | null = null;
+  /** Of ten thousand records they are two million, and asked for with every list. */
+  let names: { readonly version: number; readonly all: readonly string[] } = { version: -1, all: [] };
 
   async function look(directory: string): Promise<void> {
     const before = known.get(directory);
@@ -124,6 +128,14 @@ export function openCatalogue(root: string): Catalogue {
     entries: () => [...byId.values()],
     get: (id) => byId.get(id),
     sweeps,
+    names() {
+      if (names.version !== version) {
+        const all = new Set<string>();
+        for (const { facts } of byId.values()) for (const name of facts.keys()) all.add(name);
+        names = { version, all: [...all].sort() };
+      }
+      return names.all;
+    },
     progress: () => ({ found, read }),
     faults: () => [
       ...scanFaults,

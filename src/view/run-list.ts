@@ -22,7 +22,6 @@ export function listRuns(catalogue: Catalogue, query: URLSearchParams) {
       parts.every((part) => name.toLowerCase().includes(part)) && conditions.every((holds) => holds(facts)),
   );
   chosen.sort(orderBy(query.get("sort") ?? ""));
-  const names = new Set<string>();
   const sweeps = new Map<number, SweepRow>();
   const sweepOf = ({ directory }: Entry): number | null => {
     const found = catalogue.sweeps.of(directory);
@@ -31,7 +30,6 @@ export function listRuns(catalogue: Catalogue, query: URLSearchParams) {
     if (!sweeps.has(id)) sweeps.set(id, { id, name, status: manifest.status, total: manifest.jobs.length });
     return id;
   };
-  for (const { facts } of entries) for (const name of facts.keys()) names.add(name);
   return {
     ...{
       root: catalogue.root,
@@ -39,7 +37,7 @@ export function listRuns(catalogue: Catalogue, query: URLSearchParams) {
       progress: catalogue.progress(),
       faults: catalogue.faults(),
     },
-    names: [...names].sort(),
+    names: catalogue.names(),
     runs: chosen.map((entry) => {
       const { id, name, open, grown, facts } = entry;
       return {
