@@ -340,7 +340,7 @@ describe("a sweep", () => {
     const picture = await renderSvg(spec);
     expect(picture).toContain(">size s<");
     expect(picture).toContain(">height<");
-    const bounded = await drawn("bounded", results, fitted("ntk.final.lambdaMin.value"));
+    const bounded = await drawn("fit-bounded", results, fitted("ntk.final.lambdaMin.value"));
     expect(JSON.stringify(captionOf(bounded.spec))).toContain("of 3 points");
     const named = { ...fitted("loss"), group: ["seed"], names: { "seed 1": "one of them" } };
     const apart = await drawn("apart", results, named);
