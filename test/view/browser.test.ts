@@ -203,8 +203,8 @@ describe.skipIf(chromium === null)(`in ${chromium ?? "Chromium (skipped: none fo
 
   it("has a row for a sweep: it opens, unfolds, and draws its runs; zeros have a lane", async () => {
     await syntheticSweep(join(root, "seeds"), [{}, {}]);
-    await when(`document.querySelector("tr.sweep") !== null`);
-    expect(await text("tr.sweep")).toContain("2 runs, running");
+    // Its runs have ended; nobody has closed the sweep.
+    await when(`document.querySelector("tr.sweep")?.textContent.includes("2 runs, running")`);
     const named = `[...document.querySelectorAll("button.name")].some((key) => key.textContent === "seed-1")`;
     expect(await page.evaluate(named)).toBe(false);
     await page.evaluate(`document.querySelector("button.fold").focus()`);

@@ -222,7 +222,10 @@ describe("news of a table", () => {
     const what = { x: "t", y: "loss" };
     const news = await tables.newRows(folder, "series", what, reading.series!, 10);
     expect(news!.rows).toEqual([
-      { table: "series", learningRate: "", x: [50, 51, 52].map(timeAt), y: [50, 51, 52].map(valueAt) },
+      {
+        ...{ table: "series", kind: "", learningRate: "" },
+        ...{ x: [50, 51, 52].map(timeAt), y: [50, 51, 52].map(valueAt) },
+      },
     ]);
     await appendFile(path, `${rowsOf(53, 80).join("\n")}\n`);
     expect(await tables.newRows(folder, "series", what, reading.series!, 10)).toBeNull();
