@@ -69,7 +69,8 @@ export async function serveRecords(folder: string, port = 0): Promise<ViewServer
     if (path === "sweep") {
       const sweep = sweepOf(query);
       const runs = catalogue.entries().filter(({ directory }) => catalogue.sweeps.of(directory) === sweep);
-      return sendJson(response, await describeSweep(root, sweep, runs));
+      const facts = runs.map((run) => run.facts);
+      return sendJson(response, await describeSweep(root, sweep, facts));
     }
     if (path === "curves")
       return sendJson(response, await tables.curves(entryOf(query).directory, curveRequest(query)));

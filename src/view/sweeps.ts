@@ -2,9 +2,9 @@
 import { existsSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { ConfigError } from "../errors.js";
+import type { Facts } from "../record/facts.js";
 import { readIfPresent } from "../record/files.js";
 import { readSweep, SWEEP, type SweepManifest } from "../record/sweep.js";
-import type { Entry } from "./catalogue.js";
 import { requireInside, stampOf, statInside } from "./inside.js";
 
 export interface SweepEntry {
@@ -86,11 +86,11 @@ const isBelow = (root: string, folder: string): boolean => folder === root || fo
 export async function describeSweep(
   root: string,
   { name, directory, manifest }: SweepEntry,
-  runs: readonly Entry[],
+  runs: readonly Facts[],
 ) {
   const { status, fields, figures, jobs, command, started, finished } = manifest;
   const statuses = new Map<string, number>();
-  for (const { facts } of runs) {
+  for (const facts of runs) {
     const own = String(facts.get("status") ?? "unknown");
     statuses.set(own, (statuses.get(own) ?? 0) + 1);
   }
