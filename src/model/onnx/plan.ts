@@ -67,7 +67,7 @@ export function planImport(model: Model, options: PlanOptions): Plan {
     );
   }
   const { trained, frozen } = chooseTrained(model, nodes, output, options.trainable);
-  const { dense, skipped, transposed } = findDense(nodes, trained, output);
+  const { dense, skipped, transposed } = findDense(model, nodes, trained, output);
   return {
     ...{ model, opset, input, output, nodes, frozen, dense, skipped },
     trained: new Map(
@@ -136,8 +136,8 @@ function inOrder({ nodes, initialisers, inputs }: Model, output: string): Operat
   return order;
 }
 
-/** Names that exporters give to what has none in the program: `val_12`, `onnx::Mul_7`. */
-const NUMBERED = /^(_?val_\d+|onnx::\w+|_v_\d+|const(ant)?_\w*\d+)$/i;
+/** Names that exporters number: `val_12`, `onnx::Mul_7`, `dot_bias_0`. */
+const NUMBERED = /(^|[_:])\w*_\d+$/;
 
 function chooseTrained(
   model: Model,
@@ -207,7 +207,12 @@ function matcher(text: string): (name: string) => boolean {
 }
 
 /** Affine maps: Gemm, or MatMul and the Add of a bias, with the weight straight or transposed. */
-function findDense(nodes: readonly OperatorNode[], trained: ReadonlyMap<string, Tensor>, output: string) {
+function findDense(
+  model: Model,
+  nodes: readonly OperatorNode[],
+  trained: ReadonlyMap<string, Tensor>,
+  output: string,
+) {
   const users = new Map<string, OperatorNode[]>();
   const makers = new Map<string, OperatorNode>();
   for (const node of nodes) {
@@ -221,8 +226,17 @@ function findDense(nodes: readonly OperatorNode[], trained: ReadonlyMap<string, 
   const isMatrix = (name: string | undefined): name is string => trained.get(name ?? "")?.shape.length === 2;
   const isBias = (name: string | undefined, width: number): name is string => {
     const shape = trained.get(name ?? "")?.shape;
-    return shape !== undefined && shape[shape.length - 1] === width && shape.length === 1;
+    // One row [1, width] counts where nothing else needs it so.
+    return (
+      shape?.join() === `${width}` || (shape?.join() === `1,${width}` && users.get(name ?? "")?.length === 1)
+    );
   };
+  const isZero = (name: string): boolean =>
+    !trained.has(name) &&
+    model.initialisers
+      .get(name)
+      ?.read()
+      .every((value) => value === 0) === true;
   const flag = (node: OperatorNode, name: string, otherwise: number): unknown =>
     node.attributes.get(name)?.value ?? otherwise;
   interface Candidate extends Dense {
@@ -230,15 +244,31 @@ function findDense(nodes: readonly OperatorNode[], trained: ReadonlyMap<string, 
     readonly transposed: boolean;
     readonly taken: readonly OperatorNode[];
   }
+  /** With the Add of a bias where that is all that is done with the product. */
+  const withAdd = (
+    node: OperatorNode,
+    weight: string,
+    transposed: boolean,
+    taken: readonly OperatorNode[],
+  ): Candidate => {
+    const width = trained.get(weight)!.shape[transposed ? 0 : 1] as number;
+    const own = node.outputs[0] as string;
+    const add = onlyUser(own);
+    const bias = add?.operator === "Add" ? add.inputs.find((name) => name !== own) : undefined;
+    const plain = { node, weight, transposed };
+    if (!isBias(bias, width)) return { ...plain, bias: null, output: own, taken };
+    return { ...plain, bias, output: add!.outputs[0] as string, taken: [...taken, add as OperatorNode] };
+  };
   const gemm = (node: OperatorNode): Candidate | null => {
-    const [, weight, bias] = node.inputs;
+    const [, weight, bias = ""] = node.inputs;
     const isPlain =
       flag(node, "alpha", 1) === 1 && flag(node, "beta", 1) === 1 && flag(node, "transA", 0) === 0;
     if (!isPlain || !isMatrix(weight)) return null;
     const transposed = flag(node, "transB", 0) === 1;
+    if (bias === "" || isZero(bias)) return withAdd(node, weight, transposed, []);
     const width = trained.get(weight)!.shape[transposed ? 0 : 1] as number;
-    if ((bias ?? "") !== "" && !isBias(bias, width)) return null;
-    return { node, weight, bias: bias || null, transposed, output: node.outputs[0] as string, taken: [] };
+    if (!isBias(bias, width)) return null;
+    return { node, weight, bias, transposed, output: node.outputs[0] as string, taken: [] };
   };
   const matmul = (node: OperatorNode): Candidate | null => {
     const given = node.inputs[1] as string;
@@ -247,14 +277,7 @@ function findDense(nodes: readonly OperatorNode[], trained: ReadonlyMap<string, 
     const isFlipped = flip?.operator === "Transpose" && (order === undefined || String(order) === "1,0");
     const weight = isFlipped ? flip.inputs[0] : given;
     if (!isMatrix(weight)) return null;
-    const width = trained.get(weight)!.shape[isFlipped ? 0 : 1] as number;
-    const own = node.outputs[0] as string;
-    const add = onlyUser(own);
-    const bias = add?.operator === "Add" ? add.inputs.find((name) => name !== own) : undefined;
-    const flips = isFlipped && onlyUser(given) === node ? [flip] : [];
-    const plain = { node, weight, transposed: isFlipped };
-    if (!isBias(bias, width)) return { ...plain, bias: null, output: own, taken: flips };
-    return { ...plain, bias, output: add!.outputs[0] as string, taken: [...flips, add as OperatorNode] };
+    return withAdd(node, weight, isFlipped, isFlipped && onlyUser(given) === node ? [flip] : []);
   };
   const found = nodes.flatMap((node) => {
     const candidate =

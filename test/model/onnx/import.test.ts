@@ -48,6 +48,27 @@ const matmul: TestModel = {
   ],
 };
 
+/** As jax2onnx writes it: products with a zero added, and biases as rows. */
+const rows: TestModel = {
+  input: ["batch", 3],
+  tensors: [
+    ...tensors.map(({ name, dims, values }) => {
+      const [out, width = 1] = dims as readonly number[];
+      if (dims.length === 1) return { name, dims: [1, out!], values };
+      const flipped = values.map((_, i) => values[(i % out!) * width + Math.floor(i / out!)]!);
+      return { name, dims: [width, out!], values: flipped };
+    }),
+    { name: "dot_bias_0", dims: [], values: [0] },
+  ],
+  nodes: [
+    { operator: "Gemm", name: "p", inputs: ["x", "0.weight", "dot_bias_0"] },
+    { operator: "Add", name: "a", inputs: ["p", "0.bias"] },
+    leaky,
+    { operator: "Gemm", name: "q", inputs: ["LeakyRelu", "2.weight", "dot_bias_0"] },
+    { operator: "Add", name: "b", inputs: ["q", "2.bias"] },
+  ],
+};
+
 const layered = defineNetwork({
   inputShape: [3],
   activation: { kind: "leaky-relu", slope: 0.1 },
@@ -57,6 +78,7 @@ const layered = defineNetwork({
 test.each([
   ["Gemm, fixed batch", gemm],
   ["MatMul and Add, free batch", matmul],
+  ["Gemm of zero and Add of a row", rows],
 ])("an MLP of %s has the very graphs of one of layers", (_, model) => {
   const network = importing(model);
   const graphsOf = (net: Network): string[] => {
@@ -74,7 +96,8 @@ test.each([
   ]);
   // θ has the weights as [in, out].
   expect([...network.start!.subarray(0, 5)]).toEqual([1, 4, 7, 10, 2]);
-  expect(network.imported!.arrays["2.weight"]).toEqual({ shape: [2, 4], transposed: true });
+  const transposed = model !== rows;
+  expect(network.imported!.arrays["2.weight"]).toEqual({ shape: transposed ? [2, 4] : [4, 2], transposed });
 });
 
 test("a weight that is used both ways stays as it is in the file", () => {
