@@ -260,12 +260,14 @@ function findDense(
     return { ...plain, bias, output: add!.outputs[0] as string, taken: [...taken, add as OperatorNode] };
   };
   const gemm = (node: OperatorNode): Candidate | null => {
-    const [, weight, bias = ""] = node.inputs;
+    const [, weight, given = ""] = node.inputs;
+    const beta = flag(node, "beta", 1);
+    const bias = beta === 0 || isZero(given) ? "" : given;
     const isPlain =
-      flag(node, "alpha", 1) === 1 && flag(node, "beta", 1) === 1 && flag(node, "transA", 0) === 0;
+      flag(node, "alpha", 1) === 1 && flag(node, "transA", 0) === 0 && (bias === "" || beta === 1);
     if (!isPlain || !isMatrix(weight)) return null;
     const transposed = flag(node, "transB", 0) === 1;
-    if (bias === "" || isZero(bias)) return withAdd(node, weight, transposed, []);
+    if (bias === "") return withAdd(node, weight, transposed, []);
     const width = trained.get(weight)!.shape[transposed ? 0 : 1] as number;
     if (!isBias(bias, width)) return null;
     return { node, weight, bias, transposed, output: node.outputs[0] as string, taken: [] };

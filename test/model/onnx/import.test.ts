@@ -61,7 +61,12 @@ const rows: TestModel = {
     { name: "dot_bias_0", dims: [], values: [0] },
   ],
   nodes: [
-    { operator: "Gemm", name: "p", inputs: ["x", "0.weight", "dot_bias_0"] },
+    {
+      operator: "Gemm",
+      name: "p",
+      inputs: ["x", "0.weight", "dot_bias_0"],
+      attributes: { beta: { float: 0 } },
+    },
     { operator: "Add", name: "a", inputs: ["p", "0.bias"] },
     leaky,
     { operator: "Gemm", name: "q", inputs: ["LeakyRelu", "2.weight", "dot_bias_0"] },

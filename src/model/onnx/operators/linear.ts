@@ -38,7 +38,7 @@ function gemm(call: Call): Value {
   const made = product(call, x, y, transposeA, transposeB);
   const shift = call.optional(2);
   const scaled = t.scale(made, alpha);
-  return shift === null ? scaled : t.add(scaled, t.scale(shift, beta));
+  return shift === null || beta === 0 ? scaled : t.add(scaled, t.scale(shift, beta));
 }
 
 /** As numpy.matmul: a vector is a row on the left and a column on the right, and loses that axis again. */
