@@ -142,8 +142,8 @@ export function estimateMemory(loaded: LoadedConfig, shape: DrawnShape): MemoryE
     ...(exact
       ? [
           {
-            name: "rows of held entries",
-            bytes: 8 * Math.min(MAX_ROW_NUMBERS, P * family.entries),
+            name: "normals of held entries",
+            bytes: 8 * normalNumbers(family),
             field: "flow.boundaries",
           },
         ]
@@ -217,6 +217,13 @@ function gradientBytes(
       ? 0
       : descents * bytesOf(batchFamily(family, batch).lossGradient("free"), []);
   return graphs.reduce((sum, graph) => sum + bytesOf(graph, bound), batches);
+}
+
+/** Numbers that normals of held entries take: rows, or K of a tenth of all entries, its factor and copies (3 % are held in the golden run). */
+function normalNumbers({ entries, layout, network }: Family): number {
+  return network.hasLayerProducts
+    ? 4 * (entries / 10) ** 2
+    : Math.min(MAX_ROW_NUMBERS, layout.size * entries);
 }
 
 /**

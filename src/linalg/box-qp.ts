@@ -13,6 +13,8 @@ export interface BoxSolution {
   readonly x: Float64Array;
   /** Whether x meets the optimality conditions to rounding. */
   readonly converged: boolean;
+  /** Floating-point operations that it took. */
+  readonly operations: number;
 }
 
 /**
@@ -28,13 +30,16 @@ export function solveBoxQp(
 ): BoxSolution {
   const n = q.length;
   const x = q.map((_, i) => Math.min(Math.max(0, lower[i] as number), upper[i] as number));
+  let operations = 0;
   const slope = (i: number): number => {
+    operations += 2 * n;
     let sum = -(q[i] as number);
     for (let j = 0; j < n; j++) sum += (matrix[i * stride + j] as number) * (x[j] as number);
     return sum;
   };
   /** What the slope is the sum of, without signs. */
   const terms = (i: number): number => {
+    operations += 2 * n;
     let sum = Math.abs(q[i] as number);
     for (let j = 0; j < n; j++) sum += Math.abs((matrix[i * stride + j] as number) * (x[j] as number));
     return sum;
@@ -69,7 +74,9 @@ export function solveBoxQp(
           block[a * free.length + b] = matrix[i * stride + j] as number;
         });
       });
-      factorise(block, free.length).solve(rhs);
+      const factor = factorise(block, free.length);
+      factor.solve(rhs);
+      operations += factor.operations + 2 * free.length ** 2;
       let fraction = 1;
       free.forEach((i, a) => {
         const step = rhs[a] as number;
@@ -91,8 +98,8 @@ export function solveBoxQp(
       const outward = role(i) * slope(i);
       return outward > 0 && outward > ROUNDING * terms(i);
     });
-    if (wrong < 0) return { x, converged: true };
+    if (wrong < 0) return { x, converged: true, operations };
     sweep();
   }
-  return { x, converged: false };
+  return { x, converged: false, operations };
 }

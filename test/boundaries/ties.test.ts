@@ -4,7 +4,7 @@ import { type Gram, sharedGains, tiesOf } from "../../src/flow/boundaries/ties.j
 /** K of given normals. */
 function gramOf(rows: readonly (readonly number[])[]): Gram {
   const gram = rows.flatMap((a) => rows.map((b) => a.reduce((sum, value, i) => sum + value * b[i]!, 0)));
-  return { count: rows.length, gram: Float64Array.from(gram) };
+  return { count: rows.length, gram: Float64Array.from(gram), work: () => undefined };
 }
 const none = (count: number) => new Array<null>(count).fill(null);
 

@@ -121,7 +121,7 @@ describe("a network with kinks", () => {
     });
     const dear = chooseKinkTreatment(costly, "float64", "auto", "auto");
     expect(dear.treatment).toBe("stepping");
-    expect(dear.notes.join()).toContain("may take exact some 49 minutes");
+    expect(dear.notes.join()).toContain("may take exact some 25 minutes");
   });
 });
 

@@ -5,7 +5,7 @@
  * again until nothing moves.
  */
 import { solveBoxQp } from "../../linalg/box-qp.js";
-import { type Contact, firstLayer, type Kinks } from "./kinks.js";
+import { type Contact, enterEachOther, firstLayer, type Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
 import { direction, sharedGains, type Tie, tiesOf } from "./ties.js";
 
@@ -65,6 +65,9 @@ async function decideAlong(
   sides.forEach((side, i) => {
     if (side !== null) weights[i] = side;
   });
+  // Where no weight enters the signal of another, one solution is that of all weights.
+  const isLinear =
+    !enterEachOther(given, kinks) && ties.every(({ leader, bound }, i) => leader === i && !bound);
   let ambiguous = 0;
   let settled = false;
   let movedBefore = Number.POSITIVE_INFINITY;
@@ -73,7 +76,6 @@ async function decideAlong(
     const { gradient, signal } = await field.evaluate(theta);
     const normals = await field.normals(theta, given);
     const { gram, count } = normals;
-    const terms = await normals.terms(gradient);
     const q = (await normals.along(gradient)).map((value) => -value);
     const own = given.map(
       ({ entry, breakpoint }) => kinks.jump(theta, entry, breakpoint) * (signal[entry] as number),
@@ -83,8 +85,12 @@ async function decideAlong(
     const open = Float64Array.from(gains, (gain, i) => (moves[i] && gain > 0 ? gain : 0));
     const lower = open.map((gain, i) => -(weights[i] as number) * gain);
     const upper = open.map((gain, i) => (1 - (weights[i] as number)) * gain);
-    const { x, converged } = solveBoxQp(gram, count, q, lower, upper);
-    const image = normals.product(x);
+    const { x, converged, operations } = solveBoxQp(gram, count, q, lower, upper);
+    normals.work(operations);
+    // Velocities are asked for of those alone that nothing holds.
+    const hasFree = moves.some((isOpen, i) => isOpen && !((gains[i] as number) > 0));
+    const image = hasFree ? normals.product(x) : x;
+    const terms = hasFree ? await normals.terms(gradient) : x;
     const after = weights.slice();
     ambiguous = 0;
     for (let i = 0; i < ties.length; i++) {
@@ -125,7 +131,8 @@ async function decideAlong(
       0,
     );
     const stalled = moved <= SETTLED_AT_ROUNDING && moved > STALLED * movedBefore;
-    settled = converged && (moved <= SETTLED || stalled);
+    const isSolved = isLinear && after.every((value, i) => value === weights[i] || (gains[i] as number) > 0);
+    settled = converged && (moved <= SETTLED || stalled || isSolved);
     movedBefore = moved;
     weights.set(after);
   }

@@ -82,7 +82,9 @@ export function createFactoredRows(
     const passed = new Map<string, Float64Array>();
     const groups = bySite(places);
     for (const [site, members] of groups) {
-      const capacity = capacityFor(members.length);
+      // Finer than powers of two: a pass is small beside its padding.
+      const step = Math.max(4, capacityFor(members.length) / 8);
+      const capacity = step * Math.ceil(members.length / step);
       const signals = await signalsOf(site, capacity);
       for (const f of signals.own) for (const s of members) layerAt(f).kinds[s] = places[s]!.unit;
       if (signals.program === null) continue;

@@ -19,6 +19,8 @@ export interface Normals extends Rows {
   readonly count: number;
   /** Layer of each contact. */
   readonly layers: readonly number[];
+  /** Is told of further operations on K. */
+  work(operations: number): void;
   /** K·x */
   product(x: Float64Array): Float64Array;
   /** A solution of Ku = b; zero for rows that depend on earlier ones. */
@@ -62,6 +64,7 @@ function withGram(rows: Rows, layers: readonly number[], work: (operations: numb
     transfers,
     count,
     layers,
+    work,
     product(x) {
       const image = new Float64Array(count);
       for (let i = 0; i < count; i++) {

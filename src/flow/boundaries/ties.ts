@@ -5,6 +5,7 @@
  * out. No flow can have one of them above and one below, so they share one weight: Filippov's convex combination has one
  * field on either side of a common surface.
  */
+import { blockOf } from "../../linalg/block.js";
 import { factorise } from "../../linalg/cholesky.js";
 
 /** Two normals whose angle has a squared sine below this are parallel. */
@@ -26,6 +27,8 @@ export interface Tie {
 export interface Gram {
   readonly count: number;
   readonly gram: Float64Array;
+  /** Is told of floating-point operations. */
+  work(operations: number): void;
 }
 
 const own = (leader: number): Tie => ({ leader, ratio: 1, bound: false });
@@ -74,14 +77,16 @@ export function tiesOf(k: Gram, held: readonly boolean[], follows: readonly (num
 }
 
 /** Inner products of the normals `of` with the span of the normals `base` taken out. */
-function restOf({ gram, count }: Gram, base: readonly number[], of: readonly number[]) {
+function restOf({ gram, count, work }: Gram, base: readonly number[], of: readonly number[]) {
   const at = (i: number, j: number): number => gram[i * count + j] as number;
   const n = base.length;
-  const block = Float64Array.from({ length: n * n }, (_, c) => at(base[Math.floor(c / n)]!, base[c % n]!));
+  const block = blockOf(gram, count, base);
   const factor = factorise(block, n);
+  work(factor.operations + of.length * n ** 2);
   const reduced = of.map((i) => factor.reduce(Float64Array.from(base, (j) => at(i, j))));
   const product = (a: number, b: number): number => {
     const [u, v] = [reduced[a]!, reduced[b]!];
+    work(2 * n);
     let sum = at(of[a]!, of[b]!);
     for (let c = 0; c < n; c++) sum -= (u[c] as number) * (v[c] as number);
     return sum;

@@ -16,9 +16,9 @@ const AUTO_EXACT_ENTRIES = 5_000;
 const AUTO_EXACT_SECONDS = 300;
 /**
  * What events cost, measured: about one event an entry (0.5 on 10-20-20-2 with 50 samples up to t = 40, 1.4 on 100-50-50-10 with 200 up to
- * t = 200), as much as some ten gradients each; a gradient takes six flops for each sample and parameter, at 10¹⁰ a second, and a call.
+ * t = 200), as much as five gradients each where normals have factors, else some ten; a gradient takes six flops for each sample and parameter, at 10¹⁰ a second, and a call.
  */
-const EVENT_GRADIENTS = 10;
+const EVENT_GRADIENTS = { inFactors: 5, byRows: 10 } as const;
 const GRADIENT_SECONDS = { call: 1e-4, term: 6e-10 } as const;
 /** Entries that `exact` accepts when asked by name: beyond, the events alone take days. */
 const MAX_EXACT_ENTRIES = 20_000;
@@ -35,8 +35,9 @@ export interface KinkChoice {
 }
 
 /** Seconds that `exact` may take for the events of this many entries. */
-function eventSeconds({ entries, samples, layout }: Family): number {
-  return entries * EVENT_GRADIENTS * (GRADIENT_SECONDS.call + GRADIENT_SECONDS.term * samples * layout.size);
+function eventSeconds({ entries, samples, layout, network }: Family): number {
+  const gradients = network.hasLayerProducts ? EVENT_GRADIENTS.inFactors : EVENT_GRADIENTS.byRows;
+  return entries * gradients * (GRADIENT_SECONDS.call + GRADIENT_SECONDS.term * samples * layout.size);
 }
 
 /**
