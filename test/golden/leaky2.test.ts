@@ -51,14 +51,16 @@ describe("the golden network, 10-20-20-2 with slope 0.01", () => {
   });
 
   test("goes on to t = 40 through its many events without cycling", async () => {
-    const { outcome, events } = await follow(given, { method: "dopri5", rtol: 1e-6, tEnd: 40, engine });
+    const { outcome, events } = await follow(given, {
+      ...{ method: "dopri5", rtol: 1e-6, atol: 1e-7, tEnd: 40, engine },
+    });
     expect(outcome.status).toBe("reachedEnd");
     expect(outcome.events.unsettled).toBe(0);
     expect(outcome.events.maxSliding).toBeGreaterThan(40);
     expect(events.length).toBeGreaterThan(1_000);
     // Two or three gradients of a short step; more where a weight leaves, or the estimate asks for two steps to an event.
     expect(outcome.evaluations / events.length).toBeLessThan(3);
-    // Whole sweeps for padded sets of rows took 20.
-    expect(outcome.events.gradientEquivalents / events.length).toBeLessThan(5.2);
+    // 4.95 here, of which a rounding that moves a trial or two changes little. Whole sweeps for padded sets of rows took 20.
+    expect(outcome.events.gradientEquivalents / events.length).toBeLessThan(5.1);
   });
 });
