@@ -5,7 +5,7 @@
  * again until nothing moves.
  */
 import { solveBoxQp } from "../../linalg/box-qp.js";
-import { type Contact, enterEachOther, firstLayer, type Kinks } from "./kinks.js";
+import { type Contact, firstLayer, type Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
 import { direction, sharedGains, type Tie, tiesOf } from "./ties.js";
 
@@ -65,9 +65,6 @@ async function decideAlong(
   sides.forEach((side, i) => {
     if (side !== null) weights[i] = side;
   });
-  // Where no weight enters the signal of another, one solution is that of all weights.
-  const isLinear =
-    !enterEachOther(given, kinks) && ties.every(({ leader, bound }, i) => leader === i && !bound);
   let ambiguous = 0;
   let settled = false;
   let movedBefore = Number.POSITIVE_INFINITY;
@@ -131,8 +128,7 @@ async function decideAlong(
       0,
     );
     const stalled = moved <= SETTLED_AT_ROUNDING && moved > STALLED * movedBefore;
-    const isSolved = isLinear && after.every((value, i) => value === weights[i] || (gains[i] as number) > 0);
-    settled = converged && (moved <= SETTLED || stalled || isSolved);
+    settled = converged && (moved <= SETTLED || stalled);
     movedBefore = moved;
     weights.set(after);
   }
