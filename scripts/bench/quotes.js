@@ -253,9 +253,9 @@ export const QUOTES = [
     command: "npm run build && node scripts/bench/boundaries.js 8",
     tables: [
       {
-        header: "| solver | rtol | gradients | seconds | error of θ |",
+        header: "| solver | rtol | gradients | work | seconds | error of θ |",
         key: [0, 1],
-        columns: [2, 4],
+        columns: [2, 5],
         counts: [2],
         others: /SciPy/,
       },
