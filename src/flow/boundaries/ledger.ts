@@ -31,6 +31,8 @@ export interface BoundarySummary extends Openings {
   /** Decisions that did not settle, or whose box problem was not solved; zero unless something is wrong. */
   readonly unsettled: number;
   readonly instants: number;
+  /** All arithmetic, in gradients of the loss. */
+  readonly gradientEquivalents: number;
   readonly rowSweeps: number;
   readonly pushforwards: number;
   readonly products: number;
