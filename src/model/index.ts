@@ -25,7 +25,7 @@ export { createLoss, type Loss, whyNotSquared } from "./losses/loss.js";
 export { type LossSpec, lossModule, lossModules, lossSchema } from "./losses/registry.js";
 export { withLossSite } from "./losses/site.js";
 export { lossFactor, type Reduction } from "./losses/squared.js";
-export type { MixedSite } from "./mixed-grams.js";
+export type { MixedSite } from "./mixed-sites.js";
 export { findingNeighbours, normalisedAdjacency, relationMatrix } from "./neighbours.js";
 export { type Build, describeNetwork, type Imported, layeredNetwork, type Network } from "./network.js";
 export { type ImportOptions, importModel, importOnnx } from "./onnx/import.js";

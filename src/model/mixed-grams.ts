@@ -5,45 +5,9 @@
  * would need all samples; networks that have such before a site have no grams of this form.
  */
 import { pullback } from "../autodiff/index.js";
-import { createGraph, type Graph, GraphBuilder, type Node, topologicalOrder } from "../graph/index.js";
+import { createGraph, type Graph, GraphBuilder, type Node } from "../graph/index.js";
 import type { Forward, Network } from "./network.js";
-import type { Mixture, Trace } from "./scope.js";
-
-/** Where the pre-activations of a site come from. */
-export interface MixedSite {
-  readonly mixture: number;
-  /** The site whose activations it mixes, which mixes data itself; null where it mixes data. */
-  readonly below: number | null;
-}
-
-/** In the order of the sites; null where one of them is made otherwise. */
-export function mixedSites({
-  sites,
-  preactivations,
-  activations,
-  mixtures,
-}: Pick<Trace, "sites" | "preactivations" | "activations" | "mixtures">): readonly MixedSite[] | null {
-  const found: MixedSite[] = [];
-  for (const z of preactivations) {
-    const mixture = mixtures.findIndex((one) => one.z === z);
-    if (mixture < 0) return null;
-    const { input } = mixtures[mixture] as Mixture;
-    if (isData(input)) {
-      found.push({ mixture, below: null });
-      continue;
-    }
-    const below = activations.indexOf(input);
-    // A trained slope is a parameter on the way.
-    if (below < 0 || found[below]?.below !== null || sites[below]?.slope !== null) return null;
-    found.push({ mixture, below });
-  }
-  return found.length === 0 ? null : found;
-}
-
-const isData = (node: Node): boolean =>
-  topologicalOrder([node]).every(
-    ({ op, attributes }) => op !== "input" || (attributes as { name: string }).name === "x",
-  );
+import type { Mixture } from "./scope.js";
 
 /**
  * What the data decide: for each site k that mixes data `products k` [n, n], of another `matrix k r` [n, n]. From `identity` [n, n], `x` and

@@ -6,7 +6,7 @@ import { GraphBuilder, type Node, type Shape, sizeOf } from "../graph/index.js";
 import type { ActivationSpec } from "./activation.js";
 import { couplesSamples, dependsOnCount } from "./coupling.js";
 import { type LayerKinds, layerKinds } from "./layers/registry.js";
-import { type MixedSite, mixedSites } from "./mixed-grams.js";
+import { type MixedSite, mixedSites } from "./mixed-sites.js";
 import { type Layout, LayoutBuilder } from "./parameters.js";
 import { type Parametrisation, parameterScale } from "./parametrisation.js";
 import type { NetworkSpec } from "./presets/spec.js";
@@ -104,7 +104,7 @@ export interface Network {
   readonly coupled: boolean;
   /** Whether every parameter belongs to one affine map of one row per sample: kernels then have a form without rows of J. */
   readonly hasLayerProducts: boolean;
-  /** How its sites mix the samples, where all do by fixed matrices, over data or over the activations of a site that does; see mixed-grams.ts. */
+  /** How its sites mix the samples, where all do by fixed matrices, over data or over the activations of a site that does; see mixed-sites.ts. */
   readonly mixed: readonly MixedSite[] | null;
   forward(b: GraphBuilder, inputs: ForwardInputs): Forward;
   /** The parameters that it comes with, as an imported one does; null where only `init` says how they start. */
