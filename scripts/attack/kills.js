@@ -21,6 +21,8 @@ dataset: { kind: gaussian, samples: 8, inputDimension: 3, outputDimension: 2 }
 model: { kind: dnn, hidden: [4], activation: { kind: tanh } }
 flow: { method: dopri5, rtol: 1e-7, atol: 1e-9, tEnd: 2 }
 descent: { learningRates: [0.1] }
+compare: { flows: [modified, central, rod], leadingGap: true, bound: true, average: 4 }
+measure: { sharpness: { of: [flow, descent, central], points: 3 } }
 record: { at: linear, points: 30, checkpoint: 1.0e-9 }
 engine: { kind: onnx, threads: 1 }
 `;

@@ -721,7 +721,7 @@ export const QUOTES = [
     says: [
       [
         "the distance to descent is # for gradient flow, # for the modified, # for the central and # for the rod flow",
-        ({ descent, flows }) => [descent[0].parameterGap, ...flows.map(({ distance: own }) => own)],
+        ({ flows }) => flows.map(({ distance: own }) => own),
       ],
       [
         "predicts a mean loss of # where descent has #",
@@ -741,15 +741,40 @@ export const QUOTES = [
   },
   {
     page: "docs/studies.md",
+    command: "npx gradflow run configs/study/settled.yaml --set sweep=null --out settled",
+    says: [
+      [
+        "the mean distance from descent's running average is # for gradient flow, # times that for the modified flow, # for the central and # for the\nrod flow",
+        ({ flows }) => {
+          const [whole, ...others] = flows.map(({ means }) => means.meanDistance);
+          return [whole, ...others.map((own) => own / whole)];
+        },
+      ],
+      [
+        "The central flow predicts # of descent's mean loss and # of its variance, the rod flow # and #.",
+        ({ flows }) =>
+          ["central", "rod"].flatMap((name) => {
+            const { means } = flows.find(({ kind }) => kind === name);
+            return [means.meanLoss / means.descentMeanLoss, means.variance / means.descentVariance];
+          }),
+      ],
+      [
+        "A step of descent costs the central flow # gradients, the rod flow #.",
+        ({ flows }) =>
+          ["central", "rod"].map((name) => {
+            const { gradientEquivalents, steps } = flows.find(({ kind }) => kind === name);
+            return near(gradientEquivalents / steps);
+          }),
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
     command: "npx gradflow run configs/study/edge-of-stability.yaml --out edge",
     says: [
       [
         "At η = 0.6 the distances at t = 120 are # (gradient flow), #, # (central) and # (rod). At η = 1 none describes descent, which bursts: #, #, # and #.",
-        ({ descent, flows }) =>
-          descent.flatMap(({ parameterGap, learningRate }) => [
-            parameterGap,
-            ...flows.filter((own) => own.learningRate === learningRate).map(({ distance: own }) => own),
-          ]),
+        ({ flows }) => flows.map(({ distance: own }) => own),
       ],
     ],
   },

@@ -48,8 +48,10 @@ first rate that passes, then by bisection. A rate passes
             no less than 3/4 of the mean slope (a power law k^−p has 0.62), or L − L* vanishes.
 Both are said of the steps that were taken, not of later ones, and rates between those tried may differ.
 Beside them: 2/λ_max(∇²L) at θ₀, and its least and greatest value along the descent found. While the
-sharpness between θ_k and θ_k+1 stays below 2/η the loss cannot rise. Nothing is written. A section
-stability in a study makes every run of it search, for sweeps over widths or depths.
+sharpness between θ_k and θ_k+1 stays below 2/η the loss cannot rise. What theorems allow is found along
+the flow for the time of these steps, to flow.tEnd at most: 2/‖∇²L‖ there, and the rate at which Elkabetz
+and Cohen (2021) promise that descent stays within 5 % of the flow's way. Nothing is written. A section stability in a study makes every run of
+it search, for sweeps over widths or depths.
 Exit codes: 0 done, 2 bad study or usage, 130 interrupted.`,
 
   async execute(values) {
@@ -118,10 +120,23 @@ function describe(report: StabilityReport): string {
     "",
     ...formatColumns(rows.map(([first, ...others]) => [first!.padEnd(width), ...others])),
     "",
+    ...describeTheorems(report),
+    "",
     `  to ${formatNumber(100 * report.tolerance)} %, by ${report.gradients} gradients and ${report.hessianProducts} Hessian products in ${formatDuration(report.seconds)}; true of these ${steps} steps, not of later ones`,
     ...(remarks.length === 0 ? [] : ["", ...remarks.map((remark) => `note: ${remark}`)]),
     "",
   ].join("\n");
+}
+
+/** The rates that theorems promise, beside those that were found. */
+function describeTheorems({ theorems: { found, why } }: StabilityReport): string[] {
+  if (found === null) return [`  theorems say nothing: ${why}.`];
+  const { time, descentLemma, near, nearness, gradientEquivalents } = found;
+  return [
+    `  what theorems allow, by ∇²L along the flow to t = ${formatNumber(time)} (the work of ${formatNumber(gradientEquivalents, 3)} gradients):`,
+    `    η < ${formatNumber(descentLemma)}: the loss falls at every step, while descent stays where the flow is (2/‖∇²L‖)`,
+    `    η < ${formatNumber(near)}: descent stays within ${formatNumber(nearness, 3)} of the flow, 5 % of its way (Elkabetz and Cohen 2021, to leading order)`,
+  ];
 }
 
 function row(what: string, { learningRate, failsAt, limits, tried }: StableRate): string[] {

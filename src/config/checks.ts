@@ -5,6 +5,7 @@ import { createLoss, presetOf, whyNotSquared } from "../model/index.js";
 import { fixedMethodNames, methods } from "../ode/methods/index.js";
 import { type Finding, logClockRefusal, show } from "./messages.js";
 import type { ActivationConfig, Config } from "./schema.js";
+import { AVERAGE_WINDOW } from "./schema-compare.js";
 import { isDrawn } from "./schema-dataset.js";
 
 /** Below this, rounding of float32 (unit 6e-8, accumulated over a gradient) drowns the error estimate; mathematics.md section 6. */
@@ -23,7 +24,9 @@ export function checkSections(sections: Sections): Finding[] {
     ...checkShape(sections),
     ...checkSplit(sections),
     ...checkDescent(sections),
+    ...checkSettle(sections),
     ...checkCompare(sections),
+    ...checkMeasured(sections),
     ...checkTeacher(sections),
     ...checkTimes(sections),
     ...checkStop(sections),
@@ -90,6 +93,57 @@ function checkShape({ dataset }: Sections): Finding[] {
     return [at("dataset.inputDimension", "is required: Input dimension N; or give dataset.inputShape.")];
   if (inputDimension === undefined || inputShape === undefined) return [];
   return [at("dataset.inputShape", "says the same as dataset.inputDimension; leave one of them out.")];
+}
+
+/** What begins where a descent has come to is one descent's. */
+function checkSettle({ descent, compare }: Sections): Finding[] {
+  const { settle = 0, learningRates, kind = "gradient", batch } = descent ?? {};
+  if (settle === 0) return [];
+  const refuse = (why: string) => at("descent.settle", `${why}; leave it out.`);
+  const findings: Finding[] = [];
+  if (learningRates?.length !== 1)
+    findings.push(
+      refuse(
+        `begins everything where the descent of one learning rate has come to, and descent.learningRates has ${learningRates?.length ?? 0}; name one, sweep over others`,
+      ),
+    );
+  if (kind !== "gradient") findings.push(refuse(`is of gradient descent, and descent.kind is ${kind}`));
+  if (batch !== undefined)
+    findings.push(refuse("is of descent on all samples, and descent.batch draws some"));
+  const half = (compare?.average ?? AVERAGE_WINDOW) / 2;
+  if (settle < half)
+    findings.push(
+      at(
+        "descent.settle",
+        `must be at least half of what descent is averaged over, ${half} steps, got ${settle}; raise it, or lower compare.average.`,
+      ),
+    );
+  for (const field of ["leadingGap", "bound"] as const)
+    if (compare?.[field])
+      findings.push(
+        at(
+          `compare.${field}`,
+          "is of a descent that begins where the flow does, which descent.settle changes; leave one of them out.",
+        ),
+      );
+  return findings;
+}
+
+/** Flows that are measured are flows that there are. */
+function checkMeasured({ measure, compare }: Sections): Finding[] {
+  return Object.entries(measure ?? {}).flatMap(([name, settings]) => {
+    const { of = [] } = settings as { of?: readonly string[] };
+    return of.flatMap((curve, k) =>
+      fields.some((kind) => kind.name === curve) && !compare?.flows.includes(curve)
+        ? [
+            at(
+              `measure.${name}.of.${k}`,
+              `${curve} is not among the flows beside descent; add it to compare.flows, or leave it out.`,
+            ),
+          ]
+        : [],
+    );
+  });
 }
 
 function checkDescent({ descent }: Sections): Finding[] {
@@ -164,6 +218,10 @@ function checkCompare({ compare, descent, flow }: Sections): Finding[] {
   if (compare.flows.length === 0 && !compare.leadingGap && !compare.bound)
     findings.push(at("compare", "must have flows, leadingGap: true or bound: true; or leave it out."));
   const law = descent?.kind ?? "gradient";
+  if (compare.average !== undefined && law !== "gradient")
+    findings.push(
+      at("compare.average", `is of gradient descent, and descent.kind is ${law}; leave one of them out.`),
+    );
   for (const field of ["leadingGap", "bound"] as const)
     if (compare[field] && law !== "gradient")
       findings.push(

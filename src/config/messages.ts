@@ -64,6 +64,8 @@ function describeValue(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: un
       const decimal = value === 0 && issue.inclusive === false && typeof issue.path.at(-1) === "number";
       return `must ${describeLimit(issue)}, ${got}${decimal ? " Write decimals with a point: 0.1, not 0,1." : ""}`;
     }
+    case "not_multiple_of":
+      return `must be a multiple of ${issue.divisor}, ${got}`;
     case "invalid_value":
       return `must be ${oneOf(issue.values.map(String))}, ${got}${suggest(value, issue.values.map(String))}`;
     case "invalid_union": {

@@ -12,6 +12,9 @@ const sections = Object.fromEntries(
     ]),
 );
 
+/** Of compare.average, where it is not said. */
+export const AVERAGE_WINDOW = 40;
+
 const names = fields.map(({ name }) => name) as [string, ...string[]];
 
 const inWords = fields.map(({ name, text }) => `${name}: ${text}`).join(" ");
@@ -36,11 +39,26 @@ export const compareSchema = z
       .describe(
         "The leading gap with three a-posteriori bounds of it by λ_min(∇²L) along the flow: with suprema of ‖∇²L‖ and ‖∇L‖ (Elkabetz and Cohen 2021), with their values, with ‖∇²L·∇L‖. A Lanczos search for λ_min at each step of the flow.",
       ),
+    average: z
+      .int()
+      .min(2)
+      .multipleOf(2)
+      .exactOptional()
+      .describe(
+        "Steps of descent, an even number, over which its running averages are taken: of θ, from which flows.csv has each flow's distance, of loss and ‖∇L‖², and its variance along each direction that a flow predicts one for. A second descent makes the same steps ahead of the first. Absent: 40 where a flow of the list describes descent's mean (central, rod), none otherwise.",
+      ),
     ...sections,
   })
   .describe(
     "Flows that claim to be closer to descent than gradient flow is, set beside it: flows.csv has their distances, `flows` in result.json the last ones.",
   );
+
+/** Steps that descent is averaged over; null where no flow asks for its mean. */
+export function averageWindow(compare: z.output<typeof compareSchema> | undefined): number | null {
+  if (compare === undefined) return null;
+  const described = fields.some(({ name, describesMean }) => describesMean && compare.flows.includes(name));
+  return compare.average ?? (described ? AVERAGE_WINDOW : null);
+}
 
 /** The settings of a kind, its defaults where nothing is said. */
 export function fieldSettings(compare: z.output<typeof compareSchema>, kind: FieldKind): unknown {

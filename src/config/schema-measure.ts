@@ -1,5 +1,6 @@
 /** The part of the config about what is measured along the flow beside the series. */
 import { z } from "zod";
+import { fields } from "../flow/fields/registry.js";
 import { measureSection, measures } from "../measure/index.js";
 
 const count = z.int().min(1);
@@ -69,7 +70,13 @@ const ntkSchema = z
 
 /** One section per measure of the registry; each says its own type. */
 const sections = Object.fromEntries(
-  measures.map((measure) => [measure.name, measureSection(measure).exactOptional()]),
+  measures.map((measure) => [
+    measure.name,
+    measureSection(
+      measure,
+      fields.map(({ name }) => name),
+    ).exactOptional(),
+  ]),
 );
 
 const shape = { ...sections, ntk: ntkSchema.exactOptional() };

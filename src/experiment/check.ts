@@ -7,11 +7,11 @@ import { describeNetwork, piecesOf } from "../model/index.js";
 import { createTangentKernel, type RankCap, rankCaps } from "../ntk/index.js";
 import { methods, stabilityInterval, tableaux } from "../ode/index.js";
 import { createRandom } from "../random.js";
-import { chooseTreatment } from "./boundaries.js";
 import { announceEffort, announceStiffness } from "./effort.js";
 import { estimateMemory, type MemoryEstimate } from "./memory.js";
 import { chooseMethod } from "./ntk-method.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
+import { refuseImpossible } from "./refusals.js";
 
 export interface CheckReport {
   readonly name: string;
@@ -78,7 +78,7 @@ export async function checkStudy(
     const { problem, data, theta0 } = prepared;
     const { family } = problem;
     const { network, samples, factor } = family;
-    const treatment = chooseTreatment(loaded, family);
+    const { choice: treatment } = await refuseImpossible(loaded, prepared);
     const ntk = config.measure.ntk ?? ntkDefaults();
     const choice = chooseMethod(loaded, ntk, family);
     const random = createRandom(config.seed).split("check");

@@ -4,7 +4,7 @@ import type { Extent, LargestGap } from "../record/result.js";
 /** Columns that count or clock. */
 const UNMEASURED = [
   ...["t", "canonicalTime", "stepSize", "gradientEvaluations", "acceptedSteps", "sharpnessTime"],
-  ...["learningRate", "step"],
+  ...["learningRate", "step", "gradientEquivalents"],
 ];
 
 export type ExtentsState = Record<string, Extent>;

@@ -100,7 +100,7 @@ export async function integrateStudy(
   const descents = config.descent.learningRates.map((learningRate, index) =>
     createDescent({
       problem,
-      theta0,
+      theta0: prepared.settled?.theta ?? theta0,
       learningRate,
       law,
       times: compareNear,
@@ -109,9 +109,9 @@ export async function integrateStudy(
       memory: memory.within(`descent ${index}`),
     }),
   );
-  const flows = await createFlows(study, descents);
-  const gaps = await createGaps(study, descents, treatment);
   const measures = createMeasures(plan, loaded, record, memory);
+  const flows = await createFlows(study, descents, measures);
+  const gaps = await createGaps(study, descents, treatment);
   const takeFlow = await measures.follow("flow", memory.within("measured flow"));
   const seen = memory.keep("extents", {
     flow: {} as ExtentsState,
@@ -198,7 +198,11 @@ export async function integrateStudy(
   const checkpoints = scheduleCheckpoints(config.record.checkpoint, study.save, memory, signal, isWhole);
   const takeDescents = await Promise.all(
     descents.map(({ learningRate }, k) =>
-      measures.follow(`descent ${k}`, memory.within(`measured descent ${k}`), stepTime(law, learningRate)),
+      measures.follow(
+        `descent ${k}`,
+        memory.within(`measured descent ${k}`),
+        stepTime(law, learningRate) / 2,
+      ),
     ),
   );
   const comparing = descents.map(
@@ -208,7 +212,8 @@ export async function integrateStudy(
         gaps?.compare(k, comparison, states);
         const { theta, flowTheta } = states;
         const { t, loss, parameterGap } = comparison;
-        const row = { ...comparison, ...(await takeDescents[k]!({ t, loss, theta })) };
+        const isLast = t === descents[k]!.times.at(-1);
+        const row = { ...comparison, ...(await takeDescents[k]!({ t, loss, theta, isLast })) };
         const rows = seen.descents[k]!;
         rows.gap = extendGap(rows.gap, t, parameterGap, distance(flowTheta, theta0));
         extend(rows.extents, t, row);

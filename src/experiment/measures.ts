@@ -6,7 +6,6 @@ import type { Graph } from "../graph/index.js";
 import {
   type Column,
   type CommonSettings,
-  type CurveKind,
   measures as known,
   type Measure,
   type Measurer,
@@ -128,7 +127,9 @@ export type TakeRow = (row: {
 }) => Promise<Values>;
 
 export interface RunMeasures {
-  /** @param slack by how much a row may be before the time that it stands for */
+  /** Columns of the measures that are taken on one of these curves at least. */
+  columnsOf(kinds: readonly string[]): string[];
+  /** @param slack by how much a row may be before the time that it stands for: of descents, which are compared at the nearest step, half of one */
   follow(curve: string, memory: Memory, slack?: number): Promise<TakeRow>;
   results(): MeasureResult[];
 }
@@ -144,8 +145,12 @@ export function createMeasures(
     costs: asked.map(() => ({ times: 0, gradients: 0, seconds: 0 })),
   });
   return {
+    columnsOf: (kinds) =>
+      asked
+        .filter(({ settings }) => settings.of.some((kind) => kinds.includes(kind)))
+        .flatMap(({ columns }) => columns.map(({ name }) => name)),
     async follow(curve, own, slack = 0) {
-      const kind: CurveKind = curve === "flow" ? "flow" : "descent";
+      const [kind] = curve.split(" ") as [string];
       const due = own.keep("due", { next: asked.map(() => 0) });
       const followers: { k: number; take: Measurer; isDue: (t: number) => boolean }[] = [];
       for (const [k, { measure, settings }] of asked.entries()) {

@@ -26,6 +26,7 @@ import { batchFamily, createFamily, createLoss, type Family } from "../model/ind
 import { methods } from "../ode/index.js";
 import { chooseTreatment, type Treatment } from "./boundaries.js";
 import { formatBytes } from "./bytes.js";
+import { memoryBeside } from "./memory-beside.js";
 import { networkOf } from "./network.js";
 import { AUTO_DENSE, memoryOf } from "./ntk-method.js";
 import type { Watch } from "./pause.js";
@@ -82,7 +83,8 @@ export function estimateMemory(loaded: LoadedConfig, shape: DrawnShape): MemoryE
   const P = family.layout.size;
   const resident = config.engine.kind === "tfjs" && config.engine.state === "resident";
   const vector = P * (resident ? 4 : 8);
-  const { flow, descent, record, measure } = config;
+  const { flow, descent, record, measure, compare } = config;
+  const beside = memoryBeside(config, family, treatment === "exact");
   const descents = descent.learningRates.length;
   const watches = treatment === "stepping" || methods[flow.method].needs.includes("sharpness");
   const solver =
@@ -121,7 +123,7 @@ export function estimateMemory(loaded: LoadedConfig, shape: DrawnShape): MemoryE
     },
     {
       name: "gradients",
-      bytes: gradientBytes(config, family, treatment, watches),
+      bytes: gradientBytes(config, family, treatment, watches, beside.graphs),
       field: largestNode(family) > P ? sampleField(loaded) : parameterField(loaded, shape),
     },
     ...(record.checkpoint > 0
@@ -129,12 +131,19 @@ export function estimateMemory(loaded: LoadedConfig, shape: DrawnShape): MemoryE
           {
             name: "a checkpoint",
             bytes:
-              8 * P * (methods[flow.method].vectors + DESCENT_VECTORS * (descents + 1)) +
+              8 * P * (methods[flow.method].vectors + DESCENT_VECTORS * (descents + 1) + beside.kept) +
               (treatment === "stepping" ? 8 * STEP_STATE * family.entries : 0),
             field: parameterField(loaded, shape),
           },
         ]
       : []),
+    { name: "flows beside descent", bytes: vector * beside.flows, field: "compare.flows" },
+    { name: "running averages", bytes: vector * beside.averages, field: "compare.average" },
+    {
+      name: "the leading gap",
+      bytes: vector * beside.gaps,
+      field: compare?.leadingGap ? "compare.leadingGap" : "compare.bound",
+    },
     { name: "rows", bytes: rows * (ROW.flow + ROW.descent * descents), field: "record.points" },
     ...(measure.ntk === undefined
       ? []
@@ -180,10 +189,11 @@ function gradientBytes(
   family: Family,
   treatment: Treatment | null,
   watches: boolean,
+  beside: readonly Graph[],
 ): number {
   const isLocked = treatment === "exact" || treatment === "stepping";
   const { engine, descent, flow } = config;
-  const graphs: Graph[] = [family.lossGradient("free")];
+  const graphs: Graph[] = [family.lossGradient("free"), ...beside];
   if (treatment === "stepping")
     graphs.push(
       family.lockedField(),

@@ -24,6 +24,7 @@ import { announceMemory, requireMemory, requireRoomForFiles, requireRoomForSourc
 import { datasetFor, networkOf } from "./network.js";
 import { withOrigin } from "./origin.js";
 import { createPause, pauseBetweenCompilations, type Watch } from "./pause.js";
+import { type Settled, settle } from "./settle.js";
 import { isOneHot } from "./targets.js";
 import { unusedNotes } from "./unused.js";
 
@@ -32,7 +33,10 @@ export interface Prepared {
   readonly dataset: Dataset;
   /** The network on the samples that are not trained on; null where there are none. */
   readonly test: TestSet | null;
+  /** Where the flow begins. */
   readonly theta0: Float64Array;
+  /** Where descent begins, where that is elsewhere: it has gone on for descent.settle steps. */
+  readonly settled: Settled | null;
   /** The array of its file that each parameter is, where θ₀ was read by name. */
   readonly initialArrays: InitialParameters["arrays"];
   /** The tensors the graphs are bound to. */
@@ -101,17 +105,20 @@ export async function prepare(
   const family = createFamily({ network, samples: dataset.samples, criterion, centred });
   const bound = await withOrigin(engine, family, data, initial.theta);
   const problem = await createProblem(engine, family, bound);
+  const settled = await settle(loaded, problem, initial.theta, watch);
   handOver();
   return {
     problem,
     dataset,
     test: await testSet(loaded, engine, { network, centred }, dataset, initial.theta),
-    theta0: initial.theta,
+    theta0: settled?.mean ?? initial.theta,
+    settled,
     initialArrays: initial.arrays,
     data: bound,
     notes: [
       ...[...loaded.notes, ...dataset.notes, ...initial.notes, ...unusedNotes(config, family)],
       ...(network.imported === null ? [] : importNotes(network.imported)),
+      ...(settled === null ? [] : [settled.note]),
       ...(parametrisation !== "standard" && SHRINKING.includes(init.kind)
         ? [
             `model.init: ${init.kind} draws parameters that are the smaller the wider a layer is, and ${parametrisation} divides by its width once more; leave init out for parameters of variance 1.`,

@@ -1,5 +1,5 @@
 /** One run, end to end: a config in; flow and descent in lockstep; a record and its figures out. */
-import { type LoadedConfig, problemAt } from "../config/load.js";
+import type { LoadedConfig } from "../config/load.js";
 import type { Config } from "../config/schema.js";
 import {
   collectDecay,
@@ -9,20 +9,14 @@ import {
   type Problem,
   sharpnessLimit,
 } from "../flow/index.js";
-import { methods } from "../ode/index.js";
 import type { DescentResult, RunResult } from "../record/result.js";
 import { visitRows } from "../record/rows.js";
-import { chooseTreatment } from "./boundaries.js";
 import { announceEffort } from "./effort.js";
-
 import { phasesOf, sharpnessOf } from "./findings.js";
-import { checkFlows } from "./flows.js";
-import { checkGaps } from "./gaps.js";
 import { type ComparedRows, integrateStudy } from "./integrate-study.js";
-import { describeMeasures, planMeasures } from "./measures.js";
-import { chooseMethod } from "./ntk-method.js";
-import { checkSmoothing } from "./smoothing.js";
-import { checkStability, stabilityOf } from "./stability.js";
+import { describeMeasures } from "./measures.js";
+import { refuseImpossible } from "./refusals.js";
+import { stabilityOf } from "./stability.js";
 import { type Findings, type OpenStudy, type RunOptions, recordStudy } from "./study-record.js";
 
 /** Seconds of one gradient, the first call left out: it prepares what later ones find. */
@@ -42,21 +36,7 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
   const { config } = loaded;
   return recordStudy(loaded, options, "", async (prepared) => {
     const { problem, theta0 } = prepared;
-    checkSmoothing(loaded, problem.family.network);
-    const { name, maxDimension = Number.POSITIVE_INFINITY } = methods[config.flow.method];
-    if (theta0.length > maxDimension) {
-      throw problemAt(
-        loaded,
-        "flow.method",
-        `${name} takes at most ${maxDimension} parameters, this network has ${theta0.length}; set flow.method: auto.`,
-      );
-    }
-    const choice = chooseTreatment(loaded, problem.family);
-    if (config.measure.ntk !== undefined) chooseMethod(loaded, config.measure.ntk, problem.family);
-    await checkFlows(loaded, prepared, choice.treatment);
-    checkGaps(loaded, prepared, choice.treatment);
-    if (config.stability !== undefined) checkStability(loaded);
-    const plan = await planMeasures(loaded, prepared);
+    const { choice, plan } = await refuseImpossible(loaded, prepared);
     const work = async (study: OpenStudy): Promise<Findings> => {
       const effort = await announceEffort(config, () => timeGradient(problem, theta0));
       for (const note of effort) options.onMessage?.(`note: ${note}`);

@@ -14,6 +14,7 @@ import { descentLaw } from "./descent-law.js";
 import { createPause, type Watch } from "./pause.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
 import type { OpenStudy } from "./study-record.js";
+import { type TheoremReport, whatTheoremsAllow } from "./theorems.js";
 
 export interface StabilityOptions {
   /** Descent steps of every rate tried: what is claimed is claimed of these. */
@@ -53,6 +54,8 @@ export interface StabilityReport extends StabilityFindings {
   readonly name: string;
   readonly law: DescentLaw;
   readonly parameters: number;
+  /** For which rates theorems promise something, by the curvature along the study's flow; or why none does. */
+  readonly theorems: TheoremReport;
   readonly seconds: number;
 }
 
@@ -75,9 +78,21 @@ export async function measureStability(
   try {
     const prepared = await prepare(loaded, engine, options);
     const found = await searchStability(loaded, prepared, options, options);
+    const law = descentLaw(config);
+    const theorems: TheoremReport =
+      law.kind === "gradient"
+        ? await whatTheoremsAllow(
+            loaded,
+            prepared,
+            options.steps * (found.monotone.learningRate ?? 0),
+            options,
+          )
+        : { found: null, why: `they are of gradient descent, and descent.kind is ${law.kind}` };
+    if (options.signal?.aborted) throw new InterruptedError("interrupted; nothing was written.");
     return {
-      ...{ name: config.name, law: descentLaw(config), parameters: prepared.theta0.length },
+      ...{ name: config.name, law, parameters: prepared.theta0.length },
       ...found,
+      theorems,
       notes: [...engine.notes, ...prepared.notes, ...found.notes],
       seconds: (performance.now() - started) / 1000,
     };

@@ -158,7 +158,10 @@ export async function recordStudy(
         clock.seconds = seconds();
         await record.checkpoint({ gradflow: version, t, memory: memory.snapshot() });
       };
-      if (checkpoint === null) await record.array("theta0", theta0);
+      if (checkpoint === null) {
+        await record.array("theta0", theta0);
+        if (prepared.settled !== null) await record.array("descent0", prepared.settled.theta);
+      }
       const findings = await work({ loaded, prepared, record, memory, save, options });
       const result: RunResult = {
         ...findings,

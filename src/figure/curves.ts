@@ -53,29 +53,35 @@ export function flowCurve(record: RunRecord, column: string): Curve {
 
 /** One curve per learning rate, the largest first. Those that diverged end at the last step that was compared before. */
 export function descentCurves(record: RunRecord, column: string): Curve[] {
-  const { learningRate, step, t, [column]: values } = record.descent;
+  const { learningRate } = record.descent;
   // One that diverged before the first comparison has no row, but its name in the legend.
   const diverged = record.result?.descent.filter((run) => run.diverged) ?? [];
   const known = [...learningRate, ...diverged.map((run) => run.learningRate)];
   const rates = [...new Set(known)].filter(Number.isFinite).sort((a, b) => b - a);
-  return rates.map((rate, k): Curve => {
-    const rows = Array.from(learningRate.keys()).filter((row) => learningRate[row] === rate);
-    const outcome = record.result?.descent.find((run) => run.learningRate === rate);
-    const end = outcome?.divergedAtStep ?? firstNonFiniteStep(record, rows);
-    const before = rows.filter((row) => end === null || step[row]! < end);
-    const points = [
-      ...startOf(record, column),
-      ...before.map((row) => ({ t: t[row]!, value: values![row]! })),
-    ];
-    const verdict = end === null ? "" : `, diverged at step ${end}`;
-    const label = `${lawOf(record).name} η = ${formatNumber(rate, 6)}${verdict}`;
-    const shown = drawable(points, hasLogTime(record));
-    return { label, ...descentStyle(k), width: 1.6, points: shown, diverged: end !== null };
-  });
+  return rates.map((rate, k) => ({ ...descentCurve(record, rate, column), ...descentStyle(k) }));
 }
 
-/** Descent starts where the flow does, at θ₀, and there it has what the flow has. A gap starts at 0, of which a log axis says nothing. */
-function startOf({ series }: RunRecord, column: string): Point[] {
+/** The curve of one learning rate. */
+export function descentCurve(record: RunRecord, rate: number, column: string): Curve {
+  const { learningRate, step, t, [column]: values } = record.descent;
+  const rows = Array.from(learningRate.keys()).filter((row) => learningRate[row] === rate);
+  const outcome = record.result?.descent.find((run) => run.learningRate === rate);
+  const end = outcome?.divergedAtStep ?? firstNonFiniteStep(record, rows);
+  const before = rows.filter((row) => end === null || step[row]! < end);
+  const points = [...startOf(record, column), ...before.map((row) => ({ t: t[row]!, value: values![row]! }))];
+  const verdict = end === null ? "" : `, diverged at step ${end}`;
+  const label = `${lawOf(record).name} η = ${formatNumber(rate, 6)}${verdict}`;
+  const shown = drawable(points, hasLogTime(record));
+  return { label, ...descentStyle(0), width: 1.6, points: shown, diverged: end !== null };
+}
+
+/**
+ * Descent starts where the flow does, at θ₀, and there it has what the flow has, unless it has gone on for a while (descent.settle). A gap starts at 0, of
+ * which a log axis says nothing.
+ */
+function startOf({ series, config }: RunRecord, column: string): Point[] {
+  const { settle = 0 } = (config["descent"] ?? {}) as { readonly settle?: unknown };
+  if (settle !== 0) return [];
   const value = (series as Readonly<Record<string, Float64Array>>)[column]?.[0];
   return series.t[0] === 0 && value !== undefined ? [{ t: 0, value }] : [];
 }

@@ -1,6 +1,7 @@
 /** The figures of a run. To add one: write a file like `gap.ts` and name it here. */
 import type { RunRecord } from "../record/reader.js";
 import type { DataRow, Figure } from "./chart.js";
+import { edgeFigure } from "./edge.js";
 import { flowsFigure } from "./flows.js";
 import { gapFigure } from "./gap.js";
 import { leadingGapFigure } from "./leading-gap.js";
@@ -20,6 +21,7 @@ export const figures: readonly Figure<DataRow>[] = [
   lossFigure,
   gapFigure,
   flowsFigure,
+  edgeFigure,
   leadingGapFigure,
   slidingFigure,
   rasterFigure,

@@ -12,45 +12,54 @@ export const MOST_PANELS = 5;
 export const flowsFigure: Figure = {
   name: "flows",
   build(record) {
-    const rates = [...new Set(record.flows.learningRate)].sort((a, b) => b - a).slice(0, MOST_PANELS);
-    const panels = rates.map((rate) => {
-      const curves = [gradientFlow(record, rate), ...flowsBeside(record, rate)];
-      return {
-        name: `η = ${rate}`,
-        title: `distance to descent, η = ${formatNumber(rate, 6)}`,
-        curves,
-      };
-    });
-    if (panels.length === 0) return null;
-    const look =
-      "The lower a curve, the closer that flow is to descent at the same t. The grey band is the gradient flow.";
+    const rates = ratesOf(record).slice(0, MOST_PANELS);
+    if (rates.length === 0) return null;
+    const hasMean = record.flows.meanDistance.some(Number.isFinite);
+    const [column, what] = hasMean
+      ? (["meanDistance", "distance to descent’s mean"] as const)
+      : (["distance", "distance to descent"] as const);
+    const panels = rates.map((rate) => ({
+      name: `η = ${rate}`,
+      title: `${what}, η = ${formatNumber(rate, 6)}`,
+      curves: curvesBeside(record, rate, column),
+    }));
+    const look = hasMean
+      ? "The lower a curve, the closer that flow is to the running average of descent at the same t. The grey band is the gradient flow."
+      : "The lower a curve, the closer that flow is to descent at the same t. The grey band is the gradient flow.";
     return stackPanels(record, look, panels);
   },
 };
 
-function gradientFlow(record: RunRecord, rate: number): Curve {
-  const { learningRate, t, parameterGap } = record.descent;
-  const rows = Array.from(learningRate.keys()).filter((row) => learningRate[row] === rate);
-  const points = rows.map((row) => ({ t: t[row]!, value: parameterGap[row]! }));
-  return {
-    ...{ label: "gradient flow", colour: FLOW_COLOUR, dash: [1, 0], width: 5 },
-    points: drawable(points, hasLogTime(record)),
-  };
+/** Of descents that have flows beside them, the largest first. */
+export function ratesOf({ flows }: RunRecord): number[] {
+  return [...new Set(flows.learningRate)].sort((a, b) => b - a);
 }
 
-/** In the order of the table, with a colour for each kind that is the same in all panels. */
-function flowsBeside(record: RunRecord, rate: number): Curve[] {
-  const { flows, flowKinds } = record;
-  const kinds = [...new Set(flowKinds)];
-  const ofOneStep = new Set(
-    record.result?.flows.flatMap(({ begun, kind }) => (begun === "step" ? [kind] : [])),
-  );
-  return kinds.map((kind, k) => {
-    const rows = Array.from(flowKinds.keys()).filter(
-      (row) => flowKinds[row] === kind && flows.learningRate[row] === rate,
-    );
-    const points = rows.map((row) => ({ t: flows.t[row]!, value: flows.distance[row]! }));
-    const label = ofOneStep.has(kind) ? `${kind} (of one step)` : kind;
-    return { label, ...descentStyle(k), width: 1.8, points: drawable(points, hasLogTime(record)) };
-  });
+/** A column of each flow beside the descent of this rate: gradient flow as a band, the others in the order of the table, each kind in a colour of its own. */
+export function curvesBeside(record: RunRecord, rate: number, column: string): Curve[] {
+  const { flows, flowKinds, descent } = record;
+  const values = flows[column];
+  const kinds = [...new Set(flowKinds)].filter((kind) => kind !== "gradient");
+  const isLog = hasLogTime(record);
+  const pointsOf = (kind: string) =>
+    Array.from(flowKinds.keys())
+      .filter((row) => flowKinds[row] === kind && flows.learningRate[row] === rate)
+      .map((row) => ({ t: flows.t[row]!, value: values?.[row] ?? Number.NaN }));
+  // Before gradient flow stood in this table, descent's had its distance.
+  const older =
+    column === "distance" && !flowKinds.includes("gradient")
+      ? Array.from(descent.t.keys())
+          .filter((row) => descent.learningRate[row] === rate)
+          .map((row) => ({ t: descent.t[row]!, value: descent.parameterGap[row]! }))
+      : [];
+  const band = {
+    ...{ label: "gradient flow", colour: FLOW_COLOUR, dash: [1, 0], width: 5 },
+    points: drawable([...older, ...pointsOf("gradient")], isLog),
+  };
+  const ofOneStep = record.result?.flows.flatMap(({ begun, kind }) => (begun === "step" ? [kind] : [])) ?? [];
+  const others = kinds.map((kind, k) => ({
+    ...{ label: kind, ...descentStyle(k), width: 1.8, points: drawable(pointsOf(kind), isLog) },
+    ...(column.endsWith("istance") && ofOneStep.includes(kind) && { label: `${kind} (of one step)` }),
+  }));
+  return [band, ...others];
 }

@@ -1,10 +1,11 @@
 /** One figure for each measure of a run: its columns against time, a panel for each axis title, flow and descents together. */
 import type { ColumnFacts, MeasureFacts } from "../record/manifest.js";
 import type { RunRecord } from "../record/reader.js";
-import { type AxisPlan, planLinearAxis, planLogAxis } from "./axis.js";
+import { type AxisPlan, formatNumber, planLinearAxis, planLogAxis } from "./axis.js";
 import { caption } from "./caption.js";
 import { curvePanel, type Figure, planTimeAxis, plottedRows, sheet, stack } from "./chart.js";
 import { type Curve, descentCurves, flowCurve, valuesToReach } from "./curves.js";
+import { curvesBeside, ratesOf } from "./flows.js";
 import { type Named, namesBelow } from "./key.js";
 import { settingsOf } from "./settings.js";
 import { descentDash, descentStyle, modeColour } from "./theme.js";
@@ -45,11 +46,11 @@ function draw(record: RunRecord, { columns: all, of }: MeasureFacts): ReturnType
     }),
   );
   const several = drawn.some(({ own }) => own.length > 1);
-  const hasDescents = of.includes("descent") && record.descent.t.length > 0;
+  const hasDescents = of.some((curve) => curve !== "flow") && record.descent.t.length > 0;
   const rates = !hasDescents
     ? { names: [], look: "" }
     : several
-      ? rateNames(record, columns[0]!.name)
+      ? rateNames(record, columns[0]!.name, of)
       : ON_BAND;
   const facts = [...new Set(panels.flatMap((panel) => panel.facts))];
   const words = caption(record, rates.look, facts);
@@ -80,13 +81,18 @@ const ON_BAND: { readonly names: readonly Named[]; readonly look: string } = {
 };
 
 /** What the dashes mean where colours tell columns apart: the learning rates. */
-function rateNames(record: RunRecord, column: string): typeof ON_BAND {
-  const names = descentCurves(record, column).map(({ label }, k) => ({
+function rateNames(record: RunRecord, column: string, of: readonly string[]): typeof ON_BAND {
+  const descents = of.includes("descent") ? descentCurves(record, column) : [];
+  const others = [...descents, ...flowsBeside(record, column, of)];
+  const names = others.map(({ label }, k) => ({
     ...{ label, colour: DASH_COLOUR, dash: descentDash(k), width: 1.6 },
   }));
   return {
     names: [{ label: "gradient flow", colour: DASH_COLOUR, dash: [1, 0], width: 2.4 }, ...names],
-    look: "Solid: the flow; dashed: descent, a dash for each learning rate.",
+    look:
+      others.length > descents.length
+        ? "Solid: the flow; dashed: descent and the flows beside it, a dash for each."
+        : "Solid: the flow; dashed: descent, a dash for each learning rate.",
   };
 }
 
@@ -101,14 +107,17 @@ function planAxis(record: RunRecord, columns: readonly ColumnFacts[], curves: re
 /** One column is told from the descents by their colours; several by their own, and the descents are dashed. */
 function curvesOf(record: RunRecord, columns: readonly ColumnFacts[], of: readonly string[]): Curve[] {
   const flow = (name: string) => (of.includes("flow") ? [flowCurve(record, name)] : []);
-  const descents = (name: string) => (of.includes("descent") ? descentCurves(record, name) : []);
+  const others = (name: string) => [
+    ...(of.includes("descent") ? descentCurves(record, name) : []),
+    ...flowsBeside(record, name, of),
+  ];
   const [only] = columns;
-  if (columns.length === 1) return [...flow(only!.name), ...descents(only!.name)];
+  if (columns.length === 1) return [...flow(only!.name), ...others(only!.name)];
   return columns.flatMap(({ name, label }, k) => {
     const colour = columns.length <= DISTINCT ? descentStyle(k).colour : modeColour(k, columns.length);
     return [
       ...flow(name).map((curve) => ({ ...curve, label, colour, width: 2.4 })),
-      ...descents(name).map((curve, index) => ({
+      ...others(name).map((curve, index) => ({
         ...curve,
         label: `${label}, ${curve.label}`,
         colour,
@@ -118,6 +127,20 @@ function curvesOf(record: RunRecord, columns: readonly ColumnFacts[], of: readon
       })),
     ];
   });
+}
+
+/** Of flows beside descent, each in the colour of its learning rate and in a dash of its own. */
+function flowsBeside(record: RunRecord, column: string, of: readonly string[]): Curve[] {
+  const rates = ratesOf(record);
+  return rates.flatMap((rate, k) =>
+    curvesBeside(record, rate, column)
+      .filter(({ label }) => of.includes(label))
+      .map((curve, index) => ({
+        ...curve,
+        ...{ label: `${curve.label}, η = ${formatNumber(rate, 6)}`, colour: descentStyle(k).colour },
+        dash: descentDash(index),
+      })),
+  );
 }
 
 /** Colours that are easily told apart. */

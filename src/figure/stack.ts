@@ -1,4 +1,4 @@
-/** Panels of curves with the same names, one above the other on one time axis. */
+/** Panels of curves, one above the other on one time axis. */
 import type { TopLevelSpec } from "vega-lite";
 import type { RunRecord } from "../record/reader.js";
 import { planLinearAxis, planLogAxis } from "./axis.js";
@@ -12,9 +12,11 @@ export interface Panel {
   readonly name: string;
   readonly title: string;
   readonly curves: readonly Curve[];
+  /** Default: log, or as figure.yScale says. */
+  readonly scale?: "linear";
 }
 
-/** One panel at least; names stand beside the first. @param look what to look for */
+/** One panel at least; names stand beside each whose curves are called otherwise than those of the first. @param look what to look for */
 export function stackPanels(
   record: RunRecord,
   look: string,
@@ -26,11 +28,13 @@ export function stackPanels(
     record,
     panels.flatMap(({ curves }) => curves),
   );
-  const drawn = panels.map(({ title, curves }, k) => {
+  const namesOf = ({ curves }: Panel) => curves.map(({ label }) => label).join("\n");
+  const drawn = panels.map(({ title, curves, scale }, k) => {
     const values = valuesToReach(curves);
-    const up = yScale === "linear" ? planLinearAxis(values) : planLogAxis(values);
+    const up = (scale ?? yScale) === "linear" ? planLinearAxis(values) : planLogAxis(values);
     const labelled = k === panels.length - 1;
-    return curvePanel(curves, time, up, { title, width, height, labelled, names: k === 0 });
+    const names = k === 0 || namesOf(panels[k]!) !== namesOf(panels[0]!);
+    return curvePanel(curves, time, up, { title, width, height, labelled, names });
   });
   const facts = [...new Set(drawn.flatMap((panel) => panel.facts))];
   return {
@@ -39,7 +43,10 @@ export function stackPanels(
       caption(record, look, facts),
       drawn.map(({ plan }) => plan),
       stack(drawn.map(({ view }) => view)),
-      drawn[0]!.key,
+      {
+        right: Math.max(...drawn.map(({ key }) => key.right)),
+        bottom: Math.max(...drawn.map(({ key }) => key.bottom)),
+      },
     ),
   };
 }

@@ -180,10 +180,13 @@ async function readLines(state: JobState, figure: CurvesFigureSpec): Promise<Lin
 
 /** What `linesOf` looks at. */
 const columnsOf = ({ y }: CurvesFigureSpec): string[] => [
-  ...new Set([y, "t", "sharpnessTime", "learningRate", "lambdaMinUpper", "lambdaMinKind"]),
+  ...new Set([y, "t", "kind", "sharpnessTime", "learningRate", "lambdaMinUpper", "lambdaMinKind"]),
 ];
 
-/** A table with learning rates has a line for each, `diverged` ones without a row among them; any other is one line. */
+/**
+ * A table with learning rates has a line for each, `diverged` ones without a row among them, and of flows beside descent one for each of these; any other
+ * is one line.
+ */
 function linesOf(table: Table, figure: CurvesFigureSpec, diverged: readonly Fact[]): Line[] {
   const { [figure.y]: values, learningRate, lambdaMinUpper } = table.values;
   const t = figure.y === "sharpness" ? table.values["sharpnessTime"] : table.values["t"];
@@ -195,17 +198,28 @@ function linesOf(table: Table, figure: CurvesFigureSpec, diverged: readonly Fact
     bounded(row)
       ? { t: t[row]!, value: lambdaMinUpper?.[row] ?? values[row]!, atMost: true }
       : { t: t[row]!, value: values[row]! };
-  const lineOf = (rate: number | null): Line => {
-    const rows = Array.from(t.keys()).filter((row) => rate === null || learningRate![row] === rate);
+  const kinds = table.words["kind"];
+  const lineOf = (rate: number | null, kind?: string): Line => {
+    const rows = Array.from(t.keys()).filter(
+      (row) => (rate === null || learningRate![row] === rate) && (kind === undefined || kinds![row] === kind),
+    );
     const points = rows.map(pointOf).filter(({ t: time, value }) => !Number.isNaN(value) && time >= from);
     return {
-      name: rate === null ? FLOW : `η = ${formatNumber(rate, 6)}`,
+      name: rate === null ? FLOW : nameOf(rate, kind),
       points: thinOn(points, figure.xScale === "log"),
       diverged: rate !== null && diverged.includes(rate),
     };
   };
   if (learningRate === undefined) return [lineOf(null)];
-  return [...new Set([...learningRate, ...(diverged as number[])])].map(lineOf);
+  const rates = [...new Set([...learningRate, ...(diverged as number[])])];
+  const nameOf = (rate: number, kind?: string): string => {
+    const own = `η = ${formatNumber(rate, 6)}`;
+    if (kind === undefined) return own;
+    const flow = kind === "gradient" ? FLOW : `${kind} flow`;
+    return rates.length === 1 ? flow : `${flow}, ${own}`;
+  };
+  if (kinds === undefined) return rates.map((rate) => lineOf(rate));
+  return rates.flatMap((rate) => [...new Set(kinds)].map((kind) => lineOf(rate, kind)));
 }
 
 /** The values that the axis reaches: those of the flows, and what descents have up to a multiple of the largest. */

@@ -42,8 +42,8 @@ const RANDOM_SHARE = 0.02;
 
 export interface EigenpairTracker {
   at(theta: Float64Array): Promise<Eigenpairs>;
-  /** The eigenvector of the largest eigenvalue where it was looked at last; not before. */
-  first(): Float64Array;
+  /** The eigenvectors where it was looked at last, that of the largest eigenvalue first; not before. */
+  vectors(): readonly Float64Array[];
 }
 
 export function trackEigenpairs(options: EigenpairOptions): EigenpairTracker {
@@ -55,7 +55,7 @@ export function trackEigenpairs(options: EigenpairOptions): EigenpairTracker {
   });
   if (memory.isResumed) random.setPosition(state.random);
   return {
-    first: () => state.vectors[0]!,
+    vectors: () => state.vectors,
     async at(theta) {
       const operator = { size, applyAll: (vectors: readonly Float64Array[]) => products(theta, vectors) };
       const last = state.vectors.at(-1);

@@ -1,4 +1,5 @@
 export { distance } from "../linalg/norm.js";
+export { createRunningAverage, type DescentAverage, type RunningAverage } from "./average.js";
 export { createDetector, type DetectSummary } from "./boundaries/detect.js";
 export { MAX_ROW_NUMBERS } from "./boundaries/engine-rows.js";
 export { type ExactOptions, type ExactOutcome, integrateExactly } from "./boundaries/exact.js";

@@ -1,7 +1,6 @@
 export {
   type Column,
   type CommonSettings,
-  type CurveKind,
   defineMeasure,
   type Followed,
   type Measure,

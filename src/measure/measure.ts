@@ -37,7 +37,7 @@ export interface Subject {
 
 /** One curve, as a measure follows it. */
 export interface Followed extends Subject {
-  /** `flow`, or `descent` and its number, from 0. */
+  /** `flow`; or `descent`, or a flow beside it by its name, and the number of its learning rate, from 0. */
   readonly curve: string;
   /** For what a continuation needs of this measure on this curve. */
   readonly memory: Memory;
@@ -72,8 +72,8 @@ export interface Column {
 export type Values = Readonly<Record<string, number | null>>;
 export type Measurer = (point: Point) => Promise<Values>;
 
-/** What a curve must be for a measure to be taken on it. */
-export type CurveKind = "flow" | "descent";
+/** Curves of every run: what a measure is taken on unless it is told otherwise. */
+const CURVES = ["flow", "descent"] as const;
 
 export interface Measure {
   /** Its key in `measure:` and its figure's name. */
@@ -94,7 +94,8 @@ export interface Measure {
 /** What every measure can be told. */
 export interface CommonSettings {
   readonly points?: number | undefined;
-  readonly of: readonly CurveKind[];
+  /** `flow`, `descent`, names of flows beside descent. */
+  readonly of: readonly string[];
 }
 
 /** A measure, its settings typed by its fields. */
@@ -116,10 +117,14 @@ export function defineMeasure<const F extends z.ZodRawShape>(measure: {
   return { points: null, fields: {}, ...measure } as Measure;
 }
 
-const CURVES = ["flow", "descent"] as const;
-
-/** The schema of a measure's section. */
-export function measureSection({ text, fields, points }: Pick<Measure, "text" | "fields" | "points">) {
+/**
+ * The schema of a measure's section.
+ * @param beside names of the flows that a study can set beside descent
+ */
+export function measureSection(
+  { text, fields, points }: Pick<Measure, "text" | "fields" | "points">,
+  beside: readonly string[] = [],
+) {
   const count = z.int().min(1);
   const several =
     "At how many of the recorded rows, spread as record.at spreads these, besides t = 0 and the end";
@@ -131,10 +136,12 @@ export function measureSection({ text, fields, points }: Pick<Measure, "text" | 
           ? count.exactOptional().describe(`${several}. Absent: at every row.`)
           : count.default(points).describe(`${several}.`),
       of: z
-        .array(z.enum(CURVES))
+        .array(z.enum([...CURVES, ...beside]))
         .min(1)
         .default([...CURVES])
-        .describe("On which curves: the flow, and the descents beside it at the steps that are compared."),
+        .describe(
+          "On which curves: the flow, and the descents beside it at the steps that are compared; there on flows of compare.flows as well, by their names.",
+        ),
     })
     .describe(text);
 }

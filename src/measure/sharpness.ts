@@ -1,11 +1,11 @@
 /**
- * The curvature of the loss on demand: the largest and the smallest eigenvalues of ∇²L at a state, by Lanczos on exact Hessian products that goes on
- * from the last eigenvectors. What the solvers measure of it for their own steps is the business of the flow.
+ * The curvature of the loss on demand: the largest and the smallest eigenvalues of ∇²L at a state, by block Lanczos on exact Hessian products that goes
+ * on from the last eigenvectors. What the solvers measure of it for their own steps is the business of the flow.
  */
 import { z } from "zod";
 import { NumericalError } from "../errors.js";
-import { lanczos } from "../linalg/krylov.js";
-import { addScaled, dot } from "../linalg/vectors.js";
+import { blockLanczos } from "../linalg/block-lanczos.js";
+import { dot } from "../linalg/vectors.js";
 import { createRandom } from "../random.js";
 import { type Column, defineMeasure } from "./measure.js";
 import { subscript } from "./subscript.js";
@@ -14,8 +14,6 @@ const most = z.int().min(0).max(20);
 
 /** Vectors that Lanczos holds beside those that are wanted. */
 const SPARE = 20;
-/** Part of a random direction in each start, so that no eigenvector is missed for being orthogonal to the last ones. */
-const RANDOM_SHARE = 0.1;
 
 export const sharpness = defineMeasure({
   name: "sharpness",
@@ -32,7 +30,7 @@ export const sharpness = defineMeasure({
       .max(0.1)
       .default(1e-4)
       .describe(
-        "An eigenvalue is found when its residual is at most this part of λ_max in size; its error is about the square of that.",
+        "An eigenvalue is found when its residual is at most this part of the largest one in size; its error is about the square of that, over its distance from the next.",
       ),
     products: z
       .int()
@@ -52,15 +50,12 @@ export const sharpness = defineMeasure({
     const size = train.family.layout.size;
     const { top, bottom } = counts(size, settings);
     const random = createRandom(seed).split("sharpness").split(curve);
-    const state = memory.keep("lanczos", { start: null as Float64Array | null, random: random.position() });
+    const state = memory.keep("lanczos", { vectors: [] as Float64Array[], random: random.position() });
     if (memory.isResumed) random.setPosition(state.random);
     return async ({ theta }) => {
-      const start = new Float64Array(size);
-      const share = state.start === null ? 1 : RANDOM_SHARE / Math.sqrt(size);
-      for (let i = 0; i < size; i++) start[i] = share * random.normal();
-      if (state.start !== null) addScaled(start, state.start, 1);
-      state.random = random.position();
-      const found = await lanczos({
+      // One random direction beside the last eigenvectors: none is missed for being orthogonal to all of them.
+      const start = [...state.vectors, Float64Array.from({ length: size }, random.normal)];
+      const found = await blockLanczos({
         operator: {
           size,
           async apply(velocity, product) {
@@ -68,23 +63,19 @@ export const sharpness = defineMeasure({
             return dot(velocity, product);
           },
         },
-        start,
-        largest: top,
-        smallest: bottom,
-        tolerance: settings.tolerance,
-        relativeTo: "norm",
-        basis: top + bottom + SPARE,
-        maxProducts: settings.products,
+        ...{ start, largest: top, smallest: bottom, tolerance: settings.tolerance },
+        capacity: top + bottom + SPARE,
+        ...{ maxProducts: settings.products, normal: random.normal },
       }).catch((error: unknown) => {
         if (error instanceof NumericalError) return null;
         throw error;
       });
+      state.random = random.position();
       if (found === null) return {};
       const pairs = [...found.largest, ...found.smallest];
       const scale = Math.max(...pairs.map(({ value }) => Math.abs(value)));
       const sound = ({ residual }: { residual: number }) => residual <= settings.tolerance * scale;
-      state.start = new Float64Array(size);
-      for (const { vector } of pairs) addScaled(state.start, vector, 1 / Math.sqrt(pairs.length));
+      state.vectors = pairs.map(({ vector }) => vector.slice());
       const values: Record<string, number> = {};
       for (const [k, pair] of found.largest.entries())
         if (sound(pair)) values[`sharpness.${k + 1}`] = pair.value;

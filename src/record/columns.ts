@@ -35,10 +35,12 @@ export const DESCENT_COLUMNS = [
 ] as const;
 
 /**
- * `flows.csv`, one row per flow of `compare.flows`, learning rate η and compared step k: its kind, step, t = kη, distance ‖θ − θ_k‖ from descent's
- * θ_k, loss L at its θ; what it says of descent, blank where it says nothing: meanLoss (the mean of L(θ_k) over an oscillation),
- * meanSquaredGradient (of ‖∇L(θ_k)‖²) and variance (of ‖θ_k − θ‖²); gradientEquivalents, its evaluations up to there in gradients by the arithmetic
- * of their graphs. Behind these the columns that its kinds have of their own.
+ * `flows.csv`, one row per flow (gradient flow, and those of `compare.flows`), learning rate η and compared step k: its kind, step, t = kη, distance
+ * ‖θ − θ_k‖ from descent's θ_k and meanDistance ‖θ − θ̄_k‖ from descent's running average about step k, loss L at its θ; what it says of descent, blank where
+ * it says nothing: meanLoss (the mean of L(θ_k) over an oscillation), meanSquaredGradient (of ‖∇L(θ_k)‖²) and variance (of ‖θ_k − θ‖²); the same
+ * as descent's running averages have it (flow/average.ts), blank where none are taken; gradientEquivalents, its evaluations up to there in gradients by
+ * the arithmetic of their graphs, blank for gradient flow. Behind these the columns that its kinds have of their own, with descent's variance along each direction for which one
+ * predicts it (descentVariance.1, …), and those of measures taken on it.
  */
 export const FLOW_COLUMNS = [
   "kind",
@@ -46,10 +48,14 @@ export const FLOW_COLUMNS = [
   "step",
   "t",
   "distance",
+  "meanDistance",
   "loss",
   "meanLoss",
   "meanSquaredGradient",
   "variance",
+  "descentMeanLoss",
+  "descentMeanSquaredGradient",
+  "descentVariance",
   "gradientEquivalents",
 ] as const;
 

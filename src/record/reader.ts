@@ -62,8 +62,8 @@ export interface RunRecord {
   readonly descent: Columns<DescentColumn> & Columns<string>;
   /** The losses of the second run; empty without flow.errorCheck. */
   readonly errorCheck: Columns<ErrorCheckColumn>;
-  /** The flows beside descent, and the kind of each row; empty where there are none. */
-  readonly flows: Columns<FlowColumn>;
+  /** Gradient flow and the flows beside descent with whatever columns they have, and the kind of each row; empty where there are none. */
+  readonly flows: Columns<FlowColumn> & Columns<string>;
   readonly flowKinds: readonly string[];
   /** The leading gap and its bounds; empty where nobody asked for them. */
   readonly gaps: Columns<GapColumn>;
@@ -138,7 +138,7 @@ export async function readRecord(directory: string, options: ReadOptions = {}): 
     series: series as RunRecord["series"],
     descent: descent as RunRecord["descent"],
     errorCheck,
-    flows: columnsOf(flows, FLOW_COLUMNS),
+    flows: { ...flows.values, ...columnsOf(flows, FLOW_COLUMNS) },
     flowKinds: flows.words["kind"] ?? new Array<string>(flows.length).fill(""),
     gaps,
     ntk: columnsOf(ntk, NTK_COLUMNS),

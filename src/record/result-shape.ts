@@ -83,11 +83,14 @@ const flow = fields<FlowResult>({
   time: number,
   begun: text,
   distance: number,
+  meanDistance: number,
   loss: number,
   heldUntil: number,
   status: text,
   message: nullable(text),
   gradientEquivalents: number,
+  measured: extents,
+  means: record(number),
 });
 
 const gap = fields<GapResult>({
@@ -256,14 +259,16 @@ export function completeResult(value: Readonly<Record<string, unknown>>): Record
   });
   const run = (item: unknown): unknown =>
     typeof item === "object" && item !== null ? complete({ ...item }, RUN_BEFORE) : item;
-  const flow = (item: unknown): unknown =>
-    typeof item === "object" && item !== null ? complete({ ...item }, { begun: "run" }) : item;
+  const beside = (item: unknown): unknown =>
+    typeof item === "object" && item !== null
+      ? complete({ ...item }, { begun: "run", meanDistance: null, measured: {}, means: {} })
+      : item;
   const { descent, flows } = value;
   return complete(
     {
       ...value,
       ...(Array.isArray(descent) && { descent: descent.map(run) }),
-      ...(Array.isArray(flows) && { flows: flows.map(flow) }),
+      ...(Array.isArray(flows) && { flows: flows.map(beside) }),
     },
     { measured: {}, measures: [], flows: [], gaps: [] },
   );

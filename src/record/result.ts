@@ -91,7 +91,7 @@ export interface DescentResult {
 
 /** A flow beside one descent at the last step that it was compared at. */
 export interface FlowResult {
-  /** As in `compare.flows`, and in words. */
+  /** As in `compare.flows`, or `gradient` of gradient flow; and in words. */
   readonly kind: string;
   readonly label: string;
   readonly learningRate: number;
@@ -100,17 +100,26 @@ export interface FlowResult {
   readonly time: number;
   /** Where the way to its θ began: with the run, or with the step, of a flow that is begun anew at each θ_{k−1}. */
   readonly begun: "run" | "step";
-  /** ‖θ − θ_k‖; what gradient flow's is stands in `descent`. Null where none was compared. */
+  /** ‖θ − θ_k‖; null where none was compared. */
   readonly distance: number | null;
+  /** The same from descent's running average; null where none is taken. */
+  readonly meanDistance: number | null;
   /** L at its θ. */
   readonly loss: number | null;
-  /** The last compared time up to which it was always within 5 % of ‖θ_k − θ₀‖, or of ‖θ_k − θ_{k−1}‖ where it is begun with the step; null where it was not even at the first. */
+  /**
+   * The last compared time up to which it was always within 5 % of the way that descent has gone: from θ₀ to θ_k or, where running averages are taken,
+   * to descent's there; from θ_{k−1} to θ_k where it is begun with the step. Null where it was not even at the first.
+   */
   readonly heldUntil: number | null;
   /** As of the run; descentDiverged; or why it ended before: notDefined, noSolution, nonFinite, stepTooSmall, maxSteps, which `message` says. */
   readonly status: string;
   readonly message: string | null;
-  /** Its evaluations in gradients, by the arithmetic of the graphs; the run's gradientEvaluations leave them out. */
-  readonly gradientEquivalents: number;
+  /** Its evaluations in gradients, by the arithmetic of the graphs; the run's gradientEvaluations leave them out. Null of gradient flow, whose they are. */
+  readonly gradientEquivalents: number | null;
+  /** Extents of what it says of descent and of what is measured on it, by column of flows.csv. */
+  readonly measured: Extents;
+  /** Means over the compared time of the same columns, each row standing for the time since the one before. */
+  readonly means: Readonly<Record<string, number>>;
 }
 
 /** The leading gap e beside one descent, at the last compared step at which it is known. */

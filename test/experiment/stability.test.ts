@@ -50,6 +50,29 @@ function monotoneEdge(steps: number, lambda: number): number {
 }
 
 describe.each([1, 1e-9, 1e9])("a quadratic of scale %g", (scale) => {
+  test("what theorems allow, along a flow whose curvature is the same everywhere", async () => {
+    const study = await quadratic(scale, 0.04);
+    // To t = 3/s: the mode of 4s has gone, that of 0.04s is on its way.
+    const loaded = { ...study, config: { ...study.config, flow: { ...study.config.flow, tEnd: 3 / scale } } };
+    const { theorems, theta0 } = await measureStability(loaded, { steps: 25, tolerance: 0.1 }).then(
+      (report) => ({
+        ...report,
+        theta0: [1e-3, 1],
+      }),
+    );
+    const { descentLemma, near, nearness } = theorems.found!;
+    // λ_max by Lanczos with the residual added, to a thousandth.
+    expect(descentLemma * scale).toBeCloseTo(0.5, 3);
+    const gone = (lambda: number) => -Math.expm1(-3 * lambda);
+    const way = Math.hypot(theta0[0]! * gone(4), theta0[1]! * gone(0.04));
+    // The solver's rtol is 1e-6.
+    expect(nearness / way).toBeCloseTo(0.05, 6);
+    // β = 4s, γ = ‖∇L(θ₀)‖, m = 0.04s: ε/(βγ(1 − e^{−mT})/m).
+    const gradient = Math.hypot(4 * theta0[0]!, 0.04 * theta0[1]!);
+    const expected = nearness / (4 * gradient * (gone(0.04) / 0.04));
+    expect((near * scale) / expected).toBeCloseTo(1, 2);
+  });
+
   test("falls at every step, and linearly, up to the rates of the closed form", async () => {
     const tolerance = 1e-4;
     const few = await measureStability(await quadratic(scale, 0.04), { steps: 25, tolerance });

@@ -29,6 +29,8 @@ export interface Beside {
    */
   reach(step: number, t: number, signal?: AbortSignal): Promise<boolean>;
   predict(): Promise<Predictions>;
+  /** As of Walk; none where it predicts no variance by direction. */
+  directions(): readonly Float64Array[];
 }
 
 /** Compiles graphs once for all flows of a study. */
@@ -75,6 +77,7 @@ export async function createBeside(
       return found === true;
     },
     predict: follower.predict,
+    directions: () => ("step" in course ? (course.directions?.() ?? []) : []),
   };
 }
 

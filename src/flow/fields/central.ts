@@ -33,6 +33,7 @@ export const central = defineField({
   label: "central flow",
   text: "The mean of descent at the edge of stability, θ' = −(∇L + ½∇⟨∇²L, Σ⟩) with 0 ⪯ Σ ⟂ (2/η)I − ∇²L ⪰ 0: Σ, the covariance of the oscillation, holds eigenvalues at 2/η; below it is gradient flow. Its columns: how many eigenvalues it watches, the largest ones, the variance along each of the oscillation's own directions, and settling, which is at most 1 where descent would spiral out of the balance (of one eigenvalue).",
   smoothness: 3,
+  describesMean: true,
   course: "walk",
   fields: {
     top: z
@@ -44,6 +45,9 @@ export const central = defineField({
         "Most eigenvalues at 2/η at once; with k of them a step costs k(k + 1)/2 third derivatives. The flow ends where there are more.",
       ),
   },
+  // Third derivatives of all pairs; the basis of Lanczos and its images for two pairs more, and these pairs; states and velocities.
+  vectors: ({ top }) => (top * (top + 1)) / 2 + 2 * (2 * (top + 2) + 10) + 2 * (top + 2) + 8,
+  axes: ({ theta0 }, { top }) => Math.min(top, theta0.length),
   columns: ({ theta0 }, { top }) => [
     "watched",
     "settling",
@@ -191,7 +195,7 @@ async function centralFlow(
   const settling = async (): Promise<number | null> => {
     if (state.watched !== 1 || !(state.sigma[0]! > 0)) return null;
     const { theta, sigma } = state;
-    const u = pairs.first();
+    const u = pairs.vectors()[0]!;
     const [slope] = (await thirds(theta, [u])) as [Float64Array];
     const size = normalise(slope);
     const [turned] = (await products(theta, [slope])) as [Float64Array];
@@ -200,6 +204,17 @@ async function centralFlow(
 
   return {
     theta: state.theta,
+    directions() {
+      const { sigma, watched: k } = state;
+      if (k === 0) return [];
+      const { vectors } = symmetricEigen(sigma, k);
+      return Array.from({ length: k }, (_, rank) => {
+        const direction = own();
+        for (let i = 0; i < k; i++)
+          addScaled(direction, pairs.vectors()[i]!, vectors[(k - 1 - rank) * k + i]!);
+        return direction;
+      });
+    },
     async step(): Promise<FieldFailure | null> {
       next.set(state.theta);
       let sigma = state.sigma;

@@ -16,6 +16,11 @@ export interface FieldSubject {
   /** η of the descent that it stands beside, and how that descent goes. */
   readonly learningRate: number;
   readonly law: DescentLaw;
+  /**
+   * Where descent already oscillates about θ₀ when it begins: its own θ there, and how far to one side it is, d = (2θ_k − θ_{k−1} − θ_{k+1})/4. Absent where all
+   * begin at θ₀.
+   */
+  readonly settled?: { readonly theta: Float64Array; readonly swing: Float64Array } | null;
   /** For draws of its own (`createRandom(seed).split(…)`): none of the run's random numbers are taken. */
   readonly seed: number;
   /** For what a continuation needs; names of its own are free. */
@@ -62,6 +67,8 @@ export interface Walk {
   /** Where its way began that ends at `theta`, where that is not θ₀: it is begun anew at each step. */
   readonly from?: Float64Array;
   predict?(): Promise<Predictions>;
+  /** Of length 1: where the last step predicts descent to oscillate, in the order of `variance.1`, …. */
+  directions?(): readonly Float64Array[];
 }
 
 export interface FieldFailure {
@@ -83,6 +90,8 @@ export interface FieldKind {
   readonly describes: DescentLaw["kind"];
   /** How often L has to be differentiable: a kind that asks for more than 1 is refused where the network has kinks. */
   readonly smoothness: 1 | 2 | 3;
+  /** Whether it describes the mean of a descent that oscillates, so that descent's running averages are what it is to be compared with. */
+  readonly describesMean: boolean;
   /** Whether `create` makes an Equation, for which the study's solver has to be fit, or a Walk. */
   readonly course: "equation" | "walk";
   /** Of an equation, the length of its state in that of θ. */
@@ -95,6 +104,10 @@ export interface FieldKind {
   readonly fields: z.ZodRawShape;
   /** Why it cannot be had and what to do about it; null where it can. Cited at its entry of `compare.flows`. */
   refuse?(subject: FieldSubject, settings: never): Promise<string | null> | string | null;
+  /** Vectors of P numbers that it holds at most, beside what every flow needs; for an estimate of memory. */
+  vectors(settings: never): number;
+  /** Directions at most along which it predicts a variance: `variance.1`, … among its columns. */
+  axes(subject: Pick<FieldSubject, "theta0">, settings: never): number;
   /** Columns of its own in flows.csv. */
   columns(subject: Pick<FieldSubject, "theta0">, settings: never): readonly string[];
   create(subject: FieldSubject, settings: never): Promise<Course> | Course;
@@ -108,6 +121,7 @@ export function defineField<const F extends z.ZodRawShape>(kind: {
   /** Default: gradient descent. */
   readonly describes?: DescentLaw["kind"];
   readonly smoothness: 1 | 2 | 3;
+  readonly describesMean?: boolean;
   readonly course: "equation" | "walk";
   /** Default: 1. */
   readonly unknowns?: number;
@@ -119,14 +133,14 @@ export function defineField<const F extends z.ZodRawShape>(kind: {
     subject: FieldSubject,
     settings: z.output<z.ZodObject<F>>,
   ) => Promise<string | null> | string | null;
+  readonly vectors?: (settings: z.output<z.ZodObject<F>>) => number;
+  readonly axes?: (subject: Pick<FieldSubject, "theta0">, settings: z.output<z.ZodObject<F>>) => number;
   readonly columns?: (
     subject: Pick<FieldSubject, "theta0">,
     settings: z.output<z.ZodObject<F>>,
   ) => readonly string[];
   readonly create: (subject: FieldSubject, settings: z.output<z.ZodObject<F>>) => Promise<Course> | Course;
 }): FieldKind {
-  return {
-    ...{ describes: "gradient", unknowns: 1, spectrum: "real", fields: {}, columns: () => [] },
-    ...kind,
-  } as FieldKind;
+  const absent = { describesMean: false, fields: {}, vectors: () => 2, axes: () => 0, columns: () => [] };
+  return { describes: "gradient", unknowns: 1, spectrum: "real", ...absent, ...kind } as FieldKind;
 }

@@ -35,6 +35,8 @@ export const principalRestarted = defineField({
       .default(5)
       .describe("Eigenpairs along which the principal flow goes; gradient flow along the rest."),
   },
+  // The basis of Lanczos and its images, the pairs, and states of the step.
+  vectors: ({ top }) => 2 * (2 * top + 10) + 2 * top + 12,
   columns: ({ theta0 }, { top }) => [
     "imaginary",
     "gradientFlow",
@@ -146,20 +148,22 @@ async function flowOneStep(
 }
 
 async function restarted(
-  { problem, theta0, learningRate: eta, memory, seed, compile }: FieldSubject,
+  { problem, theta0, settled, learningRate: eta, memory, seed, compile }: FieldSubject,
   top: number,
 ): Promise<Walk> {
   const { family } = problem;
   const P = theta0.length;
+  // Descent's own beginning.
+  const start = settled?.theta ?? theta0;
   const gradientOf = await compile(family.lossGradient("free"));
   const products = batchProducts((capacity) => family.hessianProducts(capacity), compile);
   const random = createRandom(seed).split("principal restarted");
   const state = memory.keep("principal restarted", {
     /** θ_k of descent and θ_{k−1}. */
-    here: theta0.slice(),
-    before: theta0.slice(),
+    here: start.slice(),
+    before: start.slice(),
     /** Where the flow from θ_{k−1} ends. */
-    theta: theta0.slice(),
+    theta: start.slice(),
     vectors: [] as Float64Array[],
     random: random.position(),
     said: {} as Record<string, number>,

@@ -17,13 +17,16 @@ export const rod = defineField({
   label: "rod flow",
   text: "A centre w with one displacement δ, w' = −½(∇L(w + δ) + ∇L(w − δ)), δ' = ½(∇L(w + δ) − ∇L(w − δ)) − (2/η)δ: the oscillating descent past λ_max = 2/η by its mean and its swing. Eight gradients a step of descent, by Heun's method.",
   smoothness: 1,
+  describesMean: true,
+  vectors: () => 16,
   course: "walk",
-  async create({ problem, theta0, learningRate: eta, memory, compile }) {
+  async create({ problem, theta0, learningRate: eta, settled, memory, compile }) {
     const lossGradient = await compile(problem.family.lossGradient("free"));
     const own = () => new Float64Array(theta0.length);
+    const given = settled?.swing ?? null;
     const endOf = () => ({ gradient: own(), loss: 0 });
     const state = memory.keep("rod", {
-      ...{ centre: theta0.slice(), swing: own(), isBegun: false },
+      ...{ centre: theta0.slice(), swing: given?.slice() ?? own(), isBegun: false },
       /** ∇L and L at both ends of the rod: the next step begins with them, and predictions are made of them. */
       ...{ plus: endOf(), minus: endOf() },
     });
@@ -59,10 +62,12 @@ export const rod = defineField({
       keepFloor(swing, FLOOR * length(centre));
       await look();
     };
-    /** δ = (η/2)∇L(θ₀), as far as descent's first step is from its middle. */
+    /** δ is descent's swing, where it has one; else (η/2)∇L(θ₀), as far as descent's first step is from its middle. */
     const begin = async (): Promise<void> => {
-      await lookAt(1, plus);
-      for (let i = 0; i < swing.length; i++) swing[i] = (eta / 2) * plus.gradient[i]!;
+      if (given === null) {
+        await lookAt(1, plus);
+        for (let i = 0; i < swing.length; i++) swing[i] = (eta / 2) * plus.gradient[i]!;
+      }
       await look();
       state.isBegun = true;
     };
