@@ -301,7 +301,7 @@ function describeFlows({ flows, descent }: RunResult): string[] {
     ...["within 5 % to", "gradients a step", ""],
   ];
   const way = hasMean
-    ? "from descent's running average and its mean over the run; within 5 % of the way that this average has gone"
+    ? "from descent's running average and its mean over the run; within 5 % of the way that descent or this average has gone"
     : "within 5 % of the way ‖θₖ − θ₀‖ that descent has gone";
   return [
     "",

@@ -246,10 +246,12 @@ export async function createFlows(
         integrate(found, t, row);
         const { distance: apart, meanDistance = null, loss } = row;
         const from = beside?.from ?? theta0;
+        // The mean of a way that bends within the window lies beside it: near either is near.
         found.isHolding &&=
-          average === null || from !== theta0
-            ? apart <= HELD_WITHIN * distance(states.theta, from)
-            : meanDistance! <= HELD_WITHIN * distance(average.theta, theta0);
+          apart <= HELD_WITHIN * distance(states.theta, from) ||
+          (average !== null &&
+            from === theta0 &&
+            meanDistance! <= HELD_WITHIN * distance(average.theta, theta0));
         if (found.isHolding) found.heldUntil = t;
         Object.assign(found, { step, t, distance: apart, meanDistance, loss });
       }

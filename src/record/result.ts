@@ -107,8 +107,8 @@ export interface FlowResult {
   /** L at its θ. */
   readonly loss: number | null;
   /**
-   * The last compared time up to which it was always within 5 % of the way that descent has gone: from θ₀ to θ_k or, where running averages are taken,
-   * to descent's there; from θ_{k−1} to θ_k where it is begun with the step. Null where it was not even at the first.
+   * The last compared time up to which it was always within 5 % of the way that descent has gone, from θ₀ to θ_k or, where running averages are taken,
+   * from descent's there, whichever is nearer; from θ_{k−1} to θ_k where it is begun with the step. Null where it was not even at the first.
    */
   readonly heldUntil: number | null;
   /** As of the run; descentDiverged; or why it ended before: notDefined, noSolution, nonFinite, stepTooSmall, maxSteps, which `message` says. */
