@@ -2,7 +2,7 @@
 import { ConfigError } from "../../errors.js";
 import type { Node, Shape } from "../../graph/index.js";
 import { listed, type Model, OnnxError, readOnnx } from "../../onnx/index.js";
-import { followSamples } from "../coupling.js";
+import { followSamples, type Place } from "../coupling.js";
 import { createNetwork, type Imported, type Network } from "../network.js";
 import type { Layout } from "../parameters.js";
 import { LayerError, type Scope } from "../scope.js";
@@ -67,8 +67,19 @@ class Choices {
   /** What the likeliest choices led to. */
   first: LayerError | null = null;
 
+  /** Of the first build, in the order in which they were asked for: with few samples, of one above all, axes cannot be told apart. */
+  readonly #places: Place[] = [];
+  #asked = 0;
+
   begin(): void {
     this.#next = 0;
+    this.#asked = 0;
+  }
+
+  place(find: () => Place): Place {
+    const at = this.#asked++;
+    if (at === this.#places.length) this.#places.push(find());
+    return this.#places[at] as Place;
   }
 
   choose = (axes: readonly number[]): number | undefined => {
@@ -82,6 +93,7 @@ class Choices {
   /** Turns the last choice that has others left; false where there is none. */
   turn(): boolean {
     this.#tries += 1;
+    this.#places.length = 0;
     this.#taken.length = Math.min(this.#taken.length, this.#next);
     for (let last = this.#taken.at(-1); last !== undefined; last = this.#taken.at(-1)) {
       last.index += 1;
@@ -136,7 +148,7 @@ function build(
   scope: Scope,
   x: Node,
   found: { folded: string[]; readonly notes: Set<string> },
-  { choose }: Choices,
+  choices: Choices,
 ): Node {
   const { model, input, trained, dense, skipped } = plan;
   const algebra = new Algebra(scope.b, (message) => scope.fail(message));
@@ -152,14 +164,15 @@ function build(
       ? algebra.known(tensor.read(), tensor.shape, tensor.type)
       : algebra.of(root.parameter(name, tensor.shape, own.law));
   };
+  const follow = followSamples(x, [], null);
   const pass: ImportPass = {
     x,
     samples: x.shape[0] as number,
     batch,
     opset: plan.opset,
-    places: followSamples(x, [], null),
+    places: (nodes) => nodes.map((node) => choices.place(() => follow([node])[0] ?? null)),
     notes: found.notes,
-    choose,
+    choose: choices.choose,
     matrix(weight) {
       const { tensor, transposed } = trained.get(weight)!;
       const [rows, columns] = tensor.shape as [number, number];

@@ -50,6 +50,19 @@ describe.each(cases.map((one) => [one.name, one] as const))(
       });
     });
 
+    test("the graph of one sample", async () => {
+      if (couples) return;
+      for (const batch of ["free", "fixed"] as const) {
+        const network = importModel(read(models[batch]));
+        const program = await engine.compile(createFamily({ network, samples: 1, factor: 1 }).predict());
+        const { output } = await program.run({ theta: network.start!, x: x.subarray(0, x.length / SAMPLES) });
+        // As above.
+        output!.forEach((value, i) => {
+          expect(Math.abs(value - outputs[i]!)).toBeLessThan(1e-13 * (1 + Math.abs(value)));
+        });
+      }
+    });
+
     test("gradient", async () => {
       const network = importModel(read(models.free));
       const family = createFamily({ network, samples: SAMPLES, factor: 0.5 });
