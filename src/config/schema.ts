@@ -43,7 +43,7 @@ export const configSchema = z.strictObject({
     .positive()
     .exactOptional()
     .describe(
-      "Factor on every size: samples, dimensions, widths. For a small version of a large study; times, learning rates, depths and neighbours stay. Absent: 1.",
+      "Factor on every size: samples, dimensions, widths, minibatches. For a small version of a large study; times, learning rates, depths, neighbours and the form of images, bits and classes stay. Absent: 1.",
     ),
   sweep: sweepSchema.exactOptional(),
 });

@@ -232,6 +232,54 @@ descent: { learningRates: [0.1] }
     );
     await expect(
       loadConfig(file, { set: ["scale=2", "model.init={kind: file, path: s.yaml}"] }),
-    ).rejects.toThrow("scale: cannot change the size of data or parameters from a file");
+    ).rejects.toThrow("scale: cannot change how many parameters a file has; leave scale out.");
+  });
+
+  it.each([
+    ["digits, samples: 200, classes: [3, 8]", { samples: 40 }],
+    ["digits, samples: 200, split: { test: 0.25 }", { samples: 40, split: { test: 0.25 } }],
+    ["digits, samples: 200, split: { test: 50 }", { samples: 40, split: { test: 10 } }],
+    ["idx, images: a, labels: b, samples: 200", { samples: 40 }],
+    ["npz, path: a.npz, samples: 200", { samples: 40 }],
+    ["file, inputs: a.npy, targets: b.npy, samples: 200", { samples: 40 }],
+    ["cifar10, files: [a], samples: 200", { samples: 40 }],
+    ["modular-addition, modulus: 20, samples: 200", { samples: 40, modulus: 20 }],
+    ["gaussian-mixture, samples: 200, inputDimension: 20", { samples: 40, inputDimension: 4, clusters: 2 }],
+    ["moons, samples: 200", { samples: 40 }],
+    ["xor, samples: 200", { samples: 40 }],
+    [
+      "sphere, samples: 200, inputDimension: 20, outputDimension: 10",
+      { inputDimension: 4, outputDimension: 2 },
+    ],
+    ["sparse-parity, samples: 200, inputDimension: 20, bits: 3", { inputDimension: 4, bits: 3 }],
+    [
+      "in-context-regression, samples: 200, inputDimension: 20, context: 7",
+      { inputDimension: 4, context: 7 },
+    ],
+    ["bars-and-blobs, samples: 200, size: 8", { samples: 40, size: 8 }],
+    [
+      "gaussian, samples: 200, inputDimension: 20, outputDimension: 1, split: { test: 50 }",
+      { split: { test: 10 } },
+    ],
+  ])("of dataset %s", async (dataset, sizes) => {
+    const folder = await mkdtemp(join(tmpdir(), "gradflow-scale-"));
+    const file = join(folder, "s.yaml");
+    const study = (data: string) => `name: s
+scale: 0.2
+dataset: { kind: ${data} }
+model: { kind: dnn, hidden: [50] }
+descent: { learningRates: [0.1], batch: 20 }
+flow: { tEnd: 20 }
+`;
+    await writeFile(file, study(dataset));
+    const { config } = await loadConfig(file);
+    expect(config).toMatchObject({ dataset: sizes, model: { hidden: [10] }, descent: { batch: 4 } });
+    // Without a number to multiply there is nothing to scale.
+    if (!dataset.includes("samples: 200, ") && !/^(moons|xor)/.test(dataset)) {
+      await writeFile(file, study(dataset.replace(", samples: 200", "")));
+      await expect(loadConfig(file)).rejects.toThrow(
+        /s\.yaml:2: scale: multiplies the number of samples, and dataset\.kind: [\w-]+ takes all that there are; name how many in dataset\.samples/,
+      );
+    }
   });
 });
