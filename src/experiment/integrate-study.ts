@@ -47,6 +47,7 @@ import { createNtkObserver, type NtkObserver } from "./ntk.js";
 import { measureRounding, roundingNotes } from "./rounding.js";
 import { compareSmoothing } from "./smoothing.js";
 import type { OpenStudy, Progress } from "./study-record.js";
+import { watchTail } from "./tail.js";
 import { recordTimes, timesIn } from "./times.js";
 
 export interface Integrated {
@@ -117,6 +118,7 @@ export async function integrateStudy(
     flow: {} as ExtentsState,
     descents: descents.map((): ComparedRows => ({ gap: null, extents: {} })),
   });
+  const tail = isLogClock ? watchTail(memory.within("log clock's tail")) : null;
   /** Whether the row that comes is the last one of the flow. */
   let isFinishing = false;
   const onObservation = async (observation: Observation, theta: Float64Array): Promise<void> => {
@@ -124,6 +126,7 @@ export async function integrateStudy(
     const values = await takeFlow({ t, loss, theta, isLast: isFinishing });
     const row = { ...observation, ...values };
     extend(seen.flow, t, row);
+    tail?.see(observation);
     record.series.append(row);
   };
   const observer = createObserver({
@@ -380,15 +383,16 @@ export async function integrateStudy(
     errorCheck,
     rounding,
     ntk: measured,
-    measured: seen.flow,
+    measured: { ...seen.flow, ...kernel?.taken().extents },
     compared: seen.descents,
-    measures: measures.results(),
+    measures: [...measures.results(), ...(kernel === null ? [] : [kernel.taken().cost])],
     flows: flows?.results(isCut ? "interrupted" : outcome.status) ?? [],
     gaps: gaps?.results() ?? [],
     notes: [
       ...said.notes,
       ...riseNotes(observer.rise, first.loss, last.loss, config.flow),
       ...energyNotes(first, last),
+      ...((await tail?.notes(problem, last, outcome.theta)) ?? []),
       ...notes,
       ...sharpnessNotes(outcome, descents, config.flow, first, last),
     ],

@@ -20,6 +20,7 @@ import type { MeasureFacts } from "../record/manifest.js";
 import type { MeasureResult } from "../record/result.js";
 import type { RecordWriter } from "../record/writer.js";
 import type { Prepared } from "./prepare.js";
+import { charge, type Meter, metered, type Spent } from "./spending.js";
 import { recordTimes, timesIn } from "./times.js";
 
 /** A measure that the study asks for, with the columns that it has there. */
@@ -27,11 +28,8 @@ export interface Asked {
   readonly measure: Measure;
   readonly settings: CommonSettings;
   readonly columns: readonly Column[];
-}
-
-/** What was evaluated so far for measures: gradients by the arithmetic of the graphs. */
-interface Meter {
-  gradients: number;
+  /** What asking took: some measures try the network to know what they can say of it. */
+  readonly setUp: Spent;
 }
 
 /** The measures of a study on its problem, and how they evaluate it. */
@@ -58,9 +56,13 @@ export async function planMeasures(loaded: LoadedConfig, prepared: Prepared): Pr
   for (const measure of [...known, ...(loaded.measures ?? [])]) {
     const settings = chosen[measure.name];
     if (settings === undefined) continue;
-    const refusal = (await measure.refuse?.(subject, settings as never)) ?? null;
-    if (refusal !== null) throw problemAt(loaded, `measure.${measure.name}`, refusal);
-    asked.push({ measure, settings, columns: await measure.columns(subject, settings as never) });
+    const setUp: Spent = { gradients: 0, seconds: 0 };
+    const columns = await charge(meter, setUp, async () => {
+      const refusal = (await measure.refuse?.(subject, settings as never)) ?? null;
+      if (refusal !== null) throw problemAt(loaded, `measure.${measure.name}`, refusal);
+      return measure.columns(subject, settings as never);
+    });
+    asked.push({ measure, settings, columns, setUp });
   }
   return { asked, subject, meter };
 }
@@ -84,17 +86,8 @@ function sampleSet(
   meter: Meter,
 ): SampleSet {
   const compiled = new Map<string, Promise<Program>>();
-  const compile = async (graph: Graph): Promise<Program> => {
-    const program = await problem.engine.compile(graph, data);
-    const price = problem.priceOf(graph, data);
-    return {
-      graph: program.graph,
-      run(inputs, into) {
-        meter.gradients += price;
-        return program.run(inputs, into);
-      },
-    };
-  };
+  const compile = async (graph: Graph): Promise<Program> =>
+    metered(await problem.engine.compile(graph, data), problem.priceOf(graph, data), meter);
   const cached = (graph: Graph): Promise<Program> => {
     const made = compiled.get(graph.name) ?? compile(graph);
     compiled.set(graph.name, made);
@@ -142,7 +135,7 @@ export function createMeasures(
 ): RunMeasures {
   const { record: rows, flow } = loaded.config;
   const spent = memory.keep("measures", {
-    costs: asked.map(() => ({ times: 0, gradients: 0, seconds: 0 })),
+    costs: asked.map(({ setUp }) => ({ times: 0, ...setUp })),
   });
   return {
     columnsOf: (kinds) =>
@@ -155,12 +148,16 @@ export function createMeasures(
       const followers: { k: number; take: Measurer; isDue: (t: number) => boolean }[] = [];
       for (const [k, { measure, settings }] of asked.entries()) {
         if (!settings.of.includes(kind)) continue;
-        const take = await measure.follow(
-          {
-            ...{ ...subject, curve, memory: own.within(measure.name) },
-            save: (name, data, shape) => record.array(name, data, shape),
-          },
-          settings as never,
+        // What a resumed run sets up again was counted when it was set up first.
+        const cost = own.isResumed ? { gradients: 0, seconds: 0 } : spent.costs[k]!;
+        const take = await charge(meter, cost, () =>
+          measure.follow(
+            {
+              ...{ ...subject, curve, memory: own.within(measure.name) },
+              save: (name, data, shape) => record.array(name, data, shape),
+            },
+            settings as never,
+          ),
         );
         const times = timesOf(settings.points, rows, flow);
         const isDue = (t: number): boolean => {
@@ -178,14 +175,9 @@ export function createMeasures(
         const point = pointAt(subject, t, theta, loss);
         for (const { k, take, isDue } of followers) {
           if (!isDue(t) && !isLast) continue;
-          const start = performance.now();
-          // From zero at each row, so that the sum is rounded the same wherever the run was cut.
-          meter.gradients = 0;
-          Object.assign(values, await take(point));
           const cost = spent.costs[k]!;
+          Object.assign(values, await charge(meter, cost, () => take(point)));
           cost.times++;
-          cost.gradients += meter.gradients;
-          cost.seconds += (performance.now() - start) / 1000;
         }
         return values;
       };

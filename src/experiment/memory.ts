@@ -21,22 +21,17 @@ import {
   TABLED_SAMPLES,
   UNIT_ROWS,
 } from "../flow/index.js";
-import { type Graph, sizeOf, spaceOf, splitBound } from "../graph/index.js";
+import { type Graph, sizeOf } from "../graph/index.js";
 import { batchFamily, createFamily, createLoss, type Family } from "../model/index.js";
 import { methods } from "../ode/index.js";
 import { chooseTreatment, type Treatment } from "./boundaries.js";
 import { formatBytes } from "./bytes.js";
 import { memoryBeside } from "./memory-beside.js";
+import { type EstimatedShape, type MemoryPart, measureParts, testSamplesOf } from "./memory-measures.js";
+import { sessionBytes } from "./memory-sessions.js";
 import { networkOf } from "./network.js";
 import { AUTO_DENSE, memoryOf } from "./ntk-method.js";
 import type { Watch } from "./pause.js";
-
-export interface MemoryPart {
-  readonly name: string;
-  readonly bytes: number;
-  /** The field of the config that decides about it. */
-  readonly field: string;
-}
 
 export interface MemoryEstimate {
   /** The largest first. */
@@ -61,11 +56,6 @@ const STEP_VECTORS = 24;
 const STEP_STATE = 5;
 /** Bytes of one recorded row in memory, of the flow and of a descent, as objects and as text. */
 const ROW = { flow: 400, descent: 250 } as const;
-/**
- * Beside what is alive at once ONNX Runtime's arena holds this part of all that an evaluation makes, for blocks of one size serve no other; measured
- * with dense, convolutional and attention networks (scripts/bench/memory.js), whose sums are 2 to 6 times what is alive at once.
- */
-const ARENA_SHARE = 0.3;
 /** n × n matrices while the graph of neighbours is made and folded into the data; measured. */
 const NEIGHBOUR_MATRICES = 5;
 /** The largest typed array that V8 makes on 64 bits, in numbers. */
@@ -74,7 +64,7 @@ const LONGEST_ARRAY = 2 ** 32 - 1;
 const LARGEST_MESSAGE = 2 ** 31;
 
 /** @param shape of the data, known from the config or read from their files */
-export function estimateMemory(loaded: LoadedConfig, shape: DrawnShape): MemoryEstimate {
+export function estimateMemory(loaded: LoadedConfig, shape: EstimatedShape): MemoryEstimate {
   const { config } = loaded;
   const { samples, outputDimension } = shape;
   const inputDimension = inputsOf(shape);
@@ -93,7 +83,7 @@ export function estimateMemory(loaded: LoadedConfig, shape: DrawnShape): MemoryE
     (watches ? SHARPNESS_VECTORS : 0);
   const rows = record.at === "steps" ? 0 : record.points + 1;
   const exact = treatment === "exact";
-  const data = 8 * samples * (inputDimension + outputDimension);
+  const data = 8 * (samples + testSamplesOf(config, shape)) * (inputDimension + outputDimension);
   const parts: MemoryPart[] = [
     { name: "program", bytes: PROGRAM, field: "" },
     { name: "data", bytes: data, field: dataField(loaded, shape) },
@@ -148,6 +138,7 @@ export function estimateMemory(loaded: LoadedConfig, shape: DrawnShape): MemoryE
     ...(measure.ntk === undefined
       ? []
       : [{ name: "tangent kernel", bytes: kernelBytes(measure.ntk, family), field: "measure.ntk.method" }]),
+    ...measureParts(loaded, shape, family),
     ...(exact
       ? [
           {
@@ -213,12 +204,7 @@ function gradientBytes(
   if (descents > 0) graphs.push(family.predict(), family.loss());
   else if (flow.lossFactor !== undefined) graphs.push(family.loss());
   if (watches) graphs.push(family.hessianProduct(isLocked ? "locked" : "free"));
-  // In float32 θ and the outputs are converted as well.
-  const item = engine.dtype === "float32" ? 6 : 8;
-  const bytesOf = (graph: Graph, bound: readonly string[]): number => {
-    const space = spaceOf(splitBound(graph, bound).rest);
-    return item * (engine.kind === "reference" ? space.sum : space.peak + ARENA_SHARE * space.sum);
-  };
+  const bytesOf = (graph: Graph, bound: readonly string[]) => sessionBytes(engine, graph, bound);
   const bound = ["x", "y", ...family.relations];
   const { batch } = descent;
   // Each descent has a session of its own for its batches, whose rows come with every call.
@@ -278,7 +264,7 @@ function kernelBytes(ntk: NtkConfig, family: Family): number {
 /** @throws ConfigError where the study needs more than the machine has, or an array that cannot be */
 export function requireMemory(
   loaded: LoadedConfig,
-  shape: DrawnShape,
+  shape: EstimatedShape,
   available = availableMemory(),
 ): MemoryEstimate {
   const longest = longestArray(loaded, shape);

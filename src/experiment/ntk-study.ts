@@ -73,8 +73,8 @@ export function runKernelStudy(loaded: LoadedConfig, options: RunOptions): Promi
         rounding: null,
         events: null,
         smoothing: [],
-        measured: {},
-        measures: [],
+        measured: observer.taken().extents,
+        measures: [observer.taken().cost],
         ntk: kernel,
         notes: [...observer.notes()],
       };

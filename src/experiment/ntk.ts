@@ -1,8 +1,10 @@
 /** The tangent kernel along a run: taken at its own times, judged, and written to the record's tables. */
 import type { LoadedConfig } from "../config/load.js";
 import type { NtkConfig } from "../config/schema.js";
+import type { Program, Tensors } from "../engine/index.js";
 import { InterruptedError, NumericalError } from "../errors.js";
 import { type BoundaryEvent, energyDefect, type FlowCounts, type Segment } from "../flow/index.js";
+import type { Graph } from "../graph/index.js";
 import { Memory } from "../memory.js";
 import { piecesOf } from "../model/index.js";
 import {
@@ -20,9 +22,10 @@ import {
   type Warmth,
 } from "../ntk/index.js";
 import { createRandom } from "../random.js";
-import { MOST_ENERGY_DEFECT, type NtkResult } from "../record/result.js";
+import { type Extents, type MeasureResult, MOST_ENERGY_DEFECT, type NtkResult } from "../record/result.js";
 import type { RecordWriter } from "../record/writer.js";
 import { formatBytes } from "./bytes.js";
+import { type ExtentsState, extend } from "./extents.js";
 import { chooseMethod } from "./ntk-method.js";
 import { followPattern } from "./ntk-pattern.js";
 import { openNtkTables, ranksOf, writeEigenfunctions } from "./ntk-tables.js";
@@ -30,6 +33,7 @@ import { residualFloor, summariseVerdicts, type Tolerance } from "./ntk-verdict.
 import { createPause } from "./pause.js";
 import type { Prepared } from "./prepare.js";
 import { createRateIntegral } from "./rate-integral.js";
+import { charge, type Meter, metered, type Spent } from "./spending.js";
 import { recordTimes } from "./times.js";
 
 export interface NtkObserver {
@@ -42,6 +46,8 @@ export interface NtkObserver {
   readonly isCut: boolean;
   /** Null where not even the kernel at t = 0 could be had; `notes` says why. */
   finish(): Promise<NtkResult | null>;
+  /** What it took so far, and the least and largest values of what its table has for `measured` of the result. */
+  taken(): { readonly cost: MeasureResult; readonly extents: Extents };
   /** What a reader must not miss. */
   notes(): readonly string[];
 }
@@ -87,11 +93,10 @@ export async function createNtkObserver(
   options.onMessage?.(
     `tangent kernel by ${choice.method}: nM = ${family.samples * family.network.outputs}, P = ${theta0.length}, takes about ${formatBytes(choice.bytes)}`,
   );
-  const kernel = createTangentKernel({
-    family,
-    compile: (graph, bound = {}) => problem.compile(graph, bound),
-    data,
-  });
+  const meter: Meter = { gradients: 0 };
+  const compile = async (graph: Graph, bound?: Tensors): Promise<Program> =>
+    metered(await problem.compile(graph, bound), problem.priceOf(graph, bound), meter);
+  const kernel = createTangentKernel({ family, compile: (graph, bound = {}) => compile(graph, bound), data });
   const random = createRandom(loaded.config.seed).split("ntk");
   const times = tEnd === null ? [] : (recordTimes({ at: ntk.at, points: ntk.points }, tEnd) as number[]);
   const tables = await openNtkTables(record, {
@@ -104,7 +109,9 @@ export async function createNtkObserver(
   const n = kernel.size;
   const residual = new Float64Array(n);
   const theta = theta0.slice();
-  const rate = createRateIntegral(memory);
+  const rate = createRateIntegral(memory, () => {
+    meter.gradients++;
+  });
   const progress = memory.keep("kernel", {
     samples: [] as BoundSample[],
     bounds: [] as BoundAt[],
@@ -130,6 +137,8 @@ export async function createNtkObserver(
     /** ∫‖θ'‖² to the end of the last segment. */
     energy: 0,
     failure: null as string | null,
+    spent: { gradients: 0, seconds: 0 } as Spent,
+    extents: {} as ExtentsState,
   });
   if (memory.isResumed) random.setPosition(progress.random);
   const { samples } = progress;
@@ -137,7 +146,7 @@ export async function createNtkObserver(
   let isCut = false;
   /** Interrupted in the middle of a dense kernel, which then is none. */
   let isStopped = false;
-  let predictionError: Awaited<ReturnType<typeof problem.compile>> | null = null;
+  let predictionError: Program | null = null;
 
   const attempt = async (t: number, settings: SpectrumOptions): Promise<KernelSpectrum | null> => {
     try {
@@ -162,11 +171,12 @@ export async function createNtkObserver(
   ): Promise<void> => {
     if (progress.failure !== null || isStopped) return;
     const { loss, speed } = await measure(state.theta);
+    meter.gradients++;
     await problem.predict(state.theta, residual);
     for (let i = 0; i < n; i++) residual[i] = (residual[i] as number) - (dataset.targets[i] as number);
     const squared = residual.reduce((sum, value) => sum + value * value, 0);
     // Of F, and of the subtraction.
-    predictionError ??= await problem.compile(family.predictionError());
+    predictionError ??= await compile(family.predictionError());
     const { error } = await predictionError.run({ theta: state.theta });
     const rounding = (error?.[0] as number) + Number.EPSILON * Math.sqrt(squared);
     if (t === 0) progress.initialLoss = loss;
@@ -247,6 +257,23 @@ export async function createNtkObserver(
       lazyDefect,
       held: state.held.length,
     });
+    const { lambdaMin, lambdaMax, trace, effectiveRank, conditionNumber, drift } = spectrum;
+    const row = {
+      ...{
+        lambdaMin: lambdaMin.value,
+        lambdaMax: lambdaMax.value,
+        trace,
+        effectiveRank,
+        conditionNumber,
+        drift,
+      },
+      margin: bound.margin,
+    };
+    extend(
+      progress.extents,
+      t,
+      Object.fromEntries(Object.entries(row).map(([column, value]) => [`ntk.${column}`, value])),
+    );
     progress.lastState = { ...state, theta: state.theta.slice(), pieces: state.pieces?.slice() ?? null };
   };
 
@@ -256,9 +283,9 @@ export async function createNtkObserver(
     const { z } = await (await freeEntries()).run({ theta: at });
     return piecesOf(family, z as Float64Array);
   };
-  let entries: ReturnType<typeof problem.compile> | null = null;
+  let entries: Promise<Program> | null = null;
   const freeEntries = () => {
-    entries ??= problem.compile(family.preactivations("free"));
+    entries ??= compile(family.preactivations("free"));
     return entries;
   };
 
@@ -298,75 +325,84 @@ export async function createNtkObserver(
   };
 
   return {
-    async start(pieces) {
-      if (pieces !== null) {
-        progress.exact = true;
-        pattern.start(pieces);
-      }
-      theta.set(theta0);
-      const gradient = new Float64Array(theta0.length);
-      const state = stateNow();
-      await take(0, state, async (at) => {
-        const loss = await problem.lossGradient(at, gradient);
-        return { loss, speed: Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0)) };
-      });
-      if (progress.first !== null && !isStopped) await writeDensity(0, state);
-      progress.random = random.position();
-    },
+    start: (pieces) => charge(meter, progress.spent, () => start(pieces)),
     onEvent: (event) => pattern.follow(event),
-    async follow(segment, { unsettled = 0 }, isEnd) {
-      let from = segment.t0;
-      for (
-        ;
-        progress.next < times.length && (times[progress.next] as number) <= segment.t1;
-        progress.next++
-      ) {
-        const t = times[progress.next] as number;
-        await rate.advance(segment, from, t);
-        from = t;
-        await segment.interpolate(t, theta);
-        const energy = progress.energy + segment.energy(t);
-        await take(t, stateNow(), segment.measure, { energy, unsettled });
-        isCut ||= signal?.aborted === true;
-      }
-      await rate.advance(segment, from, segment.t1);
-      progress.energy += segment.energy(segment.t1);
-      if (!isEnd || !(segment.t1 > lastTime(samples))) return;
-      await segment.interpolate(segment.t1, theta);
-      await take(segment.t1, stateNow(), segment.measure, { energy: progress.energy, unsettled });
-    },
+    follow: (...segment) => charge(meter, progress.spent, () => follow(...segment)),
     get isCut() {
       return isCut;
     },
     notes: () => (progress.failure === null ? [] : [progress.failure]),
-    async finish() {
-      const { bounds, first, last: final, lastState } = progress;
-      if (first === null || final === null) return null;
-      const last = lastTime(samples);
-      if (last > 0 && lastState !== null) await writeDensity(last, lastState);
-      const bound = bounds[bounds.length - 1] as BoundAt;
-      return {
-        method: choice.method,
-        scalars: n,
-        parameters: theta0.length,
-        times: samples.length,
-        memoryBytes: choice.bytes,
-        ...summariseVerdicts(samples, bounds, notFlow),
-        time: last,
-        exponent: bound.exponent,
-        exponentWorst: bound.exponentWorst,
-        margin: bound.margin,
-        marginUncertainty: bound.uncertainty,
-        vacuousBelow: ntk.vacuousBelow,
-        initial: first,
-        final,
-        drift: progress.drift,
-        rateDefect: progress.worstDefect,
-        lazyUntil: progress.lazyUntil,
-        mostHeld: pattern.most(),
-      };
-    },
+    finish: () => charge(meter, progress.spent, finish),
+    taken: () => ({
+      cost: {
+        ...{ name: "ntk", columns: [], times: samples.length },
+        ...{ gradientEquivalents: progress.spent.gradients, seconds: progress.spent.seconds },
+      },
+      extents: progress.extents,
+    }),
   };
+
+  async function start(pieces: Float64Array | null): Promise<void> {
+    if (pieces !== null) {
+      progress.exact = true;
+      pattern.start(pieces);
+    }
+    theta.set(theta0);
+    const gradient = new Float64Array(theta0.length);
+    const state = stateNow();
+    await take(0, state, async (at) => {
+      const loss = await problem.lossGradient(at, gradient);
+      return { loss, speed: Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0)) };
+    });
+    if (progress.first !== null && !isStopped) await writeDensity(0, state);
+    progress.random = random.position();
+  }
+
+  async function follow(segment: Segment, { unsettled = 0 }: FlowCounts, isEnd: boolean): Promise<void> {
+    let from = segment.t0;
+    for (; progress.next < times.length && (times[progress.next] as number) <= segment.t1; progress.next++) {
+      const t = times[progress.next] as number;
+      await rate.advance(segment, from, t);
+      from = t;
+      await segment.interpolate(t, theta);
+      const energy = progress.energy + segment.energy(t);
+      await take(t, stateNow(), segment.measure, { energy, unsettled });
+      isCut ||= signal?.aborted === true;
+    }
+    await rate.advance(segment, from, segment.t1);
+    progress.energy += segment.energy(segment.t1);
+    if (!isEnd || !(segment.t1 > lastTime(samples))) return;
+    await segment.interpolate(segment.t1, theta);
+    await take(segment.t1, stateNow(), segment.measure, { energy: progress.energy, unsettled });
+  }
+
+  async function finish(): Promise<NtkResult | null> {
+    const { bounds, first, last: final, lastState } = progress;
+    if (first === null || final === null) return null;
+    const last = lastTime(samples);
+    if (last > 0 && lastState !== null) await writeDensity(last, lastState);
+    const bound = bounds[bounds.length - 1] as BoundAt;
+    return {
+      method: choice.method,
+      scalars: n,
+      parameters: theta0.length,
+      times: samples.length,
+      memoryBytes: choice.bytes,
+      ...summariseVerdicts(samples, bounds, notFlow),
+      time: last,
+      exponent: bound.exponent,
+      exponentWorst: bound.exponentWorst,
+      margin: bound.margin,
+      marginUncertainty: bound.uncertainty,
+      vacuousBelow: ntk.vacuousBelow,
+      initial: first,
+      final,
+      drift: progress.drift,
+      rateDefect: progress.worstDefect,
+      lazyUntil: progress.lazyUntil,
+      mostHeld: pattern.most(),
+    };
+  }
 }
 
 function summarise({

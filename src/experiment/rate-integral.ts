@@ -12,7 +12,8 @@ export interface RateIntegral {
   value(): number;
 }
 
-export function createRateIntegral(memory: Memory): RateIntegral {
+/** @param onGradient hears of each gradient that is evaluated */
+export function createRateIntegral(memory: Memory, onGradient: () => void = () => undefined): RateIntegral {
   const state = memory.keep("rate-integral", { total: 0 });
   let theta: Float64Array | null = null;
   return {
@@ -22,6 +23,7 @@ export function createRateIntegral(memory: Memory): RateIntegral {
       theta ??= new Float64Array(segment.theta1.length);
       for (let k = 0; k < NODES.length; k++) {
         await segment.interpolate((from + to) / 2 + ((to - from) / 2) * (NODES[k] as number), theta);
+        onGradient();
         const { loss, speed } = await segment.measure(theta);
         state.total += ((to - from) / 2) * (WEIGHTS[k] as number) * (speed ** 2 / loss);
       }

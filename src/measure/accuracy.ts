@@ -9,6 +9,7 @@ export const accuracy = defineMeasure({
     column("trainAccuracy", "training accuracy"),
     ...(test === null ? [] : [column("testAccuracy", "test accuracy")]),
   ],
+  graphs: (family) => [family.predict()],
   follow(subject) {
     const sets = setsOf(subject).map(({ name, set }) => ({
       ...{ name, set },

@@ -44,6 +44,9 @@ export const balancedness = defineMeasure({
         scale: "log" as const,
       },
     ]),
+  graphs: (family, _, on) => (on === "train" ? [family.dataLossGradient()] : []),
+  // The places of θ by units, into them and out of them.
+  numbers: ({ layout }) => 2 * layout.size,
   async follow(subject) {
     const pairs = await pairsOf(subject);
     const initial = pairs.map((pair) => imbalances(pair, subject.theta0).differences);
@@ -165,16 +168,17 @@ function unitsOf(before: Parameter, bias: Parameter | null, after: Parameter): P
   const block = read / count;
   const hasBias = bias !== null && bias.law.kind === "bias" && bias.size === count;
   return Array.from({ length: count }, (_, j) => ({
-    in: [...along(before, axesOf(before).out, (i) => i === j), ...(hasBias ? [bias.offset + j] : [])],
-    out: along(after, axesOf(after).in, (i) => Math.floor(i / block) === j),
+    in: [...along(before, axesOf(before).out, j, j + 1), ...(hasBias ? [bias.offset + j] : [])],
+    out: along(after, axesOf(after).in, j * block, (j + 1) * block),
   }));
 }
 
-/** Places in θ of the entries whose index on one axis is chosen. */
-function along({ shape, offset, size }: Parameter, axis: number, isChosen: (i: number) => boolean): number[] {
+/** Places in θ of the entries whose index on one axis is from `first` to below `end`. */
+function along({ shape, offset, size }: Parameter, axis: number, first: number, end: number): number[] {
   const stride = shape.slice(axis + 1).reduce((p, q) => p * q, 1);
-  const length = shape[axis] as number;
+  const length = (shape[axis] as number) * stride;
   const places: number[] = [];
-  for (let k = 0; k < size; k++) if (isChosen(Math.floor(k / stride) % length)) places.push(offset + k);
+  for (let start = offset; start < offset + size; start += length)
+    for (let k = first * stride; k < end * stride; k++) places.push(start + k);
   return places;
 }

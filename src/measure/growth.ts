@@ -22,6 +22,7 @@ export const growth = defineMeasure({
     },
     { name: "dissipation", label: "⟨θ, ∇L⟩", axis: "⟨θ, ∇L⟩", scale: "linear" },
   ],
+  graphs: (family, _, on) => (on === "train" ? [family.loss(), family.lossGradient("free")] : []),
   async follow({ train, theta0 }) {
     const program = await train.compile(train.family.loss());
     const { loss } = await program.run({ theta: theta0 });

@@ -1,3 +1,4 @@
+export { marginsOf } from "./margins.js";
 export {
   type Column,
   type CommonSettings,

@@ -15,6 +15,7 @@ export const kkt = defineMeasure({
     { name: "kktStationarity", label: "‖θ/‖θ‖ + ∇L/‖∇L‖‖", axis: "KKT residual", scale: "log" },
     { name: "kktSlackness", label: "Σ p(q/q_min − 1)", axis: "KKT residual", scale: "log" },
   ],
+  graphs: (family, _, on) => (on === "train" ? [family.predict(), family.lossGradient("free")] : []),
   follow({ train }) {
     return async (point) => {
       const { theta } = point;

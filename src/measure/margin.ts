@@ -30,6 +30,7 @@ export const margin = defineMeasure({
           ]),
     ];
   },
+  graphs: (family, _, on) => (on === "train" ? [family.predict()] : []),
   async follow(subject) {
     const { train, memory } = subject;
     const degree = await degreeOf(subject);

@@ -13,7 +13,10 @@ export function whyNoMargins({ family, targets }: SampleSet): string | null {
 }
 
 /** Margins of all samples, of signs one for every output. */
-export function marginsOf({ family, targets }: SampleSet, outputs: Float64Array): Float64Array {
+export function marginsOf(
+  { family, targets }: Pick<SampleSet, "family" | "targets">,
+  outputs: Float64Array,
+): Float64Array {
   if (family.criterion.targets === "signs") return outputs.map((f, i) => f * (targets[i] as number));
   const width = family.network.outputs;
   return Float64Array.from({ length: family.samples }, (_, i) => {

@@ -87,6 +87,9 @@ export interface Measure {
   /** Why it cannot be had of this problem and what to do about it; null where it can. */
   refuse?(subject: Subject, settings: never): Promise<string | null> | string | null;
   columns(subject: Subject, settings: never): readonly Column[] | Promise<readonly Column[]>;
+  /** Graphs that it has compiled on those samples, and numbers that it holds beside them, for the estimate of memory. Default: none. */
+  graphs?(family: Family, settings: never, on: "train" | "test"): readonly Graph[];
+  numbers?(family: Family, settings: never): number;
   /** Once per curve. */
   follow(subject: Followed, settings: never): Measurer | Promise<Measurer>;
 }
@@ -112,6 +115,12 @@ export function defineMeasure<const F extends z.ZodRawShape>(measure: {
     subject: Subject,
     settings: z.output<z.ZodObject<F>>,
   ) => readonly Column[] | Promise<readonly Column[]>;
+  readonly graphs?: (
+    family: Family,
+    settings: z.output<z.ZodObject<F>>,
+    on: "train" | "test",
+  ) => readonly Graph[];
+  readonly numbers?: (family: Family, settings: z.output<z.ZodObject<F>>) => number;
   readonly follow: (subject: Followed, settings: z.output<z.ZodObject<F>>) => Measurer | Promise<Measurer>;
 }): Measure {
   return { points: null, fields: {}, ...measure } as Measure;

@@ -35,6 +35,9 @@ export const norms = defineMeasure({
       ),
     ),
   ],
+  // A weight, its transpose and its triangle.
+  numbers: ({ layout }, { singularValues: count }) =>
+    3 * Math.max(0, ...layout.parameters.map((one) => (countOf(one, count) > 0 ? one.size : 0))),
   follow({ train }, { singularValues: count }) {
     const { parameters } = train.family.layout;
     return async ({ theta }) => {

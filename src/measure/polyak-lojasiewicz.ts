@@ -22,6 +22,7 @@ export const polyakLojasiewicz = defineMeasure({
     { name: "polyakLojasiewicz", label: "μ", axis: "‖∇L‖²/(L − L*)", scale: "log" },
     { name: "leastPolyakLojasiewicz", label: "least μ so far", axis: "‖∇L‖²/(L − L*)", scale: "log" },
   ],
+  graphs: (family, _, on) => (on === "train" ? [family.lossGradient("free")] : []),
   follow({ leastLoss, memory }, settings) {
     const bottom = settings.leastLoss ?? (leastLoss as number);
     const state = memory.keep("least", { value: Number.POSITIVE_INFINITY });

@@ -14,6 +14,8 @@ const most = z.int().min(0).max(20);
 
 /** Vectors that Lanczos holds beside those that are wanted. */
 const SPARE = 20;
+/** Beside the basis and its products: of a restart, the start. */
+const RESTART_VECTORS = 8;
 
 export const sharpness = defineMeasure({
   name: "sharpness",
@@ -45,6 +47,11 @@ export const sharpness = defineMeasure({
     ...columnsOf("leastCurvature", "least λ", counts(subject.train.family.layout.size, settings).bottom),
     { name: "sharpnessResidual", label: "‖Hv − λv‖", axis: "largest residual", scale: "log" },
   ],
+  graphs: (family, _, on) => (on === "train" ? [family.hessianProduct("free")] : []),
+  numbers: ({ layout: { size } }, settings) => {
+    const { top, bottom } = counts(size, settings);
+    return size * (2 * (top + bottom + SPARE) + RESTART_VECTORS);
+  },
   async follow({ train, memory, seed, curve }, settings) {
     const program = await train.compile(train.family.hessianProduct("free"));
     const size = train.family.layout.size;

@@ -7,6 +7,7 @@ export const testLoss = defineMeasure({
   refuse: ({ test }) =>
     test === null ? "needs samples that are not trained on; set dataset.split: { test: 0.25 }." : null,
   columns: () => [{ name: "testLoss", label: "test loss", axis: "test loss", scale: "log" }],
+  graphs: (family, _, on) => (on === "test" ? [family.dataLoss()] : []),
   async follow({ test }) {
     const set = test!;
     const program = await set.compile(set.family.dataLoss());

@@ -240,6 +240,7 @@ describe("clock: log", () => {
     expect(result.loss!).toBeLessThan(1e-18);
     expect(result.energyDefect).toBeLessThan(1e-6);
     expect(result.errorCheck!.relativeToParameters).toBeLessThan(1e-6);
+    expect(result.notes.join()).not.toContain("falls like t^");
     expect(summarise(result)).toMatch(/ln L = -4\d.* at ln t = 46\.0517/);
   });
 
@@ -284,6 +285,29 @@ describe("clock: log", () => {
     // Two integrations at rtol 1e-9, whose errors in L are some hundred times that at most.
     expect(Math.abs(logarithmic.loss! / plain.loss! - 1)).toBeLessThan(1e-7);
     expect(plain.loss!).toBeLessThan(0.9 * plain.initialLoss!);
+  });
+
+  test.each([
+    ["kind: logistic", "1\n-1\n1\n-1\n", /does not fall|falls like t\^−\S+: 2 of 4 margins are not positive/],
+    ["kind: exponential, reduction: sum", "1\n-1\n1\n-1\n", /2 of 4 margins are not positive/],
+    [
+      "kind: exponential, regularisation: { weightDecay: 0.1 }",
+      signs,
+      /falls like t\^−\S+: weight decay keeps it above/,
+    ],
+    ["kind: cross-entropy", "0.5,0.5\n0,1\n1,0\n1,0\n", /labels that are not certain keep it above zero/],
+  ])("says where nothing falls like 1/t: %s", async (loss, targets, why) => {
+    // Two samples of each class at one place each: no function separates them.
+    const inputs = why.source.includes("2 of 4") ? "1,2\n1,2\n-1,1\n-1,1\n" : X;
+    const end = (tEnd: number) => `flow: { tEnd: ${tEnd}, clock: log }\n`;
+    const { result } = await run([], {}, await studyOf(inputs, targets, loss, end(1e4)));
+    const notes = result.notes.filter(
+      (note) => note.includes("falls like t^") || note.includes("does not fall"),
+    );
+    expect(notes).toEqual([expect.stringMatching(why)]);
+    // At first every loss is nearly at rest; then it is not told.
+    const begun = await run([], {}, await studyOf(inputs, targets, loss, end(1e-3)));
+    expect(begun.result.notes.join()).not.toContain("fall");
   });
 
   test.each([

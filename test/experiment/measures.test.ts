@@ -35,6 +35,8 @@ describe("a measure", () => {
       expect(after[0]).toMatch(/,trainAccuracy,testAccuracy,testLoss$/);
     }
     expect(plain.result.measures).toEqual([]);
+    // What is asked for is paid beside the flow, never by it.
+    expect(measured.result.gradientEvaluations).toBe(plain.result.gradientEvaluations);
     expect(plain.record.manifest.measures).toBeUndefined();
     expect(measured.result.measures.map(({ name, times }) => [name, times])).toEqual([
       // 9 rows of the flow, 8 of each descent.

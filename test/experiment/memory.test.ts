@@ -110,6 +110,17 @@ describe("the estimate", () => {
         "descent.learningRates=[]",
       ],
     ],
+    [
+      // Twenty directions of Lanczos, and a network of a test set as large as what is trained on.
+      "measures",
+      [
+        "model.hidden=[200000]",
+        "flow.tEnd=1e-6",
+        "descent.learningRates=[]",
+        "dataset.split={test: 0.5}",
+        "measure={sharpness: {points: 1, products: 20}, testLoss: {}}",
+      ],
+    ],
   ])("of %s agrees with a run", async (_, set) => {
     const loaded = await load(...set);
     const { bytes } = estimateMemory(loaded, shapeOf(loaded));

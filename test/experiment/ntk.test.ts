@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { summarise } from "../../src/cli/summary.js";
 import { loadConfig } from "../../src/config/load.js";
 import { readNpy } from "../../src/data/npy.js";
 import { checkStudy } from "../../src/experiment/check.js";
@@ -62,6 +63,25 @@ test("mean-field is ntk at α/√width where there is one hidden layer and no bi
   const [other, otherDrift] = await at("ntk", 2 / Math.sqrt(16));
   // One factor in place of two: rounding.
   expect([loss! / other!, drift! / otherDrift!]).toEqual([expect.closeTo(1, 12), expect.closeTo(1, 9)]);
+});
+
+test("the result has the kernel's extremes and what it took, as of any measure", async () => {
+  const { result, record } = await long();
+  const { t, lambdaMin, drift } = record.ntk;
+  const least = Math.min(...lambdaMin!);
+  expect(result.measured["ntk.lambdaMin"]).toMatchObject({
+    ...{ minimum: least, minimumTime: t[lambdaMin!.indexOf(least)], maximum: Math.max(...lambdaMin!) },
+    ...{ last: lambdaMin!.at(-1), lastTime: 12 },
+  });
+  expect(result.measured["ntk.drift"]!.maximum).toBe(Math.max(...drift!));
+  const cost = result.measures.find(({ name }) => name === "ntk")!;
+  expect(cost.times).toBe(7);
+  // Four gradients a step for ∫4cλ_eff, one each time, and a row of J for each of nM = 20 scalars, which costs less than a gradient.
+  expect(cost.gradientEquivalents).toBeGreaterThan(4 * result.steps.accepted + 7);
+  expect(cost.gradientEquivalents).toBeLessThan(4 * (result.steps.accepted + 7) + 7 * 2 * 20);
+  expect(summarise(result)).toMatch(
+    /ntk: taken 7 times, the work of \d+ gradients \(the flow took \d+\), .* % of the run/,
+  );
 });
 
 describe("∫4cλ_eff is ln(‖r(0)‖²/‖r(t)‖²) to 10·rtol", () => {
