@@ -101,7 +101,7 @@ function chooseRows(
 function encode(
   labels: Labels,
   rows: readonly number[],
-  { classes, encoding }: Finish,
+  { classes, encoding, samples }: Finish,
 ): { targets: Float64Array; outputDimension: number } {
   if (labels.kind === "numbers") {
     if (encoding !== undefined)
@@ -113,11 +113,18 @@ function encode(
   const known = classes ?? Array.from({ length: count }, (_, k) => k);
   const places = new Map(known.map((one, k) => [one, k]));
   const empty = known.find((one) => !own.includes(one));
-  if (empty !== undefined)
+  if (empty !== undefined) {
+    const [largest] = rows.toSorted((i, j) => (labels.classes[j] as number) - (labels.classes[i] as number));
+    const isTold = labels.count === null && samples === undefined;
+    const numbering =
+      labels.count === null && classes === undefined
+        ? `classes are numbered from 0 without a gap, and label ${(largest as number) + 1} is ${labels.classes[largest as number]}. `
+        : "";
     refuse(
-      "samples",
-      `class ${empty} is left without a sample: classes are numbered from 0, the largest label is ${Math.max(...known)}. Take more samples, or name the classes that there are, dataset.classes.`,
+      isTold ? "classes" : "samples",
+      `class ${empty} is left without a sample: ${numbering}${isTold ? "Name the classes that there are" : "Take more samples, or name the classes that there are"}, dataset.classes.`,
     );
+  }
   const found = own.map((one) => places.get(one) as number);
   if (encoding === "index") return { targets: Float64Array.from(found), outputDimension: 1 };
   if (encoding === "sign") {

@@ -21,6 +21,8 @@ const TOLERANCE = { float64: 1e-9, float32: 1e-3 } as const;
 /** Random states at which it must hold. */
 const TRIALS = 3;
 const MOST_DEGREE = 8;
+const SHRINK = 16;
+const MOST_SHRINKING = 10;
 
 export const balancedness = defineMeasure({
   name: "balancedness",
@@ -112,7 +114,13 @@ async function findPairs({ train, theta0, seed }: Subject): Promise<Pair[]> {
   const spread = length(theta0) / Math.sqrt(theta0.length) || 1;
   for (let trial = 0; trial < TRIALS; trial++) {
     const theta = theta0.map((value) => value + spread * random.normal());
-    const gradient = (await program.run({ theta }))["gradient"] as Float64Array;
+    const gradientAt = async () => (await program.run({ theta }))["gradient"] as Float64Array;
+    let gradient = await gradientAt();
+    // Where an exponential overflows, nearer to 0.
+    for (let k = 0; k < MOST_SHRINKING && !gradient.every(Number.isFinite); k++) {
+      for (let i = 0; i < theta.length; i++) theta[i]! /= SHRINK;
+      gradient = await gradientAt();
+    }
     for (const [k, { units }] of candidates.entries()) {
       if (degrees[k] === null) continue;
       const degree = degreeAt(units, theta, gradient, TOLERANCE[train.dtype]);

@@ -117,7 +117,10 @@ describe("idx", () => {
       ],
       [{ labels: put("flat", idxFile([5, 1], classes)) }, /must have one axis/],
       [{ images: put("swapped", idxFile([5], classes)) }, /images.*has one axis, as a file of labels has/s],
-      [{ labels: put("far", idxFile([5], [0, 1, 200, 1, 0])) }, /class 2 is left.*largest label is 200/],
+      [
+        { labels: put("far", idxFile([5], [0, 1, 200, 1, 0])) },
+        /classes: class 2 is left without a sample.*label 3 is 200\. Name the classes/,
+      ],
       [
         { labels: put("negative", idxFile([5], [0, 1, 2, -1, 0], 11, 2)) },
         /label 4 is -1; classes are whole numbers from 0/,
@@ -127,7 +130,7 @@ describe("idx", () => {
       [{ samples: 1 }, /samples: class \d is left without a sample/],
       [{ encoding: "sign" }, /encoding: sign is of two classes/],
       [{ classes: [2, 2], encoding: "sign" }, /classes: names class 2 twice/],
-      [{ labels: put("gap", idxFile([5], [0, 2, 0, 2, 0])) }, /class 1 is left without a sample/],
+      [{ labels: put("gap", idxFile([5], [0, 2, 0, 2, 0])) }, /classes: class 1 is left without a sample/],
       [{ split: { test: 5 } }, /split\.test: must leave samples/],
     ];
     for (const [change, message] of refused)
@@ -381,7 +384,7 @@ describe("laws", () => {
         { kind: "linear", samples: 3, inputDimension: 4, outputDimension: 1, spectrum: [1], white: true },
         /at least/,
       ],
-      [{ kind: "moons", samples: 1 }, /class 1 is left without a sample/],
+      [{ kind: "moons", samples: 1 }, /samples: class 1 is left without a sample/],
       [{ kind: "circles", samples: 1e300 }, /samples|more numbers/],
       [{ kind: "sphere", samples: 4e15, inputDimension: 9 }, /more numbers than an array can hold/],
     ];
