@@ -90,6 +90,17 @@ describe("balancedness", () => {
     );
   });
 
+  test("is known where an exponential loss overflows near θ₀", async () => {
+    const relu = "{ kind: relu }";
+    const wild = study(1, relu).replace(
+      /^dataset: .*$/m,
+      "dataset: { kind: moons, samples: 6, encoding: sign }",
+    );
+    const loss = ["loss.kind=exponential", "model.init={ kind: normal, std: 30 }", "flow.tEnd=1e-300"];
+    const { result } = await run([...loss, "measure.balancedness={}"], {}, wild);
+    expect(result.measures[0]!.columns.length).toBeGreaterThan(0);
+  });
+
   test("knows the degree of an activation and refuses networks that keep nothing", async () => {
     const square = "{ kind: piecewise-polynomial, breakpoints: [0], coefficients: [[0, 0, 1], [0, 0, 1]] }";
     const { result, directory } = await run(["measure.balancedness={}"], {}, study(1, square));

@@ -171,6 +171,35 @@ describe("a ReLU network, its kinks followed exactly", () => {
     expect(margins.at(-1)! / margins[0]!).toBeGreaterThan(1.5);
   });
 
+  test("instants that could have gone another way are times t, and reach to the end of the flow", async () => {
+    const { problem, theta0 } = await relu("exponential");
+    const [taus, times]: [number[], number[]] = [[], []];
+    let tauEnd = 0;
+    // A treatment that finds every start of a step ambiguous, with a speed of 3.
+    const watched = inLogClock(async (options: FlowOptions) => {
+      const outcome = await integrateSmooth({
+        ...options,
+        onSegment: (segment, counts) => {
+          taus.push(segment.t0);
+          return options.onSegment(segment, counts);
+        },
+      });
+      tauEnd = outcome.t;
+      const branches = taus.map((t) => ({ t, reach: 3 * (options.tEnd - t) }));
+      return { ...outcome, events: { branches } };
+    });
+    const { events } = await watched({
+      ...{ problem, theta0, method: "dopri5", rtol: 1e-6, atol: 1e-9, tEnd: 1e6 },
+      onSegment: async ({ t0 }) => void times.push(t0) as undefined,
+    });
+    expect(times.length).toBeGreaterThan(10);
+    expect(events.branches.map(({ t }) => t)).toEqual(times);
+    events.branches.forEach(({ reach }, k) => {
+      // Roundings of one product and one quotient.
+      expect(Math.abs(reach / (3 * (tauEnd - taus[k]!)) - 1)).toBeLessThan(1e-14);
+    });
+  });
+
   test("goes on from a snapshot to the same bits", async () => {
     const { problem, theta0 } = await relu("exponential");
     const run = async (snapshot: Snapshot | null) => {
