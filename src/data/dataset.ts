@@ -107,7 +107,10 @@ export async function loadDataset<Network>(
   if (spec.kind === "file" && FINISHES.some((field) => spec[field] !== undefined))
     return withEdges(finishFiles(await loadFiles(spec, context), spec, context.random), spec, context);
   const made = spec.kind === "file" ? await loadFiles(spec, context) : await drawDataset(spec, context);
-  if (spec.split !== undefined) return splitDataset(made, spec.split, context.random.split("split"));
+  if (spec.split !== undefined) {
+    const { trained: _, ...parted } = splitDataset(made, spec.split, context.random.split("split"));
+    return parted;
+  }
   return withEdges(made, spec, context);
 }
 
@@ -136,7 +139,8 @@ function finishFiles(
     ? ({ kind: "classes", classes: classLabels(targets, null, spec.targets), count: null } as const)
     : ({ kind: "numbers", targets, width } as const);
   const wanted = { ...spec, flatten: false };
-  return { ...made, ...finishSamples({ samples, inputShape, inputs, labels }, wanted, random) };
+  const finished = finishSamples({ samples, inputShape, inputs, labels }, wanted, random);
+  return { ...made, ...finished, notes: [...made.notes, ...finished.notes] };
 }
 
 async function withEdges(
@@ -163,7 +167,7 @@ async function loadSource(
     });
   const wanted: Finish = spec;
   const { samples: _drawn, ...rest } = wanted;
-  return { ...finishSamples(samples, isSubset(source) ? wanted : rest, random), edges: null, notes: [] };
+  return { ...finishSamples(samples, isSubset(source) ? wanted : rest, random), edges: null };
 }
 
 async function drawDataset<Network>(

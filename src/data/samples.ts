@@ -40,6 +40,8 @@ export interface Finished extends TestSamples {
   readonly inputDimension: number;
   readonly outputDimension: number;
   readonly test: TestSamples | null;
+  /** What is left out that one might not expect. */
+  readonly notes: readonly string[];
 }
 
 /** @throws ConfigError always: of a field of `dataset`, and of the file that it names */
@@ -60,15 +62,30 @@ export function finishSamples(data: Samples, wanted: Finish, random: Random): Fi
   const all = {
     ...{ samples: chosen.length, inputs, targets },
     ...{ inputDimension: width, outputDimension, test: null as TestSamples | null },
+    trained: null as readonly number[] | null,
   };
-  const parted = wanted.split === undefined ? all : splitDataset(all, wanted.split, random.split("split"));
+  const { trained, ...parted } =
+    wanted.split === undefined ? all : splitDataset(all, wanted.split, random.split("split"));
   const scale = normaliser(parted.inputs, width, wanted.normalise ?? "none", data.range);
   scale(parted.inputs);
   if (parted.test !== null) scale(parted.test.inputs);
   return {
     ...parted,
     inputShape: wanted.flatten === false ? data.inputShape : [width],
+    notes: trained === null ? [] : untrainedNotes(data.labels, chosen, trained),
   };
+}
+
+/** Classes that a split keeps wholly for test. @param trained places in `rows` */
+function untrainedNotes(labels: Labels, rows: readonly number[], trained: readonly number[]): string[] {
+  if (labels.kind === "numbers") return [];
+  const classOf = (row: number | undefined) => labels.classes[row as number] as number;
+  const known = new Set(trained.map((i) => classOf(rows[i])));
+  const missing = [...new Set(rows.map(classOf))].filter((one) => !known.has(one)).sort((a, b) => a - b);
+  if (missing.length === 0) return [];
+  return [
+    `${missing.length === 1 ? `Class ${missing[0]} has` : `Classes ${listOf(missing)} have`} no sample in training: dataset.split keeps all of them for test. Lower dataset.split.test, or take another seed.`,
+  ];
 }
 
 /** In the order of the data. */

@@ -22,14 +22,14 @@ export interface SplitSpec {
 }
 
 /**
- * The same data without the test samples, which stand in `test`; both keep the order of the data.
+ * The same data without the test samples, which stand in `test`; both keep the order of the data. `trained` are the rows that stay.
  * @throws ConfigError where one of the two would be empty
  */
 export function splitDataset<D extends Samples>(
   data: D,
   { test }: SplitSpec,
   random: Random,
-): D & { readonly test: TestSamples } {
+): D & { readonly test: TestSamples; readonly trained: readonly number[] } {
   const { samples } = data;
   const kept = test < 1 ? Math.round(test * samples) : test;
   if (kept < 1 || kept >= samples)
@@ -43,7 +43,7 @@ export function splitDataset<D extends Samples>(
   const chosen = drawRows(all, kept, random);
   const isChosen = new Set(chosen);
   const rest = all.filter((i) => !isChosen.has(i));
-  return { ...data, ...takeSamples(data, rest), test: takeSamples(data, chosen) };
+  return { ...data, ...takeSamples(data, rest), test: takeSamples(data, chosen), trained: rest };
 }
 
 function takeSamples({ inputs, targets, inputDimension, outputDimension }: Samples, rows: readonly number[]) {

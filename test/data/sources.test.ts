@@ -172,6 +172,18 @@ describe("digits", () => {
   });
 });
 
+test("a class that the split keeps from training altogether is told", async () => {
+  const study = { kind: "digits", samples: 5, classes: [3, 8], split: { test: 4 } };
+  const data = await load(study);
+  const trained = data.targets[0] === 1 ? 3 : 8;
+  expect(data.notes).toEqual([
+    expect.stringMatching(
+      new RegExp(`^Class ${11 - trained} has no sample in training: dataset\\.split keeps`),
+    ),
+  ]);
+  expect((await load({ ...study, samples: 200 })).notes).toEqual([]);
+});
+
 test("classes of a law are chosen among the samples that it draws", async () => {
   const images = { kind: "bars-and-blobs", samples: 9, size: 5, normalise: "samples" };
   const [all, chosen] = [await load(images), await load({ ...images, classes: [2, 0], encoding: "sign" })];
