@@ -126,7 +126,7 @@ export async function integrateStudy(
     const values = await takeFlow({ t, loss, theta, isLast: isFinishing });
     const row = { ...observation, ...values };
     extend(seen.flow, t, row);
-    tail?.see(observation);
+    tail?.see(t, { loss, speed: observation.gradientNorm });
     record.series.append(row);
   };
   const observer = createObserver({
@@ -237,6 +237,7 @@ export async function integrateStudy(
       segment = await cutSegment(problem, whole, failure.t);
     }
     await detect(segment);
+    if (segment.known !== null) tail?.see(segment.t1, segment.known);
     await kernel?.follow(segment, counts, end !== null);
     await gaps?.follow(segment);
     const mayBeLast =

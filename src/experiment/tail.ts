@@ -1,5 +1,5 @@
 /** Whether a loss followed by `clock: log` has the tail that the clock is for, which falls like 1/t: asked at the end, by the slope there. */
-import type { Observation, Problem } from "../flow/index.js";
+import type { Measured, Observation, Problem } from "../flow/index.js";
 import { marginsOf } from "../measure/index.js";
 import type { Memory } from "../memory.js";
 
@@ -7,23 +7,23 @@ import type { Memory } from "../memory.js";
 const AT_REST = 0.1;
 
 export interface Tail {
-  see(row: Pick<Observation, "t" | "loss" | "gradientNorm">): void;
+  /** At the ends of steps and at rows. */
+  see(t: number, at: Measured): void;
   /** Where L rests above zero: its slope, and what is known to keep it there. */
   notes(problem: Problem, end: Observation, theta: Float64Array): Promise<string[]>;
 }
 
 /** −d ln L/d ln t = t‖∇L‖²/L along a gradient flow. */
-const slopeAt = ({ t, loss, gradientNorm }: Parameters<Tail["see"]>[0]): number =>
-  loss > 0 ? t * gradientNorm * (gradientNorm / loss) : 0;
+const slopeAt = (t: number, { loss, speed }: Measured): number => (loss > 0 ? t * speed * (speed / loss) : 0);
 
 export function watchTail(memory: Memory): Tail {
   const seen = memory.keep("tail", { steepest: 0 });
   return {
-    see(row) {
-      seen.steepest = Math.max(seen.steepest, slopeAt(row));
+    see(t, at) {
+      seen.steepest = Math.max(seen.steepest, slopeAt(t, at));
     },
     async notes(problem, end, theta) {
-      const slope = slopeAt(end);
+      const slope = slopeAt(end.t, { loss: end.loss, speed: end.gradientNorm });
       // The slope of a flow that has just begun is as small, and grows.
       const hasSettled = slope === 0 || slope < seen.steepest / 2;
       if (!(end.t > 0 && slope < AT_REST && hasSettled)) return [];

@@ -116,8 +116,11 @@ async function findPairs({ train, theta0, seed }: Subject): Promise<Pair[]> {
     const theta = theta0.map((value) => value + spread * random.normal());
     const gradientAt = async () => (await program.run({ theta }))["gradient"] as Float64Array;
     let gradient = await gradientAt();
-    // Where an exponential overflows, nearer to 0.
-    for (let k = 0; k < MOST_SHRINKING && !gradient.every(Number.isFinite); k++) {
+    // Nearer to 0 where an exponential overflows or vanishes.
+    const isTelling = () =>
+      gradient.some((g) => g !== 0) &&
+      gradient.every((g, i) => Number.isFinite(g * (theta[i] as number) * theta.length));
+    for (let k = 0; k < MOST_SHRINKING && !isTelling(); k++) {
       for (let i = 0; i < theta.length; i++) theta[i]! /= SHRINK;
       gradient = await gradientAt();
     }

@@ -271,6 +271,8 @@ model: { kind: dnn, hidden: [50] }
 descent: { learningRates: [0.1], batch: 20 }
 flow: { tEnd: 20 }
 `;
+    // Files are only looked for.
+    for (const name of ["a", "b", "a.npy", "b.npy", "a.npz"]) await writeFile(join(folder, name), "");
     await writeFile(file, study(dataset));
     const { config } = await loadConfig(file);
     expect(config).toMatchObject({ dataset: sizes, model: { hidden: [10] }, descent: { batch: 4 } });

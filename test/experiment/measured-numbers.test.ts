@@ -90,15 +90,17 @@ describe("balancedness", () => {
     );
   });
 
-  test("is known where an exponential loss overflows near θ₀", async () => {
-    const relu = "{ kind: relu }";
-    const wild = study(1, relu).replace(
+  test.each([
+    ["exponential", "1e9", "{ kind: leaky-relu, slope: 0.1 }"],
+    ["logistic", "30", "{ kind: relu }"],
+  ])("is known where a loss overflows, or vanishes, near θ₀: %s", async (kind, std, activation) => {
+    const wild = study(1, activation).replace(
       /^dataset: .*$/m,
       "dataset: { kind: moons, samples: 6, encoding: sign }",
     );
-    const loss = ["loss.kind=exponential", "model.init={ kind: normal, std: 30 }", "flow.tEnd=1e-300"];
-    const { result } = await run([...loss, "measure.balancedness={}"], {}, wild);
-    expect(result.measures[0]!.columns.length).toBeGreaterThan(0);
+    const set = [`loss.kind=${kind}`, `model.init={ kind: normal, std: ${std} }`, "flow.tEnd=1e-9"];
+    const { result } = await run([...set, "descent.learningRates=[]", "measure.balancedness={}"], {}, wild);
+    expect(result.measures[0]!.columns.length).toBe(4);
   });
 
   test("knows the degree of an activation and refuses networks that keep nothing", async () => {

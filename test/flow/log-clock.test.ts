@@ -42,6 +42,41 @@ const tight = { method: "dop853", rtol: 1e-11, atol: 1e-13 } as const;
 describe("four separable samples, linear, the sum of exponentials", () => {
   const problem = () => problemOf("exponential", [], [1, 0.5, 0.5, 2, 3, 1, 1, -0.2], [1, 1, 1, 1], 4);
 
+  test("instants that could have gone another way are times t, and reach to the end of the flow", async () => {
+    const [taus, times]: [number[], number[]] = [[], []];
+    let tauEnd = 0;
+    // A treatment that finds every start of a step ambiguous, with a speed of 3.
+    const watched = inLogClock(async (options: FlowOptions) => {
+      const outcome = await integrateSmooth({
+        ...options,
+        onSegment: (segment, counts) => {
+          taus.push(segment.t0);
+          return options.onSegment(segment, counts);
+        },
+      });
+      tauEnd = outcome.t;
+      const branches = taus.map((t) => ({ t, reach: 3 * (options.tEnd - t) }));
+      return { ...outcome, events: { branches } };
+    });
+    const { events } = await watched({
+      ...{
+        problem: await problem(),
+        theta0: new Float64Array(2),
+        method: "dopri5",
+        rtol: 1e-6,
+        atol: 1e-9,
+        tEnd: 1e6,
+      },
+      onSegment: async ({ t0 }) => void times.push(t0) as undefined,
+    });
+    expect(times.length).toBeGreaterThan(10);
+    expect(events.branches.map(({ t }) => t)).toEqual(times);
+    events.branches.forEach(({ reach }, k) => {
+      // Roundings of one product and one quotient.
+      expect(Math.abs(reach / (3 * (tauEnd - taus[k]!)) - 1)).toBeLessThan(1e-14);
+    });
+  });
+
   test("tL at ln t = 36, and ln L and ln t without underflow to ln t = 138", async () => {
     const p = await problem();
     const times: number[] = [];
@@ -169,35 +204,6 @@ describe("a ReLU network, its kinks followed exactly", () => {
       // rtol of a step.
       expect(margins[k]! / margins[k - 1]!).toBeGreaterThan(1 - 1e-8);
     expect(margins.at(-1)! / margins[0]!).toBeGreaterThan(1.5);
-  });
-
-  test("instants that could have gone another way are times t, and reach to the end of the flow", async () => {
-    const { problem, theta0 } = await relu("exponential");
-    const [taus, times]: [number[], number[]] = [[], []];
-    let tauEnd = 0;
-    // A treatment that finds every start of a step ambiguous, with a speed of 3.
-    const watched = inLogClock(async (options: FlowOptions) => {
-      const outcome = await integrateSmooth({
-        ...options,
-        onSegment: (segment, counts) => {
-          taus.push(segment.t0);
-          return options.onSegment(segment, counts);
-        },
-      });
-      tauEnd = outcome.t;
-      const branches = taus.map((t) => ({ t, reach: 3 * (options.tEnd - t) }));
-      return { ...outcome, events: { branches } };
-    });
-    const { events } = await watched({
-      ...{ problem, theta0, method: "dopri5", rtol: 1e-6, atol: 1e-9, tEnd: 1e6 },
-      onSegment: async ({ t0 }) => void times.push(t0) as undefined,
-    });
-    expect(times.length).toBeGreaterThan(10);
-    expect(events.branches.map(({ t }) => t)).toEqual(times);
-    events.branches.forEach(({ reach }, k) => {
-      // Roundings of one product and one quotient.
-      expect(Math.abs(reach / (3 * (tauEnd - taus[k]!)) - 1)).toBeLessThan(1e-14);
-    });
   });
 
   test("goes on from a snapshot to the same bits", async () => {
