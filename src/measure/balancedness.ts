@@ -114,22 +114,18 @@ async function findPairs({ train, theta0, seed }: Subject): Promise<Pair[]> {
   const spread = length(theta0) / Math.sqrt(theta0.length) || 1;
   for (let trial = 0; trial < TRIALS; trial++) {
     const theta = theta0.map((value) => value + spread * random.normal());
-    const gradientAt = async () => (await program.run({ theta }))["gradient"] as Float64Array;
-    let gradient = await gradientAt();
-    // Nearer to 0 where an exponential overflows or vanishes.
-    const isTelling = () =>
-      gradient.some((g) => g !== 0) &&
-      gradient.every((g, i) => Number.isFinite(g * (theta[i] as number) * theta.length));
-    for (let k = 0; k < MOST_SHRINKING && !isTelling(); k++) {
+    const found: (number | null | undefined)[] = candidates.map(() => undefined);
+    // Nearer to 0 where the loss overflows, vanishes, or is that of one sample alone.
+    for (let shrunk = 0; shrunk < MOST_SHRINKING && found.includes(undefined); shrunk++) {
+      const gradient = (await program.run({ theta }))["gradient"] as Float64Array;
+      if (gradient.every((g, i) => Number.isFinite(g * (theta[i] as number) * theta.length)))
+        for (const [k, { units }] of candidates.entries())
+          if (found[k] === undefined) found[k] = degreeAt(units, theta, gradient, TOLERANCE[train.dtype]);
       for (let i = 0; i < theta.length; i++) theta[i]! /= SHRINK;
-      gradient = await gradientAt();
     }
-    for (const [k, { units }] of candidates.entries()) {
-      if (degrees[k] === null) continue;
-      const degree = degreeAt(units, theta, gradient, TOLERANCE[train.dtype]);
-      degrees[k] =
-        degree === undefined ? degrees[k] : degrees[k] === undefined || degrees[k] === degree ? degree : null;
-    }
+    for (const [k, degree] of found.entries())
+      if (degree !== undefined && degrees[k] !== null)
+        degrees[k] = degrees[k] === undefined || degrees[k] === degree ? degree : null;
   }
   return candidates.flatMap((candidate, k) =>
     typeof degrees[k] === "number" ? [{ ...candidate, degree: degrees[k] }] : [],
