@@ -81,9 +81,11 @@ export function energyNotes(first: Observation, last: Observation): string[] {
       ];
 }
 
-const show = (x: number) => {
+/** Four digits. */
+export const show = (x: number) => {
   const rounded = Number(x.toPrecision(4));
-  return x !== 0 && Math.abs(x) < 1e-3 ? rounded.toExponential() : String(rounded);
+  const isPlain = x === 0 || (Math.abs(x) >= 1e-3 && Math.abs(x) < 1e9);
+  return isPlain ? String(rounded) : rounded.toExponential().replace("e+", "e");
 };
 
 /** Part of the initial loss below which a run has come to rest, as far as its tolerance lets it. */

@@ -2,6 +2,7 @@
 import type { Measured, Observation, Problem } from "../flow/index.js";
 import { marginsOf } from "../measure/index.js";
 import type { Memory } from "../memory.js";
+import { show } from "./findings.js";
 
 /** −d ln L/d ln t below which L is at rest: it falls by a fifth while t grows tenfold; along a tail it falls to a tenth. */
 const AT_REST = 0.1;
@@ -27,9 +28,8 @@ export function watchTail(memory: Memory): Tail {
       // The slope of a flow that has just begun is as small, and grows.
       const hasSettled = slope === 0 || slope < seen.steepest / 2;
       if (!(end.t > 0 && slope < AT_REST && hasSettled)) return [];
-      const short = (x: number): string => String(Number(x.toPrecision(4)));
       return [
-        `flow.clock: log is for losses that fall like 1/t. At the end, t = ${short(end.t)}, L = ${short(end.loss)} ${slope > 0 ? `falls like t^−${short(slope)}` : "does not fall"}: ${await whyAtRest(problem, theta)} Without flow.clock the same flow is had at the same times.`,
+        `flow.clock: log is for losses that fall like 1/t. At the end, t = ${show(end.t)}, L = ${show(end.loss)} ${slope > 0 ? `falls like t^−${show(slope)}` : "does not fall"}: ${await whyAtRest(problem, theta)} Without flow.clock the same flow is had at the same times.`,
       ];
     },
   };
