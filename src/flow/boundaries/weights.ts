@@ -84,7 +84,8 @@ async function independentWeights(
   for (const s of order) {
     const { entry, breakpoint, weight } = sliding[s]!;
     const u = multipliers[s] as number;
-    weights[s] = weight - u / (kinks.jump(theta, entry, breakpoint) * signals[s]!);
+    // Where nothing pushes the weight stays, whatever its signal: at L = 0 of a hinge that is 0, too.
+    weights[s] = u === 0 ? weight : weight - u / (kinks.jump(theta, entry, breakpoint) * signals[s]!);
     if (transfers !== null) for (let j = 0; j < n; j++) signals[j]! -= (transfers[s * n + j] as number) * u;
   }
   return weights;
@@ -126,7 +127,7 @@ async function changesAt(
     ({ entry, breakpoint }) => kinks.jump(theta, entry, breakpoint) * (signal[entry] as number),
   );
   if (sliding.every(({ follows }) => follows === null))
-    return gains.map((gain, s) => -(multipliers[s] as number) / gain);
+    return gains.map((gain, s) => (multipliers[s] === 0 ? 0 : -(multipliers[s] as number) / gain));
   const { gram, count } = await field.normals(theta, sliding);
   const at = (i: number, j: number): number => gram[i * count + j] as number;
   const leaders = sliding.flatMap(({ follows }, s) => (follows === null ? [s] : []));
