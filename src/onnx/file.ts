@@ -25,7 +25,9 @@ export function readOnnx(path: string): OnnxFile {
 
 function readWhole(path: string): Uint8Array {
   try {
-    const { size } = statSync(path);
+    const stats = statSync(path);
+    if (!stats.isFile()) throw new OnnxError("is no file");
+    const { size } = stats;
     if (size > MOST_BYTES)
       throw new OnnxError(
         `has ${size} bytes; a model has at most ${MOST_BYTES}, larger ones keep their tensors in files beside it`,
@@ -59,11 +61,13 @@ function readBeside(
   const inside = relative(folder, file);
   if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside))
     fail("outside the model's folder; put it beside the model");
+  // Opening a pipe would wait for its writer.
+  if (!statSync(file).isFile()) fail("which is no file");
   const handle = openSync(file, "r");
   try {
     const stats = fstatSync(handle);
     const wanted = length ?? stats.size - offset;
-    if (!stats.isFile() || offset + wanted > stats.size)
+    if (offset + wanted > stats.size)
       fail(`which has ${stats.size} bytes, and the tensor needs ${wanted} from ${offset}`);
     const bytes = Buffer.alloc(wanted);
     for (let at = 0; at < wanted; ) {
