@@ -110,11 +110,12 @@ export const COOKBOOK_QUOTES = [
         "∝ exp(-# t) for t in [#, #], R² = #; 4cλ_eff there #",
         ({ decay }) => [decay.rate, ...decay.window, decay.rSquared, decay.meanRateFromLambdaEff],
       ],
-      ...["0.5", "0.05"].map((eta, k) => [
-        `${eta} # # # # # #`,
+      // 200 steps to t = 100, which would read as one number.
+      ...["0.5 200 100", "0.05 2000 100"].map((row, k) => [
+        `${row} # # # #`,
         ({ descent }) => {
-          const { steps, time, loss, parameterGap, functionGap, lossGap } = descent[k];
-          return [steps, time, loss, parameterGap, functionGap, lossGap];
+          const { loss, parameterGap, functionGap, lossGap } = descent[k];
+          return [loss, parameterGap, functionGap, lossGap];
         },
       ]),
     ],

@@ -138,7 +138,7 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   mixedTables(): Graph;
   mixedState(): Graph | null;
   mixedGram(blocks: number, rows: number, sizes: Parameters<typeof mixedGram>[2]): Graph;
-  /** `squares` [s]: its diagonal, likewise. */
+  /** Its diagonal `squares` of shape [s], likewise. */
   scalarSquares(capacity: number): Graph;
 }
 
