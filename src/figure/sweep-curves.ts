@@ -88,7 +88,9 @@ export async function drawSweepCurves(
   const labels = shown.map(({ label }) => label);
   const names = [...new Set(rows.map(({ line }) => line))];
   const both = names.includes(FLOW) && names.length > 1;
-  const explained = both ? [broadLine(sweep)] : [];
+  const ends = shown.flatMap(({ lines }) => lines.flatMap(({ fewerFrom }) => fewerFrom ?? []));
+  const fewer = `${figure.middle ?? "median"}s after t = ${formatNumber(Math.min(...ends), 3)}, where a run ends, are of those that go on`;
+  const explained = [...(both ? [broadLine(sweep)] : []), ...(ends.length > 0 ? [fewer] : [])];
   return { rows, spec: specOf(rows, labels, names, { sweep, figure, merged, explained }) };
 }
 
@@ -121,7 +123,7 @@ async function mergeLines(
   group: Group,
   figure: CurvesFigureSpec,
   isMerged: boolean,
-): Promise<{ name: string; rows: MergedRow[] }[]> {
+): Promise<{ name: string; rows: MergedRow[]; fewerFrom: number | null }[]> {
   const runs = await inTurn(group.states, (state) => readLines(state, figure));
   const names = [...new Set(runs.flat().map(({ name }) => name))];
   return names.map((name) => {
@@ -148,9 +150,14 @@ async function mergeLines(
       const ends = k === grid.length - 1 && members.every(({ diverged }) => diverged);
       return [{ t, value: middle, low, high, mark: bounded ? "atMost" : ends ? "diverged" : "" }];
     });
-    return { name, rows };
+    const firstEnd = Math.min(...members.map(lastTime));
+    const goesOn = firstEnd < (grid.at(-1)?.t ?? 0) * (1 - SAME_END);
+    return { name, rows, fewerFrom: isMerged && goesOn ? firstEnd : null };
   });
 }
+
+/** Ends of runs that differ by less, relatively, are one. */
+const SAME_END = 1e-9;
 
 async function readLines(state: JobState, figure: CurvesFigureSpec): Promise<Line[]> {
   const tables = await Promise.all(

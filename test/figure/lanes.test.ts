@@ -317,6 +317,24 @@ describe("a sweep", () => {
     expect(await renderSvg(spec)).toContain(">0<");
   });
 
+  test("whose runs end apart says from when on a median is of those that go on", async () => {
+    const figure: SweepFigureSpec = {
+      ...{ kind: "curves", name: "loss", y: "loss", tables: ["series"] },
+      ...{ xScale: "log", yScale: "log", from: 0.01 },
+    };
+    const whole = await drawn("together", [{}, {}], figure);
+    expect(JSON.stringify(captionOf(whole.spec))).not.toContain("go on");
+    const table = join(folder, "together", "seed-1", "series.csv");
+    const lines = (await readFile(table, "utf8")).split("\n").slice(0, 101);
+    await writeFile(table, `${lines.join("\n")}\n`);
+    const [cut] = await buildSweepFigures(join(folder, "together"));
+    const end = Number(Number(lines.at(-1)!.split(",", 1)[0]).toPrecision(3));
+    expect(JSON.stringify(captionOf(cut!.drawing!.spec))).toMatch(
+      /medians after t = [\d.]+, where a run ends, are/,
+    );
+    expect(JSON.stringify(captionOf(cut!.drawing!.spec))).toContain(`after t = ${end},`);
+  });
+
   test("takes means where asked, and says so", async () => {
     const results = [1, 2, 6].map((loss) => ({ loss }));
     const { rows, spec } = await drawn("means", results, {
