@@ -805,6 +805,54 @@ export const QUOTES = [
       ],
     ],
   })),
+  ...["width", "depth"].map((name) => ({
+    page: "docs/papers.md",
+    command: `npx gradflow sweep configs/papers/threshold-${name}.yaml`,
+    says: [
+      ...(name === "width" ? [8, 16, 32, 64, 128] : [1, 2, 4, 8]).map((size) => [
+        `| ${name} ${name === "width" ? size : size + 1} | # (# to #) | # (# to #) |`,
+        ({ where }) => {
+          const runs = where(name === "width" ? `model.layers.0.width-${size}` : `times-${size}`);
+          return ["monotone", "linear"].flatMap((kind) => {
+            const ratios = runs.map(
+              ({ stability, measured }) => (stability[kind].learningRate * measured.sharpness.maximum) / 2,
+            );
+            return [median(ratios), ...range(ratios)];
+          });
+        },
+      ]),
+      [
+        `${name === "width" ? "over that of λ is" : "over the widths and"} # (# to #) over the ${name}s`,
+        ({ runs }) => {
+          const { slope, interval } = fitPower(
+            Object.values(runs).map(({ stability, measured }) => [
+              measured.sharpness.maximum,
+              stability.monotone.learningRate,
+            ]),
+          );
+          return [slope, ...interval];
+        },
+      ],
+      [
+        name === "width" ? "# to # times that rate over the widths" : "# to # times over the depths",
+        ({ runs }) =>
+          range(
+            Object.values(runs).map(({ stability }) => stability.limit / stability.monotone.learningRate),
+          ),
+      ],
+      [
+        name === "width"
+          ? "# to # of the largest 2/λ_max on its own way over the widths"
+          : "and # to # of it over the depths",
+        ({ runs }) =>
+          range(
+            Object.values(runs).map(
+              ({ stability: { linear } }) => linear.learningRate / linear.limits.greatest,
+            ),
+          ),
+      ],
+    ],
+  })),
   ...["width", "bottleneck", "depth"].map((name) => ({
     page: "docs/papers.md",
     command: `npx gradflow sweep configs/papers/learning-rate-${name}.yaml`,
