@@ -21,9 +21,9 @@ afterEach(() => {
   for (const child of running.splice(0)) child.kill("SIGKILL");
 });
 
-/** Starts a run and returns once it has recorded something. */
-async function begin(out: string, ...words: readonly string[]) {
-  const run = start(folder, ["run", study, "--out", out, ...words]);
+/** Starts a run and returns once it has recorded something. `before`: a module that runs in its process first. */
+async function begin(out: string, words: readonly string[], before?: string) {
+  const run = start(folder, ["run", study, "--out", out, ...words], before);
   running.push(run.child);
   for (;;) {
     const rows = await readFile(join(folder, out, "series.csv"), "utf8").catch(() => "");
@@ -33,13 +33,19 @@ async function begin(out: string, ...words: readonly string[]) {
   }
 }
 
+/** npm passes on what the terminal has sent already: the second signal comes in the turn after the first, however late this process is. */
+const TWICE = ["SIGINT", "SIGTERM"]
+  .map(
+    (signal) =>
+      `process.once("${signal}", () => setImmediate(() => process.kill(process.pid, "${signal}")));`,
+  )
+  .join("\n");
+
 it.each(["SIGINT", "SIGTERM"] as const)(
   "%s ends a run with exit 130 and a record that reads",
   async (signal) => {
-    const { child, ended } = await begin(signal, "--json");
+    const { child, ended } = await begin(signal, ["--json"], TWICE);
     child.kill(signal);
-    await wait(20);
-    child.kill(signal); // npm passes on what the terminal has sent already
     const { code, stdout, stderr } = await ended;
     expect(code, stderr).toBe(130);
     expect(stderr).toContain("Interrupted");
@@ -54,7 +60,7 @@ it.each(["SIGINT", "SIGTERM"] as const)(
 );
 
 it("SIGINT kills a run on the reference engine, which cannot listen, and the record reads as unfinished", async () => {
-  const { child, ended } = await begin("reference", "--set", "engine.kind=reference");
+  const { child, ended } = await begin("reference", ["--set", "engine.kind=reference"]);
   child.kill("SIGINT");
   expect((await ended).killedBy).toBe("SIGINT");
   const record = await readRecord(join(folder, "reference"));
