@@ -33,6 +33,7 @@ export { type CheckReport, checkStudy } from "./experiment/check.js";
 export { defineStudy, type StudyOptions } from "./experiment/define-study.js";
 export { defineSweep, type StudyOf, type SweepDefinition } from "./experiment/define-sweep.js";
 export { type ExportFormat, exportRecord } from "./experiment/export.js";
+export { checkOnnx } from "./experiment/import-check.js";
 export { runKernelStudy } from "./experiment/ntk-study.js";
 export { withOrigin } from "./experiment/origin.js";
 export { runExperiment } from "./experiment/run.js";

@@ -1,5 +1,6 @@
 /** `gradflow model`: what a study's network is, layer by layer. */
 import type { ModelReport } from "../experiment/describe-model.js";
+import { describeImportCheck } from "../record/import-check.js";
 import type { Command } from "./command.js";
 import { overridesOf } from "./engine-option.js";
 import { EXIT } from "./exit.js";
@@ -52,6 +53,14 @@ function describe(report: ModelReport): string {
     ...tables.filter((rows) => rows.length > 1).flatMap((rows) => [...formatLeft(rows), ""]),
     `  P = ${report.size} parameters, nM = ${report.samples} × ${report.outputs} = ${report.scalars} targets, P/nM = ${formatNumber(report.ratio, 3)}`,
     ...(imported === null ? [] : describeImport(imported)),
+    ...(report.importCheck === null
+      ? []
+      : [
+          `  ${describeImportCheck(report.importCheck)}`,
+          ...(report.importCheck.precision === "float32"
+            ? [`  of the runtime in double: ${report.importCheck.reason}`]
+            : []),
+        ]),
     `  ${report.entries === 0 ? "no kinks" : `${report.entries} entries at kinks over all samples`}; samples ${report.coupled ? "couple: a result of one depends on others" : "do not couple"}`,
     "",
   ].join("\n");

@@ -1,5 +1,6 @@
 /** The outcome of a run as text for a person. */
 import { join } from "node:path";
+import { describeImportCheck } from "../record/import-check.js";
 import {
   type DecayFit,
   type DescentResult,
@@ -93,6 +94,9 @@ function describeFlow(result: RunResult): string[] {
       "network",
       `P = ${result.parameters} parameters, nM = ${result.samples} × ${result.outputs} = ${result.samples * result.outputs} targets`,
     ],
+    ...(result.importCheck == null
+      ? []
+      : [["ONNX file", describeImportCheck(result.importCheck)] as [string, string]]),
     [
       "computed by",
       `${result.method}, boundaries ${result.boundaries}; ${describeEngine(result)}, ${count(result.threads, "thread")}`,

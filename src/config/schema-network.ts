@@ -197,6 +197,12 @@ export const modelSchema = z
         .min(1)
         .exactOptional()
         .describe("The output of the file that is the network's. Absent: its only one."),
+      check: z
+        .boolean()
+        .exactOptional()
+        .describe(
+          "Whether the network is compared with what ONNX Runtime makes of the file, before the run. Absent: true.",
+        ),
       init: initSchema.prefault({ kind: "own" }),
       output: scaling.output,
     }),

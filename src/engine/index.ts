@@ -15,6 +15,7 @@ export type {
   Tensors,
 } from "./engine.js";
 export { createOnnxEngine } from "./onnx/engine.js";
+export { type ModelInput, type ModelSession, modelRuntime, openModel } from "./onnx/model-file.js";
 export { createReferenceEngine, type ReferenceProgram } from "./reference.js";
 
 /** An engine as the config names it. */

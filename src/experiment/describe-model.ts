@@ -4,7 +4,9 @@ import { isDrawn } from "../config/schema-dataset.js";
 import { type Dataset, loadDataset } from "../data/dataset.js";
 import { createLoss, type Imported, withLossSite } from "../model/index.js";
 import { createRandom } from "../random.js";
+import type { ImportCheckResult } from "../record/import-check.js";
 import { datasetFor, networkOf } from "./network.js";
+import { checkNetwork } from "./onnx-model.js";
 
 export interface ModelReport {
   readonly name: string;
@@ -45,6 +47,8 @@ export interface ModelReport {
   readonly entries: number;
   /** What is known of the file of an imported network; null of others. */
   readonly imported: Imported | null;
+  /** How it compares with what ONNX Runtime makes of that file; null of others, and where it was not asked. */
+  readonly importCheck: ImportCheckResult | null;
 }
 
 /** @throws ConfigError where a layer does not fit, citing it */
@@ -55,6 +59,10 @@ export async function describeModel(loaded: LoadedConfig): Promise<ModelReport> 
     outputs: shape.outputDimension,
   });
   const network = withLossSite(networkOf(loaded, shape), criterion, false);
+  const importCheck =
+    loaded.config.model.kind === "onnx"
+      ? await checkNetwork(loaded, shape.inputShape, shape.inputs ?? null)
+      : null;
   const { layout, sites, outputs } = network;
   const { samples } = shape;
   const isWithin = (path: string, layer: string): boolean => path === layer || path.startsWith(`${layer}.`);
@@ -83,12 +91,13 @@ export async function describeModel(loaded: LoadedConfig): Promise<ModelReport> 
     ratio: layout.size / (samples * outputs),
     entries: samples * network.units,
     imported: network.imported,
+    importCheck,
   };
 }
 
 async function shapeOfData(
   loaded: LoadedConfig,
-): Promise<Pick<Dataset, "inputShape" | "outputDimension" | "samples">> {
+): Promise<Pick<Dataset, "inputShape" | "outputDimension" | "samples"> & Partial<Pick<Dataset, "inputs">>> {
   const { dataset, seed, loss } = loaded.config;
   if (!isDrawn(dataset))
     return datasetFor(

@@ -3,7 +3,9 @@ import { relative, resolve } from "node:path";
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import { type ImportOptions, importModel, type Network } from "../model/index.js";
 import { OnnxError, type OnnxFile, readOnnx, replaceInitialisers } from "../onnx/index.js";
+import type { ImportCheckResult } from "../record/import-check.js";
 import type { RunFacts } from "../record/manifest.js";
+import { checkImport, disagreement } from "./import-check.js";
 
 /** The file of a model as the config says it, in full. */
 const fileOf = ({ baseDir, config }: LoadedConfig): string =>
@@ -27,13 +29,39 @@ export function importedNetwork(
   options: Omit<ImportOptions, "trainable" | "output">,
 ): Network {
   const { model } = onnxFileOf(loaded);
-  const { trainable, outputName } = loaded.config.model;
-  return citingOnnx(loaded, () =>
-    importModel(model, {
-      ...options,
-      ...(trainable !== undefined && { trainable: trainable as readonly string[] }),
-      ...(outputName !== undefined && { output: outputName as string }),
-    }),
+  return citingOnnx(loaded, () => importModel(model, { ...options, ...importOptions(loaded) }));
+}
+
+function importOptions({ config }: LoadedConfig): Pick<ImportOptions, "trainable" | "output"> {
+  const { trainable, outputName } = config.model;
+  return {
+    ...(trainable !== undefined && { trainable: trainable as readonly string[] }),
+    ...(outputName !== undefined && { output: outputName as string }),
+  };
+}
+
+/**
+ * What ONNX Runtime makes of the file beside gradflow; null with `model.check: false`.
+ * @param inputs samples of the data; null where they are not drawn yet
+ * @throws ConfigError citing `model.path` where they disagree
+ */
+export async function checkNetwork(
+  loaded: LoadedConfig,
+  inputShape: readonly number[],
+  inputs: Float64Array | null,
+): Promise<ImportCheckResult | null> {
+  const { engine, model: section } = loaded.config;
+  if (section["check"] === false) return null;
+  const { bytes, model } = onnxFileOf(loaded);
+  const threads = engine.kind === "onnx" ? engine.threads : 1;
+  const options = { ...importOptions(loaded), inputShape };
+  const found = await checkImport({ bytes, model, options, inputs, threads });
+  const why = disagreement(found);
+  if (why === null) return found;
+  throw problemAt(
+    loaded,
+    "model.path",
+    `${relative(process.cwd(), fileOf(loaded))}: gradflow reads another network in it than ONNX Runtime: ${why}. The fault is gradflow's, please report it; model.check: false runs what gradflow reads.`,
   );
 }
 

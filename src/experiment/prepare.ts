@@ -19,9 +19,11 @@ import {
 } from "../model/index.js";
 import { withPauses } from "../pace.js";
 import { createRandom, type Random } from "../random.js";
+import type { ImportCheckResult } from "../record/import-check.js";
 import { citing, type InitialParameters, initialParameters } from "./initial-parameters.js";
 import { announceMemory, requireMemory, requireRoomForFiles, requireRoomForSource } from "./memory.js";
 import { datasetFor, networkOf } from "./network.js";
+import { checkNetwork } from "./onnx-model.js";
 import { withOrigin } from "./origin.js";
 import { createPause, pauseBetweenCompilations, type Watch } from "./pause.js";
 import { type Settled, settle } from "./settle.js";
@@ -39,6 +41,8 @@ export interface Prepared {
   readonly settled: Settled | null;
   /** The array of its file that each parameter is, where θ₀ was read by name. */
   readonly initialArrays: InitialParameters["arrays"];
+  /** Of a network from an ONNX file: how it compares with what ONNX Runtime makes of it; null where it was not asked. */
+  readonly importCheck: ImportCheckResult | null;
   /** The tensors the graphs are bound to. */
   readonly data: Readonly<Record<string, Float64Array>>;
   /** What was read otherwise than one might think. */
@@ -92,6 +96,8 @@ export async function prepare(
   }
   checkTokens(loaded, network, dataset);
   checkBatch(loaded, network, dataset);
+  const importCheck =
+    config.model.kind === "onnx" ? await checkNetwork(loaded, dataset.inputShape, dataset.inputs) : null;
   const initial = await initialParameters(
     network,
     config.model.init,
@@ -114,10 +120,14 @@ export async function prepare(
     theta0: settled?.mean ?? initial.theta,
     settled,
     initialArrays: initial.arrays,
+    importCheck,
     data: bound,
     notes: [
       ...[...loaded.notes, ...dataset.notes, ...initial.notes, ...unusedNotes(config, family)],
       ...(network.imported === null ? [] : importNotes(network.imported)),
+      ...(config.model["check"] === false
+        ? ["model.check: false: the network was not compared with what ONNX Runtime makes of its file."]
+        : []),
       ...(settled === null ? [] : [settled.note]),
       ...(parametrisation !== "standard" && SHRINKING.includes(init.kind)
         ? [

@@ -67,7 +67,7 @@ export interface OpenStudy {
 export type Findings = Omit<
   RunResult,
   | ("parameters" | "samples" | "outputs" | "engine" | "device" | "dtype" | "state" | "threads")
-  | ("wallSeconds" | "gradientSeconds" | "record" | "figures")
+  | ("wallSeconds" | "gradientSeconds" | "importCheck" | "record" | "figures")
 >;
 
 /** The work of a study, once its record is open, and what of it the manifest says. */
@@ -176,6 +176,7 @@ export async function recordStudy(
         notes: [...engine.notes, ...prepared.notes, ...findings.notes],
         wallSeconds: seconds(),
         gradientSeconds: problem.cost.seconds,
+        ...(prepared.importCheck !== null && { importCheck: prepared.importCheck }),
         record: record.directory,
         figures: [],
       };

@@ -1,5 +1,6 @@
 /** What a report says of the identities that a run carries, of the verdict on its bound, and of descent beside it. */
 
+import { describeImportCheck } from "../record/import-check.js";
 import { energyTerms, type NtkResult, type RunResult } from "../record/result.js";
 import { assess } from "./assess.js";
 import { formatNumber } from "./axis.js";
@@ -56,6 +57,7 @@ export function checkRows(result: RunResult): [string, string][] {
       `largest stable η over ${stability.steps} steps`,
       `${show(stability.monotone.learningRate)} falling at every step, ${show(stability.linear?.learningRate ?? null)} linearly; by λ_max(θ₀) alone ${show(stability.limit)}`,
     ]);
+  if (result.importCheck != null) rows.push(["ONNX file", describeImportCheck(result.importCheck)]);
   rows.push(["boundaries", result.boundaries]);
   for (const [name, value] of Object.entries(events ?? {})) rows.push([`  ${name}`, show(value)]);
   return rows;

@@ -175,7 +175,11 @@ function transposed(
   parameter: Parameter,
 ): Float64Array {
   if (!isTransposed(parameter)) return numbers;
-  return numbers.map((_, i) => numbers[(i % rows) * columns + Math.floor(i / rows)] as number);
+  const flipped = new Float64Array(numbers.length);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++)
+      flipped[column * rows + row] = numbers[row * columns + column] as number;
+  return flipped;
 }
 
 /** What PyTorch keeps in a `state_dict` beside parameters. */

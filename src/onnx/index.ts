@@ -10,5 +10,6 @@ export {
 export { attribute, encodeModel, type OnnxNode, type OnnxTensor, valueInfo } from "./encode.js";
 export { OnnxError } from "./error.js";
 export { type OnnxFile, readOnnx } from "./file.js";
+export { type FloatType, recast } from "./recast.js";
 export { replaceInitialisers } from "./replace.js";
-export { elementType } from "./schema.js";
+export { type ElementType, elementType } from "./schema.js";

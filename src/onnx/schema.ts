@@ -9,7 +9,7 @@ message AttributeProto {
   string name = 1; float f = 2; int64 i = 3; bytes s = 4; TensorProto t = 5; GraphProto g = 6; repeated float floats = 7;
   repeated int64 ints = 8; repeated bytes strings = 9; int32 type = 20; string ref_attr_name = 21;
 }
-message NodeProto { repeated string input = 1; repeated string output = 2; string name = 3; string op_type = 4; repeated AttributeProto attribute = 5; string domain = 7; }
+message NodeProto { repeated string input = 1; repeated string output = 2; string name = 3; string op_type = 4; repeated AttributeProto attribute = 5; string domain = 7; string overload = 8; }
 message TensorProto {
   repeated int64 dims = 1; int32 data_type = 2; repeated float float_data = 4; repeated int32 int32_data = 5; repeated int64 int64_data = 7;
   string name = 8; bytes raw_data = 9; repeated double double_data = 10; repeated uint64 uint64_data = 11;
@@ -23,10 +23,13 @@ message TypeProto { TensorTypeProto tensor_type = 1; }
 message ValueInfoProto { string name = 1; TypeProto type = 2; }
 message GraphProto {
   repeated NodeProto node = 1; string name = 2; repeated TensorProto initializer = 5; repeated ValueInfoProto input = 11;
-  repeated ValueInfoProto output = 12; repeated SparseTensorProto sparse_initializer = 15;
+  repeated ValueInfoProto output = 12; repeated ValueInfoProto value_info = 13; repeated SparseTensorProto sparse_initializer = 15;
 }
 message OperatorSetIdProto { string domain = 1; int64 version = 2; }
-message FunctionProto { string name = 1; string domain = 10; }
+message FunctionProto {
+  string name = 1; repeated string input = 4; repeated string output = 5; repeated string attribute = 6; repeated NodeProto node = 7;
+  repeated OperatorSetIdProto opset_import = 9; string domain = 10; repeated AttributeProto attribute_proto = 11; string overload = 13;
+}
 message ModelProto {
   int64 ir_version = 1; string producer_name = 2; string producer_version = 3; GraphProto graph = 7; repeated OperatorSetIdProto opset_import = 8;
   repeated FunctionProto functions = 25;

@@ -1,4 +1,5 @@
 /** The shape of `result.json`, field by field as result.ts describes it. */
+import type { ImportCheckResult } from "./import-check.js";
 import type {
   BranchResult,
   DecayFit,
@@ -335,6 +336,14 @@ export const resultShape: Shape<RunResult> = {
     }),
   ),
   ntk: nullable(ntk),
+  importCheck: optional(
+    nullable(
+      fields<ImportCheckResult>({
+        ...{ runtime: text, precision: nullable(text), reason: nullable(text), samples: number },
+        ...{ difference: number, allowed: number, derivative: number, runtimeDerivative: number },
+      }),
+    ),
+  ),
   notes: list(text),
   wallSeconds: number,
   gradientSeconds: number,

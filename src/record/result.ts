@@ -1,4 +1,5 @@
 /** What `result.json` holds: the outcome of one run as a reader, a script or `--json` sees it. */
+import type { ImportCheckResult } from "./import-check.js";
 
 /** Energy defects above this mean that the gradient along the curve is not the flow's: its energy is off in the first digit. */
 export const MOST_ENERGY_DEFECT = 0.1;
@@ -439,6 +440,8 @@ export interface RunResult {
   readonly measures: readonly MeasureResult[];
   /** Null unless measure.ntk asked for it. */
   readonly ntk: NtkResult | null;
+  /** Null unless the network came from an ONNX file, and with model.check: false. Absent in records of older versions. */
+  readonly importCheck?: ImportCheckResult | null;
   /** Everything done less, or otherwise, than asked. */
   readonly notes: readonly string[];
   readonly wallSeconds: number;

@@ -39,7 +39,9 @@ export function rawBytes(type: keyof typeof elementType, values: readonly number
   const arrays = {
     ...{ float32: Float32Array, float64: Float64Array, int32: Int32Array, bool: Uint8Array },
   } as const;
-  if (type === "int64") return new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+  // 2⁶³, which a double rounds the largest int64 to, is that one.
+  const long = (value: number): bigint => (value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(value));
+  if (type === "int64") return new Uint8Array(BigInt64Array.from(values, long).buffer);
   return new Uint8Array(arrays[type as keyof typeof arrays].from(values).buffer);
 }
 

@@ -24,6 +24,7 @@ export interface ImportPass {
   /** The length of the batch axis that the file fixes; null where it is free. */
   readonly batch: number | null;
   readonly opset: number;
+  readonly attributes: "decimal" | "stored";
   /** What an edge carries; null where nothing has made it. */
   readonly value: (name: string) => Value | null;
   /** [in, out] of a weight as θ has it. */
@@ -96,11 +97,14 @@ export class Call {
       if (isEmpty && (kind === "ints" || kind === "floats")) return [] as never;
       this.fail(`has an attribute ${name} of kind ${found.kind}; ONNX says ${kind}`);
     }
-    return found.value as Expected[K];
+    const stored = this.pass.attributes === "stored";
+    if (stored && kind === "floats") return (found.value as readonly number[]).map(Math.fround) as never;
+    return (stored && kind === "float" ? Math.fround(found.value as number) : found.value) as Expected[K];
   }
 
   int = (name: string, otherwise: number): number => this.attribute(name, "int") ?? otherwise;
-  float = (name: string, otherwise: number): number => this.attribute(name, "float") ?? otherwise;
+  float = (name: string, otherwise: number): number =>
+    this.attribute(name, "float") ?? (this.pass.attributes === "stored" ? Math.fround(otherwise) : otherwise);
   string = (name: string, otherwise: string): string => this.attribute(name, "string") ?? otherwise;
   ints = (name: string): readonly number[] | null => this.attribute(name, "ints");
 

@@ -16,6 +16,8 @@ export interface ImportOptions extends PlanOptions {
   readonly inputShape?: Shape;
   readonly smoothing?: number | null;
   readonly outputScale?: number;
+  /** Floating-point attributes as the decimals they were written for, or as the float32 that the file stores; default decimal. */
+  readonly attributes?: "decimal" | "stored";
 }
 
 /**
@@ -37,7 +39,7 @@ export function importModel(model: Model, options: ImportOptions = {}): Network 
         found.folded = [];
         found.notes.clear();
         choices.begin();
-        return build(plan, batch, scope, x, found, choices);
+        return build(plan, { batch, attributes: options.attributes ?? "decimal" }, scope, x, found, choices);
       },
       start: (layout) => startOf(plan, layout),
       origin: () => importedFrom(plan, found),
@@ -144,7 +146,7 @@ function inputOf({ input }: Plan, given: Shape | undefined): { shape: Shape; bat
 
 function build(
   plan: Plan,
-  batch: number | null,
+  { batch, attributes }: Pick<ImportPass, "batch" | "attributes">,
   scope: Scope,
   x: Node,
   found: { folded: string[]; readonly notes: Set<string> },
@@ -169,6 +171,7 @@ function build(
     x,
     samples: x.shape[0] as number,
     batch,
+    attributes,
     opset: plan.opset,
     places: (nodes) => nodes.map((node) => choices.place(() => follow([node])[0] ?? null)),
     notes: found.notes,
