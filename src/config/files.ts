@@ -2,8 +2,8 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { sources } from "../data/sources/index.js";
-import type { Sections } from "./checks.js";
 import type { Finding } from "./messages.js";
+import type { Sections } from "./schema.js";
 
 /** A field of the config that names a file. */
 export interface FileReference {

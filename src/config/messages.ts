@@ -9,6 +9,11 @@ export interface Finding {
   readonly message: string;
 }
 
+/** The fault at a dotted path. */
+export function at(path: string, message: string): Finding {
+  return { path: path.split("."), message };
+}
+
 /** The findings of one zod issue on `input` under the schema `root`. */
 export function describeIssue(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: unknown): Finding[] {
   const glued = describeGlued(issue, root, input);

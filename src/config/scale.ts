@@ -1,7 +1,7 @@
 /** `scale`: a study with every size multiplied by one factor, so that a large figure can be tried in a small version. */
 import { resizeModel } from "../model/index.js";
-import type { Sections } from "./checks.js";
 import type { Finding } from "./messages.js";
+import type { Sections } from "./schema.js";
 
 /** Fields of any kind of data that are sizes. Axes of images and sequences, bits, classes and moduli mean something: they stay. */
 const SIZES = ["samples", "inputDimension", "outputDimension"] as const;

@@ -65,6 +65,8 @@ type Merged<T> = { [K in keyof T]: T[K] };
 export type Config = Omit<Resolved<z.output<typeof configSchema>>, "scale" | "sweep" | "model"> & {
   readonly model: ModelConfig;
 };
+/** The sections that are sound by themselves; absent ones have faults of their own. */
+export type Sections = Partial<Config>;
 export type DatasetConfig = Config["dataset"];
 export type { InitConfig, ModelConfig };
 export type ActivationConfig = ModelConfig["activation"];

@@ -1,8 +1,9 @@
 /** A plain value → a complete config, or all that is wrong with it. Knows no files and no lines. */
 import { ConfigError } from "../errors.js";
-import { checkSections, type Sections } from "./checks.js";
+import { checkSections } from "./checks.js";
 import { describeIssue, type Finding, show } from "./messages.js";
 import { scaleSections } from "./scale.js";
+import type { Sections } from "./schema.js";
 import { type Config, configSchema } from "./schema.js";
 import type { SweepConfig } from "./schema-sweep.js";
 import { isRecord } from "./walk.js";
