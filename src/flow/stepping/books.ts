@@ -12,7 +12,7 @@ export interface AmbiguousInstant extends Place {
   /** Start of the step. */
   readonly t: number;
   readonly breakpoint: number;
-  /** By how much z missed the other way, and the error of z, root mean square over all entries. */
+  /** By how much z missed the other way, and what of z is not known, root mean square over all entries. */
   readonly margin: number;
   readonly error: number;
   /** ‖difference of θ‖ at the end, had it gone the other way and stayed there. */
@@ -90,7 +90,7 @@ export function createBooks(
     began(count) {
       state.startOnBreakpoint = count;
     },
-    passed({ t0, t1, events, sliding, attempt, theta1, zError }, until) {
+    passed({ t0, t1, events, sliding, attempt, theta1 }, until) {
       for (const { time, entry, kind, breakpoint, isAbove } of events) {
         const t = t0 + time;
         if (t > until) break;
@@ -124,13 +124,13 @@ export function createBooks(
       state.maxCandidates = Math.max(state.maxCandidates, candidates);
       state.unsettled += unsettled;
       state.ambiguous += branches.length;
-      for (const { entry, breakpoint, margin, speed } of branches)
+      for (const { entry, breakpoint, margin, error, speed } of branches)
         state.branches.push({
           t: t0,
           ...kinks.place(entry),
           breakpoint,
           margin,
-          error: zError,
+          error,
           reach: speed * (tEnd - t0),
         });
       if (state.branches.length > MOST_BRANCHES) {

@@ -46,8 +46,6 @@ export interface SteppingStep extends Dense {
   /** Entries that slide after it. */
   readonly sliding: number;
   readonly attempt: Attempt | null;
-  /** Error of z at its end, root mean square over entries. */
-  readonly zError: number;
 }
 
 export interface SteppingOptions {
@@ -287,7 +285,6 @@ export class SteppingStepper implements Advancing<SteppingStep> {
       events: [],
       sliding: 0,
       attempt: null,
-      zError: state.zError,
       ...dense,
     };
   }
@@ -321,7 +318,6 @@ export class SteppingStepper implements Advancing<SteppingStep> {
       events: attempt.events.filter(({ time }) => t0 + time <= end),
       sliding: attempt.sliding,
       attempt,
-      zError: state.zError,
       ...dense,
     };
   }
