@@ -65,23 +65,26 @@ describe("branches of a flow that is stepped over its kinks", () => {
 
   // Steps of 1/80 go over where steps of 1/320 turn back, by 1.05 times the estimated error of z, and end 1.3e-3 of θ apart; steps of 1/160
   // go over, too, so that a second run of half the step would have agreed with the first.
-  test.each([1 / 40, 1 / 80, 1 / 160])("abs: steps of %d that end on the other branch say so", async (stepSize) => {
-    const drawn = makeCase({
-      ...{ inputDimension: 8, hidden: [12, 12], samples: 30, seed: 5 },
-      activation: { kind: "abs" },
-    });
-    const subject = { ...drawn, theta: drawn.theta.map((x) => 0.5 * x) };
-    const coarse = await stepOver(subject, { stepSize, tEnd: 0.5, engine });
-    const fine = await stepOver(subject, { stepSize: 1 / 320, tEnd: 0.5, engine });
-    const { ambiguous, branches } = coarse.outcome.events;
-    expect(ambiguous).toBe(1);
-    expect(branches[0]).toMatchObject({ layer: 2, sample: 28, unit: 5, breakpoint: 0 });
-    expect(branches[0]!.margin).toBeLessThan(branches[0]!.error);
-    const apart = distance(coarse.outcome.theta, fine.outcome.theta);
-    // 1.3 to 1.6; constant velocities for the time left are right to a factor of two (above).
-    expect(branches[0]!.reach / apart).toBeGreaterThan(0.5);
-    expect(branches[0]!.reach / apart).toBeLessThan(2);
-  });
+  test.each([1 / 40, 1 / 80, 1 / 160])(
+    "abs: steps of %d that end on the other branch say so",
+    async (stepSize) => {
+      const drawn = makeCase({
+        ...{ inputDimension: 8, hidden: [12, 12], samples: 30, seed: 5 },
+        activation: { kind: "abs" },
+      });
+      const subject = { ...drawn, theta: drawn.theta.map((x) => 0.5 * x) };
+      const coarse = await stepOver(subject, { stepSize, tEnd: 0.5, engine });
+      const fine = await stepOver(subject, { stepSize: 1 / 320, tEnd: 0.5, engine });
+      const { ambiguous, branches } = coarse.outcome.events;
+      expect(ambiguous).toBe(1);
+      expect(branches[0]).toMatchObject({ layer: 2, sample: 28, unit: 5, breakpoint: 0 });
+      expect(branches[0]!.margin).toBeLessThan(branches[0]!.error);
+      const apart = distance(coarse.outcome.theta, fine.outcome.theta);
+      // 1.3 to 1.6; constant velocities for the time left are right to a factor of two (above).
+      expect(branches[0]!.reach / apart).toBeGreaterThan(0.5);
+      expect(branches[0]!.reach / apart).toBeLessThan(2);
+    },
+  );
 
   // Two entries with K_01 = 0.9: one slides, the other goes over a breakpoint that repels. What slides takes 0.81 of the push, so that the
   // entry keeps its velocity of 0.1 and a gain of 0.19; were the gain taken to be 1, it would seem to have turned back at once.
