@@ -21,6 +21,13 @@ const losses = (runs) => runs.map(({ loss }) => loss);
 /** Losses of the runs of one width, in the order of the other axis. */
 const atWidth = (where, width) => losses(where(`hidden-${width}-${width}`));
 const range = (values) => [Math.min(...values), Math.max(...values)];
+/** The mean of five seeds with its 95 % interval by Student's t of four degrees of freedom. */
+const meanInterval = (values) => {
+  if (values.length !== 5) throw new Error(`five values were expected, got ${values.length}`);
+  const mean = values.reduce((sum, value) => sum + value, 0) / 5;
+  const half = 2.7764 * Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 20);
+  return [mean, mean - half, mean + half];
+};
 /** The time at which a note says that the sharpness reached what steps bear. */
 const edge = ({ notes }) =>
   Number(/at t = ([\d.e+-]+)/.exec(notes.find((note) => note.startsWith("The sharpness reached")))?.[1]);
@@ -805,6 +812,52 @@ export const QUOTES = [
       ],
     ],
   })),
+  {
+    page: "docs/papers.md",
+    command: "npx gradflow sweep configs/papers/cross-entropy.yaml",
+    says: [
+      ["dnn, tanh", "dnn-20-tanh"],
+      ["resnet, tanh", "resnet-20-20-tanh"],
+      ["dnn, leaky ReLU", "dnn-20-leaky-relu-0.1"],
+    ]
+      .map(([name, model]) => [
+        `| ${name} | # to # | # to # | # (# to #) | # (# to #) | # to # |`,
+        ({ where }) => {
+          const tables = where(`model-${model}`).map((run) => run.table("series"));
+          const separated = tables.map(
+            (rows) => rows.findLastIndex(({ trainAccuracy }) => trainAccuracy < 1) + 1,
+          );
+          const at = (rows, time) => rows.findLast(({ t }) => t <= time);
+          const exponents = (time) =>
+            meanInterval(tables.map((rows) => at(rows, time).t * at(rows, time).polyakLojasiewicz));
+          return [
+            ...range(tables.map((rows, k) => rows[separated[k]].t)),
+            ...range(
+              tables.map((rows, k) => {
+                const start = rows[separated[k]];
+                return at(rows, 10 * start.t).polyakLojasiewicz / start.polyakLojasiewicz;
+              }),
+            ),
+            ...exponents(1e3),
+            ...exponents(1e6),
+            ...range(tables.map((rows) => rows.at(-1).loss)),
+          ];
+        },
+      ])
+      .concat([
+        [
+          "its largest value is # to # times its least",
+          ({ runs }) =>
+            range(
+              Object.values(runs).map((run) => {
+                const before = run.table("series").filter(({ trainAccuracy }) => trainAccuracy < 1);
+                const [least, largest] = range(before.map(({ polyakLojasiewicz }) => polyakLojasiewicz));
+                return largest / least;
+              }),
+            ),
+        ],
+      ]),
+  },
   ...["width", "depth"].map((name) => ({
     page: "docs/papers.md",
     command: `npx gradflow sweep configs/papers/threshold-${name}.yaml`,

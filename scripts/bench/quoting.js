@@ -222,6 +222,9 @@ function readRun(folder, result) {
       const read = (cell) => (cell === "" || Number.isNaN(Number(cell)) ? cell : Number(cell));
       return rows.map((row) => Object.fromEntries(row.split(",").map((cell, i) => [names[i], read(cell)])));
     },
+    get config() {
+      return JSON.parse(readFileSync(join(folder, "config.resolved.json"), "utf8"));
+    },
     get theta() {
       return readTheta(join(folder, "theta.npy"), result.parameters);
     },
