@@ -10,6 +10,8 @@ export interface FileReference {
   readonly path: readonly string[];
   /** As written: relative to the config file's folder, or absolute. */
   readonly file: string;
+  /** Whether it is an ONNX file, which may keep its tensors in others. */
+  readonly isNetwork?: true;
 }
 
 /** Every file that the sound sections of a config name. */
@@ -31,7 +33,8 @@ export function fileReferences({ dataset, model }: Sections): FileReference[] {
   if (dataset?.kind === "teacher" && "path" in dataset.network.init) {
     references.push({ path: ["dataset", "network", "init", "path"], file: dataset.network.init.path });
   }
-  if (model?.kind === "onnx") references.push({ path: ["model", "path"], file: model["path"] as string });
+  if (model?.kind === "onnx")
+    references.push({ path: ["model", "path"], file: model["path"] as string, isNetwork: true });
   if (model !== undefined && "path" in model.init)
     references.push({ path: ["model", "init", "path"], file: model.init.path });
   return references;

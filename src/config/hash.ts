@@ -1,8 +1,13 @@
-/** The identity of an experiment: its complete config with every file it refers to replaced by that file's contents. */
+/**
+ * The identity of an experiment: its complete config with every file it refers to replaced by that file's contents, an ONNX file by those of the
+ * files, too, that it keeps its tensors in.
+ */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { fileReferences } from "./files.js";
+import { ConfigError } from "../errors.js";
+import { digestOnnx, OnnxError } from "../onnx/index.js";
+import { type FileReference, fileReferences } from "./files.js";
 import type { Config } from "./schema.js";
 import { isRecord } from "./walk.js";
 
@@ -19,6 +24,7 @@ export type Digests = Map<string, string>;
 /**
  * Hashes a config. The same whatever the order of keys, and wherever the files stand.
  * @param digests of files that other configs of the same moment refer to; what is missing is added
+ * @throws ConfigError where an ONNX file is not whole; what the system says where another cannot be read
  */
 export async function hashConfig(
   config: Config,
@@ -30,15 +36,27 @@ export async function hashConfig(
   delete copy["figure"];
   delete (copy["record"] as Record<string, unknown>)["checkpoint"];
   const files: Record<string, string> = {};
-  for (const { path, file } of fileReferences(config)) {
+  for (const reference of fileReferences(config)) {
+    const { path, file } = reference;
     const full = resolve(baseDir, file);
-    const digest = digests.get(full) ?? sha256(await readFile(full));
+    const digest = digests.get(full) ?? (await digestOf(reference, full));
     digests.set(full, digest);
     files[path.join(".")] = digest;
     const parent = path.slice(0, -1).reduce((section, key) => section[key] as Record<string, unknown>, copy);
     parent[path.at(-1)!] = `sha256:${digest}`;
   }
   return { hash: sha256(canonicalJson(copy)).slice(0, 12), files };
+}
+
+/** @throws ConfigError where an ONNX file's tensors, which may stand in other files, cannot be had */
+async function digestOf({ path, file, isNetwork }: FileReference, full: string): Promise<string> {
+  if (isNetwork !== true) return sha256(await readFile(full));
+  try {
+    return digestOnnx(full);
+  } catch (error) {
+    if (!(error instanceof OnnxError)) throw error;
+    throw new ConfigError([{ path: path.join("."), message: `${file} ${error.message}.` }]);
+  }
 }
 
 /** JSON with the keys of every object sorted and no spaces. */

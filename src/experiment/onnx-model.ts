@@ -2,7 +2,7 @@
 import { relative, resolve } from "node:path";
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import { type ImportOptions, importModel, type Network } from "../model/index.js";
-import { OnnxError, type OnnxFile, readOnnx, replaceInitialisers } from "../onnx/index.js";
+import { OnnxError, type OnnxFile, readOnnx } from "../onnx/index.js";
 import type { ImportCheckResult } from "../record/import-check.js";
 import type { RunFacts } from "../record/manifest.js";
 import { checkImport, disagreement } from "./import-check.js";
@@ -72,17 +72,6 @@ export function networkFacts(loaded: LoadedConfig): NonNullable<RunFacts["networ
     path: loaded.config.model["path"] as string,
     ...{ sha256, producer: model.producer, opset: model.opsets.get("") as number },
   };
-}
-
-/** The file for the record: whole, with the tensors inside that it keeps beside it. */
-export function onnxCopy(loaded: LoadedConfig): Uint8Array {
-  const { bytes, model } = onnxFileOf(loaded);
-  const outside = [...model.initialisers.values()].filter(({ isExternal }) => isExternal);
-  return outside.length === 0
-    ? bytes
-    : citingOnnx(loaded, () =>
-        replaceInitialisers(bytes, new Map(outside.map((tensor) => [tensor.name, tensor.read()]))),
-      );
 }
 
 function citingOnnx<T>(loaded: LoadedConfig, work: () => T): T {

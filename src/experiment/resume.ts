@@ -1,10 +1,9 @@
 /** The study of a record that ended before its time, as it was. */
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { hashConfig } from "../config/hash.js";
 import { type LoadedConfig, loadConfig } from "../config/load.js";
 import { ConfigError } from "../errors.js";
+import { digestOnnx } from "../onnx/index.js";
 import { readIfPresent } from "../record/files.js";
 import { contentFolder, isDone, type Manifest, NETWORK, readManifest } from "../record/manifest.js";
 
@@ -31,8 +30,9 @@ export async function loadUnfinished(directory: string): Promise<LoadedConfig> {
       `${directory}: was killed before its config was written; start it again with gradflow run --force.`,
     );
   const copy = copyOfNetwork(directory, manifest);
-  const set = copy === null ? [] : [`model.path=${JSON.stringify(copy)}`];
-  const loaded = { ...(await loadConfig(file, { baseDir: manifest.folder, set })), set: [] };
+  const set = copy === null ? [] : [`model.path=${JSON.stringify(copy.path)}`];
+  const read = await loadConfig(file, { baseDir: manifest.folder, set });
+  const loaded = { ...read, notes: copy === null ? read.notes : [copy.note, ...read.notes], set: [] };
   const { hash } = await hashConfig(loaded.config, manifest.folder);
   if (hash !== manifest.hash)
     throw new ConfigError(
@@ -42,17 +42,31 @@ export async function loadUnfinished(directory: string): Promise<LoadedConfig> {
   return { ...loaded, source };
 }
 
-/** The record's own copy of an ONNX file that has gone or changed since; null where there is no such file, or none is needed. */
-function copyOfNetwork(directory: string, manifest: Manifest): string | null {
+/**
+ * The record's own copy of an ONNX file that is not what it was any more; null where there is no such file, or none is needed.
+ * @throws ConfigError where both are lost
+ */
+function copyOfNetwork(directory: string, manifest: Manifest): { path: string; note: string } | null {
   const { network, folder } = manifest;
   if (network === undefined) return null;
-  const isIt = (path: string): boolean => {
-    try {
-      return createHash("sha256").update(readFileSync(path)).digest("hex") === network.sha256;
-    } catch {
-      return false;
-    }
-  };
-  const copy = resolve(contentFolder(directory, manifest), NETWORK);
-  return !isIt(resolve(folder, network.path)) && isIt(copy) ? copy : null;
+  const fault = faultOf(resolve(folder, network.path), network.sha256);
+  if (fault === null) return null;
+  const path = resolve(contentFolder(directory, manifest), NETWORK);
+  const lost = faultOf(path, network.sha256);
+  if (lost !== null)
+    throw new ConfigError(
+      `${directory}: its network (model.path) ${network.path} ${fault}, and the record's copy ${NETWORK} ${lost}; restore either, or start the run again with gradflow run --force.`,
+    );
+  return { path, note: `model.path: ${network.path} ${fault}; going on with the record's copy, ${NETWORK}.` };
+}
+
+/** Null where the file is the network of that digest. */
+function faultOf(path: string, sha256: string): string | null {
+  try {
+    const now = digestOnnx(path);
+    if (now === sha256) return null;
+    return `has changed since, or a file beside it that holds its tensors has (SHA-256 ${sha256.slice(0, 12)}, now ${now.slice(0, 12)})`;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }

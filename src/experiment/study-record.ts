@@ -14,7 +14,7 @@ import { claimRecord, giveUp } from "../record/placement.js";
 import { readOutcome } from "../record/reader.js";
 import type { RunResult } from "../record/result.js";
 import { completeRecord, continueRecord, openRecord, type RecordWriter } from "../record/writer.js";
-import { networkFacts, onnxCopy } from "./onnx-model.js";
+import { networkFacts, onnxFileOf } from "./onnx-model.js";
 import { createPause } from "./pause.js";
 import { engineOf, type Prepared, prepare } from "./prepare.js";
 import { programState, studyState } from "./repositories.js";
@@ -145,7 +145,7 @@ export async function recordStudy(
             configText: loaded.source,
             overrides: loaded.set,
             manifest: facts,
-            ...(config.model.kind === "onnx" && { files: { [NETWORK]: onnxCopy(loaded) } }),
+            ...(config.model.kind === "onnx" && { files: { [NETWORK]: onnxFileOf(loaded).bytes } }),
           });
     try {
       const memory = new Memory(checkpoint?.memory ?? null);

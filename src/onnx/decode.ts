@@ -1,17 +1,10 @@
 /**
- * Bytes of an ONNX file → a model as plain data. Nothing is believed that the bytes do not carry: what a tensor announces must be there before
+ * Bytes of an ONNX file, with all its tensors inside (`inline.ts`) → a model as plain data. Nothing is believed that the bytes do not carry: what a tensor announces must be there before
  * memory is taken for it. Knows no operators.
  */
 import { OnnxError } from "./error.js";
 import { elementTypeName, modelType } from "./schema.js";
-import {
-  decodeTensor,
-  type Long,
-  type RawTensor,
-  type ReadExternal,
-  type Tensor,
-  toNumber,
-} from "./tensor.js";
+import { decodeTensor, type Long, type RawTensor, type Tensor, toNumber } from "./tensor.js";
 
 export type { Tensor } from "./tensor.js";
 
@@ -110,7 +103,7 @@ interface RawModel {
 }
 
 /** @throws OnnxError where the bytes are no ONNX model, or one that cannot be read */
-export function decodeModel(bytes: Uint8Array, readExternal: ReadExternal): Model {
+export function decodeModel(bytes: Uint8Array): Model {
   let raw: RawModel;
   try {
     raw = modelType.decode(bytes) as unknown as RawModel;
@@ -129,7 +122,7 @@ export function decodeModel(bytes: Uint8Array, readExternal: ReadExternal): Mode
   for (const tensor of graph.initializer) {
     if (tensor.name === "") throw new OnnxError("has an initialiser without a name");
     if (initialisers.has(tensor.name)) throw new OnnxError(`has two initialisers named ${tensor.name}`);
-    initialisers.set(tensor.name, decodeTensor(tensor, `initialiser ${tensor.name}`, readExternal));
+    initialisers.set(tensor.name, decodeTensor(tensor, `initialiser ${tensor.name}`));
   }
   const taken = new Set<string>();
   const version = raw.producer_version === "" ? "" : ` ${raw.producer_version}`;
@@ -137,7 +130,7 @@ export function decodeModel(bytes: Uint8Array, readExternal: ReadExternal): Mode
     irVersion: toNumber(raw.ir_version),
     producer: `${raw.producer_name === "" ? "an unnamed producer" : raw.producer_name}${version}`,
     opsets: new Map(raw.opset_import.map(({ domain, version: own }) => [plainDomain(domain), toNumber(own)])),
-    nodes: graph.node.map((node, place) => decodeNode(node, place, taken, readExternal)),
+    nodes: graph.node.map((node, place) => decodeNode(node, place, taken)),
     initialisers,
     inputs: graph.input.map(decodeValueInfo).filter(({ name }) => !initialisers.has(name)),
     outputs: graph.output.map(decodeValueInfo),
@@ -146,12 +139,7 @@ export function decodeModel(bytes: Uint8Array, readExternal: ReadExternal): Mode
 
 const plainDomain = (domain: string): string => (domain === "ai.onnx" ? "" : domain);
 
-function decodeNode(
-  raw: RawNode,
-  place: number,
-  taken: Set<string>,
-  readExternal: ReadExternal,
-): OperatorNode {
+function decodeNode(raw: RawNode, place: number, taken: Set<string>): OperatorNode {
   const own = raw.name === "" ? `${raw.op_type}_${place}` : raw.name;
   const name = taken.has(own) ? `${own}_${place}` : own;
   taken.add(name);
@@ -161,12 +149,12 @@ function decodeNode(
     domain: plainDomain(raw.domain),
     inputs: raw.input,
     outputs: raw.output,
-    attributes: new Map(raw.attribute.map((a) => [a.name, decodeAttribute(a, name, readExternal)])),
+    attributes: new Map(raw.attribute.map((a) => [a.name, decodeAttribute(a, name)])),
   };
 }
 
 /** By the numbers of AttributeProto.AttributeType. */
-function decodeAttribute(raw: RawAttribute, node: string, readExternal: ReadExternal): Attribute {
+function decodeAttribute(raw: RawAttribute, node: string): Attribute {
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("utf8");
   if (raw.ref_attr_name !== "") return { kind: "other", value: "a reference to an attribute of a function" };
   switch (raw.type) {
@@ -179,7 +167,7 @@ function decodeAttribute(raw: RawAttribute, node: string, readExternal: ReadExte
     case 4:
       if (raw.t === null || raw.t === undefined)
         throw new OnnxError(`has an attribute ${raw.name} of ${node} without its tensor`);
-      return { kind: "tensor", value: decodeTensor(raw.t, `${raw.name} of ${node}`, readExternal) };
+      return { kind: "tensor", value: decodeTensor(raw.t, `${raw.name} of ${node}`) };
     case 6:
       return { kind: "floats", value: raw.floats.map(shortest) };
     case 7:

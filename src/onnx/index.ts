@@ -9,7 +9,7 @@ export {
 } from "./decode.js";
 export { attribute, encodeModel, type OnnxNode, type OnnxTensor, valueInfo } from "./encode.js";
 export { OnnxError } from "./error.js";
-export { type OnnxFile, readOnnx } from "./file.js";
+export { digestOnnx, type OnnxFile, readOnnx } from "./file.js";
 export { type FloatType, recast } from "./recast.js";
 export { replaceInitialisers } from "./replace.js";
 export { type ElementType, elementType } from "./schema.js";

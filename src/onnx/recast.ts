@@ -1,7 +1,4 @@
-/**
- * A model as a runtime is to compute it: all floating-point numbers in one precision, chosen initialisers as inputs, whatever stands in files
- * beside it inside.
- */
+/** A model as a runtime is to compute it: all floating-point numbers in one precision, chosen initialisers as inputs. */
 import type { Model } from "./decode.js";
 import { valueInfo } from "./encode.js";
 import { elementType, type elementTypeName, modelType } from "./schema.js";
@@ -51,9 +48,8 @@ const FLOATS: readonly number[] = [
 ];
 
 /**
- * @param bytes of `model`
+ * @param bytes of `model`, all tensors inside
  * @param asInputs names of initialisers that are handed in at every evaluation
- * @throws OnnxError where a tensor beside the file cannot be read
  */
 export function recast(
   bytes: Uint8Array,
@@ -72,7 +68,7 @@ export function recast(
     .filter(({ name }) => !asInputs.has(name))
     .map((own) => {
       const tensor = model.initialisers.get(own.name) as Tensor;
-      return tensor.type === "float" || tensor.isExternal ? encodeTensor(tensor, precision) : own;
+      return tensor.type === "float" ? encodeTensor(tensor, precision) : own;
     });
   const isOwn = ({ name }: RawValueInfo): boolean => !model.initialisers.has(name);
   // Shapes along the way are kept, for the runtime does not find all of them again.
@@ -94,9 +90,7 @@ export function recast(
 function recastAttribute(operator: string, attribute: RawAttribute, precision: FloatType): void {
   const float = elementType[precision];
   if (attribute.type === TENSOR) {
-    const tensor = decodeTensor(attribute.t as RawTensor, attribute.name, () => {
-      throw new Error("an attribute keeps no tensor in a file");
-    });
+    const tensor = decodeTensor(attribute.t as RawTensor, attribute.name);
     if (tensor.type === "float") attribute.t = encodeTensor(tensor, precision);
   } else if (attribute.type === INT && (attribute.name === "to" || attribute.name === "dtype")) {
     if (FLOATS.includes(Number(attribute.i))) attribute.i = float;

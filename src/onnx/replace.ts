@@ -1,18 +1,15 @@
-/**
- * The bytes of a model with other numbers in some initialisers. All else is copied byte for byte, fields that gradflow does not know included:
- * what PyTorch or a runtime says beside the graph stays.
- */
+/** The bytes of a model with other numbers in some initialisers. All else stays byte for byte: what PyTorch or a runtime says beside the graph. */
 import protobuf from "protobufjs";
 import { OnnxError } from "./error.js";
-import { elementType, elementTypeName } from "./schema.js";
+import { changeFields, FIELD } from "./fields.js";
+import { elementType, elementTypeName, tensorType } from "./schema.js";
+import { type RawTensor, toNumber } from "./tensor.js";
 
-/** Field numbers of ModelProto.graph, GraphProto.initializer and TensorProto.name, dims and data_type. */
-const GRAPH = 7;
-const INITIALIZER = 5;
+/** Of TensorProto. */
 const [DIMS, DATA_TYPE, NAME, RAW_DATA] = [1, 2, 8, 9];
 
 /**
- * @param values new numbers by name, row-major, of the tensor's own size; they are stored in its own precision, and inside the file
+ * @param values new numbers by name, row-major, of the tensor's own size; they are stored in its own precision
  * @throws OnnxError where an initialiser is not there, or is not of floating-point numbers
  */
 export function replaceInitialisers(
@@ -20,60 +17,20 @@ export function replaceInitialisers(
   values: ReadonlyMap<string, Float64Array>,
 ): Uint8Array {
   const left = new Set(values.keys());
-  const replaced = mapFields(bytes, (field, content) =>
-    field !== GRAPH
-      ? content
-      : mapFields(content, (inner, tensor) => {
-          if (inner !== INITIALIZER) return tensor;
-          const { name, dims, type } = describe(tensor);
+  const replaced = changeFields(bytes, (field, content) =>
+    field !== FIELD.graph
+      ? null
+      : changeFields(content, (inner, tensor) => {
+          if (inner !== FIELD.initializer) return null;
+          const { name, dims, data_type } = tensorType.decode(tensor) as unknown as RawTensor;
           const numbers = values.get(name);
-          if (numbers === undefined) return tensor;
+          if (numbers === undefined) return null;
           left.delete(name);
-          return encodeTensor(name, dims, type, numbers);
+          return [encodeTensor(name, dims.map(toNumber), data_type, numbers)];
         }),
   );
   if (left.size > 0) throw new OnnxError(`has no initialisers named ${[...left].join(", ")}`);
-  return replaced;
-}
-
-/** Copies a message, its length-delimited fields through `map`. */
-function mapFields(bytes: Uint8Array, map: (field: number, content: Uint8Array) => Uint8Array): Uint8Array {
-  const reader = protobuf.Reader.create(bytes);
-  const parts: Uint8Array[] = [];
-  let from = 0;
-  while (reader.pos < reader.len) {
-    const start = reader.pos;
-    const tag = reader.uint32();
-    if ((tag & 7) !== 2) {
-      reader.skipType(tag & 7);
-      continue;
-    }
-    const content = reader.bytes();
-    const mapped = map(tag >>> 3, content);
-    if (mapped === content) continue;
-    parts.push(bytes.subarray(from, start));
-    parts.push(protobuf.Writer.create().uint32(tag).uint32(mapped.length).finish(), mapped);
-    from = reader.pos;
-  }
-  return parts.length === 0 ? bytes : Buffer.concat([...parts, bytes.subarray(from)]);
-}
-
-function describe(tensor: Uint8Array): { name: string; dims: number[]; type: number } {
-  const reader = protobuf.Reader.create(tensor);
-  const found = { name: "", dims: [] as number[], type: 0 };
-  const length = (): number => Number(reader.int64());
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32();
-    const field = tag >>> 3;
-    if (field === NAME) found.name = reader.string();
-    else if (field === DATA_TYPE) found.type = reader.int32();
-    else if (field === DIMS && (tag & 7) === 2) {
-      const end = reader.uint32() + reader.pos;
-      while (reader.pos < end) found.dims.push(length());
-    } else if (field === DIMS) found.dims.push(length());
-    else reader.skipType(tag & 7);
-  }
-  return found;
+  return replaced === null ? bytes : Buffer.concat(replaced);
 }
 
 function encodeTensor(

@@ -39,6 +39,7 @@ message ModelProto {
 const { root } = protobuf.parse(schema, { keepCase: true });
 
 export const modelType = root.lookupType("onnx.ModelProto");
+export const tensorType = root.lookupType("onnx.TensorProto");
 
 /** Numbers of the element types. */
 export const elementType = {

@@ -12,19 +12,9 @@ export interface Tensor {
   readonly shape: readonly number[];
   readonly elementType: ElementType;
   readonly type: "float" | "int" | "bool";
-  /** Whether its numbers stand in a file beside the model. */
-  readonly isExternal: boolean;
   /** Row-major; int64 beyond ±2^53 rounded. The same array at every call. */
   read(): Float64Array;
 }
-
-/** Bytes of a file beside the model. `length` null: to its end. @throws OnnxError */
-export type ReadExternal = (
-  location: string,
-  offset: number,
-  length: number | null,
-  of: string,
-) => Uint8Array;
 
 export interface RawTensor {
   readonly dims: readonly Long[];
@@ -99,7 +89,7 @@ function fromBfloat(bits: number): number {
 const MOST_ENTRIES = 2 ** 31;
 
 /** @throws OnnxError where its bytes do not carry what it announces */
-export function decodeTensor(raw: RawTensor, what: string, readExternal: ReadExternal): Tensor {
+export function decodeTensor(raw: RawTensor, what: string): Tensor {
   const shape = raw.dims.map(toNumber);
   const bad = shape.find((length) => !Number.isSafeInteger(length) || length < 0);
   if (bad !== undefined)
@@ -115,43 +105,28 @@ export function decodeTensor(raw: RawTensor, what: string, readExternal: ReadExt
       `has a tensor (${what}) of element type ${elementType ?? raw.data_type}; gradflow reads floating-point numbers, integers and bool`,
     );
   const format = formats[elementType];
-  const isExternal = raw.data_location === 1;
+  if (raw.data_location === 1)
+    throw new OnnxError(`keeps a tensor (${what}) in another file, and came without it`);
   const entries = raw[format.field];
   const isRaw = raw.raw_data.length > 0 || entries.length === 0;
-  if (!isExternal) {
-    const found = isRaw ? raw.raw_data.length / format.bytes : entries.length;
-    if (found !== size)
-      throw new OnnxError(
-        `has a tensor (${what}) that announces [${shape.join(", ")}] of ${elementType}, ${size} entries, and holds ${found}; the file is damaged or not whole`,
-      );
-  }
+  const found = isRaw ? raw.raw_data.length / format.bytes : entries.length;
+  if (found !== size)
+    throw new OnnxError(
+      `has a tensor (${what}) that announces [${shape.join(", ")}] of ${elementType}, ${size} entries, and holds ${found}; the file is damaged or not whole`,
+    );
   let known: Float64Array | null = null;
   const read = (): Float64Array => {
-    if (isExternal)
-      return fromBytes(externalBytes(raw, size * format.bytes, what, readExternal), format, size);
     if (isRaw) return fromBytes(raw.raw_data, format, size);
     const { fromField = (entry: number) => entry } = format;
     return Float64Array.from(entries as readonly Long[], (entry) => fromField(toNumber(entry)));
   };
   return {
-    ...{ name: raw.name, shape, elementType, type: format.type, isExternal },
+    ...{ name: raw.name, shape, elementType, type: format.type },
     read() {
       known ??= read();
       return known;
     },
   };
-}
-
-function externalBytes(raw: RawTensor, length: number, what: string, readExternal: ReadExternal): Uint8Array {
-  const entries = new Map(raw.external_data.map(({ key, value }) => [key, value]));
-  const location = entries.get("location") ?? "";
-  const offset = Number(entries.get("offset") ?? 0);
-  const announced = Number(entries.get("length") ?? length);
-  if (!Number.isSafeInteger(offset) || offset < 0 || announced !== length)
-    throw new OnnxError(
-      `keeps a tensor (${what}) outside at offset ${entries.get("offset")} with length ${entries.get("length")}; its shape needs ${length} bytes`,
-    );
-  return readExternal(location, offset, length, what);
 }
 
 function fromBytes(bytes: Uint8Array, { bytes: width, read }: Format, size: number): Float64Array {

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { hashConfig } from "../../src/config/hash.js";
 import { loadConfig } from "../../src/config/load.js";
 import { readNpy, writeNpy } from "../../src/data/npy.js";
 import { describeModel } from "../../src/experiment/describe-model.js";
@@ -12,18 +13,21 @@ import { runExperiment } from "../../src/experiment/run.js";
 import { decodeModel } from "../../src/onnx/index.js";
 import { readManifest } from "../../src/record/manifest.js";
 import { randomVector } from "../support/networks.js";
-import { onnxBytes } from "../support/onnx.js";
+import { onnxBytes, rawBytes, type TestTensor } from "../support/onnx.js";
 
 const folder = await mkdtemp(join(tmpdir(), "gradflow-imported-"));
 afterAll(() => rm(folder, { recursive: true }));
 
 const sizes = [3, 6, 2] as const;
 const weights = randomVector(3, 6 * 3 + 6 + 2 * 6 + 2);
-const network = (batch: number | string) =>
+const network = (batch: number | string, beside?: TestTensor["beside"]) =>
   onnxBytes({
     input: [batch, 3],
     tensors: [
-      { name: "0.weight", dims: [6, 3], values: [...weights.subarray(0, 18)] },
+      {
+        ...{ name: "0.weight", dims: [6, 3], values: [...weights.subarray(0, 18)] },
+        ...(beside !== undefined && { beside }),
+      },
       { name: "0.bias", dims: [6], values: [...weights.subarray(18, 24)] },
       { name: "2.weight", dims: [2, 6], values: [...weights.subarray(24, 36)], type: "float32" },
       { name: "2.bias", dims: [2], values: [...weights.subarray(36, 38)] },
@@ -64,9 +68,7 @@ test("the record names the file, has a copy, and a θ that starts with its numbe
 test("the trained network goes back into the file, and into a state_dict, by its own names and shapes", async () => {
   const { data: theta } = await readNpy(join(directory, "theta.npy"));
   const written = await readFile(join(directory, await exportRecord(directory, "onnx")));
-  const { initialisers, nodes } = decodeModel(written, () => {
-    throw new Error("there are no files beside it");
-  });
+  const { initialisers, nodes } = decodeModel(written);
   expect(nodes.map(({ name }) => name)).toEqual(["first", "bend", "last"]);
   expect(initialisers.get("0.weight")!.read()[1]).toBe(theta[6]);
   expect(initialisers.get("2.weight")!.elementType).toBe("float32");
@@ -76,15 +78,19 @@ test("the trained network goes back into the file, and into a state_dict, by its
   expect(header).toMatchObject({ "0.weight": { shape: [6, 3] }, "2.bias": { shape: [2] } });
 });
 
+const stop = () => {
+  const controller = new AbortController();
+  return { signal: controller.signal, onProgress: () => controller.abort() };
+};
+
 test("a run goes on from its checkpoint, with the record's copy where the file has gone, and not without either", async () => {
-  const stop = () => {
-    const controller = new AbortController();
-    return { signal: controller.signal, onProgress: () => controller.abort() };
-  };
   const own = join(folder, "stopped");
   await runExperiment(await load(), { command: ["test"], directory: own, ...stop() });
   await rm(join(folder, "net.onnx"));
   const unfinished = await loadUnfinished(own);
+  expect(unfinished.notes).toEqual([
+    "model.path: net.onnx is not there; going on with the record's copy, network.onnx.",
+  ]);
   const again = await runExperiment(unfinished, { command: ["test"], directory: own, resume: true });
   expect(again.loss).toBe(result.loss);
   await writeFile(join(folder, "net.onnx"), network(1));
@@ -92,8 +98,35 @@ test("a run goes on from its checkpoint, with the record's copy where the file h
   await runExperiment(await load(), { command: ["test"], directory: stopped, ...stop() });
   await writeFile(join(folder, "net.onnx"), network("n"));
   await rm(join(stopped, "network.onnx"));
-  await expect(loadUnfinished(stopped)).rejects.toThrow(/has changed since it was begun/);
+  await expect(loadUnfinished(stopped)).rejects.toThrow(
+    /model\.path\) net\.onnx has changed since.*network\.onnx is not there; restore either/,
+  );
   await writeFile(join(folder, "net.onnx"), network(1));
+});
+
+test("tensors in a file beside the model are part of what a study is", async () => {
+  const data = rawBytes("float64", [...weights.subarray(0, 18)]);
+  await writeFile(join(folder, "split.onnx"), network(1, { location: "w.data", offset: 0 }));
+  await writeFile(join(folder, "w.data"), data);
+  const split = await load(["model.path=split.onnx"]);
+  const hashOf = async () => (await hashConfig(split.config, folder)).hash;
+  // Wherever its numbers stand, it is the same network.
+  expect(await hashOf()).toBe((await hashConfig((await load()).config, folder)).hash);
+  const directory = join(folder, "split");
+  await runExperiment(split, { command: ["test"], directory, ...stop() });
+  const before = await hashOf();
+  await writeFile(
+    join(folder, "w.data"),
+    Uint8Array.from(data, (byte, at) => (at === 0 ? byte ^ 1 : byte)),
+  );
+  expect(await hashOf()).not.toBe(before);
+  // The copy has all inside.
+  const unfinished = await loadUnfinished(directory);
+  expect(unfinished.notes[0]).toMatch(/split\.onnx has changed since, or a file beside it.*going on with/);
+  const again = await runExperiment(unfinished, { command: ["test"], directory, resume: true });
+  expect(again.loss).toBe(result.loss);
+  await rm(join(folder, "w.data"));
+  await expect(hashOf()).rejects.toThrow(/model\.path.*split\.onnx keeps.*"w\.data", which is not there/);
 });
 
 test("gradflow model's description has the operators, and the parameters by the names of the file", async () => {

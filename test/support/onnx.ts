@@ -7,6 +7,8 @@ export interface TestTensor {
   readonly values: readonly number[];
   /** Default float64. */
   readonly type?: keyof typeof elementType;
+  /** Its numbers stand in a file beside the model, from a byte on. */
+  readonly beside?: { readonly location: string; readonly offset: number };
 }
 
 export type AttributeValue =
@@ -14,7 +16,8 @@ export type AttributeValue =
   | string
   | readonly number[]
   | { readonly float: number }
-  | { readonly floats: readonly number[] };
+  | { readonly floats: readonly number[] }
+  | { readonly tensor: TestTensor };
 
 export interface TestNode {
   readonly operator: string;
@@ -49,8 +52,18 @@ function attributeMessage(name: string, value: AttributeValue): object {
   if (typeof value === "string") return { name, s: Buffer.from(value), type: 3 };
   if (typeof value === "number") return { name, i: value, type: 2 };
   if ("float" in value) return { name, f: value.float, type: 1 };
+  if ("tensor" in value) return { name, t: tensorMessage(value.tensor), type: 4 };
   if ("floats" in value) return { name, floats: value.floats, type: 6 };
   return { name, ints: value, type: 7 };
+}
+
+function tensorMessage({ name, dims, values, type = "float64", beside }: TestTensor): object {
+  const message = { name, dims, data_type: elementType[type] };
+  const raw = rawBytes(type, values);
+  if (beside === undefined) return { ...message, raw_data: raw };
+  const entries = { ...beside, length: raw.length };
+  const external_data = Object.entries(entries).map(([key, value]) => ({ key, value: String(value) }));
+  return { ...message, external_data, data_location: 1 };
 }
 
 /** An output that has no name of its own is called as its node; the last one is the graph's. */
@@ -77,9 +90,7 @@ export function onnxBytes({
     graph: {
       name: "test",
       node,
-      initializer: tensors.map(({ name, dims, values, type = "float64" }) => ({
-        ...{ name, dims, data_type: elementType[type], raw_data: rawBytes(type, values) },
-      })),
+      initializer: tensors.map(tensorMessage),
       input: [{ name: "x", type: { tensor_type: { elem_type: elementType[inputType], shape: { dim } } } }],
       output: [{ name: output ?? last.output[0], type: { tensor_type: { elem_type: elementType.float64 } } }],
     },
