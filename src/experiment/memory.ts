@@ -2,16 +2,10 @@
  * What memory a study takes at its peak, from its config and the data's shape alone, and whether this machine has it.
  * Each part is counted as the code allocates it; a test compares with the resident memory of real runs.
  */
-import { readFileSync } from "node:fs";
-import { stat } from "node:fs/promises";
-import { freemem, totalmem } from "node:os";
-import { resolve } from "node:path";
-import { fileReferences } from "../config/files.js";
+import { freemem } from "node:os";
 import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Config, NtkConfig, TeacherConfig } from "../config/schema.js";
-import { isDrawn } from "../config/schema-dataset.js";
 import type { DrawnShape } from "../data/dataset.js";
-import { sources } from "../data/sources/index.js";
 import { ConfigError } from "../errors.js";
 import {
   CALL_NUMBERS,
@@ -27,7 +21,9 @@ import { methods } from "../ode/index.js";
 import { chooseTreatment, type Treatment } from "./boundaries.js";
 import { formatBytes } from "./bytes.js";
 import { memoryBeside } from "./memory-beside.js";
+import { dataField, inputsOf, parameterField, sampleField } from "./memory-fields.js";
 import { type EstimatedShape, type MemoryPart, measureParts, testSamplesOf } from "./memory-measures.js";
+import { availableMemory } from "./memory-room.js";
 import { sessionBytes } from "./memory-sessions.js";
 import { networkOf } from "./network.js";
 import { AUTO_DENSE, memoryOf } from "./ntk-method.js";
@@ -298,74 +294,11 @@ function tooMuch(loaded: LoadedConfig, { bytes, available, parts, parameters }: 
   );
 }
 
-/** What runs may have: nine tenths of the machine's memory, or of its container's; the rest is for what else runs there. */
-export function availableMemory(): number {
-  const constrained = process.constrainedMemory?.() ?? 0;
-  const most = constrained > 0 ? Math.min(totalmem(), constrained) : totalmem();
-  return 0.9 * Math.min(most, addressRoom());
-}
-
-/** What `ulimit -v` leaves of addresses, beside those that Node has reserved. Who runs into it is aborted without a word. */
-function addressRoom(): number {
-  const read = (file: string, line: RegExp): number => {
-    try {
-      return Number(line.exec(readFileSync(`/proc/self/${file}`, "utf8"))?.[1] ?? Number.POSITIVE_INFINITY);
-    } catch {
-      return Number.POSITIVE_INFINITY;
-    }
-  };
-  const limit = read("limits", /^Max address space\s+(\d+)/m);
-  return limit === Number.POSITIVE_INFINITY ? limit : limit - 1024 * read("status", /^VmSize:\s+(\d+)/m);
-}
-
 /** Says where a run may take more than is free at the moment. */
 export function announceMemory({ bytes }: MemoryEstimate, { say }: Watch): void {
   const free = freemem();
   if (bytes > free)
     say?.(`the run may take about ${formatBytes(bytes)} of memory, and ${formatBytes(free)} are free now.`);
-}
-
-/** A number in a .csv file takes two characters at least, and eight bytes twice while the file is read. */
-const BYTES_PER_CHARACTER = 8;
-
-/** @throws ConfigError where the files alone may need more than the machine has */
-export async function requireRoomForFiles(
-  loaded: LoadedConfig,
-  dataset: { readonly inputs: string; readonly targets: string },
-): Promise<void> {
-  for (const field of ["inputs", "targets"] as const) {
-    const { size } = await stat(resolve(loaded.baseDir, dataset[field]));
-    const bytes = size * (dataset[field].toLowerCase().endsWith(".csv") ? BYTES_PER_CHARACTER : 1);
-    if (bytes > availableMemory())
-      throw problemAt(
-        loaded,
-        `dataset.${field}`,
-        `${dataset[field]} has ${formatBytes(size)}, reading it may take ${formatBytes(bytes)} of memory, and this machine has ${formatBytes(availableMemory())}; take fewer samples, or save it as .npy.`,
-      );
-  }
-}
-
-/** Copies of the inputs that a source holds at once, in bytes a number: those drawn, those chosen, and those parted. */
-const SOURCE_BYTES = 24;
-
-/** @throws ConfigError where a source of data/sources draws, or reads from plain files, more than the machine holds */
-export async function requireRoomForSource(loaded: LoadedConfig): Promise<void> {
-  const { dataset } = loaded.config;
-  const source = sources.find(({ kind }) => kind === dataset.kind);
-  if (source === undefined) return;
-  const named = fileReferences(loaded.config).filter(({ path: [section] }) => section === "dataset");
-  const sizes = await Promise.all(
-    named.map(async ({ file }) => (await stat(resolve(loaded.baseDir, file))).size),
-  );
-  // A byte of a pixel becomes a number.
-  const numbers = source.numbers(dataset as never) + sizes.reduce((sum, size) => sum + size, 0);
-  const bytes = SOURCE_BYTES * numbers;
-  if (bytes > availableMemory())
-    throw problemAt(
-      loaded,
-      "dataset",
-      `${dataset.kind} makes ${numbers.toExponential(2)} numbers, which takes ${formatBytes(bytes)} of memory, and this machine has ${formatBytes(availableMemory())}; lower its sizes, or take fewer files.`,
-    );
 }
 
 /** The largest array that the study makes. */
@@ -404,47 +337,6 @@ function longestArray(
   }
   return arrays.reduce((p, q) => (q.numbers > p.numbers ? q : p));
 }
-
-function sampleField({ config }: LoadedConfig): string {
-  return fileField(config.dataset) ?? "dataset.samples";
-}
-
-/** Null where the sizes are fields of their own. */
-function fileField(dataset: Config["dataset"]): string | null {
-  if (dataset.kind === "file") return "dataset.inputs";
-  return isDrawn(dataset) ? null : "dataset";
-}
-
-function dataField(loaded: LoadedConfig, shape: DrawnShape): string {
-  const { dataset } = loaded.config;
-  const files = fileField(dataset);
-  if (files !== null) return files;
-  const { samples, outputDimension } = shape;
-  const inputDimension = inputsOf(shape);
-  const dimension = Math.max(inputDimension, outputDimension);
-  if (samples >= dimension) return "dataset.samples";
-  return inputDimension >= outputDimension ? inputField(dataset) : "dataset.outputDimension";
-}
-
-/** The largest extent that the number of parameters grows with. */
-function parameterField(loaded: LoadedConfig, shape: DrawnShape): string {
-  const { model, dataset } = loaded.config;
-  const [inputDimension, { outputDimension }] = [inputsOf(shape), shape];
-  if (!Array.isArray(model["hidden"])) return "model";
-  const hidden = model["hidden"] as readonly number[];
-  const widest = Math.max(0, ...hidden);
-  if (widest >= Math.max(inputDimension, outputDimension)) return `model.hidden.${hidden.indexOf(widest)}`;
-  const files = fileField(dataset);
-  if (files !== null) return files;
-  return inputDimension >= outputDimension ? inputField(dataset) : "dataset.outputDimension";
-}
-
-const inputField = (dataset: object): string =>
-  "inputShape" in dataset ? "dataset.inputShape" : "dataset.inputDimension";
-
-/** N */
-const inputsOf = ({ inputDimension, inputShape }: DrawnShape): number =>
-  inputShape?.reduce((p, q) => p * q, 1) ?? (inputDimension as number);
 
 function familyOf(loaded: LoadedConfig, shape: DrawnShape): Family {
   const { samples, outputDimension } = shape;

@@ -18,7 +18,8 @@ import { leastSteps, MANY_STEPS } from "./effort.js";
 import { launchHere } from "./here.js";
 import type { Drawer, JobEvent, Launch, LaunchedJob } from "./launcher.js";
 import { launchLocally } from "./local.js";
-import { availableMemory, requireMemory } from "./memory.js";
+import { requireMemory } from "./memory.js";
+import { availableMemory } from "./memory-room.js";
 import { createPause, type Watch } from "./pause.js";
 
 export interface SweepOptions {
