@@ -1,8 +1,9 @@
 // The plugin of TypeDoc that `npm run docs` loads (typedoc.json). The navigation of the site is docs/index.md: its sections and their order are
-// the groups, and a page is called what its first heading says.
+// the groups, and a page is called what its first heading says. Diagrams are drawn here.
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { Application, Converter, Renderer } from "typedoc";
+import { drawDiagram } from "./diagram.js";
 
 /** Pages of docs/ in the order of the index, each with the section that it stands in and its heading. */
 export function readIndex() {
@@ -16,9 +17,18 @@ export function readIndex() {
   });
 }
 
+const DIAGRAM = /^```mermaid\n(.*?)^```$/gms;
+
+/** Every diagram of the pages by its text, drawn. */
+async function drawDiagrams(pages) {
+  const texts = pages.flatMap(({ file }) => [...readFileSync(file, "utf8").matchAll(DIAGRAM)]);
+  return new Map(await Promise.all(texts.map(async ([, text]) => [text.trim(), await drawDiagram(text)])));
+}
+
 /** @param {import("typedoc").Application} app */
-export function load(app) {
+export async function load(app) {
   const pages = readIndex();
+  const diagrams = await drawDiagrams(pages);
   const find = (name) => pages.find((page) => page.name === basename(name));
   app.on(Application.EVENT_BOOTSTRAP_END, () => {
     app.options.setValue(
@@ -31,6 +41,10 @@ export function load(app) {
     const page = find(document.name);
     document.frontmatter["group"] = page.section;
     document.name = page.name;
+    for (const part of document.content) {
+      const [, text] = /^```mermaid\n(.*)^```$/ms.exec(part.text) ?? [];
+      if (text !== undefined) Object.assign(part, { kind: "text", text: diagrams.get(text.trim()) });
+    }
   });
   // Addresses are made of the names of the files, and given by then.
   app.renderer.on(Renderer.EVENT_BEGIN, ({ project }) => {

@@ -20,6 +20,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COOKBOOK_QUOTES } from "../../scripts/bench/cookbook-quotes.js";
 import { disagreements, measure, nameOf, readPage, wordsOf } from "../../scripts/bench/quoting.js";
+import { readDiagram } from "../../scripts/diagram.js";
 import { REPOSITORY } from "../cli/gradflow.js";
 import { findChromium, openPage } from "../support/chromium.js";
 
@@ -93,6 +94,13 @@ describe.skipIf(!isAsked)("pages", () => {
       const pages = readdirSync("docs").filter((name) => name.endsWith(".md") && name !== "index.md");
       for (const page of pages)
         expect(existsSync(join(folder, "site/documents", page.replace(".md", ".html"))), page).toBe(true);
+    });
+
+    it("draws the diagrams: one line for every arrow", () => {
+      const page = readFileSync(join(folder, "site/documents/architecture.html"), "utf8");
+      const [, text] = /^```mermaid\n(.*?)^```$/ms.exec(readFileSync("docs/architecture.md", "utf8"))!;
+      expect(page).not.toContain("graph TD");
+      expect(page.match(/<g id="edge\d+"/g)).toHaveLength(readDiagram(text!).edges.length);
     });
 
     it.skipIf(chromium === null).each([
