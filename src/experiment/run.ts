@@ -2,6 +2,7 @@
 import type { LoadedConfig } from "../config/load.js";
 import type { Config } from "../config/schema.js";
 import {
+  allowedError,
   collectDecay,
   collectResolved,
   type DecayFit,
@@ -11,6 +12,7 @@ import {
 } from "../flow/index.js";
 import type { DescentResult, RunResult } from "../record/result.js";
 import { visitRows } from "../record/rows.js";
+import type { Treatment } from "./boundaries.js";
 import { announceEffort } from "./effort.js";
 import { phasesOf, sharpnessOf } from "./findings.js";
 import { type ComparedRows, integrateStudy } from "./integrate-study.js";
@@ -47,7 +49,14 @@ export function runExperiment(loaded: LoadedConfig, options: RunOptions): Promis
       const time = last?.t ?? 0;
       const { criterion } = problem.family;
       const canonicalZero = criterion.factor === null ? null : 0;
-      const decay = await fitRecorded(study.record.series.path, problem, config, outcome.theta, time);
+      const decay = await fitRecorded(
+        study.record.series.path,
+        problem,
+        config,
+        choice.treatment,
+        outcome.theta,
+        time,
+      );
       return {
         status: outcome.status,
         message: outcome.message,
@@ -116,11 +125,22 @@ function describeDescent(
   };
 }
 
+/** Local error of θ, as a norm, that the steps of the flow may have. */
+function stepErrorOf(
+  treatment: Treatment,
+  flow: { readonly rtol: number; readonly atol: number },
+  theta: Float64Array,
+): number {
+  if (treatment === "stepping") return allowedError(flow, theta);
+  return Math.sqrt(theta.reduce((sum, value) => sum + (flow.atol + flow.rtol * Math.abs(value)) ** 2, 0));
+}
+
 /** The decay of the recorded rows, which only the table holds, as far as they resolve the residual. */
 async function fitRecorded(
   series: string,
   { family: { factor }, lossRounding }: Problem,
   { flow, decay }: Config,
+  treatment: Treatment,
   theta: Float64Array,
   time: number,
 ): Promise<{ readonly fit: DecayFit | null; readonly notes: readonly string[] }> {
@@ -130,10 +150,7 @@ async function fitRecorded(
       const number = (name: string) => Number(cells[columns.indexOf(name)]);
       add({ t: number("t"), loss: number("loss"), lambdaEff: number("lambdaEff") });
     });
-  const stepError =
-    "rtol" in flow
-      ? Math.sqrt(theta.reduce((sum, value) => sum + (flow.atol + flow.rtol * Math.abs(value)) ** 2, 0))
-      : 0;
+  const stepError = "rtol" in flow ? stepErrorOf(treatment, flow, theta) : 0;
   const resolved = collectResolved(factor, stepError, lossRounding);
   await visit(resolved.add);
   const floorTime = resolved.result();

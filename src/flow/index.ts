@@ -47,6 +47,6 @@ export {
   type SteppingOutcome,
 } from "./stepping/integrate-stepping.js";
 export { CALL_NUMBERS } from "./stepping/mixed-grams.js";
-export { mostCandidates } from "./stepping/stepper.js";
+export { allowedError, mostCandidates } from "./stepping/stepper.js";
 export { TABLED_SAMPLES, UNIT_ROWS } from "./stepping/unit-grams.js";
 export { createStopRule, type StopRule, type StopWhen } from "./stop.js";

@@ -357,6 +357,18 @@ describe("the decay is fitted where the residual is resolved", () => {
     expect(result.notes.join(" ")).toMatch(/no decay is fitted.*Lower them/);
   });
 
+  // Steps over kinks may err by a two-hundredth of rtol·‖θ‖; by all of it the residual would not be resolved at any time.
+  test("to the end, where kinks are stepped over", async () => {
+    const kinked = long.replace("kind: tanh", "kind: relu");
+    const { result } = await run(
+      ["flow.method=auto", "flow.boundaries=stepping", "flow.rtol=0.1", "flow.tEnd=2"],
+      {},
+      kinked,
+    );
+    expect(result.decay!.window[1]).toBeCloseTo(2, 9);
+    expect(result.notes.join(" ")).not.toContain("decay");
+  });
+
   test("as asked where it ends before", async () => {
     const { result } = await run(["flow.method=auto", "decay={from: 5, to: 15}"], {}, long);
     expect(result.decay!.window).toEqual([expect.closeTo(6, 0), expect.closeTo(15, 0)]);

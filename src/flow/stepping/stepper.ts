@@ -61,6 +61,14 @@ export interface SteppingOptions {
   readonly memory: Memory;
 }
 
+/** Local error of θ, as a norm, that a controlled step may have. */
+export function allowedError(
+  { rtol, atol }: { readonly rtol: number; readonly atol: number },
+  theta: Float64Array,
+): number {
+  return SHARE * rtol * length(theta) + atol * Math.sqrt(theta.length);
+}
+
 /** The most entries that a step simulates. */
 export function mostCandidates(family: Family, isFixed = false): number {
   const { entries, network } = family;
@@ -94,11 +102,10 @@ export class SteppingStepper implements Advancing<SteppingStep> {
     };
 
   constructor(options: SteppingOptions) {
-    const { rtol, atol } = { ...DEFAULT_TOLERANCES, ...options };
+    const { rtol = DEFAULT_TOLERANCES.rtol, atol = DEFAULT_TOLERANCES.atol } = options;
     const { kinks } = options.field;
-    const P = options.theta0.length;
     this.#options = options;
-    this.#tolerance = (theta) => SHARE * rtol * length(theta) + atol * Math.sqrt(P);
+    this.#tolerance = (theta) => allowedError({ rtol, atol }, theta);
     this.#mostCandidates = mostCandidates(options.field.problem.family, options.stepSize !== undefined);
     this.#state = options.memory.keep("stepping", {
       theta: options.theta0.slice(),
