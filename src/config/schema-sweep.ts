@@ -50,6 +50,25 @@ export const sweepFigureSchema = z
       merge,
       middle,
     }),
+    z.strictObject({
+      kind: z
+        .literal("distances")
+        .describe(
+          "How far θ of every run is from θ of one of them against time: ‖θ − θ′‖ at the snapshots that both have (measure.parameters).",
+        ),
+      name,
+      reference: z
+        .record(z.string(), z.unknown())
+        .refine((fields) => Object.keys(fields).length > 0, "must name a field of sweep.axes and its value")
+        .describe(
+          "θ′ is that of the run with these values of axis fields and else those of the run itself: { model.activation.slope: 0 }.",
+        ),
+      xScale: scale.default("log").describe("Axis of time."),
+      yScale: scale.default("log").describe("Axis of the distance."),
+      from: z.number().nonnegative().exactOptional().describe("Leave out earlier times."),
+      merge,
+      middle,
+    }),
     z
       .strictObject({
         kind: z.literal("points").describe("One number of each run's result against another."),

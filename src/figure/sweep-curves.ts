@@ -21,7 +21,7 @@ import {
   sweepFacts,
   titleWords,
 } from "./sweep-groups.js";
-import { type CurveRow, FLOW, mergeLines } from "./sweep-lines.js";
+import { type CurveRow, FLOW, type LineSource, mergeLines } from "./sweep-lines.js";
 import { descentDash, descentStyle, FLOW_COLOUR } from "./theme.js";
 
 export interface SweepDrawing<Row> {
@@ -39,13 +39,14 @@ export const SWEEP_MARKS = { infinite: "lane ∞: diverged or not finite" } as c
 export async function drawSweepCurves(
   sweep: Sweep,
   figure: CurvesFigureSpec,
+  source: LineSource | null = null,
 ): Promise<SweepDrawing<CurveRow> | null> {
   const merged = mergedFields(sweep, figure.merge);
   const fields = sweep.manifest.fields.filter((field) => !merged.includes(field));
   const groups = groupStates(sweep.states, fields);
   const drawn = await inTurn(
     groups,
-    async (group) => ({ group, lines: await mergeLines(group, figure, merged.length > 0) }),
+    async (group) => ({ group, lines: await mergeLines(group, figure, merged.length > 0, source) }),
     1,
   );
   const shown = drawn
@@ -60,7 +61,11 @@ export async function drawSweepCurves(
   const both = names.includes(FLOW) && names.length > 1;
   const ends = shown.flatMap(({ lines }) => lines.flatMap(({ fewerFrom }) => fewerFrom ?? []));
   const fewer = `${figure.middle ?? "median"}s after t = ${formatNumber(Math.min(...ends), 3)}, where a run ends, are of those that go on`;
-  const explained = [...(both ? [broadLine(sweep)] : []), ...(ends.length > 0 ? [fewer] : [])];
+  const explained = [
+    ...(source?.explained ?? []),
+    ...(both ? [broadLine(sweep)] : []),
+    ...(ends.length > 0 ? [fewer] : []),
+  ];
   return { rows, spec: specOf(rows, labels, names, { sweep, figure, merged, explained }) };
 }
 

@@ -1,9 +1,10 @@
 /** The figures that a sweep asks for, as specs with their rows. */
 import { ConfigError } from "../errors.js";
-import { readSweep } from "../record/sweep.js";
+import { readSweep, type SweepFigureSpec } from "../record/sweep.js";
 import { readJobs } from "../record/sweep-states.js";
 import type { DataRow } from "./chart.js";
 import { drawSweepCurves, type SweepDrawing } from "./sweep-curves.js";
+import { drawSweepDistances } from "./sweep-distances.js";
 import { type Sweep, sweepSettings } from "./sweep-groups.js";
 import { drawSweepPoints } from "./sweep-points.js";
 
@@ -21,11 +22,14 @@ export async function buildSweepFigures(directory: string, known?: Sweep): Promi
   const { pdf } = sweepSettings(sweep);
   const built: BuiltFigure[] = [];
   for (const figure of sweep.manifest.figures) {
-    const curves = figure.kind === "curves";
-    const drawing = curves ? await drawSweepCurves(sweep, figure) : drawSweepPoints(sweep, figure);
-    built.push({ name: figure.name, drawing, pdf });
+    built.push({ name: figure.name, drawing: await draw(sweep, figure), pdf });
   }
   return built;
+}
+
+async function draw(sweep: Sweep, figure: SweepFigureSpec): Promise<SweepDrawing<DataRow> | null> {
+  if (figure.kind === "curves") return drawSweepCurves(sweep, figure);
+  return figure.kind === "distances" ? drawSweepDistances(sweep, figure) : drawSweepPoints(sweep, figure);
 }
 
 async function readWhole(directory: string): Promise<Sweep> {

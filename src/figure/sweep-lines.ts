@@ -29,7 +29,7 @@ export type CurveRow = {
 };
 
 /** One line of one run. */
-interface Line {
+export interface Line {
   /** `flow`, or the learning rate of a descent. */
   readonly name: string;
   readonly points: readonly Point[];
@@ -37,6 +37,12 @@ interface Line {
   readonly diverged: boolean;
   /** Of a flow's loss, what a second run had (flow.errorCheck). */
   readonly tighter?: readonly Point[];
+}
+
+/** Where lines come from that are no columns of a table, and what there is to say of them. */
+export interface LineSource {
+  read(state: JobState): Promise<Line[]>;
+  readonly explained: readonly string[];
 }
 
 type MergedRow = Omit<CurveRow, "curve" | "line">;
@@ -49,8 +55,11 @@ export async function mergeLines(
   group: Group,
   figure: CurvesFigureSpec,
   isMerged: boolean,
+  source: LineSource | null,
 ): Promise<{ name: string; rows: MergedRow[]; fewerFrom: number | null }[]> {
-  const runs = await inTurn(group.states, (state) => readLines(state, figure));
+  const runs = await inTurn(group.states, (state) =>
+    source === null ? readLines(state, figure) : source.read(state),
+  );
   const names = [...new Set(runs.flat().map(({ name }) => name))];
   return names.map((name) => {
     const members = runs.flatMap((lines) => lines.filter((line) => line.name === name));

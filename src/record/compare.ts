@@ -1,11 +1,11 @@
 /** Records side by side: the settings in which they differ, their results, and how far apart their curves and parameters are. */
 import { join } from "node:path";
-import { readNpy } from "../data/npy.js";
 import { type Fact, type FactSources, type Facts, readFacts, readResultFacts } from "./facts.js";
 import { readJsonObject } from "./files.js";
 import { inTurn } from "./in-turn.js";
 import { contentFolder } from "./manifest.js";
 import { readColumns, readOutcome } from "./reader.js";
+import { arrayDistance } from "./snapshots.js";
 
 export interface Comparison {
   readonly records: readonly string[];
@@ -108,8 +108,8 @@ async function distanceBetween(first: Compared, other: Compared): Promise<Distan
   return {
     loss,
     commonTimes,
-    parameters: ended ? await arrayDistance(first, other, "theta.npy") : null,
-    initialParameters: await arrayDistance(first, other, "theta0.npy"),
+    parameters: ended ? await arraysApart(first, other, "theta.npy") : null,
+    initialParameters: await arraysApart(first, other, "theta0.npy"),
   };
 }
 
@@ -117,10 +117,5 @@ function readLosses({ folder }: Compared) {
   return readColumns(join(folder, "series.csv"), ["t", "loss"]);
 }
 
-async function arrayDistance(first: Compared, other: Compared, file: string): Promise<number | null> {
-  const [a, b] = await Promise.all(
-    [first, other].map(({ folder }) => readNpy(join(folder, file)).catch(() => null)),
-  );
-  if (!a || !b || a.data.length !== b.data.length) return null;
-  return Math.sqrt(a.data.reduce((sum, value, i) => sum + (value - b.data[i]!) ** 2, 0));
-}
+const arraysApart = ({ folder }: Compared, other: Compared, file: string): Promise<number | null> =>
+  arrayDistance(join(folder, file), join(other.folder, file));

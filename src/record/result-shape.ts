@@ -168,6 +168,8 @@ const events = fields<EventsResult>({
   slidingEntries: count,
   slidingExits: count,
   coupledExits: count,
+  corners: count,
+  coincidences: count,
   maxSliding: count,
   timeSliding: count,
   entryTimeSliding: count,

@@ -226,6 +226,9 @@ export interface EventsResult {
   /** Slides that ended while their sample slid in another layer too: descent may end them elsewhere. */
   readonly coupledExits?: number;
   readonly maxSliding?: number;
+  /** Instants after t = 0 at which an entry came to a boundary while others slid, and at which several came that nothing ties together. */
+  readonly corners?: number;
+  readonly coincidences?: number;
   /** Time during which at least one entry slides, and its sum over entries. */
   readonly timeSliding?: number;
   readonly entryTimeSliding?: number;

@@ -80,7 +80,7 @@ export interface SweepManifest {
 }
 
 /** A picture of all runs, as the study asks for it (docs/config.md, sweep.figures). */
-export type SweepFigureSpec = CurvesFigureSpec | PointsFigureSpec;
+export type SweepFigureSpec = CurvesFigureSpec | DistancesFigureSpec | PointsFigureSpec;
 
 export interface CurvesFigureSpec {
   readonly kind: "curves";
@@ -92,6 +92,11 @@ export interface CurvesFigureSpec {
   readonly from?: number;
   readonly merge?: readonly string[];
   readonly middle?: "median" | "mean";
+}
+
+export interface DistancesFigureSpec extends Omit<CurvesFigureSpec, "kind" | "y" | "tables"> {
+  readonly kind: "distances";
+  readonly reference: Readonly<Record<string, unknown>>;
 }
 
 export interface PointsFigureSpec {
@@ -199,12 +204,14 @@ export async function readSweep(directory: string): Promise<SweepManifest | null
   return { ...manifest, ended: { ...manifest.ended, ...(await readJournal(directory)) } };
 }
 
-/** Of either kind; the name is that of a file. */
-const figureShape = fields<
-  Pick<CurvesFigureSpec & PointsFigureSpec, Exclude<keyof (CurvesFigureSpec & PointsFigureSpec), "kind">>
->({
+/** Of any kind; the name is that of a file. */
+type AnyFigureSpec = Omit<CurvesFigureSpec, "kind"> &
+  Omit<DistancesFigureSpec, "kind"> &
+  Omit<PointsFigureSpec, "kind">;
+const figureShape = fields<Pick<AnyFigureSpec, keyof AnyFigureSpec>>({
   name: folderName,
-  y: text,
+  y: optional(text),
+  reference: optional(record(anything)),
   xScale: text,
   yScale: text,
   x: optional(text),

@@ -22,6 +22,10 @@ export interface BoundarySummary extends Openings {
   /** Those of them where the sample slid in another layer too. The mean slopes multiply there, which is a choice: descent's may be correlated. */
   readonly coupledExits: number;
   readonly maxSliding: number;
+  /** Instants after t = 0 at which an entry came to a boundary while others slid on theirs: the flow is where boundaries intersect. */
+  readonly corners: number;
+  /** Instants after t = 0 at which several entries came to boundaries that nothing ties to one another. */
+  readonly coincidences: number;
   /** Time during which at least one entry slides, and the sum over entries. */
   readonly timeSliding: number;
   readonly entryTimeSliding: number;
@@ -63,6 +67,10 @@ export interface Verdict {
   readonly ambiguous: number;
 }
 
+/** Whether the entry came to its boundary at this instant, and crossed it or stayed there; of those that are tied only the one that leads. */
+const hasCome = ({ contact, weightBefore, slidBefore }: Change): boolean =>
+  !slidBefore && contact.follows === null && contact.weight !== weightBefore;
+
 export const isSliding = ({ weight }: Contact): boolean => weight > 0 && weight < 1;
 
 export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => void, memory: Memory): Ledger {
@@ -72,6 +80,8 @@ export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => vo
     slidingExits: 0,
     coupledExits: 0,
     maxSliding: 0,
+    corners: 0,
+    coincidences: 0,
     timeSliding: 0,
     entryTimeSliding: 0,
     firstSliding: null as number | null,
@@ -98,6 +108,9 @@ export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => vo
       if (ambiguous > 0 || (t === 0 && counts.startAmbiguous > 0)) counts.ambiguous++;
       counts.maxSliding = Math.max(counts.maxSliding, sliding);
       if (sliding > 0) counts.firstSliding ??= t;
+      const came = t > 0 ? changes.filter(hasCome).length : 0;
+      if (came > 0 && changes.some(({ slidBefore }) => slidBefore)) counts.corners++;
+      if (came > 1) counts.coincidences++;
       const slid = changes.flatMap(({ contact, slidBefore }) => (slidBefore ? [contact.entry] : []));
       for (const { contact, weightBefore, slidBefore } of changes) {
         const { entry, breakpoint, weight } = contact;
