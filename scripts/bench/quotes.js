@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { fitPower } from "../../dist/figure/power-fit.js";
 import { COOKBOOK_QUOTES } from "./cookbook-quotes.js";
+import { PAPERS_QUOTES } from "./papers-quotes.js";
 import { disagreements, measure, nameOf, near, ROOT, readPage, readTheta, writeBlock } from "./quoting.js";
 
 /** Values as they were last measured, by `nameOf` of the entry; null before the first time. */
@@ -785,6 +786,7 @@ export const QUOTES = [
       ],
     ],
   },
+  ...PAPERS_QUOTES,
   ...["sequences"].map((name) => ({
     page: "docs/papers.md",
     command: `npx gradflow sweep configs/papers/stationary-${name}.yaml`,

@@ -225,6 +225,8 @@ function readRun(folder, result) {
     get config() {
       return JSON.parse(readFileSync(join(folder, "config.resolved.json"), "utf8"));
     },
+    /** θ of its k-th snapshot (measure.parameters). */
+    snapshot: (k) => readTheta(join(folder, `parameters-flow-${k}.npy`), result.parameters),
     get theta() {
       return readTheta(join(folder, "theta.npy"), result.parameters);
     },

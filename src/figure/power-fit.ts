@@ -31,6 +31,19 @@ export function fitPower(pairs: readonly (readonly [x: number, y: number])[]): P
   };
 }
 
+/** The mean of independent values, as slopes of runs are, with its 95 % interval; no interval of a single one. */
+export function meanInterval(values: readonly number[]): {
+  readonly mean: number;
+  readonly interval: readonly [low: number, high: number] | null;
+} {
+  const count = values.length;
+  const mean = values.reduce((sum, value) => sum + value / count, 0);
+  if (count < 2) return { mean, interval: null };
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
+  const half = quantile(count - 1) * Math.sqrt(variance / count);
+  return { mean, interval: [mean - half, mean + half] };
+}
+
 /** Of Student's t at 97.5 %, by degrees of freedom 1 to 8; beyond, its expansion in their reciprocal (Abramowitz and Stegun 26.7.5) errs by less than 1e-3. */
 const FEW = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.306];
 

@@ -1,6 +1,6 @@
 /** The slope of a power law and its interval against SciPy. */
 import { expect, test } from "vitest";
-import { fitPower } from "../../src/figure/power-fit.js";
+import { fitPower, meanInterval } from "../../src/figure/power-fit.js";
 
 const pairs = [
   [1, 3],
@@ -57,4 +57,14 @@ test("two points have no interval, one x and what has no logarithm no fit", () =
       [4, 1],
     ]),
   ).toBeNull();
+});
+
+test("the mean of few values has Student's interval", () => {
+  // t.ppf(0.975, 2) = 4.30265273: mean 2, standard deviation 1.
+  const { mean, interval } = meanInterval([1, 2, 3]);
+  expect(mean).toBeCloseTo(2, 14);
+  // The table of quantiles has five digits.
+  expect((interval![1] - 2) * Math.sqrt(3)).toBeCloseTo(4.3027, 4);
+  expect(2 - interval![0]).toBeCloseTo(interval![1] - 2, 14);
+  expect(meanInterval([5])).toEqual({ mean: 5, interval: null });
 });

@@ -1,0 +1,108 @@
+// What docs/papers.md quotes of its sweeps, for quotes.js.
+import { fitPower, meanInterval } from "../../dist/figure/power-fit.js";
+import { distance } from "../../dist/linalg/norm.js";
+import { near } from "./quoting.js";
+
+const median = (values) => {
+  const sorted = [...values].sort((p, q) => p - q);
+  const half = (sorted.length - 1) / 2;
+  return (sorted[Math.floor(half)] + sorted[Math.ceil(half)]) / 2;
+};
+const range = (values) => [Math.min(...values), Math.max(...values)];
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+/** A mean and the ends of its interval. */
+const withInterval = (values) => {
+  const { mean, interval } = meanInterval(values);
+  return [mean, ...interval];
+};
+/** The row of a run's series.csv nearest to a time. */
+const rowAt = (run, t) =>
+  run.table("series").reduce((best, row) => (Math.abs(row.t - t) < Math.abs(best.t - t) ? row : best));
+
+/** Some tens of near arrivals, of which another processor may have one or two more. */
+const roughly = (value) => ({ value, within: 0.1 });
+
+const SLOPES = [0.1, 0.01, 0.001, 0.0001];
+/** Runs of one slope of the activation, by seed. */
+const ofSlope = ({ runs }, slope) =>
+  Array.from({ length: 10 }, (_, seed) => runs[`slope-${slope}_seed-${seed}`]);
+/** Times at which entries came to their boundaries. */
+const arrivals = (run) => [
+  ...new Set(
+    run
+      .table("events")
+      .filter(({ t, kind }) => t > 0 && kind !== "leavesSliding")
+      .map(({ t }) => t),
+  ),
+];
+/** ‖θ − θ′‖ at a time, θ′ of the ReLU network. */
+const fromLimit = (sweep, slope, t) => {
+  const limits = ofSlope(sweep, 0);
+  return ofSlope(sweep, slope).map((run, seed) => {
+    const { snapshot } = rowAt(run, t);
+    return distance(run.snapshot(snapshot), limits[seed].snapshot(snapshot));
+  });
+};
+
+const LEMMAS = {
+  page: "docs/papers.md",
+  command: "npx gradflow sweep configs/papers/lemmas.yaml",
+  says: [
+    ...[0, ...SLOPES].map((slope) => [
+      `| slope ${slope} | # | # | # % | # % |`,
+      (sweep) => {
+        const runs = ofSlope(sweep, slope);
+        const count = sum(runs.map((run) => arrivals(run).length));
+        return [
+          near(count),
+          sum(runs.map(({ events }) => events.coincidences)),
+          (100 * sum(runs.map(({ events }) => events.corners))) / count,
+          (100 * sum(runs.map(({ events, time }) => events.timeSliding / time))) / runs.length,
+        ];
+      },
+    ]),
+    [
+      "no coincidence in # arrivals",
+      ({ runs }) => near(sum(Object.values(runs).map((run) => arrivals(run).length))),
+    ],
+    [
+      "along up to # boundaries at once",
+      ({ runs }) => Math.max(...Object.values(runs).map(({ events }) => events.maxSliding)),
+    ],
+    [
+      "of # arrivals that follow another, # come within a hundredth of the time passed, # within a thousandth, # within a ten-thousandth",
+      ({ runs }) => {
+        const gaps = Object.values(runs).flatMap((run) =>
+          arrivals(run).flatMap((t, k, all) => (k === 0 ? [] : [(t - all[k - 1]) / t])),
+        );
+        return [
+          near(gaps.length),
+          ...[1e-2, 1e-3, 1e-4].map((most) => roughly(gaps.filter((gap) => gap < most).length)),
+        ];
+      },
+    ],
+    ...[0.03125, 1, 32].map((t) => [
+      `| t = ${t} | # | # to # |`,
+      ({ runs }) => {
+        const used = Object.values(runs).map((run) => rowAt(run, t).growthRatio);
+        return [median(used), ...range(used)];
+      },
+    ]),
+    ...[1, 8, 32].map((t) => [
+      `| ${t} | # | # | # | # | # (# to #) |`,
+      (sweep) => {
+        const found = SLOPES.map((slope) => fromLimit(sweep, slope, t));
+        const powers = found[0].map(
+          (_, seed) => fitPower(SLOPES.map((slope, k) => [slope, found[k][seed]])).slope,
+        );
+        return [...found.map(median), ...withInterval(powers)];
+      },
+    ]),
+    [
+      "from # at t = 1 to # and more at t = 32",
+      (sweep) => [1, 32].map((t) => median(fromLimit(sweep, 0.0001, t)) / 0.0001),
+    ],
+  ],
+};
+
+export const PAPERS_QUOTES = [LEMMAS];
