@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { loadSweep } from "../../src/config/load-sweep.js";
 import { readNpy } from "../../src/data/npy.js";
+import { defineSweep } from "../../src/experiment/define-sweep.js";
 import { runSweep } from "../../src/experiment/sweep.js";
 import { captionOf } from "../../src/figure/render.js";
 import { buildSweepFigures } from "../../src/figure/sweep-figures.js";
@@ -30,10 +31,22 @@ async function makeFolder(): Promise<string> {
 
 test("each run against the one with the reference's values and its own seed", async () => {
   const folder = await makeFolder();
-  const file = join(folder, "study.yaml");
-  await writeFile(file, study("reference: { model.activation.slope: 0 }, xScale: linear, merge: []"));
   const directory = join(folder, "out");
-  await runSweep(await loadSweep(file), { directory, parallel: 1, command: ["gradflow", "sweep"] });
+  const sweep = await defineSweep({
+    study: ({ slope, seed }) => ({
+      ...{ name: "limits", seed },
+      dataset: { kind: "gaussian", samples: 4, inputDimension: 2, outputDimension: 1 },
+      model: { kind: "dnn", hidden: [4], activation: { kind: "leaky-relu", slope } },
+      flow: { tEnd: 2, rtol: 1e-6 },
+      record: { at: "linear", points: 3 },
+      measure: { parameters: {} },
+      figure: { draw: false },
+    }),
+    axes: [{ slope: [0, 0.5] }, { seed: [0, 1] }],
+    figures: [{ kind: "distances", name: "limit", reference: { slope: 0 }, xScale: "linear", merge: [] }],
+  });
+  const { status } = await runSweep(sweep, { directory, parallel: 1, command: ["gradflow", "sweep"] });
+  expect(status).toBe("done");
   const [built] = await buildSweepFigures(directory);
   const rows = built!.drawing!.rows as unknown as { curve: string; t: number; value: number }[];
   // Reference runs have no line of their own.
@@ -48,7 +61,7 @@ test("each run against the one with the reference's values and its own seed", as
     expect(end.value).toBeCloseTo(Math.hypot(...Array.from(a, (value, i) => value - b[i]!)), 12);
     expect(end.value).toBeGreaterThan(0);
   }
-  expect(captionOf(built!.drawing!.spec)).toContain("θ′: the run with slope 0");
+  expect(captionOf(built!.drawing!.spec).join(" ")).toContain("θ′: the run with slope 0");
 });
 
 test.each([
@@ -59,6 +72,6 @@ test.each([
   const file = join(await makeFolder(), "study.yaml");
   await writeFile(file, study(figure));
   await expect(loadSweep(file)).rejects.toThrow(
-    new RegExp(`study.yaml:12: sweep.figures.0.reference.*${message}`),
+    new RegExp(`study.yaml:11: sweep.figures.0.reference.*${message}`),
   );
 });
