@@ -105,4 +105,93 @@ const LEMMAS = {
   ],
 };
 
-export const PAPERS_QUOTES = [LEMMAS];
+/** Runs of one kind of network, at one gain of the initialisation where asked. */
+const ofKind = ({ runs }, kind, gain) =>
+  Object.values(runs).filter(
+    ({ config: { model } }) => model.kind === kind && (gain === undefined || model.init.gain === gain),
+  );
+/** Rows at which λ_max was taken. */
+const curved = (run) => run.table("series").filter((row) => typeof row["sharpness.1"] === "number");
+/** Power of λ_max along one run by another column. */
+const powerAlong = (run, column) =>
+  fitPower(curved(run).map((row) => [row[column], row["sharpness.1"]])).slope;
+/** ⟨θ, ∇L⟩ over L(0), its first and its least value along a run. */
+const dissipation = (run) => {
+  const { dissipation: first } = run.table("series")[0];
+  return [first, run.measured.dissipation.minimum].map((value) => value / run.initialLoss);
+};
+const GAINS = [1, 2, 4];
+
+const SMOOTHNESS = {
+  page: "docs/papers.md",
+  command: "npx gradflow sweep configs/papers/smoothness.yaml",
+  says: [
+    ...["dnn", "resnet", "transformer"].map((kind) => [
+      `| ${kind} | # (# to #) | # (# to #) | # (# to #) | # to # | # to # |`,
+      (sweep) => {
+        const runs = ofKind(sweep, kind);
+        // A start is one seed at three gains.
+        const starts = [...new Set(runs.map(({ config }) => config.seed))].map((seed) =>
+          runs.filter(({ config }) => config.seed === seed),
+        );
+        const over = (read) => starts.map((own) => fitPower(own.map(read)).slope);
+        const first = (run) => curved(run)[0];
+        const ratio = ({ maximum, minimum }) => maximum / minimum;
+        return [
+          ...withInterval(over((run) => [first(run).parameterNorm, first(run)["sharpness.1"]])),
+          ...withInterval(
+            over(({ measured }) => [measured.parameterNorm.maximum, measured["sharpness.1"].maximum]),
+          ),
+          ...withInterval(runs.map((run) => powerAlong(run, "gradientNorm"))),
+          ...range(runs.map(({ measured }) => ratio(measured.parameterNorm))),
+          ...range(runs.map(({ measured }) => ratio(measured["sharpness.1"]))),
+        ];
+      },
+    ]),
+    ...["dnn", "resnet", "transformer"].map((kind) => [
+      `| ${kind} | # to # | # to # | # to # | # to # | # to # | # to # |`,
+      (sweep) =>
+        [0, 1].flatMap((k) =>
+          GAINS.flatMap((gain) => range(ofKind(sweep, kind, gain).map((run) => dissipation(run)[k]))),
+        ),
+    ]),
+  ],
+};
+
+const NONDEGENERACY = {
+  page: "docs/papers.md",
+  command: "npx gradflow sweep configs/papers/nondegeneracy.yaml",
+  says: [
+    [
+      "in # of # runs at θ₀",
+      ({ runs }) => {
+        const all = Object.values(runs);
+        return [all.filter(({ ntk }) => ntk.initial.lambdaMin.kind === "certified").length, all.length];
+      },
+    ],
+    ...["identity", "scale-0"].flatMap((shortcut) => {
+      const depths = [1, 2, 4, 8, 16];
+      const name = shortcut === "identity" ? "residual" : "plain";
+      const reads = [
+        ["at θ₀", ({ ntk }) => ntk.initial.lambdaMin.value],
+        ["least", ({ ntk }) => ntk.lambdaZero],
+      ];
+      const at = (sweep, depth) => sweep.where(`shortcut-${shortcut}`, `times-${depth}`);
+      return reads.map(([when, read]) => [
+        `| ${name}, ${when} | # | # | # | # | # | # (# to #) |`,
+        (sweep) => {
+          const { slope, interval } = fitPower(
+            depths.flatMap((depth) => at(sweep, depth).map((run) => [depth, Math.sqrt(read(run))])),
+          );
+          return [
+            ...depths.map((depth) => Math.sqrt(median(at(sweep, depth).map(read)))),
+            slope,
+            ...interval,
+          ];
+        },
+      ]);
+    }),
+  ],
+};
+
+export const PAPERS_QUOTES = [LEMMAS, SMOOTHNESS, NONDEGENERACY];
