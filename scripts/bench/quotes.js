@@ -860,6 +860,24 @@ export const QUOTES = [
         ],
       ]),
   },
+  {
+    page: "docs/decay-table.md",
+    command: "node scripts/decay-table.js",
+    // Kinks whose branches differ between processors; ten minutes.
+    long: true,
+    tables: [{ header: "| architecture | activation | P/nM |", key: [0, 1, 2], columns: [3, 4, 5, 6, 7] }],
+  },
+  {
+    page: "docs/papers.md",
+    command: "node scripts/decay-table.js",
+    long: true,
+    tables: [
+      { header: "| visible, by activation |", key: [0], columns: [1, 2, 3] },
+      { header: "| visible, by architecture |", key: [0], columns: [1, 2, 3] },
+      { header: "| P > nM, by λ_min at t = 0 |", key: [0], columns: [1, 2, 3, 4] },
+      { header: "| of all runs |", key: [0], columns: [1] },
+    ],
+  },
   ...["width", "depth"].map((name) => ({
     page: "docs/papers.md",
     command: `npx gradflow sweep configs/papers/threshold-${name}.yaml`,
@@ -976,6 +994,11 @@ export const UNQUOTED = [
     page: "docs/gallery.md",
     command: `npx gradflow ${command} configs/`,
     why: "pictures, of which no number is quoted",
+  })),
+  ...["docs/papers.md", "docs/decay-table.md"].map((page) => ({
+    page,
+    command: "npx gradflow sweep configs/papers/decay",
+    why: "one of two sweeps; the page quotes what the next command makes of both",
   })),
   {
     page: "docs/architectures.md",
