@@ -194,4 +194,58 @@ const NONDEGENERACY = {
   ],
 };
 
-export const PAPERS_QUOTES = [LEMMAS, SMOOTHNESS, NONDEGENERACY];
+/** The least μ along a flow were L* a value, over that with L* = 0. */
+const leastRatio = (run, value) => {
+  const rows = run.table("series");
+  const least = (bottom) =>
+    Math.min(
+      ...rows
+        .filter(({ loss }) => loss > bottom)
+        .map(({ gradientNorm, loss }) => gradientNorm ** 2 / (loss - bottom)),
+    );
+  return least(value) / least(0);
+};
+/** What L* might be taken to be, and its value for a run. */
+const BOTTOMS = [
+  ["half the last loss", (run) => run.loss / 2],
+  ["nine tenths of it", (run) => 0.9 * run.loss],
+  ["−L(0)/10 000", (run) => -1e-4 * run.initialLoss],
+  ["−L(0)/100", (run) => -1e-2 * run.initialLoss],
+];
+
+const STATIONARY = ["sequences"].map((name) => ({
+  page: "docs/papers.md",
+  command: `npx gradflow sweep configs/papers/stationary-${name}.yaml`,
+  says: [
+    [
+      `| ${name} | # to # | # to # | # to # | # to # | # to # |`,
+      ({ runs }) => {
+        const all = Object.values(runs);
+        // L* = 0: ‖∇L‖² = μL, which descent's table has too.
+        const fallen = (table) => {
+          const norms = table.map(({ polyakLojasiewicz: mu, loss }) => Math.sqrt(mu * loss));
+          return norms.at(-1) / norms[0];
+        };
+        const least = ({ measured }) => measured.polyakLojasiewicz.minimum;
+        const bound = ({ ntk, samples }) => (2 / samples) * ntk.lambdaZero;
+        return [
+          ...[
+            ...range(all.map((run) => fallen(run.table("series")))),
+            ...range(all.map((run) => fallen(run.table("descent")))),
+          ],
+          ...[...range(all.map(least)), ...range(all.map(bound))],
+          ...range(all.map((run) => least(run) / bound(run))),
+        ];
+      },
+    ],
+    ...BOTTOMS.map(([what, value]) => [
+      `| ${name}, L* = ${what} | # | # to # |`,
+      ({ runs }) => {
+        const ratios = Object.values(runs).map((run) => leastRatio(run, value(run)));
+        return [median(ratios), ...range(ratios)];
+      },
+    ]),
+  ],
+}));
+
+export const PAPERS_QUOTES = [LEMMAS, SMOOTHNESS, NONDEGENERACY, ...STATIONARY];

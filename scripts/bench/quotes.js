@@ -787,33 +787,6 @@ export const QUOTES = [
     ],
   },
   ...PAPERS_QUOTES,
-  ...["sequences"].map((name) => ({
-    page: "docs/papers.md",
-    command: `npx gradflow sweep configs/papers/stationary-${name}.yaml`,
-    says: [
-      [
-        `| ${name} | # to # | # to # | # to # | # to # | # to # |`,
-        ({ runs }) => {
-          const all = Object.values(runs);
-          // L* = 0: ‖∇L‖² = μL, which descent's table has too.
-          const fallen = (table) => {
-            const norms = table.map(({ polyakLojasiewicz: mu, loss }) => Math.sqrt(mu * loss));
-            return norms.at(-1) / norms[0];
-          };
-          const least = ({ measured }) => measured.polyakLojasiewicz.minimum;
-          const bound = ({ ntk, samples }) => (2 / samples) * ntk.lambdaZero;
-          return [
-            ...[
-              ...range(all.map((run) => fallen(run.table("series")))),
-              ...range(all.map((run) => fallen(run.table("descent")))),
-            ],
-            ...[...range(all.map(least)), ...range(all.map(bound))],
-            ...range(all.map((run) => least(run) / bound(run))),
-          ];
-        },
-      ],
-    ],
-  })),
   {
     page: "docs/papers.md",
     command: "npx gradflow sweep configs/papers/cross-entropy.yaml",
