@@ -2,7 +2,7 @@
 // the groups, and a page is called what its first heading says. Diagrams are drawn here.
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { Application, Converter, Renderer } from "typedoc";
+import { Application, Converter, PageEvent, Renderer } from "typedoc";
 import { drawDiagram } from "./diagram.js";
 
 /** Pages of docs/ in the order of the index, each with the section that it stands in and its heading. */
@@ -45,6 +45,13 @@ export async function load(app) {
       const [, text] = /^```mermaid\n(.*)^```$/ms.exec(part.text) ?? [];
       if (text !== undefined) Object.assign(part, { kind: "text", text: diagrams.get(text.trim()) });
     }
+  });
+  // On a narrow page a picture's small print cannot be read: it leads to itself in full size, as on GitHub.
+  app.renderer.on(PageEvent.END, (page) => {
+    page.contents = page.contents?.replaceAll(
+      /<img src="([^"]+)"[^>]*>/g,
+      '<a class="picture" href="$1">$&</a>',
+    );
   });
   // Addresses are made of the names of the files, and given by then.
   app.renderer.on(Renderer.EVENT_BEGIN, ({ project }) => {

@@ -103,6 +103,13 @@ describe.skipIf(!isAsked)("pages", () => {
       expect(page.match(/<g id="edge\d+"/g)).toHaveLength(readDiagram(text!).edges.length);
     });
 
+    it("leads from every picture to the same in full size", () => {
+      const page = readFileSync(join(folder, "site/documents/gallery.html"), "utf8");
+      const pictures = [...page.matchAll(/<a class="picture" href="([^"]+)"><img src="([^"]+)"/g)];
+      expect(pictures.length).toBe(page.match(/<img /g)!.length);
+      for (const [, whole, shown] of pictures) expect(whole).toBe(shown);
+    });
+
     it.skipIf(chromium === null).each([
       [1400, "light"],
       [800, "dark"],
