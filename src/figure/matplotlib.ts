@@ -120,6 +120,8 @@ for table in sorted(folder.glob("*.csv")):
         continue  # the raster of pieces is no curve
     spec = json.loads(table.with_suffix(".json").read_text(encoding="utf-8"))
     latex = (spec.get("usermeta") or {}).get("latex")
+    if latex is None and "usetex" in words:
+        sys.exit("usetex: the words of these figures are not LaTeX; gradflow run STUDY --set figure.latex=true draws them anew without computing")
     if latex is not None:
         matplotlib.rcParams.update({"font.family": "serif", "mathtext.fontset": "cm"})
     say = sayer(latex)
@@ -174,7 +176,12 @@ for table in sorted(folder.glob("*.csv")):
         columns = min(len(named), max(1, int(across * 17 / (7 + max(map(len, named))))))
         figure.legend(named.values(), [say(name) for name in named], loc="outside lower center", ncols=columns, handlelength=2.4)
         figure.set_figheight(tall + 0.14 * math.ceil(len(named) / columns))
-    figure.savefig(folder / f"{table.stem}-print.{ending}")
+    try:
+        figure.savefig(folder / f"{table.stem}-print.{ending}")
+    except (RuntimeError, OSError) as fault:
+        if "usetex" not in words:
+            raise
+        sys.exit(f"{table.stem}: LaTeX could not set it (without usetex matplotlib sets the words itself)\\n{fault}")
     plt.close(figure)
     print(folder / f"{table.stem}-print.{ending}")
 `;

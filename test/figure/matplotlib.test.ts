@@ -82,3 +82,30 @@ test.skipIf(missing !== null)(
     expect(seen["lambda"]!.dots.length).toBe(1);
   },
 );
+
+const lacksLatex = missing ?? (spawnSync("latex", ["--version"]).status === 0 ? null : "no latex");
+
+test.skipIf(lacksLatex !== null)(
+  `usetex has LaTeX set the words of a study that asks for it, and says how to ask (${lacksLatex ?? "latex"})`,
+  async () => {
+    const run = join(folder, "latex");
+    const writer = await syntheticRecord({ directory: run });
+    await writer.finish(syntheticResult(run));
+    await drawFigures(run);
+    const plot = () =>
+      spawnSync(PYTHON, [join(run, "figures/plot.py"), "pdf", "usetex"], { encoding: "utf8" });
+    const plain = plot();
+    expect(plain.status).toBe(1);
+    expect(plain.stderr).toMatch(/^usetex: .*--set figure\.latex=true/);
+    const path = join(run, "config.resolved.json");
+    const config = JSON.parse(await readFile(path, "utf8"));
+    await writeFile(path, JSON.stringify({ ...config, figure: { latex: true } }));
+    await drawFigures(run);
+    const { status, stderr } = plot();
+    expect(status, stderr).toBe(0);
+    // Fonts of TeX are in it, none of matplotlib's.
+    const pdf = await readFile(join(run, "figures/loss-print.pdf"), "latin1");
+    expect(pdf).toMatch(/CMR|SFRM|CMMI/);
+    expect(pdf).not.toContain("DejaVu");
+  },
+);
