@@ -10,16 +10,30 @@ export interface Problem {
   readonly line?: number;
 }
 
-/** Bad input: a config, an override, a data file, an output folder. Lists every problem found. Exit code 2. */
+/**
+ * Bad input: a config, an override, a data file, an output folder. Lists every problem found. Exit code 2. Where an option is the remedy, the
+ * problems name that of the command line; the message is for whoever called a function, and names that of the function.
+ */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[] | string) {
     const list = typeof problems === "string" ? [{ path: "", message: problems }] : problems;
-    super(list.map(describeProblem).join("\n"));
+    super(inWordsOfCode(list.map(describeProblem).join("\n")));
     this.problems = list;
   }
+}
+
+function inWordsOfCode(text: string): string {
+  return text
+    .replaceAll("another folder with --out", "another directory")
+    .replaceAll(/(?:gradflow [a-z]+ (?:with )?)?--force\b/g, "force: true");
+}
+
+/** An error as the terminal tells it. */
+export function tellError(error: Error): string {
+  return error instanceof ConfigError ? error.problems.map(describeProblem).join("\n") : error.message;
 }
 
 /** A file or folder that cannot be written. Exit code 2. */

@@ -11,6 +11,14 @@ export function formatNumber(value: number | null, digits = 4): string {
   return `${Number(mantissa)}e${exponent.replace("+", "")}`;
 }
 
+/** A message with its times rounded to six digits: `t = 1e20`, for which a record has every digit. */
+export function roundTimes(text: string): string {
+  return text.replaceAll(
+    /\bt = (-?\d[\d.]*(?:e[-+]?\d+)?)(?<!\.)/g,
+    (_, time) => `t = ${formatNumber(Number(time), 6)}`,
+  );
+}
+
 /** A fact of a record: a number as above, a word as it is, `–` for what is absent. */
 export function formatFact(fact: number | string | boolean | null | undefined, digits = 4): string {
   if (fact === undefined || fact === null) return "–";

@@ -14,13 +14,13 @@ import {
   type StabilityResult,
   type StableRateResult,
 } from "../record/result.js";
-import { formatColumns, formatDuration, formatNumber, formatPath } from "./format.js";
+import { formatColumns, formatDuration, formatNumber, formatPath, roundTimes } from "./format.js";
 import { describeKernel } from "./kernel-summary.js";
 
 /** Lines of a run's outcome; the last names the figure to open, or the record where none was drawn. */
 export function summarise(result: RunResult): string {
   return [
-    `${result.status}: ${result.message}`,
+    `${result.status}: ${roundTimes(result.message)}`,
     ...(result.method === "none" ? [] : ["", ...describeFlow(result)]),
     ...describeKernel(result.ntk),
     ...describeMeasured(result),
@@ -325,7 +325,7 @@ function describeFlows({ flows, descent }: RunResult): string[] {
 const meanOf = (flow: FlowResult, column: string): number | null => flow.means[column] ?? null;
 
 function endOf({ status, time, message }: FlowResult): string {
-  return `${status} after t = ${formatNumber(time)}${message === null ? "" : `: ${message}`}`;
+  return `${status} after t = ${formatNumber(time)}${message === null ? "" : `: ${roundTimes(message)}`}`;
 }
 
 /** Which of them held until when; and the closest of those that got as far as descent did. */

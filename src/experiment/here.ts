@@ -1,6 +1,6 @@
 /** Runs of a sweep in this process, one after another: what only it can make. */
 import type { SweepJob } from "../config/load-sweep.js";
-import { ConfigError, EngineError } from "../errors.js";
+import { ConfigError, EngineError, tellError } from "../errors.js";
 import { withThreads } from "./define-sweep.js";
 import type { Launch } from "./launcher.js";
 import { runExperiment } from "./run.js";
@@ -31,7 +31,7 @@ export function launchHere(planned: readonly SweepJob[]): Launch {
         end(status, message, loss);
       } catch (error) {
         const expected = error instanceof ConfigError || error instanceof EngineError;
-        end("failed", expected ? error.message : String((error as Error).stack ?? error), null);
+        end("failed", expected ? tellError(error) : String((error as Error).stack ?? error), null);
       }
     }
     return null;

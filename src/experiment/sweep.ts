@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import type { LoadedSweep, SweepJob } from "../config/load-sweep.js";
 import type { Config } from "../config/schema.js";
 import { isDrawn } from "../config/schema-dataset.js";
-import { ConfigError } from "../errors.js";
+import { ConfigError, tellError } from "../errors.js";
 import type { DrawnSweep } from "../figure/draw-sweep.js";
 import { buildNetwork, LayerError } from "../model/index.js";
 import type { Lock } from "../record/lock.js";
@@ -254,7 +254,7 @@ async function draw(
     // The runs have ended; what stands in the way of a picture is no reason to say that they have not.
     return {
       pictures: [],
-      notes: [`No figures: ${error.message} Then gradflow figure ${directory} draws them.`],
+      notes: [`No figures: ${tellError(error)} Then gradflow figure ${directory} draws them.`],
     };
   });
 }

@@ -1,6 +1,6 @@
 /** Runs of a sweep, one after another, in a process of their own: a study in by message, progress and result out. Started by local.ts alone. */
 import { loadConfig } from "../config/load.js";
-import { ConfigError, EngineError, InterruptedError } from "../errors.js";
+import { ConfigError, EngineError, InterruptedError, tellError } from "../errors.js";
 import type { DrawnSweep } from "../figure/draw-sweep.js";
 import type { RunResult } from "../record/result.js";
 import { loadRun } from "./define-sweep.js";
@@ -47,7 +47,7 @@ async function tell(work: () => Promise<Report>): Promise<void> {
     const expected =
       error instanceof ConfigError || error instanceof EngineError || error instanceof InterruptedError;
     const text =
-      error instanceof Error ? (expected ? error.message : (error.stack ?? error.message)) : String(error);
+      error instanceof Error ? (expected ? tellError(error) : (error.stack ?? error.message)) : String(error);
     report({ kind: "error", message: text });
   }
 }

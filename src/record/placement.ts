@@ -1,7 +1,7 @@
 /** The folder of a run as a place: claimed for one computation, and an old record there replaced by a new one in one step. */
 import { copyFile, link, lstat, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { ConfigError, DiskFullError, WriteError } from "../errors.js";
+import { ConfigError, DiskFullError, tellError, WriteError } from "../errors.js";
 import { CHECKPOINT_FILES } from "./checkpoint.js";
 import {
   type Content,
@@ -101,7 +101,7 @@ async function stage(directory: string, files: Readonly<Record<string, Content>>
   } catch (error) {
     if (!(error instanceof WriteError)) throw error;
     const Fault = error instanceof DiskFullError ? DiskFullError : WriteError;
-    throw new Fault(error.message.replace(folder, directory));
+    throw new Fault(tellError(error).replace(folder, directory));
   }
 }
 

@@ -2,7 +2,7 @@
 import { rm, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { writeNpy } from "../data/npy.js";
-import { ConfigError, DiskFullError, RecordLostError, WriteError } from "../errors.js";
+import { ConfigError, DiskFullError, RecordLostError, tellError, WriteError } from "../errors.js";
 import { CHECKPOINT_FILES, type Checkpoint, serialiseCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import type { DescentColumn, SeriesColumn } from "./columns.js";
 import { type Content, formatJson, writeAtomically, writeFault, writeJson, writeWhole } from "./files.js";
@@ -275,7 +275,7 @@ function recordWriter(
 function advise(error: unknown, advice: string, Refusal: typeof ConfigError = WriteError): unknown {
   if (!(error instanceof Refusal) || error instanceof RecordLostError) return error;
   const Fault = error instanceof DiskFullError ? DiskFullError : RecordLostError;
-  return new Fault(`${error.message} ${advice}`);
+  return new Fault(`${tellError(error)} ${advice}`);
 }
 
 async function removeCheckpoints(directory: string): Promise<void> {

@@ -93,7 +93,7 @@ describe("a lock", () => {
     expect(told).toContain(
       content.includes("pid:[1]") ? "another container" : content === "" ? "unknown" : "elsewhere",
     );
-    expect(told).toContain("--force");
+    expect(told).toContain("take the folder with force: true");
     await (await lockFolder(home, { patience: 0, force: true })).release();
     expect(readdirSync(home)).toEqual([]);
   });

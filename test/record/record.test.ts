@@ -14,6 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describeError } from "../../src/cli/exit.js";
 import { readNpy } from "../../src/data/npy.js";
 import { ConfigError } from "../../src/errors.js";
 import { attachFiles } from "../../src/record/attachments.js";
@@ -167,8 +168,13 @@ describe("an occupied folder", () => {
     const writer = await syntheticRecord({ directory: home });
     await writer.finish(syntheticResult(home));
     const before = readdirSync(home).map((name) => [name, readFileSync(join(home, name), "utf8")]);
-    expect(await refusal(openRecord({ directory: home, ...minimal }))).toBe(
-      `${home}: already holds a record; use --force to replace it, or choose another folder with --out.`,
+    const error = await openRecord({ directory: home, ...minimal }).catch((reason) => reason);
+    // Who called a function reads the function's options, who typed a command the command's.
+    expect(error.message).toBe(
+      `${home}: already holds a record; use force: true to replace it, or choose another directory.`,
+    );
+    expect(describeError(error).text).toBe(
+      `gradflow: ${home}: already holds a record; use --force to replace it, or choose another folder with --out.`,
     );
     expect(readdirSync(home).map((name) => [name, readFileSync(join(home, name), "utf8")])).toEqual(before);
   });
