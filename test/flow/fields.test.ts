@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { createReferenceEngine } from "../../src/engine/index.js";
 import { createBeside, createProblem, fields, GRADIENT, type Problem } from "../../src/flow/index.js";
 import { Memory } from "../../src/memory.js";
-import { createFamily, presetNetwork } from "../../src/model/index.js";
+import { createFamily, defineNetwork, presetNetwork } from "../../src/model/index.js";
 import { distance, linearCase, problemOf, scalarCase } from "./runs.js";
 
 /** Tight enough that the solver's error is below all distances compared here. */
@@ -15,15 +15,19 @@ interface Place {
   readonly theta0: Float64Array;
   readonly learningRate: number;
   readonly steps: number;
+  /** Of θ. */
+  readonly unit?: number;
 }
 
-async function besideOf(name: string, { problem, theta0, learningRate, steps }: Place) {
+async function besideOf(name: string, { problem, theta0, learningRate, steps, unit = 1 }: Place) {
   const kind = fields.find((known) => known.name === name)!;
   const beside = await createBeside(
     kind,
-    {},
+    { top: 2 },
     {
-      ...{ problem, theta0, learningRate, law: GRADIENT, solver, seed: 0, memory: new Memory() },
+      ...{ problem, theta0, learningRate, seed: 0, memory: new Memory() },
+      law: kind.describes === "gradient" ? GRADIENT : { kind: kind.describes, momentum: 0.5 },
+      solver: { ...solver, atol: solver.atol * unit },
       ...{ times: [steps * learningRate], programs: new Map() },
     },
   );
@@ -64,6 +68,47 @@ test.each([
   expect(coarse / expected).toBeCloseTo(1, 4);
   const [fine, finer] = [await away(name, await product(0.0125)), await away(name, await product(0.00625))];
   expect(Math.abs(Math.log2(fine / finer) - order)).toBeLessThan(0.15);
+});
+
+describe.each([1e-9, 1e9])("θ in units of %s, η and t in their squares", (unit) => {
+  /** ½(ab − 1)² of θ = p(a, b). */
+  const inUnits = async (p: number): Promise<Place> => {
+    const network = defineNetwork({
+      inputShape: [1],
+      build(scope, input) {
+        const entry = (name: string) =>
+          scope.b.scale(
+            scope.b.reshape(scope.parameter(name, [1], { kind: "bias", fanIn: 1 }), [1, 1]),
+            1 / p,
+          );
+        return scope.b.mul(input, scope.b.mul(entry("a"), entry("b")));
+      },
+    });
+    const family = createFamily({ network, samples: 1, factor: 1 / 2 });
+    const bound = { x: Float64Array.of(1), y: Float64Array.of(1) };
+    return {
+      problem: await createProblem(createReferenceEngine(), family, bound),
+      theta0: Float64Array.of(1.5 * p, 0.2 * p),
+      ...{ learningRate: 0.1 * p ** 2, steps: 20, unit: p },
+    };
+  };
+
+  test.each(fields.map(({ name }) => [name]))("%s", async (name) => {
+    const [plain, scaled] = await Promise.all([1, unit].map(async (p) => besideOf(name, await inUnits(p))));
+    // Equations are solved to 1e-12 with steps of their own.
+    expect(distance(plain!.theta, scaled!.theta.map((value) => value / unit))).toBeLessThan(1e-10);
+    expect(plain!.failure).toBeNull();
+    expect(scaled!.failure).toBeNull();
+    const [mine, other] = [await plain!.predict(), await scaled!.predict()];
+    expect(Object.keys(other)).toEqual(Object.keys(mine));
+    const powers: Readonly<Record<string, number>> = { variance: 2, meanSquaredGradient: -2, eigenvalue: -2, slope: -2, gradientFlow: 1, imaginary: 1 };
+    for (const [column, value] of Object.entries(mine)) {
+      if (value === null) continue;
+      const power = powers[column.split(".")[0]!] ?? 0;
+      // Rounding of a rod at its floor, which depends on the digits of θ, is below the second bound.
+      expect(Math.abs(other[column]! / unit ** power - value), column).toBeLessThan(1e-8 * Math.abs(value) + 1e-12);
+    }
+  });
 });
 
 test("the principal flow ends where ηλ_max comes to 1, and says so", async () => {
