@@ -31,7 +31,9 @@ function readTable(file) {
 
 /** How far λ_max is from 2/η, in parts of it, where the central flow has an oscillation to hold it by; null where it never has. */
 function missOf(rows) {
-  const held = rows.filter(({ kind, variance, ...row }) => kind === "central" && variance > 0 && row["sharpness.1"] > 0);
+  const held = rows.filter(
+    ({ kind, variance, ...row }) => kind === "central" && variance > 0 && row["sharpness.1"] > 0,
+  );
   const misses = held.map((row) => Math.abs((Number(row["sharpness.1"]) * row.learningRate) / 2 - 1));
   return misses.length === 0 ? null : Math.max(...misses);
 }
@@ -40,7 +42,10 @@ const runs = readdirSync(folder, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => {
     const read = (file) => JSON.parse(readFileSync(join(folder, name, file), "utf8"));
-    const [{ flows, parameters }, { loss, descent, seed }] = [read("result.json"), read("config.resolved.json")];
+    const [{ flows, parameters }, { loss, descent, seed }] = [
+      read("result.json"),
+      read("config.resolved.json"),
+    ];
     const of = (wanted) => flows.find(({ kind }) => kind === wanted);
     const whole = of("gradient").means.meanDistance;
     const predicts = (kind, mean, real) => of(kind).means[mean] / of(kind).means[real];
@@ -96,7 +101,9 @@ const lines = cases.map((seeds) => {
     ...[spread(seeds, "watched", 1), spread(seeds, "miss", 1), spread(seeds, "cost")],
   ].join(" | ");
 });
-console.log([HEAD.join(" | "), HEAD.map(() => "---").join(" | "), ...lines].map((line) => `| ${line} |`).join("\n"));
+console.log(
+  [HEAD.join(" | "), HEAD.map(() => "---").join(" | "), ...lines].map((line) => `| ${line} |`).join("\n"),
+);
 
 const colours = [FLOW_COLOUR, ...FLOWS.map((_, k) => descentStyle(k).colour)];
 const values = runs.flatMap((run) =>
@@ -107,7 +114,11 @@ const values = runs.flatMap((run) =>
 const encoding = {
   x: {
     ...{ field: "parameters", type: "quantitative", scale: { type: "log", nice: false, padding: 12 } },
-    axis: { title: "parameters", values: [...new Set(runs.map(({ parameters }) => parameters))], format: "d" },
+    axis: {
+      title: "parameters",
+      values: [...new Set(runs.map(({ parameters }) => parameters))],
+      format: "d",
+    },
   },
   y: {
     ...{ field: "share", type: "quantitative", scale: { type: "log" } },
@@ -123,7 +134,8 @@ const svg = await renderSvg({
   $schema: "https://vega.github.io/schema/vega-lite/v6.json",
   title: {
     text: "How far each flow is from descent's running average",
-    subtitle: "digits, tanh, two hidden layers; mean over 600 steps, each seed a point, lines through the medians",
+    subtitle:
+      "digits, tanh, two hidden layers; mean over 600 steps, each seed a point, lines through the medians",
   },
   config: THEME,
   data: { values },

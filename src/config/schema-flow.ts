@@ -151,7 +151,7 @@ export const descentSchema = z
       .nonnegative()
       .exactOptional()
       .describe(
-        "Steps that the descent has made before t = 0: it begins where these lead from the initial parameters, flow and flows beside it at its running average there (over compare.average steps, 40 where that is absent). So a study begins where descent already oscillates at the edge of stability. With one learning rate. Absent or 0: everything begins at the initial parameters.",
+        "Steps that the descent has made before t = 0: it begins where these lead from the initial parameters, flow and flows beside it at its running average there (over compare.average steps, 40 where that is absent). So a study begins where descent already oscillates at the edge of stability, and so does a search of stability. With one learning rate. Absent or 0: everything begins at the initial parameters.",
       ),
     countFlips: z
       .boolean()

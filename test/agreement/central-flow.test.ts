@@ -57,13 +57,16 @@ test.each(cases.map((found) => [found.tracked, found] as const))("k = %d", async
     thirdDerivative: problem.priceOf(family.thirdDerivative()),
   };
   const { gradients, hessianProducts, thirdDerivatives } = found.cost;
-  const theirCost = gradients + price.hessianProduct * hessianProducts + price.thirdDerivative * thirdDerivatives;
+  const theirCost =
+    gradients + price.hessianProduct * hessianProducts + price.thirdDerivative * thirdDerivatives;
   // Theirs takes four steps of Euler's method for each of descent, ours two of Heun's: measured 2.1e-3 and 1.6e-3 of the way.
   expect(distance(central.theta, theirs) / distance(theirs, theta0)).toBeLessThan(5e-3);
   // Both are as far from descent's mean, 4.8 and 18 per cent of the way: to 2e-4 of that.
   const miss = distance(theirs, found.descent);
   expect(distance(central.theta, found.descent) / miss).toBeCloseTo(1, 2);
   const said = await central.predict();
+  const swings = Object.keys(said).filter((name) => /^variance\.\d/.test(name) && said[name]! > 0);
+  expect(swings).toHaveLength(k);
   // Measured 2.4e-3 and 2.9e-3, of Σ in the last substep.
   expect(said.variance! / found.variance).toBeCloseTo(1, 2);
   expect((said["eigenvalue.1"]! * learningRate) / 2).toBeCloseTo(1, 4);

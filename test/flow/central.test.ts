@@ -59,57 +59,60 @@ describe.each([
   [1e9, 1],
   [1, 1e-9],
   [1, 1e9],
-])("L = s(½yx² − by + (κ/2)(y − 20)²) of θ = p(x, y), b = κ = ½, ηs/p² = 0.1, s = %g, p = %g", (scale, unit) => {
-  test("its sharpness comes to 2/η at t/η = 35.8352 and stays there, with σ² = 1 and the mean loss of the two-cycle", async () => {
-    const eta = (0.1 * unit ** 2) / scale;
-    const problem = await quadratic(0.5, 0.5, scale, unit);
-    const central = await beside("central", problem, Float64Array.of(1e-3 * unit, 15 * unit), eta, 60);
-    await central.reach(35, 35 * eta);
-    const y = central.theta[1]! / unit;
-    // y = 21 − 6e^{−κt} reaches 20 at ln 6/(ηκ); from here the exact solution has this long to go. Four digits are given.
-    expect(35 + Math.log(21 - y) / 0.05).toBeCloseTo(35.8352, 4);
-    expect(await central.predict()).toMatchObject({ variance: 0, watched: 1, settling: null });
-    await central.reach(60, 60 * eta);
-    // The largest eigenvalue is y itself, pinned by what is solved in every substep.
-    expect(central.theta[1]! / unit).toBeCloseTo(20, 9);
-    const { meanLoss, variance, meanSquaredGradient, settling, ...rest } = await central.predict();
-    expect(variance! / unit ** 2).toBeCloseTo(1, 8);
-    // L on the two-cycle x = ±1, y = 20 is 10 − 10 + 0.
-    expect(meanLoss! / scale - C).toBeCloseTo(0, 8);
-    // (20x)² + (½ − b)² at x = ±1 by descent; the flow's ‖g‖² + 4trΣ/η² has b² of its own g beside it.
-    expect(meanSquaredGradient! * (unit / scale) ** 2).toBeCloseTo(400 + 0.25, 6);
-    // κ/(2ηb)
-    expect(settling).toBeCloseTo(5, 6);
-    expect((rest["eigenvalue.1"]! * unit ** 2) / scale).toBeCloseTo(20, 9);
-    expect(rest["variance.1"]).toBe(variance);
-    expect(central.failure).toBeNull();
-  });
+])(
+  "L = s(½yx² − by + (κ/2)(y − 20)²) of θ = p(x, y), b = κ = ½, ηs/p² = 0.1, s = %g, p = %g",
+  (scale, unit) => {
+    test("its sharpness comes to 2/η at t/η = 35.8352 and stays there, with σ² = 1 and the mean loss of the two-cycle", async () => {
+      const eta = (0.1 * unit ** 2) / scale;
+      const problem = await quadratic(0.5, 0.5, scale, unit);
+      const central = await beside("central", problem, Float64Array.of(1e-3 * unit, 15 * unit), eta, 60);
+      await central.reach(35, 35 * eta);
+      const y = central.theta[1]! / unit;
+      // y = 21 − 6e^{−κt} reaches 20 at ln 6/(ηκ); from here the exact solution has this long to go. Four digits are given.
+      expect(35 + Math.log(21 - y) / 0.05).toBeCloseTo(35.8352, 4);
+      expect(await central.predict()).toMatchObject({ variance: 0, watched: 1, settling: null });
+      await central.reach(60, 60 * eta);
+      // The largest eigenvalue is y itself, pinned by what is solved in every substep.
+      expect(central.theta[1]! / unit).toBeCloseTo(20, 9);
+      const { meanLoss, variance, meanSquaredGradient, settling, ...rest } = await central.predict();
+      expect(variance! / unit ** 2).toBeCloseTo(1, 8);
+      // L on the two-cycle x = ±1, y = 20 is 10 − 10 + 0.
+      expect(meanLoss! / scale - C).toBeCloseTo(0, 8);
+      // (20x)² + (½ − b)² at x = ±1 by descent; the flow's ‖g‖² + 4trΣ/η² has b² of its own g beside it.
+      expect(meanSquaredGradient! * (unit / scale) ** 2).toBeCloseTo(400 + 0.25, 6);
+      // κ/(2ηb)
+      expect(settling).toBeCloseTo(5, 6);
+      expect((rest["eigenvalue.1"]! * unit ** 2) / scale).toBeCloseTo(20, 9);
+      expect(rest["variance.1"]).toBe(variance);
+      expect(central.failure).toBeNull();
+    });
 
-  test.each([
-    [0.2, null],
-    [0.1, "noSolution"],
-    [0.05, "noSolution"],
-  ])("κ = %s, where 2ηb = 0.1: status %s, as descent settles or spirals out", async (kappa, status) => {
-    const eta = (0.1 * unit ** 2) / scale;
-    const problem = await quadratic(0.5, kappa, scale, unit);
-    const central = await beside("central", problem, Float64Array.of(1e-3 * unit, 19 * unit), eta, 200);
-    const arrived = await central.reach(200, 200 * eta);
-    expect(arrived).toBe(status === null);
-    expect(central.failure?.status ?? null).toBe(status);
-    if (status !== null) expect(central.failure!.message).toContain("descent spirals out of that balance");
-    // Descent from near the two-cycle x = ±1, y = 20 comes nearer, or goes away from it.
-    const theta = Float64Array.of(1.05 * unit, 20 * unit);
-    const gradient = new Float64Array(2);
-    let largest = 0;
-    for (let k = 0; k < 2000; k++) {
-      await problem.lossGradient(theta, gradient);
-      for (let i = 0; i < 2; i++) theta[i]! -= eta * gradient[i]!;
-      if (k >= 1800) largest = Math.max(largest, Math.abs(Math.abs(theta[0]! / unit) - 1));
-    }
-    if (kappa === 0.2) expect(largest).toBeLessThan(0.01);
-    if (kappa === 0.05) expect(largest).toBeGreaterThan(0.1);
-  });
-});
+    test.each([
+      [0.2, null],
+      [0.1, "noSolution"],
+      [0.05, "noSolution"],
+    ])("κ = %s, where 2ηb = 0.1: status %s, as descent settles or spirals out", async (kappa, status) => {
+      const eta = (0.1 * unit ** 2) / scale;
+      const problem = await quadratic(0.5, kappa, scale, unit);
+      const central = await beside("central", problem, Float64Array.of(1e-3 * unit, 19 * unit), eta, 200);
+      const arrived = await central.reach(200, 200 * eta);
+      expect(arrived).toBe(status === null);
+      expect(central.failure?.status ?? null).toBe(status);
+      if (status !== null) expect(central.failure!.message).toContain("descent spirals out of that balance");
+      // Descent from near the two-cycle x = ±1, y = 20 comes nearer, or goes away from it.
+      const theta = Float64Array.of(1.05 * unit, 20 * unit);
+      const gradient = new Float64Array(2);
+      let largest = 0;
+      for (let k = 0; k < 2000; k++) {
+        await problem.lossGradient(theta, gradient);
+        for (let i = 0; i < 2; i++) theta[i]! -= eta * gradient[i]!;
+        if (k >= 1800) largest = Math.max(largest, Math.abs(Math.abs(theta[0]! / unit) - 1));
+      }
+      if (kappa === 0.2) expect(largest).toBeLessThan(0.01);
+      if (kappa === 0.05) expect(largest).toBeGreaterThan(0.1);
+    });
+  },
+);
 
 /**
  * A tanh network 5-16-16-1 with more samples than it fits at once: its sharpness goes on rising, so that descent's oscillation lives on. (With 20 samples it dies,

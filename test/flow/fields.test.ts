@@ -96,17 +96,31 @@ describe.each([1e-9, 1e9])("θ in units of %s, η and t in their squares", (unit
   test.each(fields.map(({ name }) => [name]))("%s", async (name) => {
     const [plain, scaled] = await Promise.all([1, unit].map(async (p) => besideOf(name, await inUnits(p))));
     // Equations are solved to 1e-12 with steps of their own.
-    expect(distance(plain!.theta, scaled!.theta.map((value) => value / unit))).toBeLessThan(1e-10);
+    expect(
+      distance(
+        plain!.theta,
+        scaled!.theta.map((value) => value / unit),
+      ),
+    ).toBeLessThan(1e-10);
     expect(plain!.failure).toBeNull();
     expect(scaled!.failure).toBeNull();
     const [mine, other] = [await plain!.predict(), await scaled!.predict()];
     expect(Object.keys(other)).toEqual(Object.keys(mine));
-    const powers: Readonly<Record<string, number>> = { variance: 2, meanSquaredGradient: -2, eigenvalue: -2, slope: -2, gradientFlow: 1, imaginary: 1 };
+    const powers: Readonly<Record<string, number>> = {
+      variance: 2,
+      meanSquaredGradient: -2,
+      eigenvalue: -2,
+      slope: -2,
+      gradientFlow: 1,
+      imaginary: 1,
+    };
     for (const [column, value] of Object.entries(mine)) {
       if (value === null) continue;
       const power = powers[column.split(".")[0]!] ?? 0;
       // Rounding of a rod at its floor, which depends on the digits of θ, is below the second bound.
-      expect(Math.abs(other[column]! / unit ** power - value), column).toBeLessThan(1e-8 * Math.abs(value) + 1e-12);
+      expect(Math.abs(other[column]! / unit ** power - value), column).toBeLessThan(
+        1e-8 * Math.abs(value) + 1e-12,
+      );
     }
   });
 });
