@@ -2,7 +2,7 @@
 // average, what central and rod flow predict of it, how the central flow holds λ_max at 2/η and what it costs. Prints a table, draws a figure.
 //   npm run --silent build && node scripts/edge-sizes.js [folder]
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { renderPng, renderSvg } from "../dist/figure/render.js";
@@ -38,9 +38,9 @@ function missOf(rows) {
   return misses.length === 0 ? null : Math.max(...misses);
 }
 
-const runs = readdirSync(folder, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
-  .map(({ name }) => {
+const runs = readdirSync(folder)
+  .filter((name) => existsSync(join(folder, name, "result.json")))
+  .map((name) => {
     const read = (file) => JSON.parse(readFileSync(join(folder, name, file), "utf8"));
     const [{ flows, parameters }, { loss, descent, seed }] = [
       read("result.json"),
@@ -84,7 +84,7 @@ const spread = (seeds, name, digits = 2) =>
   seeds
     .map((run) => run[name])
     .sort((a, b) => a - b)
-    .map((value) => (value === null ? "never" : value.toPrecision(digits)))
+    .map((value) => (value === null ? "never" : String(Number(value.toPrecision(digits)))))
     .join(", ");
 const HEAD = [
   ...["loss", "P", "η", "begun", "descent's swing", "gradient flow", "modified", "central", "rod"],
