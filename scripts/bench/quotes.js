@@ -29,9 +29,18 @@ const meanInterval = (values) => {
   const half = 2.7764 * Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 20);
   return [mean, mean - half, mean + half];
 };
-/** The time at which a note says that the sharpness reached what steps bear. */
-const edge = ({ notes }) =>
-  Number(/at t = ([\d.e+-]+)/.exec(notes.find((note) => note.startsWith("The sharpness reached")))?.[1]);
+/** By how much the second run of errorCheck is off in the loss, at most, in per cent; and its distance in θ. */
+const checkedOff = (run) => {
+  const losses = new Map(run.table("series").map(({ t, loss }) => [t, loss]));
+  const parts = run
+    .table("error-check")
+    .map(({ t, tighterLoss }) => Math.abs(losses.get(t) / tighterLoss - 1));
+  return [100 * Math.max(...parts), 100 * run.errorCheck.relativeToDistance];
+};
+const checkedGradients = ({ gradientEvaluations, errorCheck }) => [
+  near(gradientEvaluations),
+  near(errorCheck.gradientEvaluations),
+];
 /** The first time at which the recorded sharpness is above a value. */
 const reaches = (value) => (run) =>
   run.table("series").find(({ sharpness }) => sharpness !== "" && sharpness > value)?.sharpnessTime;
@@ -361,48 +370,6 @@ export const QUOTES = [
     ],
   },
   {
-    page: "docs/studies.md",
-    command:
-      "npx gradflow sweep configs/paper/resnet-depth.yaml --set scale=0.2 --set engine.dtype=float32 --set 'flow={method: euler, stepSize: 0.001, tEnd: 20, boundaries: off}'",
-    says: [
-      ["(# with 8 layers, # with 16)", ({ where }) => [where()[0].initialLoss, where().at(-1).initialLoss]],
-      ["to #, #, #, # and #. R² of the exponential", ({ where }) => losses(where())],
-      [
-        "R² of the exponential is # at P/nM = # and *falls* to # at #",
-        ({ where }) =>
-          [where()[0], where().at(-1)].flatMap(({ decay, perTarget }) => [decay.rSquared, perTarget]),
-      ],
-      [
-        "With 16 layers descent ends at # where the Euler curve ends at #",
-        ({ where }) => [where().at(-1).descent[0].loss, where().at(-1).loss],
-      ],
-      [
-        "reaches what Euler's steps bear at t = # and #.",
-        ({ where }) => where().slice(2, 4).map(reaches(2000)),
-      ],
-    ],
-  },
-  {
-    page: "docs/studies.md",
-    command:
-      "npx gradflow sweep configs/paper/gcn-width.yaml --set scale=0.2 --set engine.dtype=float32 --set 'flow={method: euler, stepSize: 0.05, tEnd: 1000, boundaries: off}'",
-    says: [
-      [
-        "falls from about # to # (P/nM = #) and to # (P/nM = #), with R² between # and #",
-        ({ where }) => {
-          const [first, last] = [where()[0], where().at(-1)];
-          const straight = range(where().map(({ decay }) => decay.rSquared));
-          return [first.initialLoss, first.loss, first.perTarget, last.loss, last.perTarget, ...straight];
-        },
-      ],
-      ["curves flicker from t = # to # on", ({ where }) => range(where().map(edge))],
-      [
-        "descent ends at # and #.",
-        ({ where }) => [where()[0], where().at(-1)].map(({ descent }) => descent[0].loss),
-      ],
-    ],
-  },
-  {
     page: "docs/benchmarks.md",
     command:
       "npx gradflow run configs/paper/dnn-width.yaml --set scale=0.2 --set descent.learningRates=[] --set engine.dtype=float32 --set 'flow={method: euler, stepSize: 0.01, tEnd: 200, boundaries: off}' -m loss.reduction=half-mean-sample,mean",
@@ -690,38 +657,54 @@ export const QUOTES = [
   {
     page: "docs/studies.md",
     command:
-      "npx gradflow sweep configs/paper/resnet-depth.yaml --set engine.dtype=float32 --set 'flow={method: euler, stepSize: 0.001, tEnd: 20, boundaries: off}'",
+      "npx gradflow sweep configs/paper/resnet-depth.yaml --set scale=0.2 --set flow.tEnd=3 --set flow.errorCheck=true",
     long: true,
-    says: [
-      [
-        "falls with the depth from # (8 layers) to #, #, # and #, the fitted rate of ‖r‖² rises from # to #. R² over the second half is #, #, #, # and #:",
-        ({ where }) => {
-          const decays = where().map(({ decay }) => decay);
-          return [
-            ...losses(where()),
-            decays[0].rate,
-            decays.at(-1).rate,
-            ...decays.map(({ rSquared }) => rSquared),
-          ];
-        },
-      ],
-    ],
+    says: ["8", "12", "16"].map((layers, k) => [
+      `| ${layers} | # | # | # | # % | # | #, # | #, # | # | # % |`,
+      ({ where }) => {
+        const run = where()[k];
+        const { perTarget, initialLoss, loss, descent, sharpness, decay } = run;
+        const [off, apart] = checkedOff(run);
+        return [
+          ...[perTarget, initialLoss, loss, off, descent[0].loss, ...checkedGradients(run)],
+          ...[sharpness.largest, sharpness.value, decay.rSquared, apart],
+        ];
+      },
+    ]),
   },
   {
     page: "docs/studies.md",
-    command:
-      "npx gradflow sweep configs/paper/gcn-width.yaml --set engine.dtype=float32 --set 'flow={method: euler, stepSize: 0.05, tEnd: 1000, boundaries: off}'",
+    command: "npx gradflow sweep configs/paper/gcn-width.yaml --set scale=0.2 --set flow.errorCheck=true",
     long: true,
-    says: [
-      [
-        "the Euler curve ends at #, #, #, # and # (P/nM = #, #, #, #, #), descent at #, #, #, # and #.",
-        ({ where }) => [
-          ...losses(where()),
-          ...where().map(({ perTarget }) => perTarget),
-          ...where().map(({ descent }) => descent[0].loss),
-        ],
-      ],
-    ],
+    says: ["0.3", "1.3", "3.0"].map((perTarget, k) => [
+      `| ${perTarget} | # | # % | # | #, # | # | t = # | # | # % |`,
+      ({ where }) => {
+        const run = where()[k];
+        const { loss, descent, sharpness, decay } = run;
+        const [off, apart] = checkedOff(run);
+        return [
+          ...[loss, off, descent[0].loss, ...checkedGradients(run), sharpness.value],
+          ...[reaches(20)(run), decay.rSquared, apart],
+        ];
+      },
+    ]),
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow sweep configs/paper/gcn-width.yaml",
+    label: "full size",
+    long: true,
+    says: ["0.29", "1.3", "3.0"].map((perTarget, k) => [
+      `| ${perTarget} | # | # | # | # | t = # | # |`,
+      ({ where }) => {
+        const run = where()[k];
+        const { loss, descent, gradientEvaluations, sharpness, events } = run;
+        return [
+          ...[loss, descent[0].loss, near(gradientEvaluations), sharpness.value, reaches(20)(run)],
+          near(events.crossings),
+        ];
+      },
+    ]),
   },
   {
     page: "docs/studies.md",
@@ -1049,6 +1032,11 @@ export const UNQUOTED = [
     page: "docs/sliding.md",
     command: "node scripts/bench/survey.js 6 5e-4 1,2",
     why: "one of several commands, hours together",
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow sweep configs/paper/resnet-depth.yaml",
+    why: "of its three runs one was made; kinks whose branches differ between processors",
   },
   {
     page: "docs/studies.md",

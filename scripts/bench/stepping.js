@@ -1,7 +1,8 @@
 // Kinks by the thousand: what stepping costs and achieves beside solvers that do not know of them, at a fifth of the paper's size or at all of it.
-// `node scripts/bench/stepping.js [tEnd] [seeds] [fifth|paper]` after a build, by default t = 20, seed 1 and a fifth: about a minute. Errors are relative to
+// `node scripts/bench/stepping.js [tEnd] [seeds] [fifth|paper]` after a build, by default t = 20, seed 1 and a fifth: about two minutes. Errors are relative to
 // the distance moved, against Euler's method with two sizes of tiny steps, extrapolated, which shares nothing with the scheme. Micro-simulation is what a
-// profiler finds in it, per pass, beside the time of a plain gradient; Gram matrices likewise, but for what the engine does for them.
+// profiler finds in it, per pass, beside the time of a plain gradient; Gram matrices likewise, but for what the engine does for them. A second table has
+// what each solver takes for equal errors, read off between its runs.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { Session } from "node:inspector/promises";
 import { tmpdir } from "node:os";
@@ -9,7 +10,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { loadConfig } from "../../dist/config/load.js";
 import { engineOf, prepare } from "../../dist/experiment/prepare.js";
-import { distance, integrateSmooth, integrateStepping } from "../../dist/flow/index.js";
+import { distance, integrateExactly, integrateSmooth, integrateStepping } from "../../dist/flow/index.js";
 
 const study = ({ samples, input, hidden, output }) => `name: stepping
 dataset: { kind: uniform-ball, samples: ${samples}, inputDimension: ${input}, outputDimension: ${output} }
@@ -18,12 +19,21 @@ flow: { tEnd: 1 }
 engine: { kind: onnx, dtype: float64, threads: 1 }
 `;
 const SIZES = {
-  fifth: { samples: 200, input: 100, hidden: [50, 50], output: 10, reference: [1e-3, 5e-4] },
-  paper: { samples: 1000, input: 500, hidden: [250, 250], output: 50, reference: [1e-2, 5e-3] },
+  fifth: {
+    samples: 200,
+    input: 100,
+    hidden: [50, 50],
+    output: 10,
+    reference: [1e-3, 5e-4],
+    exact: [1e-3],
+  },
+  paper: { samples: 1000, input: 500, hidden: [250, 250], output: 50, reference: [1e-2, 5e-3], exact: [] },
 };
 const STEPPING = [1e-1, 1e-2, 5e-3, 3e-3, 1e-3];
-const FIXED = [0.2, 0.1];
-const EULER = [0.02, 0.005];
+const FIXED = [0.25, 0.2, 0.1];
+const EULER = [0.02, 0.01, 0.005];
+/** Errors for which the solvers are compared. */
+const EQUAL = [3e-3, 2e-3, 1e-3, 3e-4, 1e-4];
 const UNTREATED = [
   ["dopri5", 1e-2],
   ["dopri5", 1e-3],
@@ -63,7 +73,7 @@ async function profiled(work, files) {
 /** Simulation, and what is done around the engine's Gram matrices. */
 const split = (spent) => [spent.slice(0, -1).reduce((sum, ms) => sum + ms, 0), spent.at(-1)];
 
-async function measure(loaded, tEnd, seed, { samples, input, hidden, output, reference: sizes }) {
+async function measure(loaded, tEnd, seed, { samples, input, hidden, output, reference: sizes, exact }) {
   const engine = await engineOf(loaded);
   const { problem, theta0 } = await prepare(loaded, engine);
   const timed = async (work) => {
@@ -94,25 +104,43 @@ async function measure(loaded, tEnd, seed, { samples, input, hidden, output, ref
   const moved = distance(reference, theta0);
   const gradientMs = (1e3 * fine.seconds) / fine.evaluations;
   const rows = [];
-  const add = (solver, { theta, evaluations, accepted, rejected, sharpness, seconds, events, spent }) =>
+  /** Name of the solver → what its runs took. */
+  const runs = new Map();
+  const add = (solver, run) => {
+    const { theta, evaluations, accepted, rejected, sharpness, seconds, events, spent } = run;
+    const forSharpness = sharpness?.cost.gradientEquivalents ?? 0;
+    const error = distance(theta, reference) / moved;
+    const gradients = (events?.gradientEquivalents ?? evaluations) + forSharpness;
+    const [name] = solver.split(/, (?:rtol|steps)/);
+    runs.set(name, [...(runs.get(name) ?? []), { error, gradients, seconds }]);
     rows.push([
       solver,
-      evaluations,
-      Math.round(sharpness?.cost.gradientEquivalents ?? 0),
-      (distance(theta, reference) / moved).toExponential(1),
+      Math.round(events?.gradientEquivalents ?? evaluations),
+      Math.round(forSharpness),
+      error.toExponential(1),
       seconds.toFixed(1),
-      events === undefined ? "" : `${events.ambiguous} / ${events.forcedSteps} / ${events.eulerSteps}`,
+      events?.forcedSteps === undefined
+        ? ""
+        : `${events.ambiguous} / ${events.forcedSteps} / ${events.eulerSteps}`,
       spent === undefined
         ? ""
         : split(spent)
             .map((ms) => (ms / 2 / (accepted + rejected)).toFixed(2))
             .join(" + "),
     ]);
+  };
   for (const rtol of STEPPING) add(`stepping, rtol ${rtol}`, await stepping({ rtol }));
   for (const stepSize of FIXED) add(`stepping, steps of ${stepSize}`, await stepping({ stepSize }));
   for (const stepSize of EULER) add(`euler, steps of ${stepSize}`, await euler(stepSize));
   for (const [method, rtol] of UNTREATED)
     add(`${method}, kinks untreated, rtol ${rtol}`, await plain({ method, rtol }));
+  for (const rtol of exact)
+    add(
+      `exact, rtol ${rtol}`,
+      await timed(() =>
+        integrateExactly({ ...common, method: "dopri5", rtol, atol: rtol / 10, onEvent: () => undefined }),
+      ),
+    );
   await engine.dispose();
   console.log(
     `Stepping: ${[input, ...hidden, output].join("-")} leaky-relu 0.01, ${samples} samples, seed ${seed}, t = ${tEnd}; a gradient takes ${gradientMs.toFixed(2)} ms; the two runs of Euler differ by ${(distance(fine.theta, coarse.theta) / moved).toExponential(1)}; peak memory ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GB\n`,
@@ -121,7 +149,26 @@ async function measure(loaded, tEnd, seed, { samples, input, hidden, output, ref
     "| solver | gradients | for ρ | error | CPU seconds | ambiguous / forced / Euler steps | ms a pass: simulation + Gram |\n|---|---|---|---|---|---|---|",
   );
   for (const row of rows) console.log(`| ${row.join(" | ")} |`);
-  console.log("");
+  console.log(`\n| error | ${[...runs.keys()].join(" | ")} |\n|---|${"---|".repeat(runs.size)}`);
+  for (const error of EQUAL) {
+    const cells = [...runs.values()].map((own) => forError(own, error));
+    console.log(`| ${error} | ${cells.join(" | ")} |`);
+  }
+  console.log(
+    "\ngradients with those for ρ, and CPU seconds, read off between runs; –: no run errs so little\n",
+  );
+}
+
+/** Gradients and seconds for an error: of the cheapest run that errs by no more, or between it and the nearest cheaper one, which errs by more. */
+function forError(runs, error) {
+  const enough = runs.filter((run) => run.error <= error).sort((p, q) => p.gradients - q.gradients)[0];
+  if (enough === undefined) return "–";
+  const short = runs
+    .filter((run) => run.error > error && run.gradients < enough.gradients)
+    .sort((p, q) => q.gradients - p.gradients)[0];
+  const part = short === undefined ? 1 : Math.log(short.error / error) / Math.log(short.error / enough.error);
+  const at = (of) => (short === undefined ? of(enough) : of(short) ** (1 - part) * of(enough) ** part);
+  return `${at((run) => run.gradients).toFixed(0)}, ${at((run) => run.seconds).toFixed(1)} s`;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -1,6 +1,8 @@
 /** Controlled steps over kinks: what a tolerance gives and costs, that no step collapses, and that nothing has a scale of its own. */
 import { describe, expect, test } from "vitest";
 import { createOnnxEngine } from "../../src/engine/index.js";
+import { initialise } from "../../src/model/index.js";
+import { createRandom } from "../../src/random.js";
 import { distance, follow } from "../boundaries/runs.js";
 import { golden, loadGolden } from "../golden/golden.js";
 import { type Case, makeCase } from "../support/networks.js";
@@ -124,6 +126,23 @@ describe("controlled steps", () => {
     });
     const { outcome } = await stepOver(subject, { rtol: 3e-3, tEnd: 0.5, engine });
     expect([outcome.status, outcome.events.forcedSteps]).toEqual(["reachedEnd", 0]);
+  });
+
+  // The first slide begins in a step of the smallest size, which erred by 2.04 times the tolerance where 2 are taken. What bounds steps from
+  // below is the drift of what slides, and nothing slid yet. The network is one of scripts/bench/stepping-survey.js.
+  test("a step before the first slide may be smaller than slides allow", async () => {
+    const { family, label } = convolution(2, 3);
+    const random = createRandom(2);
+    const init = { kind: "kaiming-normal", a: 0.1, bias: "uniform" } as const;
+    const normals = (name: string, length: number) => {
+      const stream = random.split(name);
+      return Float64Array.from({ length }, () => stream.normal());
+    };
+    const bound = { x: normals("x", 8 * 36), y: normals("y", 8 * 3) };
+    const theta = initialise(family.layout, init, random.split("init"));
+    const { outcome } = await stepOver({ family, bound, theta, label }, { rtol: 3e-3, tEnd: 0.1, engine });
+    expect([outcome.status, outcome.events.forcedSteps]).toEqual(["reachedEnd", 0]);
+    expect(outcome.events.maxSliding).toBeGreaterThan(0);
   });
 
   // Without biases f(θ; s·x) = s·f(θ; x), so x, y → s·x, s·y takes L to s²L: the same path in time t/s². Powers of two round alike.

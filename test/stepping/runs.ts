@@ -51,17 +51,17 @@ export async function stepOver(
 }
 
 /** A convolution, ReLU and max-pool on 8 images of 6 × 6. */
-export function convolution(seed: number): Case {
+export function convolution(seed: number, outputs = 2): Case {
   const samples = 8;
   const network = layeredNetwork({
     inputShape: [1, 6, 6],
-    outputs: 2,
+    outputs,
     layers: [
       { kind: "conv2d", channels: 3, kernel: 3, bias: true, stride: 1, padding: "same", groups: 1 },
       { kind: "relu" },
       { kind: "max-pool", size: 2 },
       { kind: "flatten" },
-      { kind: "dense", width: 2, bias: true },
+      { kind: "dense", width: outputs, bias: true },
     ],
   });
   const family = createFamily({ network, samples, factor: 0.5 / samples });
@@ -74,6 +74,6 @@ export function convolution(seed: number): Case {
     label: "cnn",
     family,
     theta,
-    bound: { x: randomVector(seed, samples * 36), y: randomVector(seed + 1, samples * 2) },
+    bound: { x: randomVector(seed, samples * 36), y: randomVector(seed + 1, samples * outputs) },
   };
 }

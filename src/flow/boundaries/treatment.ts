@@ -20,8 +20,9 @@ const AUTO_EXACT_SECONDS = 300;
  */
 const EVENT_GRADIENTS = { inFactors: 5, byRows: 10 } as const;
 const GRADIENT_SECONDS = { call: 1e-4, term: 6e-10 } as const;
-/** Entries that `exact` accepts when asked by name: beyond, the events alone take days. */
-const MAX_EXACT_ENTRIES = 20_000;
+/** By name `exact` is had up to this many entries, and beyond where its events are expected to take no more than an hour. */
+const EXACT_ENTRIES = 20_000;
+const EXACT_SECONDS = 3600;
 
 const UNWATCHED =
   "Piece boundaries were not watched: the tolerance promises nothing where the flow meets a kink.";
@@ -67,12 +68,13 @@ export function chooseKinkTreatment(
     return { treatment: "stepping", notes: [] };
   }
   const entries = family.entries.toLocaleString("en");
+  const seconds = eventSeconds(family);
   if (asked === "exact") {
     if (dtype === "float32")
       throw refusal("exact needs float64, the engine computes in float32; take another, or detect or off.");
-    if (family.entries > MAX_EXACT_ENTRIES)
+    if (family.entries > EXACT_ENTRIES && seconds > EXACT_SECONDS)
       throw refusal(
-        `exact takes at most ${MAX_EXACT_ENTRIES.toLocaleString("en")} pre-activation entries (samples × hidden units), this problem has ${entries}; ` +
+        `the events of ${entries} pre-activation entries (samples × hidden units) may take exact some ${Math.ceil(seconds / 3600)} hours; beyond ${EXACT_ENTRIES.toLocaleString("en")} entries it is had up to one hour; ` +
           "use fewer samples or units, or flow.boundaries: stepping, detect, smooth or off.",
       );
     return { treatment: "exact", notes: [] };
@@ -82,7 +84,6 @@ export function chooseKinkTreatment(
       treatment: "detect",
       notes: [`exact needs float64, the engine computes in float32. ${DETECTED}`],
     };
-  const seconds = eventSeconds(family);
   if (family.entries <= AUTO_EXACT_ENTRIES && seconds <= AUTO_EXACT_SECONDS)
     return { treatment: "exact", notes: [] };
   const why =

@@ -52,6 +52,8 @@ export interface Attempt {
   /** Of the two passes' pre-activations, root mean square. */
   readonly zDifference: number;
   readonly candidates: number;
+  /** Whether an entry slid at the start of the step, and how many at its end. */
+  readonly slidBefore: boolean;
   readonly sliding: number;
   /** Blocks whose simulation did not come to an end. */
   readonly unsettled: number;
@@ -216,6 +218,7 @@ export async function attemptStep(
     tangential,
     zDifference,
     candidates: found.entries.length,
+    slidBefore: held.some((breakpoint) => breakpoint >= 0),
     sliding,
     unsettled: found.unsettled,
     branches,

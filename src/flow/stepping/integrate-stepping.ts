@@ -67,9 +67,8 @@ export async function integrateStepping(options: SteppingFlowOptions): Promise<S
   /** Slopes of what slides as at the end of the step; of all else those that θ gives. */
   const measure: Segment["measure"] = async (theta) => {
     const pieces = kinks.piecesOf(await field.lookAt(theta));
-    stepper.held.forEach((breakpoint, e) => {
-      if (breakpoint >= 0) pieces[e] = stepper.pieces[e]!;
-    });
+    const { held, pieces: now } = stepper;
+    for (let e = 0; e < held.length; e++) if (held[e]! >= 0) pieces[e] = now[e]!;
     const { loss, gradient } = await field.observe(theta, pieces);
     return { loss, speed: length(gradient) };
   };

@@ -3,6 +3,7 @@
  * does not fall with the step; a controller that sees it goes down to nothing. For the same reason there is a smallest step, a part of
  * 1/ρ: at it a step is taken whatever its error, and counted.
  */
+import type { Attempt } from "./attempt.js";
 
 /** Of the normal part of the difference in the error. */
 const NORMAL_SHARE = 0.1;
@@ -13,7 +14,7 @@ const FIRST = 0.1;
 const SMALLEST = { now: 1, ever: 0.1 } as const;
 /**
  * What bounds steps from below is the part of the difference normal to what slides. Where a third of it is tangential, as at crossings
- * in narrow networks, a smaller step resolves it, down to this part of the smallest.
+ * in narrow networks, or nothing slid before the step, a smaller step resolves it, down to this part of the smallest.
  */
 const FINER = 0.1;
 const RESOLVABLE = 0.3;
@@ -70,11 +71,11 @@ export function shrinkUnjudged(control: Control, { h, smallest }: Planned): "sma
 export function judgeStep(
   control: Control,
   { h, smallest }: Planned,
-  { tangential, difference }: { readonly tangential: number; readonly difference: number },
+  { tangential, difference, slidBefore }: Pick<Attempt, "tangential" | "difference" | "slidBefore">,
   tolerance: number,
 ): "accepted" | "forced" | "rejected" {
   const error = Math.hypot(tangential, NORMAL_SHARE * difference) / tolerance;
-  const isResolvable = tangential >= RESOLVABLE * difference;
+  const isResolvable = !slidBefore || tangential >= RESOLVABLE * difference;
   const isLast = h <= smallest * (isResolvable ? FINER : 1);
   if (error > REJECTED && !isLast) {
     control.isFiner = isResolvable;
