@@ -147,7 +147,7 @@ export function sweepFacts(
     word("flow.method"),
     number("rtol", "flow.rtol"),
     word("boundaries") && `boundaries ${word("boundaries")}`,
-    `${present} runs`,
+    present === 1 ? "1 run" : `${present} runs`,
     merge === "" || told ? "" : `${middle} over ${merge}, from lowest to highest`,
     status === 0 ? "" : `${status} ${status === 1 ? "run has" : "runs have"} no record yet`,
   ].filter((fact) => fact !== "");
