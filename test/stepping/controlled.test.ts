@@ -131,7 +131,7 @@ describe("controlled steps", () => {
   // The first slide begins in a step of the smallest size, which erred by 2.04 times the tolerance where 2 are taken. What bounds steps from
   // below is the drift of what slides, and nothing slid yet. The network is one of scripts/bench/stepping-survey.js.
   test("a step before the first slide may be smaller than slides allow", async () => {
-    const { family, label } = convolution(2, 3);
+    const { family } = convolution(2, 3);
     const random = createRandom(2);
     const init = { kind: "kaiming-normal", a: 0.1, bias: "uniform" } as const;
     const normals = (name: string, length: number) => {
@@ -140,7 +140,7 @@ describe("controlled steps", () => {
     };
     const bound = { x: normals("x", 8 * 36), y: normals("y", 8 * 3) };
     const theta = initialise(family.layout, init, random.split("init"));
-    const { outcome } = await stepOver({ family, bound, theta, label }, { rtol: 3e-3, tEnd: 0.1, engine });
+    const { outcome } = await stepOver({ family, bound, theta }, { rtol: 3e-3, tEnd: 0.1, engine });
     expect([outcome.status, outcome.events.forcedSteps]).toEqual(["reachedEnd", 0]);
     expect(outcome.events.maxSliding).toBeGreaterThan(0);
   });
