@@ -213,7 +213,7 @@ const BOTTOMS = [
   ["−L(0)/100", (run) => -1e-2 * run.initialLoss],
 ];
 
-const STATIONARY = ["sequences"].map((name) => ({
+const STATIONARY = ["sequences", "digits"].map((name) => ({
   page: "docs/papers.md",
   command: `npx gradflow sweep configs/papers/stationary-${name}.yaml`,
   says: [
