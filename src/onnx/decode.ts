@@ -3,6 +3,7 @@
  * memory is taken for it. Knows no operators.
  */
 import { OnnxError } from "./error.js";
+import { inlineFunctions, type LocalFunction } from "./functions.js";
 import { elementTypeName, modelType } from "./schema.js";
 import { decodeTensor, type Long, type RawTensor, type Tensor, toNumber } from "./tensor.js";
 
@@ -14,6 +15,8 @@ export type Attribute =
   | { readonly kind: "string"; readonly value: string }
   | { readonly kind: "strings"; readonly value: readonly string[] }
   | { readonly kind: "tensor"; readonly value: Tensor }
+  /** Within a function: the attribute of that name of whoever calls it. */
+  | { readonly kind: "reference"; readonly value: string }
   | { readonly kind: "other"; readonly value: string };
 
 export interface OperatorNode {
@@ -22,6 +25,8 @@ export interface OperatorNode {
   readonly operator: string;
   /** Empty for the operators of ONNX itself. */
   readonly domain: string;
+  /** Which of several functions of that name; almost always empty. */
+  readonly overload: string;
   /** An empty name is an input that is left out. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -41,12 +46,14 @@ export interface Model {
   readonly producer: string;
   /** Version of each operator set, by its domain. */
   readonly opsets: ReadonlyMap<string, number>;
-  /** In the order of the file, which need not be that of evaluation. */
+  /** In the order of the file, which need not be that of evaluation; calls of functions as the nodes of these. */
   readonly nodes: readonly OperatorNode[];
   readonly initialisers: ReadonlyMap<string, Tensor>;
   /** Without those that are initialisers too. */
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
+  /** Initialisers that the exporter marks as buffers of the module, which its own training leaves alone. */
+  readonly buffers: ReadonlySet<string>;
 }
 
 interface RawAttribute {
@@ -68,11 +75,29 @@ interface RawNode {
   readonly name: string;
   readonly op_type: string;
   readonly domain: string;
+  readonly overload: string;
   readonly attribute: readonly RawAttribute[];
+}
+
+interface RawOpset {
+  readonly domain: string;
+  readonly version: Long;
+}
+
+interface RawFunction {
+  readonly name: string;
+  readonly domain: string;
+  readonly overload: string;
+  readonly input: readonly string[];
+  readonly output: readonly string[];
+  readonly node: readonly RawNode[];
+  readonly opset_import: readonly RawOpset[];
+  readonly attribute_proto: readonly RawAttribute[];
 }
 
 interface RawValueInfo {
   readonly name: string;
+  readonly metadata_props: readonly { readonly key: string; readonly value: string }[];
   readonly type: {
     readonly tensor_type: {
       readonly elem_type: number;
@@ -91,14 +116,15 @@ interface RawModel {
   readonly ir_version: Long;
   readonly producer_name: string;
   readonly producer_version: string;
-  readonly opset_import: readonly { readonly domain: string; readonly version: Long }[];
-  readonly functions: readonly { readonly name: string; readonly domain: string }[];
+  readonly opset_import: readonly RawOpset[];
+  readonly functions: readonly RawFunction[];
   readonly graph: {
     readonly node: readonly RawNode[];
     readonly initializer: readonly RawTensor[];
     readonly sparse_initializer: readonly { readonly values: { readonly name: string } | null }[];
     readonly input: readonly RawValueInfo[];
     readonly output: readonly RawValueInfo[];
+    readonly value_info: readonly RawValueInfo[];
   } | null;
 }
 
@@ -125,19 +151,45 @@ export function decodeModel(bytes: Uint8Array): Model {
     initialisers.set(tensor.name, decodeTensor(tensor, `initialiser ${tensor.name}`));
   }
   const taken = new Set<string>();
+  const opsets = opsetsOf(raw.opset_import);
+  const nodes = graph.node.map((node, place) => decodeNode(node, place, taken));
+  const functions = raw.functions.map((own) => decodeFunction(own));
   const version = raw.producer_version === "" ? "" : ` ${raw.producer_version}`;
   return {
     irVersion: toNumber(raw.ir_version),
     producer: `${raw.producer_name === "" ? "an unnamed producer" : raw.producer_name}${version}`,
-    opsets: new Map(raw.opset_import.map(({ domain, version: own }) => [plainDomain(domain), toNumber(own)])),
-    nodes: graph.node.map((node, place) => decodeNode(node, place, taken)),
+    opsets,
+    nodes: inlineFunctions(nodes, functions, opsets),
     initialisers,
     inputs: graph.input.map(decodeValueInfo).filter(({ name }) => !initialisers.has(name)),
     outputs: graph.output.map(decodeValueInfo),
+    buffers: new Set(
+      graph.value_info
+        .filter(({ metadata_props: props }) =>
+          props.some((own) => own.key === KIND && own.value === "BUFFER"),
+        )
+        .map(({ name }) => name),
+    ),
   };
 }
 
+/** As PyTorch's exporter says what an initialiser was. */
+const KIND = "pkg.torch.export.graph_signature.InputSpec.kind";
+
+const opsetsOf = (raw: readonly RawOpset[]): ReadonlyMap<string, number> =>
+  new Map(raw.map(({ domain, version }) => [plainDomain(domain), toNumber(version)]));
+
 const plainDomain = (domain: string): string => (domain === "ai.onnx" ? "" : domain);
+
+function decodeFunction(raw: RawFunction): LocalFunction {
+  const taken = new Set<string>();
+  return {
+    ...{ name: raw.name, domain: plainDomain(raw.domain), overload: raw.overload },
+    ...{ inputs: raw.input, outputs: raw.output, opsets: opsetsOf(raw.opset_import) },
+    nodes: raw.node.map((node, place) => decodeNode(node, place, taken)),
+    defaults: new Map(raw.attribute_proto.map((a) => [a.name, decodeAttribute(a, raw.name)])),
+  };
+}
 
 function decodeNode(raw: RawNode, place: number, taken: Set<string>): OperatorNode {
   const own = raw.name === "" ? `${raw.op_type}_${place}` : raw.name;
@@ -147,6 +199,7 @@ function decodeNode(raw: RawNode, place: number, taken: Set<string>): OperatorNo
     name,
     operator: raw.op_type,
     domain: plainDomain(raw.domain),
+    overload: raw.overload,
     inputs: raw.input,
     outputs: raw.output,
     attributes: new Map(raw.attribute.map((a) => [a.name, decodeAttribute(a, name)])),
@@ -156,7 +209,7 @@ function decodeNode(raw: RawNode, place: number, taken: Set<string>): OperatorNo
 /** By the numbers of AttributeProto.AttributeType. */
 function decodeAttribute(raw: RawAttribute, node: string): Attribute {
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("utf8");
-  if (raw.ref_attr_name !== "") return { kind: "other", value: "a reference to an attribute of a function" };
+  if (raw.ref_attr_name !== "") return { kind: "reference", value: raw.ref_attr_name };
   switch (raw.type) {
     case 1:
       return { kind: "float", value: shortest(raw.f) };

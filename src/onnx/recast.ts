@@ -11,6 +11,7 @@ interface RawAttribute {
   type: number;
   i: unknown;
   t: unknown;
+  readonly ref_attr_name: string;
   readonly f: number;
   readonly floats: readonly number[];
 }
@@ -89,6 +90,8 @@ export function recast(
 /** Tensors, the numbers that Constant makes, and what a node is told to make. */
 function recastAttribute(operator: string, attribute: RawAttribute, precision: FloatType): void {
   const float = elementType[precision];
+  // Of a function: whoever calls it has it.
+  if (attribute.ref_attr_name !== "") return;
   if (attribute.type === TENSOR) {
     const tensor = decodeTensor(attribute.t as RawTensor, attribute.name);
     if (tensor.type === "float") attribute.t = encodeTensor(tensor, precision);

@@ -20,7 +20,7 @@ message Dimension { oneof value { int64 dim_value = 1; string dim_param = 2; } }
 message TensorShapeProto { repeated Dimension dim = 1; }
 message TensorTypeProto { int32 elem_type = 1; TensorShapeProto shape = 2; }
 message TypeProto { TensorTypeProto tensor_type = 1; }
-message ValueInfoProto { string name = 1; TypeProto type = 2; }
+message ValueInfoProto { string name = 1; TypeProto type = 2; repeated StringStringEntryProto metadata_props = 4; }
 message GraphProto {
   repeated NodeProto node = 1; string name = 2; repeated TensorProto initializer = 5; repeated ValueInfoProto input = 11;
   repeated ValueInfoProto output = 12; repeated ValueInfoProto value_info = 13; repeated SparseTensorProto sparse_initializer = 15;

@@ -166,11 +166,13 @@ function chooseTrained(
         ? hits.length === 0
           ? "not among trainable"
           : null
-        : size === 1 && NUMBERED.test(name)
-          ? "one number without a name of the program's own"
-          : tensor.read().every(Number.isFinite)
-            ? null
-            : "has entries that are not finite");
+        : model.buffers.has(name)
+          ? "a buffer of the module"
+          : size === 1 && NUMBERED.test(name)
+            ? "one number without a name of the program's own"
+            : tensor.read().every(Number.isFinite)
+              ? null
+              : "has entries that are not finite");
     if (hits !== undefined && hits.length > 0 && fixed !== undefined)
       throw new OnnxError(`cannot train ${name} (trainable: ${hits[0]!.text}): it is ${fixed}`);
     if (why === null && !tensor.read().every(Number.isFinite))

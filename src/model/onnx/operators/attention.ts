@@ -60,21 +60,38 @@ function additive(call: Call, mask: Value): Value {
   return call.t.map(mask, "float", (seen) => (seen === 1 ? 0 : Number.NEGATIVE_INFINITY));
 }
 
+/** Letters for the axes of an ellipsis, which nobody types. */
+const UNNAMED = Array.from({ length: 16 }, (_, k) => String.fromCharCode(0xe000 + k));
+
+/** The equation with a letter for every axis: those of an ellipsis are counted from its end, as broadcasting does. */
+function spelled(call: Call, equation: string, operands: readonly Value[]): string {
+  const [left = "", right] = equation.split("->");
+  const most = { extra: 0 };
+  const terms = left.split(",").map((term, k) => {
+    if (!term.includes("...")) return term;
+    const extra = (operands[k]?.shape.length ?? 0) - (term.length - 3);
+    if (extra < 0 || extra > UNNAMED.length)
+      call.fail(`has the term ${term} for [${operands[k]?.shape.join(", ")}], which has other axes`);
+    most.extra = Math.max(most.extra, extra);
+    return term.replace("...", UNNAMED.slice(UNNAMED.length - extra).join(""));
+  });
+  const all = UNNAMED.slice(UNNAMED.length - most.extra).join("");
+  if (right !== undefined) return `${terms.join(",")}->${right.replace("...", all)}`;
+  const named = left.replaceAll(/[,.]/g, "");
+  const once = [...named].filter((letter) => named.split(letter).length === 2).sort();
+  return `${terms.join(",")}->${all}${once.join("")}`;
+}
+
 /** Letters of both operands and the result are batched, those of one alone are its rows or columns, others are summed. */
 function einsum(call: Call): Value {
   const { t } = call;
-  const equation = call.string("equation", "").replace(/\s/g, "");
-  const [left = "", right] = equation.split("->");
-  const terms = left.split(",");
   const operands = call.inputs;
+  const given = call.string("equation", "").replace(/\s/g, "");
+  const equation = spelled(call, given, operands);
+  const [left = "", result = ""] = equation.split("->");
+  const terms = left.split(",");
   if (equation.includes(".") || terms.length !== operands.length || operands.length > 2)
-    call.fail(`has the equation ${equation}; gradflow takes one or two operands, letter by letter`);
-  const once = (term: string): string =>
-    [...term]
-      .filter((letter) => left.split(letter).length === 2)
-      .sort()
-      .join("");
-  const result = right ?? once(left.replaceAll(",", ""));
+    call.fail(`has the equation ${given}; gradflow takes one or two operands, letter by letter`);
   for (const [k, term] of terms.entries())
     if (new Set(term).size !== term.length || term.length !== operands[k]!.shape.length)
       call.fail(
@@ -85,6 +102,9 @@ function einsum(call: Call): Value {
     [...term].forEach((letter, axis) => {
       lengths.set(letter, Math.max(lengths.get(letter) ?? 1, operands[k]!.shape[axis] as number));
     });
+  const lost = [...left].find((letter) => UNNAMED.includes(letter) && !result.includes(letter));
+  if (lost !== undefined)
+    call.fail(`has the equation ${given}, whose result leaves out the axes of its ellipsis`);
   const size = (letters: string): number =>
     sizeOf([...letters].map((letter) => lengths.get(letter) as number));
   /** Without the letters that neither the result nor the other operand has, the rest in the order asked for. */
@@ -101,10 +121,20 @@ function einsum(call: Call): Value {
             summed,
             summed.shape.filter((_, axis) => !gone.includes(axis)),
           );
-    return t.transpose(
+    const ordered = t.transpose(
       reduced,
       [...order].map((letter) => kept.indexOf(letter)),
     );
+    // Axes of an ellipsis of length 1 serve all of the other operand.
+    const isShort = [...order].some(
+      (letter, axis) => UNNAMED.includes(letter) && ordered.shape[axis] !== lengths.get(letter),
+    );
+    return isShort
+      ? t.broadcast(
+          ordered,
+          [...order].map((letter) => lengths.get(letter) as number),
+        )
+      : ordered;
   };
   if (operands.length === 1) return arrange(0, [...result].join(""));
   const [first, second] = terms as [string, string];

@@ -1,0 +1,96 @@
+/** Local functions of a model: every call becomes the nodes of its function, so that only operators are left. */
+import type { Attribute, OperatorNode } from "./decode.js";
+import { OnnxError } from "./error.js";
+
+export interface LocalFunction {
+  readonly name: string;
+  readonly domain: string;
+  readonly overload: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Version of each operator set, by its domain. */
+  readonly opsets: ReadonlyMap<string, number>;
+  readonly nodes: readonly OperatorNode[];
+  /** Values of attributes that a call leaves out. */
+  readonly defaults: ReadonlyMap<string, Attribute>;
+}
+
+/** Of calls within calls, and of nodes that come out: a small file could announce any number of either. */
+const [MOST_DEPTH, MOST_NODES] = [64, 200_000];
+
+/** @throws OnnxError where functions call themselves, become too many nodes, or speak another version of the operators than the model */
+export function inlineFunctions(
+  nodes: readonly OperatorNode[],
+  functions: readonly LocalFunction[],
+  opsets: ReadonlyMap<string, number>,
+): readonly OperatorNode[] {
+  if (functions.length === 0) return nodes;
+  const byKey = new Map(functions.map((own) => [keyOf(own.domain, own.name, own.overload), own]));
+  const taken = new Set(nodes.map(({ name }) => name));
+  const made: OperatorNode[] = [];
+  const expand = (node: OperatorNode, depth: number): void => {
+    const own = byKey.get(keyOf(node.domain, node.operator, node.overload));
+    if (own === undefined) made.push(node);
+    else {
+      const version = own.opsets.get("");
+      if (version !== undefined && version !== opsets.get(""))
+        throw new OnnxError(
+          `has the function ${own.name} in operator set ${version}, and the graph is in ${opsets.get("")}; export it again with functions inlined`,
+        );
+      if (depth === MOST_DEPTH)
+        throw new OnnxError(`has functions that call one another more than ${MOST_DEPTH} deep (${own.name})`);
+      for (const inner of bodyOf(node, own, taken)) expand(inner, depth + 1);
+    }
+    if (made.length > MOST_NODES)
+      throw new OnnxError(`has functions that come to more than ${MOST_NODES} nodes (${node.operator})`);
+  };
+  for (const node of nodes) expand(node, 0);
+  return made;
+}
+
+const keyOf = (domain: string, name: string, overload: string): string =>
+  JSON.stringify([domain, name, overload]);
+
+/** The nodes of a function with the values and attributes of one call; what is its own is named below the call. */
+function bodyOf(call: OperatorNode, own: LocalFunction, taken: Set<string>): OperatorNode[] {
+  if (call.inputs.length > own.inputs.length || call.outputs.length > own.outputs.length)
+    throw new OnnxError(
+      `calls the function ${own.name} (${call.name}) with ${call.inputs.length} inputs and ${call.outputs.length} outputs; it has ${own.inputs.length} and ${own.outputs.length}`,
+    );
+  const names = new Map<string, string>();
+  own.outputs.forEach((name, k) => {
+    if (call.outputs[k]) names.set(name, call.outputs[k]);
+  });
+  own.inputs.forEach((name, k) => {
+    names.set(name, call.inputs[k] ?? "");
+  });
+  const outer = (name: string): string => (name === "" ? "" : (names.get(name) ?? `${call.name}/${name}`));
+  const unique = (name: string): string => {
+    const free = taken.has(name) ? unique(`${name}'`) : name;
+    taken.add(free);
+    return free;
+  };
+  const nodes = own.nodes.map((node) => ({
+    ...node,
+    name: unique(`${call.name}/${node.name}`),
+    inputs: node.inputs.map(outer),
+    outputs: node.outputs.map(outer),
+    attributes: new Map(
+      [...node.attributes].flatMap(([name, attribute]): [string, Attribute][] => {
+        if (attribute.kind !== "reference") return [[name, attribute]];
+        const value = call.attributes.get(attribute.value) ?? own.defaults.get(attribute.value);
+        return value === undefined ? [] : [[name, value]];
+      }),
+    ),
+  }));
+  // An output that is an input as it came.
+  own.outputs.forEach((name, k) => {
+    const output = call.outputs[k];
+    if (!output || !own.inputs.includes(name)) return;
+    nodes.push({
+      ...{ name: unique(`${call.name}/${name}`), operator: "Identity", domain: "", overload: "" },
+      ...{ inputs: [outer(name)], outputs: [output], attributes: new Map() },
+    });
+  });
+  return nodes;
+}
