@@ -70,7 +70,7 @@ function bodyOf(call: OperatorNode, own: LocalFunction, taken: Set<string>): Ope
     taken.add(free);
     return free;
   };
-  const nodes = own.nodes.map((node) => ({
+  return own.nodes.map((node) => ({
     ...node,
     name: unique(`${call.name}/${node.name}`),
     inputs: node.inputs.map(outer),
@@ -83,14 +83,4 @@ function bodyOf(call: OperatorNode, own: LocalFunction, taken: Set<string>): Ope
       }),
     ),
   }));
-  // An output that is an input as it came.
-  own.outputs.forEach((name, k) => {
-    const output = call.outputs[k];
-    if (!output || !own.inputs.includes(name)) return;
-    nodes.push({
-      ...{ name: unique(`${call.name}/${name}`), operator: "Identity", domain: "", overload: "" },
-      ...{ inputs: [outer(name)], outputs: [output], attributes: new Map() },
-    });
-  });
-  return nodes;
 }

@@ -170,14 +170,14 @@ function chooseTrained(
           ? "a buffer of the module"
           : size === 1 && NUMBERED.test(name)
             ? "one number without a name of the program's own"
-            : tensor.read().every(Number.isFinite)
+            : isBounded(tensor)
               ? null
-              : "has entries that are not finite");
+              : "has entries that stand for infinity");
     if (hits !== undefined && hits.length > 0 && fixed !== undefined)
       throw new OnnxError(`cannot train ${name} (trainable: ${hits[0]!.text}): it is ${fixed}`);
-    if (why === null && !tensor.read().every(Number.isFinite))
+    if (why === null && !isBounded(tensor))
       throw new OnnxError(
-        `cannot train ${name}: it has entries that are not finite; leave it out of trainable`,
+        `cannot train ${name}: it has entries that stand for infinity; leave it out of trainable`,
       );
     if (why === null && size > 0) trained.set(name, tensor);
     else frozen.push({ name, shape, why: why ?? "empty" });
@@ -189,6 +189,12 @@ function chooseTrained(
     );
   if (trained.size === 0) throw new OnnxError("has no floating-point initialiser that could be trained");
   return { trained, frozen };
+}
+
+/** Whether no entry is infinite or the largest number of its type, as masks have in place of −∞. */
+function isBounded(tensor: Tensor): boolean {
+  const most = tensor.elementType === "float16" ? 65504 : 3.4e38;
+  return tensor.read().every((value) => Math.abs(value) < most);
 }
 
 function matcher(text: string): (name: string) => boolean {

@@ -67,7 +67,7 @@ const layer: TestFunction = {
 };
 const block: TestFunction = {
   name: "OwnBlock",
-  ...{ input: ["X", "W", "B"], output: ["Y", "X"] },
+  ...{ input: ["X", "W", "B"], output: ["Y", "once"] },
   node: [node("OwnLayer", ["X", "W", "B"], "once", own), node("OwnLayer", ["once", "W", "B"], "Y", own)],
 };
 const model: TestModel = {

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { createGraph, GraphBuilder, printGraph } from "../../../src/graph/index.js";
 import { createFamily, defineNetwork, importModel, type Network } from "../../../src/model/index.js";
 import { decodeModel } from "../../../src/onnx/index.js";
+import { modelType } from "../../../src/onnx/schema.js";
 import { onnxBytes, type TestModel } from "../../support/onnx.js";
 
 const read = (model: TestModel) => decodeModel(onnxBytes(model));
@@ -194,3 +195,35 @@ test("shapes that the file computes from the batch are folded", () => {
   });
   expect(createGraph("forward", { output }).outputs["output"]!.shape).toEqual([7, 2]);
 });
+
+test.each([Number.NEGATIVE_INFINITY, -Number.MAX_VALUE, -3.4028234663852886e38])(
+  "a mask whose entries are %s is a constant, as what PyTorch's exporter marks as a buffer is",
+  (least) => {
+    const model: TestModel = {
+      input: ["n", 2],
+      tensors: [
+        { name: "w", dims: [2, 2], values: [1, 2, 3, 4] },
+        { name: "mask", dims: [2], values: [0, least] },
+        { name: "shift", dims: [2], values: [5, 6] },
+      ],
+      nodes: [
+        { operator: "MatMul", name: "scores", inputs: ["x", "w"] },
+        { operator: "Add", name: "shifted", inputs: ["scores", "shift"] },
+        { operator: "Add", name: "masked", inputs: ["shifted", "mask"] },
+        { operator: "Softmax", name: "out", inputs: ["masked"] },
+      ],
+    };
+    const raw = modelType.toObject(modelType.decode(onnxBytes(model))) as { graph: object };
+    const mark = { key: "pkg.torch.export.graph_signature.InputSpec.kind", value: "BUFFER" };
+    Object.assign(raw.graph, { value_info: [{ name: "shift", metadata_props: [mark] }] });
+    const marked = decodeModel(modelType.encode(modelType.fromObject(raw)).finish());
+    expect(importModel(marked).imported!.frozen.map(({ name, why }) => [name, why])).toEqual([
+      ["mask", "has entries that stand for infinity"],
+      ["shift", "a buffer of the module"],
+    ]);
+    // By name it is trained.
+    const asked = importModel(marked, { trainable: ["shift"] });
+    expect(asked.layout.parameters.map(({ name }) => name)).toEqual(["shift"]);
+    expect(() => importModel(marked, { trainable: ["*"] })).toThrow(/cannot train mask: it has entries that/);
+  },
+);
