@@ -1,6 +1,6 @@
 /** Local functions of a model: every call becomes the nodes of its function, so that only operators are left. */
-import type { Attribute, OperatorNode } from "./decode.js";
 import { OnnxError } from "./error.js";
+import type { Attribute, OperatorNode } from "./node.js";
 
 export interface LocalFunction {
   readonly name: string;
@@ -16,7 +16,7 @@ export interface LocalFunction {
 }
 
 /** Of calls within calls, and of nodes that come out: a small file could announce any number of either. */
-const [MOST_DEPTH, MOST_NODES] = [64, 200_000];
+const [MOST_DEPTH, MOST_NODES] = [64, 50_000];
 
 /** @throws OnnxError where functions call themselves, become too many nodes, or speak another version of the operators than the model */
 export function inlineFunctions(

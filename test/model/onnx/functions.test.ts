@@ -117,7 +117,7 @@ describe("refused", () => {
             ? [node("Neg", ["X"], "Y")]
             : [node(`Own${k + 1}`, ["X"], "h", own), node(`Own${k + 1}`, ["h"], "Y", own)],
       })),
-      /more than 200000 nodes/,
+      /more than 50000 nodes/,
     ],
     ["another operator set", model, [{ ...layer, opset: 17 }, block], /OwnLayer in operator set 17/],
     [
@@ -129,8 +129,16 @@ describe("refused", () => {
   ];
   test.each(refusals)("%s", (_, own, functions, message) => {
     const bytes = withFunctions(own, functions);
-    expect(() => decodeModel(bytes)).toThrow(OnnxError);
-    expect(() => decodeModel(bytes)).toThrow(message);
+    const refused = (): unknown => {
+      try {
+        return decodeModel(bytes);
+      } catch (error) {
+        return error;
+      }
+    };
+    const error = refused();
+    expect(error).toBeInstanceOf(OnnxError);
+    expect((error as OnnxError).message).toMatch(message);
   });
 });
 
