@@ -25,6 +25,9 @@ const pictures = (query, files) =>
     );
   });
 
+/** 2026-11-29T03:51:16.942Z as 2026-11-29 03:51 UTC. */
+const minute = (time) => `${time.slice(0, 16).replace("T", " ")} UTC`;
+
 const ORDER = ["bad", "doubtful", "good"];
 
 /** The checks, the worst first, each with its word: colour is no one's only sign. */
@@ -48,7 +51,8 @@ function verdictList(verdicts) {
 export function renderSweep(place, id, sweep, choose) {
   const drawing = make("button", { type: "button" }, "draw its runs over one another");
   drawing.addEventListener("click", choose);
-  const ended = sweep.finished === null ? `started ${sweep.started}` : `ended ${sweep.finished}`;
+  const ended =
+    sweep.finished === null ? `started ${minute(sweep.started)}` : `ended ${minute(sweep.finished)}`;
   place.replaceChildren(
     make("h2", {}, sweep.name),
     make(
@@ -61,7 +65,7 @@ export function renderSweep(place, id, sweep, choose) {
       ? [make("p", { className: "hint" }, "No figure of all runs yet; gradflow figure draws them.")]
       : [section("Figures", ...pictures({ sweep: id }, sweep.figures))]),
     ...(sweep.study === null ? [] : [section("Study", make("pre", { tabIndex: 0 }, sweep.study))]),
-    section("Command", make("pre", { tabIndex: 0 }, sweep.command.join(" "))),
+    section("Command", make("pre", { tabIndex: 0 }, sweep.command)),
   );
 }
 
@@ -77,7 +81,7 @@ export function renderDetails(place, id, run) {
     parts.push(section("Notes", make("ul", {}, ...run.notes.map((note) => make("li", {}, note)))));
   if (run.figures.length > 0) parts.push(section("Figures", ...pictures({ run: id }, run.figures)));
   if (run.study !== null) parts.push(section("Study", make("pre", { tabIndex: 0 }, run.study)));
-  parts.push(section("Command", make("pre", { tabIndex: 0 }, run.command.join(" "))));
+  parts.push(section("Command", make("pre", { tabIndex: 0 }, run.command)));
   parts.push(
     section(
       "All that the record states",

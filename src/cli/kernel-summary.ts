@@ -72,8 +72,11 @@ function describeLeast({ lambdaZero, lambdaZeroTime, lambdaZeroKind, exactZeros,
   return `${value}, at t = ${formatNumber(lambdaZeroTime)}; zero exactly at ${exactZeros} of ${times} times`;
 }
 
-function describeLazy({ lazyUntil, time }: NtkResult): string {
-  if (lazyUntil === null) return "the frozen kernel is known in its largest modes only";
-  if (lazyUntil === time) return "the frozen kernel predicts the residual within 10 % up to the end";
-  return `the frozen kernel predicts the residual within 10 % up to t = ${formatNumber(lazyUntil)}`;
+function describeLazy({ lazyUntil, time, times }: NtkResult): string {
+  if (lazyUntil === null)
+    return "how lazy the run was is not known: of the kernel of t = 0 only the largest modes are";
+  const predicts = "with the kernel of t = 0 the residual comes out within 10 %";
+  if (lazyUntil === time) return `${predicts} at all ${times} times`;
+  if (lazyUntil === 0) return `${predicts} at none of the times after t = 0`;
+  return `${predicts} at all times up to t = ${formatNumber(lazyUntil)}, not at the next`;
 }

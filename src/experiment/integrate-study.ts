@@ -121,9 +121,13 @@ export async function integrateStudy(
   const tail = isLogClock ? watchTail(memory.within("log clock's tail")) : null;
   /** Whether the row that comes is the last one of the flow. */
   let isFinishing = false;
-  const onObservation = async (observation: Observation, theta: Float64Array): Promise<void> => {
+  const onObservation = async (
+    observation: Observation,
+    theta: Float64Array,
+    gradient?: Float64Array,
+  ): Promise<void> => {
     const { t, loss } = observation;
-    const values = await takeFlow({ t, loss, theta, isLast: isFinishing });
+    const values = await takeFlow({ t, loss, theta, ...(gradient && { gradient }), isLast: isFinishing });
     const row = { ...observation, ...values };
     extend(seen.flow, t, row);
     tail?.see(t, { loss, speed: observation.gradientNorm });

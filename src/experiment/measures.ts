@@ -115,6 +115,8 @@ export type TakeRow = (row: {
   readonly t: number;
   readonly loss: number;
   readonly theta: Float64Array;
+  /** −θ', where the curve is a flow that may slide; ∇L(θ) where absent. */
+  readonly gradient?: Float64Array;
   /** The curve ends here: everything is due. */
   readonly isLast?: boolean;
 }) => Promise<Values>;
@@ -170,9 +172,9 @@ export function createMeasures(
         };
         followers.push({ k, take, isDue });
       }
-      return async ({ t, theta, loss, isLast = false }) => {
+      return async ({ t, theta, loss, gradient, isLast = false }) => {
         const values: Record<string, number | null> = {};
-        const point = pointAt(subject, t, theta, loss);
+        const point = pointAt(subject, t, theta, loss, gradient);
         for (const { k, take, isDue } of followers) {
           if (!isDue(t) && !isLast) continue;
           const cost = spent.costs[k]!;
@@ -212,9 +214,15 @@ function timesOf(
   return [0, ...(recordTimes(timesIn(at, flow), flow.tEnd) as number[])];
 }
 
-function pointAt({ train }: Subject, t: number, theta: Float64Array, loss: number): Point {
+function pointAt(
+  { train }: Subject,
+  t: number,
+  theta: Float64Array,
+  loss: number,
+  known: Float64Array | undefined,
+): Point {
   const outputs = new Map<SampleSet, Promise<Float64Array>>();
-  let gradient: Promise<Float64Array> | null = null;
+  let gradient: Promise<Float64Array> | null = known === undefined ? null : Promise.resolve(known);
   return {
     ...{ t, theta, loss },
     outputs(set) {

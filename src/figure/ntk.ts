@@ -263,6 +263,6 @@ function lazyFacts(record: RunRecord): string[] {
     return ["dashed: the kernel of t = 0, frozen"];
   return [
     "dashed: the kernel of t = 0, frozen",
-    `its residual is within 10 % up to t = ${formatNumber(ntk.lazyUntil)}`,
+    `its residual is within 10 % at every time up to t = ${formatNumber(ntk.lazyUntil)}`,
   ];
 }

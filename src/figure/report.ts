@@ -1,7 +1,9 @@
 /** The report of a run or a sweep: one HTML file with its figures alive, its results, checks, config, circumstances and commands. */
+
 import { basename, join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
 import { attachFiles } from "../record/attachments.js";
+import { quote } from "../record/command.js";
 import { type Facts, readResultFacts } from "../record/facts.js";
 import { readIfPresent } from "../record/files.js";
 import type { Manifest, RepositoryState } from "../record/manifest.js";
@@ -260,12 +262,6 @@ function endOf(source: string): string {
   let end = "END";
   while (source.split("\n").includes(end)) end += "_";
   return end;
-}
-
-function quote(words: readonly string[]): string {
-  return words
-    .map((word) => (/^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
-    .join(" ");
 }
 
 async function assemble(

@@ -30,12 +30,14 @@ const logAdd = (a: number, b: number): number => {
   return high === Number.NEGATIVE_INFINITY ? high : high + Math.log1p(Math.exp(low - high));
 };
 
-/** Loss, its logarithm and ‖θ'‖ in the time t, from those of the flow of ln L. */
-const plain = ({ loss: logLoss, speed }: Measured): Measured => ({
-  loss: Math.exp(logLoss),
-  logLoss,
-  speed: Math.exp(logLoss) * speed,
-});
+/** Loss, its logarithm, ‖θ'‖ and −θ' in the time t, from those of the flow of ln L. */
+const plain = ({ loss: logLoss, speed, gradient }: Measured): Measured => {
+  const loss = Math.exp(logLoss);
+  return {
+    ...{ loss, logLoss, speed: loss * speed },
+    ...(gradient && { gradient: gradient.map((value) => loss * value) }),
+  };
+};
 
 /** Measures at θ as a flow in this clock does: `logLoss` comes with it. */
 export async function measureInLogClock(problem: Problem): Promise<Segment["measure"]> {

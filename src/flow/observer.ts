@@ -70,8 +70,11 @@ export function createObserver(options: {
   readonly measure: Segment["measure"];
   /** Relative tolerance of the flow: rises of the loss within it are no finding. Default 0. */
   readonly tolerance?: number;
-  /** @param theta the state there, valid during the call, which is awaited */
-  readonly onObservation: (observation: Observation, theta: Float64Array) => unknown;
+  /**
+   * @param theta the state there, valid during the call, which is awaited
+   * @param gradient −θ' there, where the flow may slide
+   */
+  readonly onObservation: (observation: Observation, theta: Float64Array, gradient?: Float64Array) => unknown;
   readonly memory?: Memory;
 }): Observer {
   const { problem, theta0, times, onObservation, tolerance = 0 } = options;
@@ -146,7 +149,7 @@ export function createObserver(options: {
     };
     state.first ??= observation;
     state.last = observation;
-    await onObservation(observation, point);
+    await onObservation(observation, point, measured.gradient);
     return observation;
   };
 

@@ -7,6 +7,8 @@ import type { Problem } from "./problem.js";
 export interface Measured {
   readonly loss: number;
   readonly speed: number;
+  /** −θ', of flows that may slide: no graph of the network has it there. Valid until the next measurement. */
+  readonly gradient?: Float64Array;
   /** ln L, of flows that are integrated in the clock of ln L. */
   readonly logLoss?: number;
 }

@@ -53,7 +53,7 @@ export interface Point {
   readonly loss: number;
   /** F(θ) on these samples; not to be changed. */
   outputs(set: SampleSet): Promise<Float64Array>;
-  /** ∇L(θ); not to be changed. */
+  /** ∇L(θ); where a flow slides, −θ', the shortest of the generalised gradients there. Not to be changed. */
   gradient(): Promise<Float64Array>;
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import { assess } from "../figure/assess.js";
 import { checkRows } from "../figure/report-checks.js";
+import { quote } from "../record/command.js";
 import { readIfPresent } from "../record/files.js";
 import { contentFolder, type Manifest, readManifest } from "../record/manifest.js";
 import { readResult } from "../record/reader.js";
@@ -35,7 +36,7 @@ export async function readDetails(
     verdicts: result === null ? [] : assess(result),
     checks: result === null ? [] : checkRows(result),
     study,
-    command: manifest.command,
+    command: quote(manifest.command),
     // One of each name: the drawing where there is one.
     figures: pictures.filter(
       (file) => file.endsWith(".svg") || !pictures.includes(file.replace(/png$/, "svg")),

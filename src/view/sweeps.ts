@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { ConfigError } from "../errors.js";
+import { quote } from "../record/command.js";
 import type { Facts } from "../record/facts.js";
 import { readIfPresent } from "../record/files.js";
 import { readSweep, SWEEP, type SweepManifest } from "../record/sweep.js";
@@ -100,7 +101,7 @@ export async function describeSweep(
       ? null
       : await readIfPresent(join(directory, STUDY));
   return {
-    ...{ name, status, fields, command, started, finished, study },
+    ...{ name, status, fields, started, finished, study, command: quote(command) },
     statuses: [...statuses],
     figures: figures
       .map((one) => `figures/${one.name}.svg`)

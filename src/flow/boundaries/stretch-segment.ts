@@ -9,7 +9,7 @@ import type { LockedField } from "./locked-field.js";
 export function measureBy(field: LockedField): Segment["measure"] {
   return async (theta) => {
     const { loss, velocity } = await field.observe(theta);
-    return { loss, speed: length(velocity) };
+    return { loss, speed: length(velocity), gradient: velocity.map((value) => -value) };
   };
 }
 

@@ -70,7 +70,7 @@ export async function integrateStepping(options: SteppingFlowOptions): Promise<S
     const { held, pieces: now } = stepper;
     for (let e = 0; e < held.length; e++) if (held[e]! >= 0) pieces[e] = now[e]!;
     const { loss, gradient } = await field.observe(theta, pieces);
-    return { loss, speed: length(gradient) };
+    return { loss, speed: length(gradient), gradient };
   };
   let end: FlowEnd | null = null;
   let theta: Float64Array | null = null;
