@@ -834,6 +834,47 @@ export const QUOTES = [
       { header: "| of all runs |", key: [0], columns: [1] },
     ],
   },
+  {
+    page: "docs/papers.md",
+    command: "npx gradflow sweep configs/papers/transformers.yaml",
+    says: [
+      ["pre-norm transformer", 185],
+      ["transformer without norms", 197],
+      ["dense", 169],
+    ]
+      .flatMap(([name, parameters]) =>
+        [
+          ["in context", "in-context-regression"],
+          ["random", "gaussian"],
+        ].map(([labels, kind]) => [
+          `| ${name} | ${labels} | # (# to #) | # (# to #) | # (# to #) |`,
+          ({ runs }) =>
+            [400, 200, 100].flatMap((samples) => {
+              const ends = Object.values(runs)
+                .filter(
+                  (run) =>
+                    run.samples === samples &&
+                    run.parameters === parameters &&
+                    run.config.dataset.kind === kind,
+                )
+                .map(({ loss }) => loss);
+              return [median(ends), ...range(ends)];
+            }),
+        ]),
+      )
+      .concat(
+        [185, 197, 169].map((parameters, k) => [
+          `${["with norms t =", "without them", "for the dense network"][k]} # to #, where λ_max has been up to #`,
+          ({ runs }) => {
+            const own = Object.values(runs).filter((run) => run.parameters === parameters);
+            return [
+              ...range(own.map(({ time }) => time)),
+              Math.max(...own.map(({ sharpness }) => sharpness.largest)),
+            ];
+          },
+        ]),
+      ),
+  },
   ...["width", "depth"].map((name) => ({
     page: "docs/papers.md",
     command: `npx gradflow sweep configs/papers/threshold-${name}.yaml`,
