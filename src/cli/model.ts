@@ -58,7 +58,7 @@ function describe(report: ModelReport): string {
       : [
           `  ${describeImportCheck(report.importCheck)}`,
           ...(report.importCheck.precision === "float32"
-            ? [`  of the runtime in double: ${report.importCheck.reason}`]
+            ? [`  not in double there: ${report.importCheck.reason?.replace("float64: ", "")}`]
             : []),
         ]),
     `  ${report.entries === 0 ? "no kinks" : `${report.entries} entries at kinks over all samples`}; samples ${report.coupled ? "couple: a result of one depends on others" : "do not couple"}`,
