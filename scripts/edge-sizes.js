@@ -79,12 +79,18 @@ const cases = LOSSES.flatMap((loss) =>
     ),
 ).filter((seeds) => seeds.length > 0);
 
+// A variance that is a ten thousandth of what other runs of the loss have is none that a flow could predict.
+for (const run of runs) {
+  const most = Math.max(...runs.filter(({ loss }) => loss === run.loss).map(({ swing }) => swing));
+  if (run.swing < most / 100) run.centralVariance = run.rodVariance = null;
+}
+
 /** The seeds' numbers, the lowest first. */
 const spread = (seeds, name, digits = 2) =>
   seeds
     .map((run) => run[name])
     .sort((a, b) => a - b)
-    .map((value) => (value === null ? "never" : String(Number(value.toPrecision(digits)))))
+    .map((value) => (value === null ? "–" : String(Number(value.toPrecision(digits)))))
     .join(", ");
 const HEAD = [
   ...["loss", "P", "η", "begun", "descent's swing", "gradient flow", "modified", "central", "rod"],

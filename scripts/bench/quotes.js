@@ -732,6 +732,19 @@ export const QUOTES = [
   },
   {
     page: "docs/studies.md",
+    command: "node scripts/edge-sizes.js",
+    long: true,
+    tables: [
+      {
+        header: "| loss | P | η | begun |",
+        key: [0, 1, 3],
+        columns: [4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
+        counts: [13],
+      },
+    ],
+  },
+  {
+    page: "docs/studies.md",
     command: "npx gradflow run configs/study/settled.yaml --set sweep=null --out settled",
     says: [
       [
