@@ -691,6 +691,22 @@ export const QUOTES = [
   },
   {
     page: "docs/studies.md",
+    command: "npx gradflow sweep configs/paper/resnet-depth.yaml",
+    label: "full size",
+    long: true,
+    says: ["8", "12", "16"].map((layers, k) => [
+      `| ${layers} | # | # | # | # | # | #, # | # |`,
+      ({ where }) => {
+        const { perTarget, initialLoss, loss, descent, gradientEvaluations, sharpness, events } = where()[k];
+        return [
+          ...[perTarget, initialLoss, loss, descent[0].loss, near(gradientEvaluations)],
+          ...[sharpness.largest, sharpness.value, near(events.crossings)],
+        ];
+      },
+    ]),
+  },
+  {
+    page: "docs/studies.md",
     command: "npx gradflow sweep configs/paper/gcn-width.yaml",
     label: "full size",
     long: true,
@@ -1086,11 +1102,6 @@ export const UNQUOTED = [
     page: "docs/sliding.md",
     command: "node scripts/bench/survey.js 6 5e-4 1,2",
     why: "one of several commands, hours together",
-  },
-  {
-    page: "docs/studies.md",
-    command: "npx gradflow sweep configs/paper/resnet-depth.yaml",
-    why: "of its three runs one was made; kinks whose branches differ between processors",
   },
   {
     page: "docs/studies.md",
