@@ -1,5 +1,6 @@
 // What docs/cookbook.md and the tutorials quote, in the form of quotes.js.
 import { spawnSync } from "node:child_process";
+import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { near, ROOT } from "./quoting.js";
 
@@ -118,6 +119,45 @@ export const COOKBOOK_QUOTES = [
           return [loss, parameterGap, functionGap, lossGap];
         },
       ]),
+    ],
+  },
+  run("onnx", [
+    "# times an entry of this residual network crosses its kink, and # times one begins to slide, first at t = #, at most # at once. Descent with η = 0.05 zigzags about those kinks and still ends # from the flow.",
+    ({ events, descent: [only] }) => [
+      ...[events.crossings, events.slidingEntries, events.firstSliding, events.maxSliding],
+      only.parameterGap,
+    ],
+  ]),
+  {
+    page: "docs/tutorial-pytorch.md",
+    command: "npx gradflow run study.yaml",
+    // With the files that the page's program makes.
+    write: (page, folder) => {
+      cpSync(join(ROOT, "configs/cookbook/onnx"), folder, { recursive: true });
+      const study = join(folder, "study.yaml");
+      writeFileSync(study, /```yaml\n(.*?)```/s.exec(page)[1]);
+      return study;
+    },
+    says: [
+      [
+        "loss L # → #, fallen by a factor of #",
+        ({ initialLoss, loss }) => [initialLoss, loss, initialLoss / loss],
+      ],
+      [
+        "boundaries # crossings, # entries into and # exits from sliding, up to # at once, first at t = #",
+        ({ events: { crossings, slidingEntries, slidingExits, maxSliding, firstSliding } }) => [
+          ...[crossings, slidingEntries, slidingExits, maxSliding, firstSliding],
+        ],
+      ],
+      // Steps and time, which would read as one number with what follows, stand in the text.
+      ...["0.2 100 20", "0.05 400 20"].map((row, k) => [
+        `${row} # # # #`,
+        ({ descent }) => {
+          const { loss, parameterGap, functionGap, lossGap } = descent[k];
+          return [loss, parameterGap, functionGap, lossGap];
+        },
+      ]),
+      ["400 steps of SGD # the flow at t = 20 #", ({ loss, descent }) => [descent[1].loss, loss]],
     ],
   },
 ];

@@ -1048,6 +1048,11 @@ export const UNQUOTED = [
   },
   {
     page: "docs/benchmarks.md",
+    command: "node scripts/bench/onnx.js",
+    why: "seconds and megabytes of one machine",
+  },
+  {
+    page: "docs/benchmarks.md",
     command: "node scripts/bench/view.js",
     why: "seconds and megabytes of one machine",
   },

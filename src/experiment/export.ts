@@ -1,4 +1,5 @@
 /** A record in other programs' formats: .npz and .safetensors (series and parameters), TensorBoard events, one CSV, ONNX. */
+import { createHash } from "node:crypto";
 import { access, appendFile, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { modelSchema } from "../config/schema-network.js";
@@ -103,13 +104,15 @@ function storedArrays({ parameters }: Layout, { problem }: Manifest, theta: Floa
 async function networkAtEnd(directory: string, manifest: Manifest): Promise<Uint8Array> {
   if (manifest.network === undefined)
     throw new ConfigError(
-      `${directory}: its network came from no ONNX file, and only such a one is written back; export --to safetensors or npz writes any.`,
+      `${directory}: ${isImported(manifest) ? "its network was imported by a program, and the record has no copy of the file" : "its network came from no ONNX file, and only such a one is written back"}; export --to safetensors or npz writes any.`,
     );
   const { layout, theta } = await parametersAtEnd(directory, manifest);
   const copy = join(directory, NETWORK);
   const bytes = await readFile(copy).catch(() => {
     throw new ConfigError(`${copy}: is not there any more; restore it, or run the study again.`);
   });
+  if (createHash("sha256").update(bytes).digest("hex") !== manifest.network.sha256)
+    throw new ConfigError(`${copy}: has changed since the run; restore it, or run the study again.`);
   const arrays = storedArrays(layout, manifest, theta);
   try {
     return replaceInitialisers(bytes, new Map(arrays.map(({ name, data }) => [name, data as Float64Array])));

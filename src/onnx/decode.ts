@@ -15,7 +15,7 @@ export interface ValueInfo {
   readonly name: string;
   /** Null where the file does not say, or says one that gradflow does not read. */
   readonly elementType: string | null;
-  /** A number is fixed, a word is free, null is unknown; null for all where the file gives no shape. */
+  /** A number is fixed, a word is free, null (as negative lengths, which Paddle writes) is unknown; null for all where the file gives no shape. */
   readonly shape: readonly (number | string | null)[] | null;
 }
 
@@ -232,7 +232,7 @@ function decodeValueInfo({ name, type }: RawValueInfo): ValueInfo {
       dims?.map((dim) =>
         dim.value === "dim_param"
           ? dim.dim_param
-          : dim.value === "dim_value"
+          : dim.value === "dim_value" && toNumber(dim.dim_value) >= 0
             ? toNumber(dim.dim_value)
             : null,
       ) ?? null,

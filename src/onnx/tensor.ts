@@ -108,7 +108,7 @@ export function decodeTensor(raw: RawTensor, what: string): Tensor {
   if (raw.data_location === 1)
     throw new OnnxError(`keeps a tensor (${what}) in another file, and came without it`);
   const entries = raw[format.field];
-  const isRaw = raw.raw_data.length > 0 || entries.length === 0;
+  const isRaw = raw.raw_data.length > 0 || (entries.length === 0 && size > 0);
   const found = isRaw ? raw.raw_data.length / format.bytes : entries.length;
   if (found !== size)
     throw new OnnxError(
@@ -131,5 +131,7 @@ export function decodeTensor(raw: RawTensor, what: string): Tensor {
 
 function fromBytes(bytes: Uint8Array, { bytes: width, read }: Format, size: number): Float64Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Float64Array.from({ length: size }, (_, k) => read(view, k * width));
+  const numbers = new Float64Array(size);
+  for (let k = 0; k < size; k++) numbers[k] = read(view, k * width);
+  return numbers;
 }

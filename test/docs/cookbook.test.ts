@@ -9,7 +9,7 @@ const page = readFileSync("docs/cookbook.md", "utf8");
 const files = readdirSync("configs/cookbook").filter((name) => name.endsWith(".yaml"));
 
 it("has a question for each of its studies", () => {
-  expect(files.length).toBe(12);
+  expect(files.length).toBe(13);
   expect([...page.matchAll(/^## .*\?$/gm)]).toHaveLength(files.length);
 });
 
@@ -31,4 +31,9 @@ it.each(files)("%s stands there as it is, with command and picture, and passes t
 
 it("shows the program that made the PyTorch files", () => {
   expect(page).toContain(`\`\`\`python\n${readFileSync("configs/cookbook/pytorch.py", "utf8")}\`\`\``);
+});
+
+it("has a tutorial that shows the program that made the ONNX file", () => {
+  const tutorial = readFileSync("docs/tutorial-pytorch.md", "utf8");
+  expect(tutorial).toContain(`\`\`\`python\n${readFileSync("configs/cookbook/onnx/make.py", "utf8")}\`\`\``);
 });

@@ -4,6 +4,7 @@
  */
 import { execFile, spawnSync } from "node:child_process";
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -41,6 +42,13 @@ async function node(cwd: string, ...words: readonly string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, words, { cwd, maxBuffer: 1 << 26 });
   return stdout;
 }
+/** GRADFLOW_PYTHON, where it has torch and safetensors. */
+function torchPython(): string | null {
+  const python = process.env["GRADFLOW_PYTHON"];
+  const has = (name: string) => spawnSync(name, ["-c", "import torch, safetensors"]).status === 0;
+  return python !== undefined && has(python) ? python : null;
+}
+
 const blocks = (page: string, language: string): string[] =>
   [...readFileSync(page, "utf8").matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map(
     ([, block]) => block!,
@@ -72,12 +80,42 @@ describe.skipIf(!isAsked)("pages", () => {
     await node(project, join(REPOSITORY, "bin/gradflow.js"), "init");
     const programs = blocks("docs/tutorial-library.md", "js");
     const outputs = blocks("docs/tutorial-library.md", "text");
-    expect(programs).toHaveLength(3);
+    expect(programs).toHaveLength(4);
     for (const [k, program] of programs.entries()) {
       const [, file] = /^\/\/ (\S+\.mjs)\n/.exec(program)!;
       writeFileSync(join(project, file!), program);
       expect(await node(project, file!)).toBe(outputs[k]);
     }
+  });
+
+  it("the PyTorch tutorial runs from its study to the way back, with the stored files of its program", async () => {
+    const project = makeProject("pytorch");
+    const page = "docs/tutorial-pytorch.md";
+    cpSync("configs/cookbook/onnx", project, { recursive: true });
+    writeFileSync(join(project, "study.yaml"), blocks(page, "yaml")[0]!);
+    const commands = blocks(page, "sh")
+      .flatMap((block) => block.split("\n"))
+      .filter((line) => line.startsWith("npx gradflow"));
+    expect(commands.length).toBeGreaterThanOrEqual(7);
+    let printed = "";
+    let run: string | undefined;
+    for (const command of commands) {
+      // The first run's; a sweep's folder is called alike.
+      run ??= existsSync(join(project, "runs")) ? readdirSync(join(project, "runs"))[0] : undefined;
+      const words = wordsOf(command.replace("runs/net-…", `runs/${run}`)).slice(2);
+      printed += await node(project, join(REPOSITORY, "bin/gradflow.js"), ...words);
+    }
+    // Of the network, and of descent: a row of the summary may end with what the page leaves out.
+    for (const line of blocks(page, "text")
+      .slice(0, 2)
+      .flatMap((block) => block.split("\n")))
+      if (line !== "" && !line.startsWith("  …")) expect(printed).toContain(line);
+    const program = blocks(page, "python")[1]!;
+    const python = torchPython();
+    if (python === null) return;
+    writeFileSync(join(project, "back.py"), program);
+    const back = spawnSync(python, ["back.py"], { cwd: project, encoding: "utf8" });
+    expect(back.stdout, back.stderr).toBe(blocks(page, "text")[2]);
   });
 
   describe("as a site", () => {

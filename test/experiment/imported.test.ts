@@ -5,11 +5,14 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { hashConfig } from "../../src/config/hash.js";
 import { loadConfig } from "../../src/config/load.js";
+import { loadSweep } from "../../src/config/load-sweep.js";
 import { readNpy, writeNpy } from "../../src/data/npy.js";
+import { defineStudy } from "../../src/experiment/define-study.js";
 import { describeModel } from "../../src/experiment/describe-model.js";
 import { exportParameters, exportRecord } from "../../src/experiment/export.js";
 import { loadUnfinished } from "../../src/experiment/resume.js";
 import { runExperiment } from "../../src/experiment/run.js";
+import { importOnnx } from "../../src/model/index.js";
 import { decodeModel } from "../../src/onnx/index.js";
 import { readManifest } from "../../src/record/manifest.js";
 import { randomVector } from "../support/networks.js";
@@ -46,6 +49,7 @@ dataset: { kind: file, inputs: x.npy, targets: y.npy }
 model: { kind: onnx, path: net.onnx }
 flow: { tEnd: 1, boundaries: exact }
 engine: { kind: reference }
+figure: { draw: false }
 `;
 await writeFile(join(folder, "study.yaml"), study);
 const load = (set: readonly string[] = []) => loadConfig(join(folder, "study.yaml"), { set });
@@ -82,6 +86,19 @@ const stop = () => {
   const controller = new AbortController();
   return { signal: controller.signal, onProgress: () => controller.abort() };
 };
+
+test("a copy that is another one now is not written back", async () => {
+  const copy = join(directory, "network.onnx");
+  const own = await readFile(copy);
+  // As large a θ would fit; the record is of another network.
+  await writeFile(copy, network("n"));
+  const again = () => exportRecord(directory, "onnx", true);
+  await expect(again()).rejects.toThrow(/network\.onnx: has changed since the run; restore it/);
+  await rm(copy);
+  await expect(again()).rejects.toThrow(/network\.onnx: is not there any more/);
+  await writeFile(copy, own);
+  await again();
+});
 
 test("a run goes on from its checkpoint, with the record's copy where the file has gone, and not without either", async () => {
   const own = join(folder, "stopped");
@@ -127,6 +144,54 @@ test("tensors in a file beside the model are part of what a study is", async () 
   expect(again.loss).toBe(result.loss);
   await rm(join(folder, "w.data"));
   await expect(hashOf()).rejects.toThrow(/model\.path.*split\.onnx keeps.*"w\.data", which is not there/);
+});
+
+test("a program imports the file itself: the same flow, with descent, kernel and a way back by name", async () => {
+  const definition = {
+    ...{ name: "code", dataset: { kind: "file", inputs: "x.npy", targets: "y.npy" } },
+    ...{ flow: { tEnd: 1, boundaries: "exact" }, engine: { kind: "reference" }, figure: { draw: false } },
+    ...{ descent: { learningRates: [0.1] }, measure: { ntk: { points: 2 } } },
+  };
+  const own = join(folder, "code");
+  const run = async (file: string) => {
+    const definedAs = await defineStudy({ ...definition, model: importOnnx(join(folder, file)) }, folder);
+    return { study: definedAs, hash: (await hashConfig(definedAs.config, folder)).hash };
+  };
+  const { study: first, hash } = await run("net.onnx");
+  const found = await runExperiment(first, { command: ["test"], directory: own });
+  expect(found.loss).toBe(result.loss);
+  expect(found.descent[0]).toMatchObject({ learningRate: 0.1, steps: 10 });
+  expect(found.ntk!.scalars).toBe(20);
+  const file = join(own, await exportParameters(own, "safetensors"));
+  expect((await readFile(file)).includes('"0.weight"')).toBe(true);
+  await expect(exportRecord(own, "onnx")).rejects.toThrow(/imported by a program.*no copy of the file/);
+  // Other numbers in the file are another study.
+  const other = await readFile(join(folder, "net.onnx"));
+  other[other.indexOf(rawBytes("float64", [weights[0]!]))]! ^= 1;
+  await writeFile(join(folder, "other.onnx"), other);
+  expect((await run("other.onnx")).hash).not.toBe(hash);
+});
+
+test("sweeps over data, loss and flow share the file, and a changed one makes all their runs other ones", async () => {
+  await writeNpy(join(folder, "x2.npy"), randomVector(7, 10 * 3), [10, 3]);
+  const multiply = ["dataset.inputs=x.npy,x2.npy", "loss.reduction=mean,half-sum", "flow.tEnd=0.2,0.1"];
+  const plan = async () => (await loadSweep(join(folder, "study.yaml"), { multiply })).jobs;
+  const jobs = await plan();
+  expect(new Set(jobs.map(({ hash }) => hash)).size).toBe(8);
+  const losses = [];
+  for (const { loaded, name } of jobs.filter((_, k) => k % 3 === 0)) {
+    const { status, loss } = await runExperiment(loaded, {
+      command: ["test"],
+      directory: join(folder, "sweep", name),
+    });
+    expect(status).toBe("reachedEnd");
+    losses.push(loss);
+  }
+  expect(new Set(losses).size).toBe(3);
+  await writeFile(join(folder, "net.onnx"), network("n"));
+  const after = new Set((await plan()).map(({ hash }) => hash));
+  expect(jobs.filter(({ hash }) => after.has(hash))).toEqual([]);
+  await writeFile(join(folder, "net.onnx"), network(1));
 });
 
 test("gradflow model's description has the operators, and the parameters by the names of the file", async () => {

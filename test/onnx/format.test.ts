@@ -51,6 +51,13 @@ test.each([
   expect(() => decodeModel(withTensor(tensor))).toThrow(message);
 });
 
+test("a tensor without entries is one, and a length of −1 is unknown", () => {
+  const found = decodeModel(withTensor({ dims: [0], data_type: 1 })).initialisers.get("w")!;
+  expect([...found.read()]).toEqual([]);
+  const model = { input: [-1, 3], nodes: [{ operator: "Relu", inputs: ["x"] }] };
+  expect(decodeModel(onnxBytes(model)).inputs[0]!.shape).toEqual([null, 3]);
+});
+
 test("refuses bytes that are no model", () => {
   for (const bytes of [new Uint8Array(), Buffer.from("no model at all"), onnxBytes(mlp).subarray(0, 60)])
     expect(() => decodeModel(bytes)).toThrow(OnnxError);

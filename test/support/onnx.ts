@@ -40,7 +40,13 @@ export interface TestModel {
 /** Row-major numbers as raw bytes. */
 export function rawBytes(type: keyof typeof elementType, values: readonly number[]): Uint8Array {
   const arrays = {
-    ...{ float32: Float32Array, float64: Float64Array, int32: Int32Array, bool: Uint8Array },
+    ...{
+      float32: Float32Array,
+      float64: Float64Array,
+      int32: Int32Array,
+      bool: Uint8Array,
+      string: Uint8Array,
+    },
   } as const;
   // 2⁶³, which a double rounds the largest int64 to, is that one.
   const long = (value: number): bigint => (value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(value));

@@ -187,7 +187,8 @@ function chooseTrained(
     throw new OnnxError(
       `has no initialiser that trainable names by ${lost.join(", ")}; it has ${listed([...model.initialisers.keys()])}`,
     );
-  if (trained.size === 0) throw new OnnxError("has no floating-point initialiser that could be trained");
+  if (trained.size === 0)
+    throw new OnnxError(`has no floating-point initialiser that could be trained${constantsOf(nodes)}`);
   return { trained, frozen };
 }
 
@@ -195,6 +196,20 @@ function chooseTrained(
 function isBounded(tensor: Tensor): boolean {
   const most = tensor.elementType === "float16" ? 65504 : 3.4e38;
   return tensor.read().every((value) => Math.abs(value) < most);
+}
+
+/** Where the numbers stand that a file without initialisers has. */
+function constantsOf(nodes: readonly OperatorNode[]): string {
+  const arrays = nodes.filter(({ operator, attributes }) => {
+    const value = operator === "Constant" ? attributes.get("value") : undefined;
+    return value?.kind === "tensor" && value.value.type === "float" && value.value.shape.length > 0;
+  });
+  if (arrays.length === 0) return "";
+  const names = listed(
+    arrays.map(({ name }) => name),
+    3,
+  );
+  return `; its arrays stand in nodes Constant (${names}), which are not trained: docs/onnx.md shows how to make initialisers of them`;
 }
 
 function matcher(text: string): (name: string) => boolean {

@@ -14,7 +14,8 @@ import { reductions } from "./operators/reductions.js";
 import { resizes } from "./operators/resize.js";
 import { shapes } from "./operators/shapes.js";
 
-export const operators: Operators = {
+// Without a prototype: a file may well name an operator "constructor".
+export const operators: Operators = Object.assign(Object.create(null), {
   ...{ ...elementwise, ...activations, ...linear, ...convolutions, ...pooling, ...normalisation },
   ...{ ...reductions, ...maxima, ...attentions, ...shapes, ...resizes, ...numbers, ...choices },
-};
+});

@@ -3,10 +3,12 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import protobuf from "protobufjs";
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../../src/errors.js";
 import { createFamily, importModel, LayerError } from "../../../src/model/index.js";
 import { decodeModel, OnnxError, readOnnx } from "../../../src/onnx/index.js";
+import { inlineTensors } from "../../../src/onnx/inline.js";
 import { createRandom } from "../../../src/random.js";
 import { onnxBytes, type TestModel } from "../../support/onnx.js";
 
@@ -19,6 +21,18 @@ function attempt(bytes: Uint8Array): unknown {
   } catch (error) {
     return error;
   }
+}
+
+/** A model whose graph has a node with an attribute that is a graph, and so on. */
+function nestedGraphs(depth: number): Buffer {
+  const field = (number: number, content: Uint8Array): Uint8Array =>
+    protobuf.Writer.create()
+      .uint32((number << 3) | 2)
+      .bytes(content)
+      .finish();
+  let graph: Uint8Array = new Uint8Array();
+  for (let k = 0; k < depth; k++) graph = field(1, field(5, field(6, graph)));
+  return Buffer.concat([field(7, graph), field(8, Uint8Array.of(0x10, 20))]);
 }
 
 const isReason = (error: unknown): boolean =>
@@ -97,6 +111,18 @@ describe("announces what nobody has memory for", () => {
       tensors: [vector("pads", [0, 0, 0, 2 ** 40])],
       nodes: [{ operator: "Pad", inputs: ["x", "pads"] }],
     },
+    "forty doublings": {
+      ...x,
+      tensors: [vector("shape", [1024])],
+      nodes: [
+        { operator: "ConstantOfShape", inputs: ["shape"], outputs: ["c0"] },
+        ...Array.from({ length: 40 }, (_, k) => ({
+          ...{ operator: "Concat", inputs: [`c${k}`, `c${k}`], outputs: [`c${k + 1}`] },
+          attributes: { axis: 0 },
+        })),
+        { operator: "Add", inputs: ["x", "c40"] },
+      ],
+    },
     "a range": {
       ...x,
       tensors: [
@@ -149,6 +175,26 @@ describe("is no graph", () => {
   test.each(Object.entries(models))("%s", (_, model) => {
     const error = attempt(onnxBytes(model));
     expect(isReason(error), String((error as Error | null)?.stack)).toBe(true);
+  });
+
+  test.each(["constructor", "toString", "__proto__", "hasOwnProperty"])(
+    "an operator called %s is one that there is not",
+    (operator) => {
+      const error = attempt(onnxBytes({ ...x, nodes: [{ operator, name: "odd", inputs: ["x"] }] }));
+      expect(String(error)).toMatch(new RegExp(`does not have: ${operator} \\(odd\\)`));
+    },
+  );
+
+  test.each([
+    ["a million groups within each other", Buffer.alloc(1_000_000, 0x0b)],
+    [
+      "a million groups within the graph",
+      Buffer.concat([Buffer.from([0x3a, 0xc0, 0x84, 0x3d]), Buffer.alloc(1_000_000, 0x0b)]),
+    ],
+    ["graphs within graphs, two thousand deep", nestedGraphs(2000)],
+  ])("%s", (_, bytes) => {
+    expect(isReason(attempt(bytes)), String((attempt(bytes) as Error).stack)).toBe(true);
+    expect(() => inlineTensors(bytes, () => new Uint8Array())).not.toThrow(RangeError);
   });
 
   test("a chain of ten thousand nodes is one", () => {

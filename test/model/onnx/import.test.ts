@@ -227,3 +227,37 @@ test.each([Number.NEGATIVE_INFINITY, -Number.MAX_VALUE, -3.4028234663852886e38])
     expect(() => importModel(marked, { trainable: ["*"] })).toThrow(/cannot train mask: it has entries that/);
   },
 );
+
+test("weights in nodes Constant are told from a file without any", () => {
+  const value = { tensor: { name: "", dims: [3, 2], values: [1, 2, 3, 4, 5, 6] } };
+  const product = { operator: "MatMul", inputs: ["x", "Constant"] };
+  const model = {
+    input: ["n", 3],
+    nodes: [{ operator: "Constant", inputs: [], attributes: { value } }, product],
+  };
+  expect(() => importModel(decodeModel(onnxBytes(model)))).toThrow(
+    /; its arrays stand in nodes Constant \(Constant\), which are not trained/,
+  );
+  expect(() =>
+    importModel(decodeModel(onnxBytes({ input: ["n", 3], nodes: [{ operator: "Relu", inputs: ["x"] }] }))),
+  ).toThrow(/could be trained$/);
+});
+
+test.each([
+  ["Max", Number.NEGATIVE_INFINITY],
+  ["Min", Number.POSITIVE_INFINITY],
+])("%s with %d is no kink, and no number of the outputs", async (operator, bound) => {
+  const [first, second] = [
+    ["bound", "a"],
+    ["a", "bound"],
+  ].map((inputs) =>
+    importing({
+      ...{ input: ["n", 3], tensors: [...tensors.slice(0, 2), { name: "bound", dims: [], values: [bound] }] },
+      nodes: [gemm.nodes[0]!, { operator, inputs }],
+    }),
+  );
+  const plain = importing({ input: ["n", 3], tensors: tensors.slice(0, 2), nodes: [gemm.nodes[0]!] });
+  const graph = (network: Network) => printGraph(createFamily({ network, samples: 2, factor: 1 }).predict());
+  expect(graph(first!)).toBe(graph(plain));
+  expect(graph(second!)).toBe(graph(plain));
+});

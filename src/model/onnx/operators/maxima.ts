@@ -7,19 +7,24 @@ import type { Value } from "../value.js";
 /** Entries that are compared with one another, each a node of the graph. */
 const MOST_COMPARED = 4096;
 
+/** Whether that is the one number of `q`, and `p` keeps its shape beside it. JAX's softmax takes the larger of a maximum and −∞. */
+const isAll = (q: Value, p: Value, number: number): boolean =>
+  q.known?.[0] === number && sizeOf(q.shape) === 1 && q.shape.length <= p.shape.length;
+
 function larger(call: Call, p: Value, q: Value): Value {
   const { t } = call;
   if (p.known !== null && q.known !== null) return t.zip(p, q, p.type, Math.max);
   // The kink of max(x, c) is x's, whichever comes first.
   if (p.known !== null) return larger(call, q, p);
-  const isZero = q.known?.every((entry) => entry === 0) === true && sizeOf(q.shape) === 1;
-  return isZero ? call.relu(p) : t.add(q, call.relu(t.sub(p, q)));
+  if (isAll(q, p, Number.NEGATIVE_INFINITY)) return p;
+  return isAll(q, p, 0) ? call.relu(p) : t.add(q, call.relu(t.sub(p, q)));
 }
 
 function smaller(call: Call, p: Value, q: Value): Value {
   const { t } = call;
   if (p.known !== null && q.known !== null) return t.zip(p, q, p.type, Math.min);
   if (p.known !== null) return smaller(call, q, p);
+  if (isAll(q, p, Number.POSITIVE_INFINITY)) return p;
   return t.sub(p, call.relu(t.sub(p, q)));
 }
 
