@@ -470,6 +470,43 @@ export const QUOTES = [
   },
   {
     page: "docs/studies.md",
+    command: "npx gradflow sweep configs/study/gap-theories.yaml",
+    says: [
+      [
+        "the orders are # to #, # to #, # to #, # to # and # to #",
+        ({ runs }) => {
+          const all = Object.values(runs).map((run) => {
+            const coarse = besideOf(run, 0.1);
+            return besideOf(run, 0.0125).map((fine, k) => Math.log2(coarse[k] / fine) / 3);
+          });
+          return all[0].flatMap((_, k) => range(all.map((orders) => orders[k])));
+        },
+      ],
+      [
+        "the modified flow is # to # times and the third order # to # times as close as gradient flow",
+        ({ runs }) => {
+          const all = Object.values(runs).map((run) => besideOf(run, 0.2));
+          return [1, 2].flatMap((k) => range(all.map((away) => away[0] / away[k])));
+        },
+      ],
+      [
+        "the leading gap misses the gap by # to # %, at η = 0.0125 by # to # %",
+        ({ runs }) =>
+          [0, -1].flatMap((k) =>
+            range(Object.values(runs).map(({ gaps }) => (100 * gaps.at(k).error) / gaps.at(k).gap)),
+          ),
+      ],
+      [
+        "bounds are # to #, # to # and # to # times the gap",
+        ({ runs }) =>
+          ["suprema", "pointwise", "force"].flatMap((name) =>
+            range(Object.values(runs).map(({ gaps }) => gaps.at(-1).bounds[name] / gaps.at(-1).gap)),
+          ),
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
     command: "npx gradflow run configs/study/gap-theories.yaml --set sweep=null",
     says: [
       [
@@ -759,6 +796,32 @@ export const QUOTES = [
       },
     ],
   },
+  ...[
+    [
+      "",
+      "Squared loss: central # and rod # of gradient flow's distance from descent's mean over the run, # and # where it ends",
+    ],
+    [
+      " --set loss.kind=cross-entropy --set 'descent={learningRates: [0.35]}' --set flow.tEnd=140",
+      "Cross-entropy: # and #, # and # where it ends",
+    ],
+  ].map(([more, text]) => ({
+    page: "docs/studies.md",
+    command: `npx gradflow run configs/study/edge-cnn.yaml${more}`,
+    says: [
+      [
+        text,
+        ({ flows }) => {
+          const of = (name) => flows.find(({ kind }) => kind === name);
+          const [gradient, ...beside] = ["gradient", "central", "rod"].map(of);
+          return [
+            ...beside.map(({ means }) => means.meanDistance / gradient.means.meanDistance),
+            ...beside.map(({ meanDistance }) => meanDistance / gradient.meanDistance),
+          ];
+        },
+      ],
+    ],
+  })),
   {
     page: "docs/studies.md",
     command: "npx gradflow run configs/study/settled.yaml --set sweep=null --out settled",
