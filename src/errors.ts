@@ -25,7 +25,8 @@ export class ConfigError extends Error {
   }
 }
 
-function inWordsOfCode(text: string): string {
+/** Advice in the words of the command line, as a caller from code takes it. */
+export function inWordsOfCode(text: string): string {
   return text
     .replaceAll("another folder with --out", "another directory")
     .replaceAll(/(?:gradflow [a-z]+ (?:with )?)?--force\b/g, "force: true");

@@ -49,7 +49,7 @@ export async function loadStudy(
   const options = {
     ...(directory === undefined ? {} : { directory }),
     force: values["force"] === true,
-    reuse: values["force"] !== true,
+    reuse: true,
     resume: values["resume"] === true,
   };
   return { loaded, run: await choose(loaded), options };
@@ -78,7 +78,7 @@ export async function executeStudy(
       ...(interruption === null ? {} : { signal: interruption.signal }),
       command: ["gradflow", ...words],
       onProgress: report.update,
-      onMessage: report.say,
+      onMessage: (line, inTerminal = line) => report.say(inTerminal),
     });
   } finally {
     report.stop();

@@ -73,6 +73,7 @@ export function describeMeasures({ asked }: MeasurePlan): { readonly measures?: 
   const measures = asked.map(({ measure, settings, columns }) => ({
     name: measure.name,
     of: settings.of,
+    ...(measure.look !== undefined && { look: measure.look }),
     columns: columns.map(({ name, label, axis, scale }) => ({ name, label, axis, scale })),
   }));
   return { measures };

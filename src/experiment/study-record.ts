@@ -5,6 +5,7 @@ import { type ConfigHash, canonicalJson, hashConfig } from "../config/hash.js";
 import type { LoadedConfig } from "../config/load.js";
 import type { Config, InitConfig } from "../config/schema.js";
 import type { Engine } from "../engine/index.js";
+import { inWordsOfCode } from "../errors.js";
 import { Memory } from "../memory.js";
 import { attachFiles } from "../record/attachments.js";
 import { type Checkpoint, readCheckpoint } from "../record/checkpoint.js";
@@ -39,7 +40,7 @@ export interface RunOptions {
   readonly force?: boolean;
   /** Go on with the unfinished record of the same study that stands there; from its start where it has no checkpoint. */
   readonly resume?: boolean;
-  /** Where the record of the same study stands there, done, return its result as it is instead of refusing the folder. */
+  /** Where the record of the same study stands there, done, return its result as it is instead of refusing the folder; not with `force`. */
   readonly reuse?: boolean;
   /** Take the record from a process on another machine that may have gone; `force` does too. */
   readonly takeOver?: boolean;
@@ -48,7 +49,8 @@ export interface RunOptions {
   /** The command line, for the manifest. */
   readonly command: readonly string[];
   readonly onProgress?: (progress: Progress) => void;
-  readonly onMessage?: (line: string) => void;
+  /** Takes a line in the words of code and, where they differ, the same in those of the command line. */
+  readonly onMessage?: (line: string, inTerminal?: string) => void;
 }
 
 /** A study with its record open. */
@@ -92,7 +94,7 @@ export async function recordStudy(
 ): Promise<RunResult> {
   const started = performance.now();
   const { config, baseDir } = loaded;
-  const done = options.reuse === true ? await findDone(loaded, options, suffix) : null;
+  const done = reuses(options) ? await findDone(loaded, options, suffix) : null;
   if (done !== null) return done;
   const engine = await engineOf(loaded);
   try {
@@ -199,6 +201,8 @@ function folderOf({ config }: LoadedConfig, { directory }: RunOptions, hash: str
   return resolve(directory ?? join("runs", `${config.name}-${hash}${suffix}`));
 }
 
+const reuses = ({ reuse, force }: RunOptions): boolean => reuse === true && force !== true;
+
 /** The result of the same study, where its record stands and is done; null otherwise. */
 async function findDone(
   loaded: LoadedConfig,
@@ -217,7 +221,8 @@ async function findDone(
   const { gradflow, node, finished } = manifest;
   const by =
     gradflow === version && node === process.version ? "" : ` by gradflow ${gradflow} on Node ${node}`;
-  options.onMessage?.(`this study was done${by}, ${finished}: its record is shown; --force runs it again.`);
+  const note = `this study was done${by}, ${finished}: its record is shown; --force runs it again.`;
+  options.onMessage?.(inWordsOfCode(note), note);
   await redraw(loaded, directory, manifest, options);
   return { ...result, record: directory };
 }
@@ -253,12 +258,9 @@ interface Work {
 const ANEW: Work = { checkpoint: null, replaces: false, undrawn: null };
 
 /** What is left to do in a claimed folder. */
-async function lookForWork(
-  directory: string,
-  hash: string,
-  { resume, reuse, onMessage }: RunOptions,
-): Promise<Work> {
-  const manifest = resume === true || reuse === true ? await readManifest(directory) : null;
+async function lookForWork(directory: string, hash: string, options: RunOptions): Promise<Work> {
+  const { resume, onMessage } = options;
+  const manifest = resume === true || reuses(options) ? await readManifest(directory) : null;
   if (manifest === null || manifest.hash !== hash) return ANEW;
   if (isDone(manifest.status)) {
     const undrawn = await undrawnResult(directory, manifest);

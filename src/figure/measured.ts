@@ -18,7 +18,7 @@ export function measuredFigures({ manifest }: RunRecord): Figure[] {
   }));
 }
 
-function draw(record: RunRecord, { columns: all, of }: MeasureFacts): ReturnType<Figure["build"]> {
+function draw(record: RunRecord, { columns: all, of, look = "" }: MeasureFacts): ReturnType<Figure["build"]> {
   const columns = all.filter(({ scale }) => scale !== "none");
   const axes = [...new Set(columns.map(({ axis }) => axis))];
   const drawn = axes
@@ -53,7 +53,7 @@ function draw(record: RunRecord, { columns: all, of }: MeasureFacts): ReturnType
       ? rateNames(record, columns[0]!.name, of)
       : ON_BAND;
   const facts = [...new Set(panels.flatMap((panel) => panel.facts))];
-  const words = caption(record, rates.look, facts);
+  const words = caption(record, [look, rates.look].filter((sentence) => sentence !== "").join(" "), facts);
   const last = panels.at(-1)!;
   const below = namesBelow(rates.names, settings.width, height + BELOW + Math.max(0, last.key.bottom));
   const views = panels.map(({ view }, k) =>
@@ -77,7 +77,7 @@ function draw(record: RunRecord, { columns: all, of }: MeasureFacts): ReturnType
 const BELOW = 52;
 const ON_BAND: { readonly names: readonly Named[]; readonly look: string } = {
   names: [],
-  look: "A line on the grey band: descent is where the flow is at the same t.",
+  look: "The grey band is the flow.",
 };
 
 /** What the dashes mean where colours tell columns apart: the learning rates. */

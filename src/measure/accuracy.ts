@@ -4,6 +4,7 @@ import { type Column, defineMeasure, type SampleSet, type Subject } from "./meas
 export const accuracy = defineMeasure({
   name: "accuracy",
   text: "Share of the samples classified rightly, in training and, where dataset.split keeps some, in test: the output of the true class is the largest; with one output, it is on the side of the true of two target values (ties are wrong).",
+  look: "Steps are predictions that turn right or wrong. Where training rises and test does not follow, only the training samples are being learnt.",
   refuse: ({ train }) => whyNoClasses(train),
   columns: ({ test }) => [
     column("trainAccuracy", "training accuracy"),

@@ -27,6 +27,7 @@ const MOST_SHRINKING = 10;
 export const balancedness = defineMeasure({
   name: "balancedness",
   text: "Of each hidden layer: imbalance, the largest |p‖w_out‖² − ‖w_in‖² − b²| of its units, and how far any has drifted from its value at θ₀ (times e^{−2λt} with weight decay λ), relative to the largest p‖w_out‖² + ‖w_in‖² + b². Gradient flow keeps them where the activation between two layers is positively homogeneous of degree p (linear, relu, leaky-relu: 1); descent lets them drift by O(η). Layers are those at which the identity behind it holds at random parameters.",
+  look: "Gradient flow conserves the imbalance up to weight decay: drift of the flow is error of integration, drift of descent is what its steps break.",
   refuse: async (subject) =>
     (await pairsOf(subject)).length > 0
       ? null

@@ -9,6 +9,7 @@ import { defineMeasure } from "./measure.js";
 export const kkt = defineMeasure({
   name: "kkt",
   text: "Towards a stationary point of the margin: alignment cos(θ, −∇L) → 1 with its distance ‖θ/‖θ‖ + ∇L/‖∇L‖‖ → 0, and slackness Σ p_i(q_i/q − 1) → 0 over the margins q_i, q the least, p_i ∝ e^{−q_i}.",
+  look: "The nearer the alignment is to 1 and both residuals are to 0, the nearer the direction of θ is to a stationary point of the margin.",
   refuse: ({ train }) => whyNoMargins(train),
   columns: () => [
     { name: "alignment", label: "cos(θ, −∇L)", axis: "alignment", scale: "linear" },

@@ -80,6 +80,8 @@ export interface Measure {
   readonly name: string;
   /** One or two sentences for the config reference. */
   readonly text: string;
+  /** What to look for in its figure, for the caption; absent where nothing is drawn, or where its author says nothing. */
+  readonly look?: string;
   /** Its own fields; `points` and `of` are added. */
   readonly fields: z.ZodRawShape;
   /** How many rows it is taken at where nothing is said; null for every row. */
@@ -105,6 +107,7 @@ export interface CommonSettings {
 export function defineMeasure<const F extends z.ZodRawShape>(measure: {
   readonly name: string;
   readonly text: string;
+  readonly look?: string;
   readonly fields?: F;
   readonly points?: number;
   readonly refuse?: (

@@ -10,6 +10,7 @@ import { subscript } from "./subscript.js";
 export const norms = defineMeasure({
   name: "norms",
   text: "‖θ‖, the norm of each parameter by its name (layers.0.weight), and the largest singular values of each weight: of a dense one as the matrix it is, of a convolution's with its first axis as rows.",
+  look: "Parameters whose norms rise together grow together; singular values that rise one after another are modes learnt one after another.",
   fields: {
     singularValues: z
       .int()

@@ -6,6 +6,7 @@ import { defineMeasure } from "./measure.js";
 export const polyakLojasiewicz = defineMeasure({
   name: "polyakLojasiewicz",
   text: "The ratio μ = ‖∇L‖²/(L − L*), and the least so far: along the flow L − L* falls at the rate μ, and by at least exp(−t·least). For the squared loss with L* = 0 it is 4cλ_eff.",
+  look: "Where μ stays level the loss decays exponentially at that rate; where μ falls like 1/t the loss falls like a power of t.",
   fields: {
     leastLoss: z
       .number()

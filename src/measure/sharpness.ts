@@ -20,6 +20,7 @@ const RESTART_VECTORS = 8;
 export const sharpness = defineMeasure({
   name: "sharpness",
   text: "The largest eigenvalues of ∇²L, and the smallest if asked, from t = 0 on: sharpness.1 is λ_max. Where kinks are, of the pieces that θ gives. Descent with learning rate η is unstable where it exceeds 2/η.",
+  look: "Descent with learning rate η is unstable where the largest eigenvalue exceeds 2/η; one that rises until there and stays is at the edge of stability.",
   points: 50,
   fields: {
     top: most.min(1).default(1).describe("How many of the largest."),

@@ -76,6 +76,8 @@ export interface MeasureFacts {
   readonly name: string;
   /** `flow`, `descent` */
   readonly of: readonly string[];
+  /** What to look for in its figure; absent where the measure does not say, and in records of before. */
+  readonly look?: string;
   readonly columns: readonly ColumnFacts[];
 }
 
@@ -260,6 +262,7 @@ const shape: Shape<Manifest> = {
       fields<MeasureFacts>({
         name: text,
         of: list(text),
+        look: optional(text),
         columns: list(fields<ColumnFacts>({ name: text, label: text, axis: text, scale: text })),
       }),
     ),

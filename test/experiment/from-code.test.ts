@@ -88,6 +88,25 @@ test("a measure from code has columns, a figure, extremes and a hash of its own"
     );
 });
 
+test("a study that was done says so in words of code and of the terminal, and does again what it says", async () => {
+  const model = { kind: "layers", layers };
+  const done = await run("again", model);
+  const said: (string | undefined)[][] = [];
+  const onMessage = (...lines: (string | undefined)[]) => said.push(lines);
+  const shown = await run("again", model, { reuse: true, onMessage });
+  expect(shown.wallSeconds).toBe(done.wallSeconds);
+  expect(said).toEqual([
+    [
+      expect.stringMatching(/its record is shown; force: true runs it again\.$/),
+      expect.stringMatching(/its record is shown; --force runs it again\.$/),
+    ],
+  ]);
+  const { started } = (await readRecord(join(folder, "again"))).manifest;
+  await run("again", model, { reuse: true, force: true, onMessage });
+  expect(said.some(([line], k) => k > 0 && line?.includes("was done"))).toBe(false);
+  expect((await readRecord(join(folder, "again"))).manifest.started).not.toBe(started);
+});
+
 describe("a network from code", () => {
   test("is checked, has its kernel measured and its methods compared, as that of a file has", async () => {
     const file = join(folder, "smooth.yaml");
