@@ -6,7 +6,7 @@ import { defineMeasure } from "./measure.js";
 export const growth = defineMeasure({
   name: "growth",
   text: "‖θ‖; relativeDistance, ‖θ − θ₀‖/‖θ₀‖, small where training is lazy; growthRatio, ‖θ − θ₀‖ over its bound √(t(L(0) − L(t))), which no gradient flow exceeds and a descent at t = kη may; ⟨θ, ∇L⟩, negative where the flow moves θ outwards.",
-  look: "A distance that stays small beside ‖θ₀‖ is lazy training. No flow has a growth ratio above 1; where ⟨θ, ∇L⟩ is negative θ moves outwards.",
+  look: "A distance that stays small beside ‖θ₀‖ is lazy training. No gradient flow has a growth ratio above 1; where ⟨θ, ∇L⟩ is negative θ moves outwards.",
   columns: () => [
     { name: "parameterNorm", label: "‖θ‖", axis: "‖θ‖", scale: "log" },
     {

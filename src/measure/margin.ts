@@ -9,7 +9,7 @@ import { type Column, defineMeasure, type SampleSet } from "./measure.js";
 export const margin = defineMeasure({
   name: "margin",
   text: "The least margin q of the training samples: y·f, of classes the true one's output less the largest other. Of networks with F(sθ) = s^Λ F(θ) also q/‖θ‖^Λ and, for exponential, logistic and cross-entropy, the smoothed margin with the largest part by which it ever fell, which along the flow is an error.",
-  look: "Above 0 every training sample is classified rightly. Margins over ‖θ‖^Λ take the size of θ out: what rises there is due to its direction.",
+  look: "Where q is above 0 every training sample is classified rightly. q/‖θ‖^Λ takes the size of θ out: it rises by the direction alone.",
   refuse: ({ train }) => whyNoMargins(train),
   async columns(subject) {
     const least: Column = { name: "margin", label: "least margin q", axis: "margin", scale: "linear" };
