@@ -40,6 +40,12 @@ function importOptions({ config }: LoadedConfig): Pick<ImportOptions, "trainable
   };
 }
 
+/** Whose it may be: some of the runtime's float32 functions, as Sigmoid, err by 1e-7 absolutely, which is all of outputs smaller than that. */
+const faultOf = ({ precision }: ImportCheckResult): string =>
+  precision === "float32"
+    ? "The fault is gradflow's, please report it, unless the outputs are so small (below 1e-4) that the runtime's own float32 functions are off;"
+    : "The fault is gradflow's, please report it;";
+
 /**
  * What ONNX Runtime makes of the file beside gradflow; null with `model.check: false`.
  * @param inputs samples of the data; null where they are not drawn yet
@@ -61,7 +67,7 @@ export async function checkNetwork(
   throw problemAt(
     loaded,
     "model.path",
-    `${relative(process.cwd(), fileOf(loaded))}: gradflow reads another network in it than ONNX Runtime: ${why}. The fault is gradflow's, please report it; model.check: false runs what gradflow reads.`,
+    `${relative(process.cwd(), fileOf(loaded))}: gradflow reads another network in it than ONNX Runtime: ${why}. ${faultOf(found)} model.check: false runs what gradflow reads.`,
   );
 }
 
