@@ -56,7 +56,7 @@ export function holdCurves(state, world, panel) {
     if (answer === null || own === undefined) return;
     for (const curve of own.curves) {
       const fine = answer.curves.find(same(curve));
-      if (fine !== undefined) curve.detail = { x: fine.x, y: fine.y, from, to };
+      if (fine !== undefined) curve.detail = { x: fine.x, y: fine.y, lost: fine.lost, from, to };
     }
   }
 
@@ -95,7 +95,7 @@ export function holdCurves(state, world, panel) {
         const curve = own.curves.find(same(fresh));
         if (curve === undefined) return false;
         grow(curve, fresh);
-        own.appended += fresh.x.length;
+        own.appended += fresh.x.length + fresh.lost.length;
       }
       if (own.appended > MOST_APPENDED) return false;
       panel.refined();
@@ -118,14 +118,24 @@ export function holdCurves(state, world, panel) {
 const same = (one) => (other) =>
   other.table === one.table && other.kind === one.kind && other.learningRate === one.learningRate;
 
-function grow(curve, { x, y }) {
+function grow(curve, { x, y, lost }) {
   const { extent } = curve;
+  for (const at of lost) {
+    curve.lost.push(at);
+    extend(extent, at);
+  }
+  curve.notFinite += lost.length;
+  curve.rows += lost.length;
   for (let i = 0; i < x.length; i++) {
     curve.x.push(x[i]);
     curve.y.push(y[i]);
-    extent.greatest = Math.max(extent.greatest ?? -Infinity, x[i]);
-    if (x[i] > 0) extent.leastPositive = Math.min(extent.leastPositive ?? Infinity, x[i]);
+    extend(extent, x[i]);
     if (y[i] <= 0) curve.notPositive++;
     curve.rows++;
   }
+}
+
+function extend(extent, x) {
+  extent.greatest = Math.max(extent.greatest ?? -Infinity, x);
+  if (x > 0) extent.leastPositive = Math.min(extent.leastPositive ?? Infinity, x);
 }

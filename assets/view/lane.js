@@ -1,33 +1,38 @@
-/** The lane below a logarithmic axis, where values stand that are 0 or less: it has no place for them, and none is dropped. */
+/** Lanes beside the scale: below it values of 0 or less, which a logarithmic one has no place for, above it what is not finite. None is dropped. */
 import { css } from "./curve-looks.js";
 
 const HEIGHT = 20;
 
-/** The lower end of a scale that leaves room for the lane below `low`. */
-export const roomBelow = (low, high, plotHeight) =>
-  low - ((high - low) * HEIGHT) / Math.max(plotHeight - HEIGHT, HEIGHT);
+/** The ends of a scale that leaves room for `below` and `above` lanes (0 or 1 each) beside what lies between `low` and `high`. */
+export function roomBeside([low, high], { below, above }, plotHeight) {
+  const one = ((high - low) * HEIGHT) / Math.max(plotHeight - (below + above) * HEIGHT, HEIGHT);
+  return [low - below * one, high + above * one];
+}
 
-/** Where the scale proper begins, above the lane. */
-export const laneEnd = (min, max, plotHeight) => min + ((max - min) * HEIGHT) / plotHeight;
+/** Where the scale proper begins and ends, between the lanes. */
+export function insideLanes([min, max], { below, above }, plotHeight) {
+  const one = ((max - min) * HEIGHT) / plotHeight;
+  return [min + below * one, max - above * one];
+}
 
-/** @param lanes [{ colour, x, allZero }], x where the curve has such values, on the scale; one row for each */
-export function drawLane(plot, lanes) {
+/** @param side "below" or "above" @param name beside it @param rows [{ colour, x }], x where the curve has such values, on the scale */
+export function drawLane(plot, side, name, rows) {
   const { ctx, bbox } = plot;
   const pixel = devicePixelRatio;
   const height = HEIGHT * pixel;
-  const top = bbox.top + bbox.height - height;
+  const top = side === "above" ? bbox.top : bbox.top + bbox.height - height;
   ctx.save();
   ctx.fillStyle = css("--shade");
   ctx.fillRect(bbox.left, top, bbox.width, height);
   ctx.fillStyle = css("--soft");
-  ctx.fillRect(bbox.left, top, bbox.width, pixel / 2);
+  ctx.fillRect(bbox.left, side === "above" ? top + height : top, bbox.width, pixel / 2);
   ctx.font = `${12 * pixel}px system-ui, sans-serif`;
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";
   ctx.fillStyle = css("--ink");
-  ctx.fillText(lanes.every(({ allZero }) => allZero) ? "0" : "≤ 0", bbox.left - 8 * pixel, top + height / 2);
-  const row = (height - 4 * pixel) / lanes.length;
-  lanes.forEach(({ colour, x }, k) => {
+  ctx.fillText(name, bbox.left - 8 * pixel, top + height / 2);
+  const row = (height - 4 * pixel) / rows.length;
+  rows.forEach(({ colour, x }, k) => {
     ctx.fillStyle = colour;
     let last = Number.NaN;
     for (const value of x) {

@@ -3,7 +3,7 @@ import { make, settled, show } from "./ask.js";
 import { CLOCKS, columnWords, tickLabel, ticks } from "./axis.js";
 import { css, lookOf, sample } from "./curve-looks.js";
 import { holdCurves } from "./held-curves.js";
-import { drawLane, laneEnd, roomBelow } from "./lane.js";
+import { drawLane, insideLanes, roomBeside } from "./lane.js";
 import { navigate } from "./navigate.js";
 
 /** A script before this one defines it. */
@@ -16,13 +16,14 @@ const HEIGHT = 300;
 export function createPanel(state, world) {
   let plot = null;
   let drawn = [];
-  /** Of curves with values of 0 or less on a logarithmic axis. */
-  let lanes = [];
+  /** Of curves with values that the scale has no place for: 0 or less on a logarithmic one, not finite on any. */
+  let lanes = { below: [], above: [] };
   const curves = holdCurves(state, world, {
     width: () => width(),
     changed: () => rebuildSoon(),
     refined() {
       redraw();
+      explain();
       tell();
     },
   });
@@ -100,15 +101,15 @@ export function createPanel(state, world) {
   }
 
   /** The points of a curve: of its zoomed window where they are there, of the whole otherwise. */
-  function pointsOf({ detail, x, y }) {
+  function pointsOf({ detail, x, y, lost }) {
     const { from, to } = state;
     const fits = detail !== null && from !== null && detail.from <= from && detail.to >= to;
-    return fits ? detail : { x, y };
+    return fits ? detail : { x, y, lost };
   }
 
-  /** The same on their scales; what a logarithmic one of y has no place for stands in `below`. */
+  /** The same on their scales; what that of y has no place for stands in `below` and `above`. */
   function scaledOf(curve) {
-    const { x, y } = pointsOf(curve);
+    const { x, y, lost } = pointsOf(curve);
     const [xs, ys, below] = [[], [], []];
     let allZero = true;
     for (let i = 0; i < x.length; i++) {
@@ -121,7 +122,8 @@ export function createPanel(state, world) {
       xs.push(fwd(state.logX, x[i]));
       ys.push(fwd(state.logY, y[i]));
     }
-    return { points: [xs, ys], below, allZero };
+    const above = lost.filter((at) => !state.logX || at > 0).map((at) => fwd(state.logX, at));
+    return { points: [xs, ys], below, allZero, above };
   }
 
   /** Where the curves begin and end; of all panels over the same clock, so that pictures below one another agree. */
@@ -163,11 +165,15 @@ export function createPanel(state, world) {
     }
     if (min > max) [min, max] = [fwd(state.logY, 1), fwd(state.logY, 10)];
     const room = min === max ? Math.abs(min) * 0.1 || 1 : 0.05 * (max - min);
-    const [low, high] = [min - room, max + room];
-    return [lanes.length === 0 ? low : roomBelow(low, high, plotHeight()), high];
+    return roomBeside([min - room, max + room], laneCounts(), plotHeight());
   }
 
   const plotHeight = () => (plot?.bbox?.height ?? 0) / devicePixelRatio || HEIGHT - 60;
+
+  const laneCounts = () => ({
+    below: Math.min(lanes.below.length, 1),
+    above: Math.min(lanes.above.length, 1),
+  });
 
   const rebuildSoon = settled(rebuild, 30);
 
@@ -186,8 +192,7 @@ export function createPanel(state, world) {
     };
     const splits = (log, vertical) => (u, _axis, min, max) =>
       ticks(
-        vertical && lanes.length > 0 ? laneEnd(min, max, plotHeight()) : min,
-        max,
+        ...(vertical ? insideLanes([min, max], laneCounts(), plotHeight()) : [min, max]),
         (vertical ? u.bbox.height / 45 : u.bbox.width / 75) / devicePixelRatio,
         log,
       );
@@ -233,7 +238,7 @@ export function createPanel(state, world) {
           },
         ],
         setCursor: [() => tell()],
-        draw: [(u) => lanes.length > 0 && drawLane(u, lanes)],
+        draw: [drawLanes],
       },
     };
     plot = new uPlot(options, data, stage);
@@ -245,11 +250,20 @@ export function createPanel(state, world) {
   /** The points for uPlot; what has no place on its scale goes into `lanes`. */
   function dataOf() {
     const scaled = drawn.map(({ curve }) => scaledOf(curve));
-    lanes = scaled.flatMap(({ below, allZero }, k) =>
-      below.length === 0 ? [] : [{ colour: drawn[k].colour, x: below, allZero }],
-    );
-    stage.dataset.lanes = String(lanes.length);
+    const rows = (side) =>
+      scaled.flatMap(({ [side]: x, allZero }, k) =>
+        x.length === 0 ? [] : [{ colour: drawn[k].colour, x, allZero }],
+      );
+    lanes = { below: rows("below"), above: rows("above") };
+    stage.dataset.lanes = String(lanes.below.length);
+    stage.dataset.lanesAbove = String(lanes.above.length);
     return drawn.length === 0 ? [null, [[], []]] : [null, ...scaled.map(({ points }) => points)];
+  }
+
+  function drawLanes(u) {
+    const { below, above } = lanes;
+    if (below.length > 0) drawLane(u, "below", below.every(({ allZero }) => allZero) ? "0" : "≤ 0", below);
+    if (above.length > 0) drawLane(u, "above", "∞", above);
   }
 
   /** New numbers or another window in the same curves. */
@@ -275,7 +289,7 @@ export function createPanel(state, world) {
     world.changed();
   }
 
-  /** Legend, notes and what a screen reader hears. */
+  /** Legend and what a screen reader hears. */
   function describe() {
     legend.replaceChildren(
       ...drawn.map((one) =>
@@ -287,11 +301,22 @@ export function createPanel(state, world) {
       "aria-label",
       `${words} over ${CLOCKS[state.x].name}: ${drawn.length} curves. Keys: plus, minus, left, right, 0.`,
     );
+    explain();
+    stage.dataset.curves = String(drawn.length);
+    tell();
+  }
+
+  /** Which values stand beside the scale, what is thinned, what is missing. */
+  function explain() {
+    const words = columnWords(state.y, world.labels());
     const sum = (name) => drawn.reduce((total, { curve }) => total + curve[name], 0);
     const notes = [];
     if (state.logY && sum("notPositive") > 0)
       notes.push(`${sum("notPositive")} values are 0 or less: they stand in the lane below the axis.`);
-    if (sum("notFinite") > 0) notes.push(`${sum("notFinite")} values are infinite or not a number.`);
+    if (sum("notFinite") > 0)
+      notes.push(
+        `${sum("notFinite")} values are infinite or not a number: they stand in the lane above the scale.`,
+      );
     const rows = Math.max(0, ...drawn.map(({ curve }) => curve.rows));
     if (rows > 20_000)
       notes.push(
@@ -305,8 +330,6 @@ export function createPanel(state, world) {
     }
     if (world.runs().length === 0) notes.push("No run is drawn; tick some in the table.");
     note.textContent = notes.join(" ");
-    stage.dataset.curves = String(drawn.length);
-    tell();
   }
 
   /** The values at the pointer, or the last ones. */

@@ -34,12 +34,14 @@ class Numbers {
   }
 }
 
-/** One column of one lane. Blocks that hold no finite number of it have NaN everywhere. */
+/** One column of one lane. Blocks that hold no finite number of it have NaN in the first four. */
 export interface ColumnBlocks {
   readonly first: Numbers;
   readonly last: Numbers;
   readonly low: Numbers;
   readonly high: Numbers;
+  /** How many of the block's values are ±∞ or NaN in words; NaN where none is. */
+  readonly lost: Numbers;
   /** Rows whose cell is ±∞ or NaN in words; a blank cell is no value and counts nowhere. */
   notFinite: number;
   /** Rows whose value is 0 or less: no place on a logarithmic axis. */
@@ -221,8 +223,8 @@ export function createBlockIndex(root: string, path: string): BlockIndex {
     size() {
       let total = starts.bytes;
       for (const lane of lanes.values())
-        for (const { first, last, low, high } of lane.values())
-          total += first.bytes + last.bytes + low.bytes + high.bytes;
+        for (const { first, last, low, high, lost } of lane.values())
+          total += first.bytes + last.bytes + low.bytes + high.bytes + lost.bytes;
       return total;
     },
   };
@@ -233,6 +235,7 @@ function note(lane: Lane, name: string, block: number, value: number): void {
   if (column === undefined) {
     column = {
       ...{ first: new Numbers(), last: new Numbers(), low: new Numbers(), high: new Numbers() },
+      lost: new Numbers(),
       ...{ notFinite: 0, notPositive: 0, leastPositive: Number.POSITIVE_INFINITY },
       ...{ least: Number.POSITIVE_INFINITY, greatest: Number.NEGATIVE_INFINITY },
     };
@@ -240,6 +243,7 @@ function note(lane: Lane, name: string, block: number, value: number): void {
   }
   if (!Number.isFinite(value)) {
     column.notFinite++;
+    column.lost.set(block, (column.lost.get(block) || 0) + 1);
     return;
   }
   if (value <= 0) column.notPositive++;

@@ -36,7 +36,9 @@ export interface Curve {
   readonly learningRate: string;
   readonly x: readonly number[];
   readonly y: readonly number[];
-  /** Rows of the table, and how many of the curve are not drawn because they are ±∞ or NaN, or 0 or less. */
+  /** Where y is ±∞ or NaN, one x for each column of pixels. */
+  readonly lost: readonly number[];
+  /** Rows of the table, and how many of the curve have no place on a scale: they are ±∞ or NaN, or 0 or less. */
   readonly rows: number;
   readonly notFinite: number;
   readonly notPositive: number;
@@ -70,6 +72,7 @@ export interface NewRows {
   readonly learningRate: string;
   readonly x: number[];
   readonly y: number[];
+  readonly lost: number[];
 }
 
 /** The indices of tables, kept as long as they fit. @param root no link leads out of it */
@@ -141,7 +144,7 @@ export function createTables(root: string, mostBytes = 96e6) {
         const [xs, ys] = [index.column(lane, x)!, index.column(lane, request.y)!];
         answer.push({
           ...{ table, ...nameOf(lane) },
-          ...{ x: factor === 1 ? points.x : points.x.map((value) => value * factor), y: points.y },
+          ...{ x: times(points.x, factor), y: points.y, lost: times(points.lost, factor) },
           ...{ rows: index.rows, notFinite: ys.notFinite, notPositive: ys.notPositive },
           extent: {
             least: xs.least * factor,
@@ -174,9 +177,13 @@ export function createTables(root: string, mostBytes = 96e6) {
     let count = 0;
     await index.visit(since.bytes, reading.bytes, [x, y], (lane, [atX, atY]) => {
       if (++count > most || atX === undefined || atY === undefined) return;
-      if (!Number.isFinite(atX) || !Number.isFinite(atY)) return;
-      const own = byLane.get(lane) ?? { table, ...nameOf(lane), x: [], y: [] };
+      if (!Number.isFinite(atX)) return;
+      const own = byLane.get(lane) ?? { table, ...nameOf(lane), x: [], y: [], lost: [] };
       byLane.set(lane, own);
+      if (!Number.isFinite(atY)) {
+        own.lost.push(atX * factor);
+        return;
+      }
       own.x.push(atX * factor);
       own.y.push(atY);
     });
@@ -211,6 +218,9 @@ function nameOf(lane: string): Pick<Curve, "kind" | "learningRate"> {
   const [learningRate = "", kind = ""] = lane.split(" ").reverse();
   return { kind, learningRate };
 }
+
+const times = (values: number[], factor: number): number[] =>
+  factor === 1 ? values : values.map((value) => value * factor);
 
 const scaled = (value: number | null, factor: number): number | null =>
   value === null ? null : value * factor;

@@ -1,6 +1,6 @@
 /**
  * One curve inside a window of x, as many points as the picture has room for: in every column of pixels the first, least, greatest and
- * last value, which draws the same line as all rows do. Blocks narrower than a pixel come from the index, the others from the file.
+ * last value, which draws the same line as all rows do, and one place of values that are not finite. Blocks narrower than a pixel come from the index, the others from the file.
  * A table that is no longer than that is sent as it is.
  */
 import type { BlockIndex } from "./block-index.js";
@@ -20,6 +20,8 @@ export interface WindowRequest {
 export interface Points {
   readonly x: number[];
   readonly y: number[];
+  /** Inside the window, where y is ±∞ or NaN: one x for each column of pixels. */
+  readonly lost: number[];
 }
 
 /** Null where the curve has no row in both columns. One point beyond each edge is included, so that the line reaches it. */
@@ -30,7 +32,7 @@ export async function readWindow(index: BlockIndex, request: WindowRequest): Pro
   const least = log ? xs.leastPositive : xs.least;
   const from = Math.max(request.from ?? least, least);
   const to = Math.min(request.to ?? xs.greatest, xs.greatest);
-  if (!(from <= to)) return { x: [], y: [] };
+  if (!(from <= to)) return { x: [], y: [], lost: [] };
   const scale = log ? Math.log : (value: number) => value;
   const origin = scale(from);
   const width = scale(to) - origin;
@@ -52,13 +54,15 @@ export async function readWindow(index: BlockIndex, request: WindowRequest): Pro
     const start = wide;
     wide = null;
     await index.visit(index.startOf(start), index.startOf(end), [request.x, request.y], (rowLane, [x, y]) => {
-      if (rowLane === lane && x !== undefined && y !== undefined && Number.isFinite(x) && Number.isFinite(y))
-        out.point(x, y);
+      if (rowLane !== lane || x === undefined || y === undefined || !Number.isFinite(x)) return;
+      if (Number.isFinite(y)) out.point(x, y);
+      else out.lose(x);
     });
   };
   for (let block = first; block < beyond; block++) {
     const [x0, x1, y0] = [xs.first.get(block), xs.last.get(block), ys.first.get(block)];
-    if (Number.isNaN(x0) || Number.isNaN(y0)) continue;
+    const isLost = ys.lost.get(block) > 0;
+    if (Number.isNaN(x0) || (Number.isNaN(y0) && !isLost)) continue;
     const narrow = !whole && (!log || x0 > 0) && x0 >= from && x1 <= to && pixelOf(x1) - pixelOf(x0) <= 1;
     if (!narrow) {
       wide ??= block;
@@ -66,6 +70,8 @@ export async function readWindow(index: BlockIndex, request: WindowRequest): Pro
     }
     await readWide(block);
     const middle = (x0 + x1) / 2;
+    if (isLost) out.lose(middle);
+    if (Number.isNaN(y0)) continue;
     out.point(x0, y0);
     out.point(middle, ys.low.get(block));
     out.point(middle, ys.high.get(block));
@@ -76,12 +82,13 @@ export async function readWindow(index: BlockIndex, request: WindowRequest): Pro
 }
 
 /** Keeps of the points outside the window the nearest one on each side. */
-function clip({ x, y }: Points, from: number, to: number): Points {
+function clip({ x, y, lost }: Points, from: number, to: number): Points {
   let start = 0;
   while (start + 1 < x.length && x[start + 1]! < from) start++;
   let end = x.length;
   while (end - 2 >= 0 && x[end - 2]! > to) end--;
-  return { x: x.slice(start, end), y: y.slice(start, end) };
+  const inside = lost.filter((at) => at >= from && at <= to);
+  return { x: x.slice(start, end), y: y.slice(start, end), lost: inside };
 }
 
 interface Kept {
@@ -93,6 +100,8 @@ interface Kept {
 function createThinner(pixelOf: ((x: number) => number) | null, log: boolean) {
   const x: number[] = [];
   const y: number[] = [];
+  const lost: number[] = [];
+  let lostPixel = Number.NaN;
   let pixel = Number.NaN;
   let first: Kept | null = null;
   let last: Kept | null = null;
@@ -129,9 +138,15 @@ function createThinner(pixelOf: ((x: number) => number) | null, log: boolean) {
       if (atY < low!.y) low = point;
       if (atY > high!.y) high = point;
     },
+    lose(atX: number): void {
+      if (log && atX <= 0) return;
+      const at = pixelOf === null ? Number.NaN : Math.floor(pixelOf(atX));
+      if (at !== lostPixel) lost.push(atX);
+      lostPixel = at;
+    },
     points(): Points {
       flush();
-      return { x, y };
+      return { x, y, lost };
     },
   };
 }

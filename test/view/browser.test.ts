@@ -1,5 +1,5 @@
 /** The page of gradflow view in a real browser: what it shows, how it follows, and whom it lets in. */
-import { appendFile, mkdtemp, rm, truncate } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, rm, truncate } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -229,6 +229,31 @@ describe.skipIf(chromium === null)(`in ${chromium ?? "Chromium (skipped: none fo
     await when(`document.querySelector(".stage").dataset.lanes === "2"`);
     expect(await text(".note")).toContain("2 values are 0 or less: they stand in the lane below the axis.");
     expect(page.complaints).toEqual([]);
+  });
+
+  it("has a lane for what is not finite, also of rows that come while it looks", async () => {
+    const directory = join(folder, "diverging", "runs", "one");
+    const writer = await syntheticRecord({ directory, learningRates: [], logTime: false });
+    await writer.fail(new Error("the test ends"));
+    const series = join(directory, "series.csv");
+    const columns = (await readFile(series, "utf8")).split("\n")[0]!.split(",");
+    const row = (cells: Record<string, string>) => `${columns.map((name) => cells[name] ?? "").join(",")}\n`;
+    await appendFile(series, row({ t: "50", loss: "Infinity" }) + row({ t: "60", loss: "NaN" }));
+    const own = await serveRecords(join(folder, "diverging"));
+    const other = await openPage(chromium!, own.address);
+    try {
+      const shows = (count: number) =>
+        other.evaluate(
+          `new Promise((done) => { const look = () => { if (document.querySelector(".stage")?.dataset.lanesAbove === "1" && document.querySelector(".note").textContent.startsWith("${count} values are infinite or not a number: they stand in the lane above")) done(true); else setTimeout(look, 30); }; look(); })`,
+        );
+      await shows(2);
+      await appendFile(series, row({ t: "70", loss: "-Infinity" }));
+      await shows(3);
+      expect(other.complaints).toEqual([]);
+    } finally {
+      await other.close();
+      await own.close();
+    }
   });
 
   it("is read by no page of another origin, even one that knows the address", async () => {

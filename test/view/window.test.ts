@@ -103,6 +103,36 @@ describe("a window", () => {
   });
 });
 
+describe("values that are not finite", () => {
+  const isLost = (k: number) => k % 7919 === 100 || k >= 25_000;
+  it.each([
+    ["all of it", null, null, false],
+    ["all of it, logarithmic", null, null, true],
+    ["a part, with no finite value in many blocks", 50, 900, false],
+    ["a few rows", 1, 1.2, false],
+  ] as const)("keep their places to a pixel: %s", async (_, from, to, log) => {
+    const rows = rowsOf(0, ROWS).map((row, k) =>
+      isLost(k) ? `${timeAt(k)},,${["NaN", "Infinity", "-Infinity"][k % 3]}` : row,
+    );
+    const index = await write("lost.csv", rows);
+    await index.update(["t", "loss"]);
+    const pixels = 800;
+    const { x, lost } = (await readWindow(index, { lane: "", x: "t", y: "loss", from, to, pixels, log }))!;
+    const [a, b] = [from ?? (log ? timeAt(1) : 0), to ?? timeAt(ROWS - 1)];
+    const scale = log ? Math.log : (at: number) => at;
+    const pixelOf = (at: number) => (pixels * (scale(at) - scale(a))) / (scale(b) - scale(a));
+    const wanted = Array.from({ length: ROWS }, (_, k) => k)
+      .filter((k) => isLost(k) && timeAt(k) >= a && timeAt(k) <= b)
+      .map((k) => pixelOf(timeAt(k)));
+    const found = lost.map(pixelOf);
+    // A block that the index stands for is at most a pixel wide.
+    for (const at of wanted) expect(found.some((other) => Math.abs(other - at) <= 1)).toBe(true);
+    for (const at of found) expect(wanted.some((other) => Math.abs(other - at) <= 1)).toBe(true);
+    expect(lost.length).toBeLessThanOrEqual(pixels + 1);
+    expect(x.length).toBeGreaterThan(0);
+  });
+});
+
 describe("an index", () => {
   it("goes on where the file has grown, and takes no torn line", async () => {
     const index = await write("growing.csv", rowsOf(0, 100));
@@ -173,7 +203,7 @@ describe("an index", () => {
       pixels: 100,
       log: false,
     });
-    expect(points).toEqual({ x: [0, 4, 6], y: [1, -2, 0] });
+    expect(points).toEqual({ x: [0, 4, 6], y: [1, -2, 0], lost: [2, 3] });
   });
 });
 
@@ -218,13 +248,13 @@ describe("news of a table", () => {
       pixels: 100,
       log: false,
     });
-    await appendFile(path, `${rowsOf(50, 53).join("\n")}\n`);
+    await appendFile(path, `${rowsOf(50, 53).join("\n")}\n${timeAt(53)},,-Infinity\n`);
     const what = { x: "t", y: "loss" };
     const news = await tables.newRows(folder, "series", what, reading.series!, 10);
     expect(news!.rows).toEqual([
       {
         ...{ table: "series", kind: "", learningRate: "" },
-        ...{ x: [50, 51, 52].map(timeAt), y: [50, 51, 52].map(valueAt) },
+        ...{ x: [50, 51, 52].map(timeAt), y: [50, 51, 52].map(valueAt), lost: [timeAt(53)] },
       },
     ]);
     await appendFile(path, `${rowsOf(53, 80).join("\n")}\n`);
