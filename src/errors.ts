@@ -25,11 +25,11 @@ export class ConfigError extends Error {
   }
 }
 
-/** Advice in the words of the command line, as a caller from code takes it. */
+/** Advice in the words of the command line, as a caller from code takes it; that of another command stays, for it acts on other things. */
 export function inWordsOfCode(text: string): string {
   return text
     .replaceAll("another folder with --out", "another directory")
-    .replaceAll(/(?:gradflow [a-z]+ (?:with )?)?--force\b/g, "force: true");
+    .replaceAll(/(?<!gradflow [a-z]+ (?:with )?)--force\b/g, "force: true");
 }
 
 /** An error as the terminal tells it. */
