@@ -42,7 +42,7 @@ Exit codes: as gradflow run.`,
           `${directory}: is a sweep from code, which no file holds; start its program again with runSweep(sweep, { directory }): what is done stands, what is not goes on.`,
         );
       const again = { ...values, force: false, study: resolve(folder, study), set, multiply, out: directory };
-      return executeSweep(again, sweep.command.slice(1), takeOver);
+      return executeSweep(again, sweep.command.slice(1), { manifest: sweep, takeOver });
     }
     const { loadUnfinished } = await import("../experiment/resume.js");
     const { runExperiment } = await import("../experiment/run.js");

@@ -1,6 +1,8 @@
 /** `gradflow sweep`, and `gradflow run -m`: many runs of one study. */
+import type { LoadedSweep } from "../config/load-sweep.js";
 import { ConfigError } from "../errors.js";
 import type { SweepResult } from "../experiment/sweep.js";
+import type { SweepManifest } from "../record/sweep.js";
 import type { Command, Values } from "./command.js";
 import { engineOption, overridesOf } from "./engine-option.js";
 import { EXIT, UsageError } from "./exit.js";
@@ -68,11 +70,18 @@ Exit codes: 0 all done, 1 some runs failed, 2 bad study or usage (nothing was co
   execute: executeSweep,
 };
 
-/** Runs the sweep that the values describe; `takeOver`: although a process seems to run it already. */
+/** What of a sweep is gone on with. */
+export interface ResumedSweep {
+  readonly manifest: SweepManifest;
+  /** Although a process seems to run it already. */
+  readonly takeOver: boolean;
+}
+
+/** Runs the sweep that the values describe, or goes on with one. */
 export async function executeSweep(
   values: Values,
   words: readonly string[],
-  takeOver = false,
+  resumed: ResumedSweep | null = null,
 ): Promise<number> {
   const directory = single(values, "out", "sweep");
   const parallel = readCount(single(values, "jobs", "sweep"));
@@ -81,6 +90,7 @@ export async function executeSweep(
     set: await overridesOf(values, "sweep"),
     multiply: (values["multiply"] ?? []) as string[],
   });
+  if (resumed !== null) refuseChanges(String(directory), resumed.manifest, sweep);
   const launcher = single(values, "launcher", "sweep");
   const sbatch = single(values, "sbatch", "sweep");
   if (sbatch !== undefined && launcher !== "slurm")
@@ -99,7 +109,7 @@ export async function executeSweep(
       ...(parallel === undefined ? {} : { parallel }),
       failFast: values["fail-fast"] === true,
       force: values["force"] === true,
-      takeOver,
+      takeOver: resumed?.takeOver === true,
       signal: interruption.signal,
       command: ["gradflow", ...words],
       ...(launcher === "slurm"
@@ -123,6 +133,22 @@ export async function executeSweep(
   );
   if (result.status === "interrupted") return EXIT.interrupted;
   return result.status === "done" ? EXIT.done : EXIT.failed;
+}
+
+/** To go on is to compute what was to be computed: `gradflow sweep` does what has changed again, in place of what stands. */
+function refuseChanges(directory: string, { jobs, study }: SweepManifest, sweep: LoadedSweep): void {
+  const before = new Map(jobs.map(({ name, hash }) => [name, hash]));
+  const changed = sweep.jobs.filter(({ name, hash }) => before.get(name) !== hash);
+  if (changed.length === 0 && jobs.length === sweep.jobs.length) return;
+  const [{ name, hash } = { name: "", hash: "" }] = changed;
+  const was = before.get(name);
+  const how =
+    changed.length === 0 || was === undefined
+      ? `had ${jobs.length} runs, and ${study} describes ${sweep.jobs.length}, not the same ones`
+      : `of its runs ${changed.length} would be others now, ${name} among them (hash ${was}, now ${hash}): ${study} or a file that it names has changed`;
+  throw new ConfigError(
+    `${directory}: ${how}. Restore what has changed; or gradflow sweep ${study} begins a sweep of its own, and with --out ${directory} does in this one again what has changed.`,
+  );
 }
 
 function readCount(text: string | undefined): number | undefined {

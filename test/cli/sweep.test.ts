@@ -103,6 +103,23 @@ describe("gradflow sweep", () => {
     expect((await sweep(...tighter, "--force")).json).toMatchObject({ skipped: 0 });
   });
 
+  it("is gone on with as it was: resume refuses a study that has changed, and what stands stays", async () => {
+    const mine = await writeStudy(folder, "mine.yaml");
+    const { json } = await sweep(mine, "-m", "seed=0", "--out", "changing");
+    const result = join(json.directory, "seed-0/result.json");
+    const before = await readFile(result, "utf8");
+    await writeStudy(folder, "mine.yaml", { "tEnd: 2": "tEnd: 1" });
+    const refused = await gradflow(folder, "resume", "changing");
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(
+      /changing: of its runs 1 would be others now, seed-0 among them \(hash \w+, now \w+\)/,
+    );
+    expect(await readFile(result, "utf8")).toBe(before);
+    const other = await gradflow(folder, "sweep", mine, "-m", "seed=0", "--out", "changing", "--quiet");
+    expect(other.code).toBe(0);
+    expect(await readFile(result, "utf8")).not.toBe(before);
+  });
+
   it("keeps going when a run fails, says which and why, and exits 1; --fail-fast stops", async () => {
     const words = [study, "-m", "flow.maxSteps=3,100000", "-m", "seed=0..1"];
     const { code, json, stderr } = await sweep(...words, "--out", "failing");
