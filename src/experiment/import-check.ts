@@ -96,7 +96,7 @@ export async function checkImport(file: CheckedFile): Promise<ImportCheckResult>
             differences.push(await differenceAt(ours, theirs, theta, x, precision, random.split("rounding")));
           const difference = Math.max(...differences);
           if (Number.isNaN(difference)) {
-            reasons.push(`${precision}: its outputs on random inputs are not finite`);
+            reasons.push(`${precision}: outputs of the runtime on random inputs are not finite`);
             continue;
           }
           return {
@@ -141,6 +141,8 @@ export function disagreement(check: ImportCheckResult): string | null {
   const show = (value: number): string => value.toExponential(1);
   // In double too: what the runtime has no kernel for it expands, and the constants of some expansions are float32.
   const allowed = ROUNDINGS * ROUNDOFF.float32;
+  if (difference === Number.POSITIVE_INFINITY)
+    return `on ${samples} random inputs its outputs are not finite numbers, or not as many, and those of ${runtime} (${precision}) are`;
   if (difference !== null && !(difference <= allowed))
     return `on ${samples} random inputs its outputs differ from those of ${runtime} (${precision}) by ${show(difference)} of the largest, and rounding allows ${show(allowed)}`;
   for (const [name, error] of [
@@ -243,7 +245,7 @@ function evaluating(
 
 /**
  * The largest difference of an output, over the largest output or over how far roundoffs of parameters and inputs move one, a roundoff taken
- * for one, whichever is larger. NaN where ours or theirs are not finite.
+ * for one, whichever is larger. NaN where theirs are not finite; infinite where ours alone are not.
  */
 async function differenceAt(
   ours: Evaluate,
@@ -268,6 +270,8 @@ async function differenceAt(
     values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const between = (values: Float64Array): number => largest(values.map((value, i) => value - mine[i]!));
   if (mine.length !== other.length) return Number.POSITIVE_INFINITY;
+  if (!other.every(Number.isFinite)) return Number.NaN;
+  if (!mine.every(Number.isFinite)) return Number.POSITIVE_INFINITY;
   const difference = between(other);
   return difference === 0 ? 0 : difference / Math.max(largest(mine), between(rounded) / unit);
 }

@@ -132,12 +132,13 @@ export function decodeModel(bytes: Uint8Array): Model {
   const opsets = opsetsOf(raw.opset_import);
   const nodes = graph.node.map((node, place) => decodeNode(node, place, taken));
   const functions = raw.functions.map((own) => decodeFunction(own));
+  const given = [...initialisers.keys(), ...graph.input.map(({ name }) => name)];
   const version = raw.producer_version === "" ? "" : ` ${raw.producer_version}`;
   return {
     irVersion: toNumber(raw.ir_version),
     producer: `${raw.producer_name === "" ? "an unnamed producer" : raw.producer_name}${version}`,
     opsets,
-    nodes: inlineFunctions(nodes, functions, opsets),
+    nodes: inlineFunctions(nodes, functions, opsets, given),
     initialisers,
     inputs: graph.input.map(decodeValueInfo).filter(({ name }) => !initialisers.has(name)),
     outputs: graph.output.map(decodeValueInfo),

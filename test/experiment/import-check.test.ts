@@ -98,6 +98,20 @@ test.each([
   expect(disagreement(found)).toMatch(/outputs differ from those of ONNX Runtime/);
 });
 
+test("outputs of which ours alone are no numbers are found, and of the runtime's it is told", async () => {
+  const [logs, relus] = [mlp({ operator: "Log", inputs: [] }), mlp(relu)].map(onnxBytes) as [
+    Uint8Array,
+    Uint8Array,
+  ];
+  const rest = { options: {}, inputs: null, threads: 1 };
+  const ours = await checkImport({ ...rest, bytes: relus, model: decodeModel(logs) });
+  expect(ours.difference).toBe(Number.POSITIVE_INFINITY);
+  expect(disagreement(ours)).toMatch(/outputs are not finite numbers.* and those of ONNX Runtime .* are/);
+  const theirs = await checkImport({ ...rest, bytes: logs, model: decodeModel(relus) });
+  expect(theirs).toMatchObject({ precision: null, difference: null });
+  expect(theirs.reason).toMatch(/float64: outputs of the runtime .* not finite/);
+});
+
 test("a wrong gradient is found, and one that cannot be told is not", () => {
   const found = { runtime: "ONNX Runtime", precision: "float64", reason: null, samples: 3 } as const;
   const values = { difference: 0, allowed: DOUBLE };

@@ -97,6 +97,35 @@ test("functions are their nodes, with the attributes of each call, and the runti
   expect(disagreement(found)).toBeNull();
 });
 
+test.each(["a value of the graph", "an initialiser"])(
+  "a value within a function that is named as %s",
+  async (what) => {
+    const bytes = withFunctions(
+      {
+        ...{ input: ["n", 4], tensors: [tensor("w", 4, 4), tensor("m/a", 4, 4)] },
+        nodes: [
+          { operator: "OwnTwo", name: "m", inputs: ["x", "w"] },
+          ...(what === "an initialiser"
+            ? [{ operator: "MatMul", name: "last", inputs: ["m", "m/a"] }]
+            : [
+                { operator: "MatMul", name: "m/h", inputs: ["x", "w"] },
+                { operator: "Add", name: "last", inputs: ["m", "m/h"] },
+              ]),
+        ],
+      },
+      [
+        {
+          ...{ name: "OwnTwo", input: ["X", "W"], output: ["Y"] },
+          node: [node("MatMul", ["X", "W"], "a"), node("Tanh", ["a"], "h"), node("MatMul", ["h", "W"], "Y")],
+        },
+      ],
+    );
+    const found = await check(bytes);
+    expect(found.precision, found.reason ?? "").toBe("float64");
+    expect(disagreement(found)).toBeNull();
+  },
+);
+
 describe("refused", () => {
   const calling = (name: string): TestModel => ({ ...model, nodes: [{ operator: name, inputs: ["x"] }] });
   const itself = { name: "OwnLoop", input: ["X"], output: ["Y"] };
@@ -118,6 +147,15 @@ describe("refused", () => {
             : [node(`Own${k + 1}`, ["X"], "h", own), node(`Own${k + 1}`, ["h"], "Y", own)],
       })),
       /more than 50000 nodes/,
+    ],
+    [
+      "functions that double forty times and come to nothing",
+      calling("Own0"),
+      Array.from({ length: 40 }, (_, k) => ({
+        ...{ name: `Own${k}`, input: ["X"], output: ["Y"] },
+        node: k === 39 ? [] : [node(`Own${k + 1}`, ["X"], "h", own), node(`Own${k + 1}`, ["h"], "Y", own)],
+      })),
+      /more than 50000 nodes and calls/,
     ],
     ["another operator set", model, [{ ...layer, opset: 17 }, block], /OwnLayer in operator set 17/],
     [

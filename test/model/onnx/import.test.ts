@@ -243,21 +243,28 @@ test("weights in nodes Constant are told from a file without any", () => {
   ).toThrow(/could be trained$/);
 });
 
-test.each([
-  ["Max", Number.NEGATIVE_INFINITY],
-  ["Min", Number.POSITIVE_INFINITY],
-])("%s with %d is no kink, and no number of the outputs", async (operator, bound) => {
-  const [first, second] = [
-    ["bound", "a"],
-    ["a", "bound"],
-  ].map((inputs) =>
+/** One operator on four values and a constant. */
+const bounded = (operator: string, dims: readonly number[], values: readonly number[]) =>
+  ["bound,a", "a,bound"].map((inputs) =>
     importing({
-      ...{ input: ["n", 3], tensors: [...tensors.slice(0, 2), { name: "bound", dims: [], values: [bound] }] },
-      nodes: [gemm.nodes[0]!, { operator, inputs }],
+      ...{ input: ["n", 3], tensors: [...tensors.slice(0, 2), { name: "bound", dims, values }] },
+      nodes: [gemm.nodes[0]!, { operator, inputs: inputs.split(",") }],
     }),
   );
+
+test.each([
+  ["Max", -1],
+  ["Min", 1],
+])("%s with %d times infinity is no kink, and no number of the outputs", (operator, sign) => {
   const plain = importing({ input: ["n", 3], tensors: tensors.slice(0, 2), nodes: [gemm.nodes[0]!] });
   const graph = (network: Network) => printGraph(createFamily({ network, samples: 2, factor: 1 }).predict());
-  expect(graph(first!)).toBe(graph(plain));
-  expect(graph(second!)).toBe(graph(plain));
+  // The largest of float32 is what exporters write for it.
+  for (const size of [Number.POSITIVE_INFINITY, Number.MAX_VALUE, 3.4028234663852886e38])
+    for (const dims of [[], [1], [4], [1, 4]]) {
+      const values = Array.from({ length: dims.at(-1) ?? 1 }, () => sign * size);
+      for (const network of bounded(operator, dims, values)) expect(graph(network)).toBe(graph(plain));
+    }
+  const [none, mixed] = [sign * Number.POSITIVE_INFINITY, /some entries are infinite/];
+  expect(() => bounded(operator, [4], [none, 0, 1, none])).toThrow(mixed);
+  expect(() => bounded(operator, [2, 1, 4], Array(8).fill(none))).toThrow(mixed);
 });

@@ -4,6 +4,7 @@ import { softplus } from "../../softplus.js";
 import type { Call } from "../call.js";
 import { type Operator, type Operators, operator } from "../operator.js";
 import type { Value } from "../value.js";
+import { LARGEST_FLOAT } from "./maxima.js";
 
 type Pieces = Extract<ActivationSpec, { kind: "piecewise-polynomial" }>;
 
@@ -69,9 +70,6 @@ function clip(call: Call): Value {
   if (low !== null) return call.activate(x, pieces([low], [low], [0, 1]));
   return high === null ? x : call.activate(x, pieces([high], [0, 1], [high]));
 }
-
-/** Of float32, which exporters write for no bound. */
-const LARGEST_FLOAT = 3.4028e38;
 
 const softPlus = (call: Call, x: Value): Value => call.t.of(softplus(call.t.b, call.t.node(x)));
 
