@@ -1,7 +1,7 @@
 /** A study with a sweep → every run of it, checked before the first one starts. */
-import { isDeepStrictEqual } from "node:util";
 import { ConfigError, type Problem } from "../errors.js";
-import { type Axis, crossAxes, mergeAxes, type Point, parseAxes, readAxes } from "./axes.js";
+import { crossAxes, mergeAxes, type Point, parseAxes, readAxes } from "./axes.js";
+import { checkDistances, checkReferences } from "./checks-distances.js";
 import { type Digests, hashConfig } from "./hash.js";
 import { type LoadedConfig, loadConfig, readStudy, readStudyText, type StudyText } from "./load.js";
 import { describeIssue, type Finding } from "./messages.js";
@@ -74,37 +74,20 @@ export async function loadSweep(
         file: `--set ${text}`,
       });
   }
-  if (parsed.success) findings.push(...referenceFindings(parsed.data.figures, axes));
+  const refuse = (found: readonly Finding[]) => {
+    problems.push(
+      ...found.map(({ path, message }) => ({ path: path.map(String).join("."), message, ...locate(path) })),
+    );
+    if (problems.length > 0) throw new ConfigError(problems);
+  };
   const points = findings.length + problems.length === 0 ? crossAxes(axes, findings) : [];
-  problems.push(
-    ...findings.map(({ path, message }) => ({ path: path.map(String).join("."), message, ...locate(path) })),
-  );
-  if (problems.length > 0) throw new ConfigError(problems);
-  const jobs = await loadJobs(text, set, points);
+  refuse(findings);
   const figures = parsed.success ? parsed.data.figures : [];
+  refuse(checkReferences(figures, points));
+  const jobs = await loadJobs(text, set, points);
+  refuse(checkDistances(figures, jobs));
   const notes = [...new Set([...own, ...jobs.flatMap(({ loaded }) => loaded.notes)])];
   return { file, name: jobs[0]!.loaded.config.name, source, set, multiply, fields, jobs, figures, notes };
-}
-
-/** References of figures that no run of the sweep is. */
-function referenceFindings(figures: readonly SweepFigure[], axes: readonly Axis[]): Finding[] {
-  const values = new Map(axes.flatMap((axis) => axis.map((own) => [own.field, own.values] as const)));
-  return figures.flatMap((figure, k) =>
-    Object.entries(figure.kind === "distances" ? figure.reference : {}).flatMap(([field, value]) => {
-      const own = values.get(field);
-      const path = ["sweep", "figures", k, "reference"];
-      if (own === undefined)
-        return {
-          path,
-          message: `${field} is no axis of this sweep, which has ${[...values.keys()].join(", ")}; name one of these.`,
-        };
-      if (own.some((each) => isDeepStrictEqual(each, value))) return [];
-      return {
-        path,
-        message: `no run has ${field} = ${JSON.stringify(value)}; name one of its values, ${own.map((each) => JSON.stringify(each)).join(", ")}, or add this one to the axis.`,
-      };
-    }),
-  );
 }
 
 async function loadJobs(

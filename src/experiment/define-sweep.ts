@@ -3,6 +3,7 @@ import { realpathSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { crossAxes, type Point, readAxes } from "../config/axes.js";
+import { checkDistances, checkReferences } from "../config/checks-distances.js";
 import { hashConfig } from "../config/hash.js";
 import type { LoadedConfig } from "../config/load.js";
 import type { LoadedSweep, SweepJob } from "../config/load-sweep.js";
@@ -50,13 +51,14 @@ export async function defineSweep({
         .map((issue) => ({ ...issue, path: ["sweep", ...issue.path] }))
         .flatMap((issue) => describeIssue(issue, configSchema, { sweep: given }));
   const points = parsed.success ? crossAxes(readAxes(parsed.data.axes, findings), findings) : [];
-  if (!parsed.success || findings.length > 0)
-    throw new ConfigError(
-      findings.map(({ path, message }) => ({ path: path.map(String).join("."), message })),
-    );
+  if (!parsed.success || findings.length > 0) throw refusal(findings);
+  const strays = checkReferences(parsed.data.figures, points);
+  if (strays.length > 0) throw refusal(strays);
   const module = study instanceof URL ? study.href : null;
   const make = module === null ? requireFunction(study) : await importStudy(module);
   const jobs = await makeJobs(make, points, folder);
+  const lacks = checkDistances(parsed.data.figures, jobs);
+  if (lacks.length > 0) throw refusal(lacks);
   return {
     ...{ file: CODE, name: jobs[0]!.loaded.config.name, set: [], multiply: [], jobs, notes: [] },
     source: `${JSON.stringify({ ...(module !== null && { module }), sweep: given }, null, 2)}\n`,
@@ -64,6 +66,12 @@ export async function defineSweep({
     figures: parsed.data.figures,
     code: { module, folder },
   };
+}
+
+function refusal(findings: readonly Finding[]): ConfigError {
+  return new ConfigError(
+    findings.map(({ path, message }) => ({ path: path.map(String).join("."), message })),
+  );
 }
 
 /**

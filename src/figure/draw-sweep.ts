@@ -23,9 +23,9 @@ export async function drawSweepFigures(
 ): Promise<DrawnSweep> {
   const pictures: string[] = [];
   const notes: string[] = [];
-  for (const { name, drawing, pdf: wanted } of await buildSweepFigures(directory)) {
+  for (const { name, drawing, lack, pdf: wanted } of await buildSweepFigures(directory)) {
     if (drawing === null) {
-      notes.push(`The figure ${name} was not drawn: no run has the numbers that it shows.`);
+      notes.push(`The figure ${name} was not drawn: ${lack ?? "no run has the numbers that it shows"}.`);
       continue;
     }
     const files = await renderFiles(drawing, { pdf: pdf ?? wanted, pause });

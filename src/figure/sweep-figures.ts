@@ -12,6 +12,8 @@ export interface BuiltFigure {
   readonly name: string;
   /** Null where the runs lack what it shows. */
   readonly drawing: SweepDrawing<DataRow> | null;
+  /** What they lack, where the figure can tell. */
+  readonly lack: string | null;
   /** Whether the study asks for a PDF of it. */
   readonly pdf: boolean;
 }
@@ -22,14 +24,16 @@ export async function buildSweepFigures(directory: string, known?: Sweep): Promi
   const { pdf } = sweepSettings(sweep);
   const built: BuiltFigure[] = [];
   for (const figure of sweep.manifest.figures) {
-    built.push({ name: figure.name, drawing: await draw(sweep, figure), pdf });
+    built.push({ name: figure.name, ...(await draw(sweep, figure)), pdf });
   }
   return built;
 }
 
-async function draw(sweep: Sweep, figure: SweepFigureSpec): Promise<SweepDrawing<DataRow> | null> {
-  if (figure.kind === "curves") return drawSweepCurves(sweep, figure);
-  return figure.kind === "distances" ? drawSweepDistances(sweep, figure) : drawSweepPoints(sweep, figure);
+async function draw(sweep: Sweep, figure: SweepFigureSpec): Promise<Pick<BuiltFigure, "drawing" | "lack">> {
+  if (figure.kind === "distances") return drawSweepDistances(sweep, figure);
+  const drawing =
+    figure.kind === "curves" ? await drawSweepCurves(sweep, figure) : drawSweepPoints(sweep, figure);
+  return { drawing, lack: null };
 }
 
 async function readWhole(directory: string): Promise<Sweep> {

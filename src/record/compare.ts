@@ -117,5 +117,5 @@ function readLosses({ folder }: Compared) {
   return readColumns(join(folder, "series.csv"), ["t", "loss"]);
 }
 
-const arraysApart = ({ folder }: Compared, other: Compared, file: string): Promise<number | null> =>
-  arrayDistance(join(folder, file), join(other.folder, file));
+const arraysApart = async ({ folder }: Compared, other: Compared, file: string): Promise<number | null> =>
+  (await arrayDistance(join(folder, file), join(other.folder, file))).value;

@@ -1,32 +1,51 @@
 /** Snapshots of θ along the flow (measure.parameters), and how far two runs are apart at those that both have. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { readNpy } from "../data/npy.js";
 import { readTable } from "./table.js";
 
 /** Recorded times that differ by less, relatively, are one. */
 const SAME_TIME = 1e-12;
 
+/** A distance, or why there is none. */
+export interface ArrayDistance {
+  readonly value: number | null;
+  readonly lack: string | null;
+}
+
 /** ‖a − b‖ of two .npy files; null where one is missing or their sizes differ. */
-export async function arrayDistance(file: string, other: string): Promise<number | null> {
+export async function arrayDistance(file: string, other: string): Promise<ArrayDistance> {
   const [a, b] = await Promise.all([file, other].map((path) => readNpy(path).catch(() => null)));
-  if (!a || !b || a.data.length !== b.data.length) return null;
-  return Math.sqrt(a.data.reduce((sum, value, i) => sum + (value - b.data[i]!) ** 2, 0));
+  if (!a || !b) return { value: null, lack: `${basename(a ? other : file)} cannot be read` };
+  if (a.data.length !== b.data.length)
+    return { value: null, lack: `θ has ${a.data.length} entries, that of the reference ${b.data.length}` };
+  return { value: Math.sqrt(a.data.reduce((sum, v, i) => sum + (v - b.data[i]!) ** 2, 0)), lack: null };
+}
+
+/** Distances at times from the first to the last, and where there is none the reason. */
+export interface SnapshotDistances {
+  readonly points: readonly { readonly t: number; readonly value: number }[];
+  readonly lack: string | null;
 }
 
 /** ‖θ − θ′‖ at the times of which both records have a snapshot. */
-export async function snapshotDistances(
-  directory: string,
-  other: string,
-): Promise<{ readonly t: number; readonly value: number }[]> {
+export async function snapshotDistances(directory: string, other: string): Promise<SnapshotDistances> {
   const [own, theirs] = await Promise.all([snapshotTimes(directory), snapshotTimes(other)]);
-  const found: { t: number; value: number }[] = [];
+  if (own.length === 0 || theirs.length === 0)
+    return {
+      points: [],
+      lack: `${own.length === 0 ? "the run" : "its reference"} has no snapshots of θ (measure.parameters)`,
+    };
+  const points: { t: number; value: number }[] = [];
+  let lack: string | null = null;
   for (const { t, snapshot } of own) {
     const same = theirs.find((one) => Math.abs(one.t - t) <= SAME_TIME * Math.abs(t));
     if (same === undefined) continue;
-    const value = await arrayDistance(fileOf(directory, snapshot), fileOf(other, same.snapshot));
-    if (value !== null) found.push({ t, value });
+    const found = await arrayDistance(fileOf(directory, snapshot), fileOf(other, same.snapshot));
+    if (found.value !== null) points.push({ t, value: found.value });
+    lack ??= found.lack;
   }
-  return found;
+  if (points.length > 0) return { points, lack: null };
+  return { points, lack: lack ?? "run and reference have no snapshots at the same times" };
 }
 
 const fileOf = (directory: string, snapshot: number): string =>

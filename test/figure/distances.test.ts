@@ -64,6 +64,50 @@ test("each run against the one with the reference's values and its own seed", as
   expect(captionOf(built!.drawing!.spec).join(" ")).toContain("θ′: the run with slope 0");
 });
 
+/** A sweep of tiny networks, run here. */
+async function runSmall(
+  axes: Record<string, unknown>[],
+  reference: Record<string, unknown>,
+): Promise<{ directory: string; notes: readonly string[] }> {
+  const directory = join(await makeFolder(), "out");
+  const sweep = await defineSweep({
+    study: ({ width = 2, tEnd = 1, rtol = 1e-3 }) => ({
+      name: "small",
+      dataset: { kind: "gaussian", samples: 2, inputDimension: 1, outputDimension: 1 },
+      model: { kind: "dnn", hidden: [width], activation: { kind: "tanh" } },
+      flow: { tEnd, rtol },
+      engine: { kind: "reference" },
+      measure: { parameters: { points: 3 } },
+      figure: { draw: false },
+    }),
+    axes,
+    figures: [{ kind: "distances", name: "d", reference }],
+  });
+  const { notes } = await runSweep(sweep, { directory, parallel: 1, command: ["gradflow", "sweep"] });
+  return { directory, notes };
+}
+
+test("runs that have no distance are counted below the picture, with the reason", async () => {
+  // P of 1 → h → 1 is 3h + 1.
+  const { directory } = await runSmall([{ width: [2, 3, 2], rtol: [1e-3, 1e-3, 1e-6] }], {
+    width: 2,
+    rtol: 1e-6,
+  });
+  const [built] = await buildSweepFigures(directory);
+  expect(new Set(built!.drawing!.rows.map(({ curve }) => curve))).toHaveLength(1);
+  expect(captionOf(built!.drawing!.spec).join(" ").replaceAll("\n", " ")).toContain(
+    "no distance of 1 run: θ has 10 entries, that of the reference 7",
+  );
+});
+
+test("a figure without any distance is not drawn, and the note says why", async () => {
+  // Spaced logarithmically up to 1 and to 3, the snapshots share their first time alone.
+  const { notes } = await runSmall([{ tEnd: [1, 3] }], { tEnd: 1 });
+  expect(notes).toEqual([
+    "The figure d was not drawn: no distance of 1 run: run and reference have snapshots at the same times at t = 0 only.",
+  ]);
+});
+
 test.each([
   ["reference: { model.activation.slope: 0.3 }", "no run has model.activation.slope = 0.3"],
   ["reference: { model.hidden: [4] }", "model.hidden is no axis of this sweep"],
