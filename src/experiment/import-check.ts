@@ -48,8 +48,22 @@ const STEPS = [2 ** -9, 2 ** -14, 2 ** -19, 2 ** -24] as const;
 /** Relative error of a derivative that is one. */
 const DERIVATIVE = 1e-5;
 
-/** @throws OnnxError or LayerError where the file cannot be taken at all */
+/**
+ * On inputs like the data. Where these make a difference, once more between −1 and 1: data of another scale saturates a sigmoid or a softmax, and
+ * there the runtime's are approximations that miss all digits (its double Sigmoid is 0 below −36).
+ * @throws OnnxError or LayerError where the file cannot be taken at all, ConfigError where the inputs are none
+ */
 export async function checkImport(file: CheckedFile): Promise<ImportCheckResult> {
+  const found = await compare(file);
+  const atData = disagreement(found);
+  // What is no number of ours and one of the runtime's is no approximation.
+  if (atData === null || file.inputs === null || found.difference === Number.POSITIVE_INFINITY) return found;
+  const near = await compare({ ...file, inputs: null });
+  const isCompared = near.difference !== null && (found.derivative === null || near.derivative !== null);
+  return isCompared && disagreement(near) === null ? { ...near, atData } : found;
+}
+
+async function compare(file: CheckedFile): Promise<ImportCheckResult> {
   const { options, inputs, model, threads } = file;
   const nothing = {
     ...{ runtime: modelRuntime, precision: null, difference: null, allowed: null },
@@ -119,16 +133,22 @@ export async function checkImport(file: CheckedFile): Promise<ImportCheckResult>
 
 /**
  * The same of a file by its name, for programs that import it with the same options.
- * @throws ConfigError naming the file, or LayerError naming the node, where it cannot be taken at all
+ * @throws ConfigError naming the file, or inputs and threads that are none, or LayerError naming the node, where it cannot be taken at all
  */
 export async function checkOnnx(
   path: string,
   options: CheckedFile["options"] & Partial<Pick<CheckedFile, "inputs" | "threads">> = {},
 ): Promise<ImportCheckResult & { readonly disagreement: string | null }> {
   const { inputs = null, threads = 1, ...own } = options;
+  if (!Number.isInteger(threads) || threads < 1)
+    throw new ConfigError([
+      { path: "threads", message: `must be a whole number from 1 up, got ${String(threads)}` },
+    ]);
   try {
-    const found = await checkImport({ ...readOnnx(path), options: own, inputs, threads });
-    return { ...found, disagreement: disagreement(found) };
+    const file = readOnnx(path);
+    const found = await checkImport({ ...file, options: own, inputs, threads });
+    const why = disagreement(found);
+    return { ...found, disagreement: why === null ? null : `${why}${replacedIn(file.model)}` };
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;
     throw new ConfigError([{ path: "", message: `${error.message}.`, file: path }]);
@@ -154,6 +174,13 @@ export function disagreement(check: ImportCheckResult): string | null {
   return null;
 }
 
+/** What may be the cause in a file with functions in place of operators; empty else. */
+export function replacedIn({ replaced }: Model): string {
+  return replaced.length === 0
+    ? ""
+    : ` (the file has local functions named as operators of ONNX, ${replaced.join(", ")}; gradflow computes the functions, and the runtime may compute the operators: name them otherwise)`;
+}
+
 /** The number of samples that the file fixes. */
 function batchOf({ inputs }: Model): number | null {
   const first = inputs[0]?.shape?.[0];
@@ -173,6 +200,13 @@ function drawInputs(
   const high = new Float64Array(width).fill(tokens.length > 0 ? most : 1);
   const isWhole = new Uint8Array(width).fill(tokens.length > 0 ? 1 : 0);
   if (given !== null) {
+    if (given.length === 0 || given.length % width !== 0 || !given.every(Number.isFinite))
+      throw new ConfigError([
+        {
+          path: "inputs",
+          message: `must be finite numbers, ${width} for each of one sample or more; got ${given.length}${given.every(Number.isFinite) ? "" : ", not all of them finite"}`,
+        },
+      ]);
     low.fill(Number.POSITIVE_INFINITY);
     high.fill(Number.NEGATIVE_INFINITY);
     isWhole.fill(1);
@@ -278,7 +312,7 @@ async function differenceAt(
 
 /**
  * |g·v − dL/dv| over √Σ(g_i v_i)², the derivative by difference quotients of second order, extrapolated. Null where they do not settle: kinks or
- * rounding in all of them.
+ * rounding in all of them. A difference that rounding of the loss explains is none: where all is saturated, the loss is constant to rounding.
  */
 async function derivativeError(
   loss: (theta: Float64Array) => Promise<number>,
@@ -290,18 +324,25 @@ async function derivativeError(
   let expected = 0;
   for (let i = 0; i < terms.length; i++) expected += terms[i]! *= direction[i]!;
   const scale = rms(terms) * Math.sqrt(terms.length);
-  const quotient = async (h: number): Promise<number> =>
-    ((await loss(add(theta, h, direction))) - (await loss(add(theta, -h, direction)))) / (2 * h);
+  let size = 0;
+  const quotient = async (h: number): Promise<number> => {
+    const [up, down] = [await loss(add(theta, h, direction)), await loss(add(theta, -h, direction))];
+    size = Math.max(size, up, down);
+    return (up - down) / (2 * h);
+  };
   let best: { error: number; spread: number } | null = null;
   for (const h of STEPS) {
     const [wide, narrow] = [await quotient(h), await quotient(h / 2)];
     const error = Math.abs((4 * narrow - wide) / 3 - expected) / scale;
+    const rounding = (ROUNDINGS * 2 * ROUNDOFF.float64 * size) / (h * scale);
+    if (rounding > DERIVATIVE && error <= rounding) continue;
     const spread = Math.abs(wide - narrow) / scale;
     if (best === null || Math.max(error, spread) < Math.max(best.error, best.spread))
       best = { error, spread };
     if (error < DERIVATIVE / 10) return error;
   }
-  const { error, spread } = best as { error: number; spread: number };
+  if (best === null) return null;
+  const { error, spread } = best;
   return error <= DERIVATIVE || error > 10 * spread ? error : null;
 }
 

@@ -5,7 +5,7 @@ import { type ImportOptions, importModel, type Network } from "../model/index.js
 import { OnnxError, type OnnxFile, readOnnx } from "../onnx/index.js";
 import type { ImportCheckResult } from "../record/import-check.js";
 import type { RunFacts } from "../record/manifest.js";
-import { checkImport, disagreement } from "./import-check.js";
+import { checkImport, disagreement, replacedIn } from "./import-check.js";
 
 /** The file of a model as the config says it, in full. */
 const fileOf = ({ baseDir, config }: LoadedConfig): string =>
@@ -40,11 +40,9 @@ function importOptions({ config }: LoadedConfig): Pick<ImportOptions, "trainable
   };
 }
 
-/** Whose it may be: some of the runtime's float32 functions, as Sigmoid, err by 1e-7 absolutely, which is all of outputs smaller than that. */
-const faultOf = ({ precision }: ImportCheckResult): string =>
-  precision === "float32"
-    ? "The fault is gradflow's, please report it, unless the outputs are so small (below 1e-4) that the runtime's own float32 functions are off;"
-    : "The fault is gradflow's, please report it;";
+/** Whose it may be: the runtime's own functions err where they saturate, in double by all of an output, and in float32 by 1e-7 absolutely. */
+const FAULT =
+  "Please report it. The fault is gradflow's unless outputs are so small (below 1e-4 in float32, 1e-13 in float64) that the runtime's own functions are off;";
 
 /**
  * What ONNX Runtime makes of the file beside gradflow; null with `model.check: false`.
@@ -67,7 +65,7 @@ export async function checkNetwork(
   throw problemAt(
     loaded,
     "model.path",
-    `${relative(process.cwd(), fileOf(loaded))}: gradflow reads another network in it than ONNX Runtime: ${why}. ${faultOf(found)} model.check: false runs what gradflow reads.`,
+    `${relative(process.cwd(), fileOf(loaded))}: gradflow reads another network in it than ONNX Runtime: ${why}${replacedIn(model)}. ${FAULT} model.check: false runs what gradflow reads.`,
   );
 }
 

@@ -24,6 +24,8 @@ export interface Model {
   readonly producer: string;
   /** Version of each operator set, by its domain. */
   readonly opsets: ReadonlyMap<string, number>;
+  /** Local functions that are named as operators of ONNX could be: in their domain. */
+  readonly replaced: readonly string[];
   /** In the order of the file, which need not be that of evaluation; calls of functions as the nodes of these. */
   readonly nodes: readonly OperatorNode[];
   readonly initialisers: ReadonlyMap<string, Tensor>;
@@ -138,6 +140,7 @@ export function decodeModel(bytes: Uint8Array): Model {
     irVersion: toNumber(raw.ir_version),
     producer: `${raw.producer_name === "" ? "an unnamed producer" : raw.producer_name}${version}`,
     opsets,
+    replaced: functions.filter(({ domain }) => domain === "").map(({ name }) => name),
     nodes: inlineFunctions(nodes, functions, opsets, given),
     initialisers,
     inputs: graph.input.map(decodeValueInfo).filter(({ name }) => !initialisers.has(name)),

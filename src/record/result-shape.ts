@@ -343,6 +343,7 @@ export const resultShape: Shape<RunResult> = {
       fields<ImportCheckResult>({
         ...{ runtime: text, precision: nullable(text), reason: nullable(text), samples: number },
         ...{ difference: number, allowed: number, derivative: number, runtimeDerivative: number },
+        atData: optional(text),
       }),
     ),
   ),

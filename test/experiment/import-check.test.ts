@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import { writeNpy } from "../../src/data/npy.js";
+import { ConfigError } from "../../src/errors.js";
 import { describeModel } from "../../src/experiment/describe-model.js";
 import { checkImport, checkOnnx, disagreement } from "../../src/experiment/import-check.js";
 import { runExperiment } from "../../src/experiment/run.js";
@@ -112,6 +113,48 @@ test("outputs of which ours alone are no numbers are found, and of the runtime's
   expect(theirs.reason).toMatch(/float64: outputs of the runtime .* not finite/);
 });
 
+/** One product with 1, and a function of it. */
+const saturating = (operator: string): TestModel => ({
+  input: ["n", 1],
+  tensors: [{ name: "w", dims: [1, 1], values: [1] }],
+  nodes: [
+    { operator: "MatMul", name: "h", inputs: ["x", "w"] },
+    { operator, inputs: ["h"] },
+  ],
+});
+
+test.each([
+  ["Sigmoid", 25, 30],
+  ["Tanh", 25, 30],
+  ["Sigmoid", 100, 200],
+  ["Tanh", -200, -100],
+])("%s of %d to %d is constant to rounding: its gradient is not compared", async (operator, low, high) => {
+  const found = await check(saturating(operator), Float64Array.of(low, high));
+  expect(found).toMatchObject({ precision: "float64", derivative: null, runtimeDerivative: null });
+  expect(disagreement(found)).toBeNull();
+  expect(found.atData).toBeUndefined();
+});
+
+test("where the runtime's Sigmoid has no digit left, inputs between -1 and 1 decide, and it is said", async () => {
+  const found = await check(saturating("Sigmoid"), Float64Array.of(-45, -38));
+  expect(found.precision).toBe("float64");
+  expect(found.derivative).toBeLessThan(1e-6);
+  expect(disagreement(found)).toBeNull();
+  // Nothing of it is left to see once the runtime's Sigmoid is one below −36.
+  if (found.atData !== undefined)
+    expect(describeImportCheck(found)).toMatch(
+      /inputs between -1 and 1, .* Between the extremes of the data not: .*outputs differ/,
+    );
+});
+
+test("another network is refused on inputs like pixels too", async () => {
+  const [read, run] = [mlp(leaky(0.1)), mlp(leaky(0.1003))].map(onnxBytes) as [Uint8Array, Uint8Array];
+  const inputs = randomVector(3, 30).map((value) => Math.round(128 + 50 * value));
+  const found = await checkImport({ bytes: run, model: decodeModel(read), options: {}, inputs, threads: 1 });
+  expect(disagreement(found)).toMatch(/outputs differ/);
+  expect(found.atData).toBeUndefined();
+});
+
 test("a wrong gradient is found, and one that cannot be told is not", () => {
   const found = { runtime: "ONNX Runtime", precision: "float64", reason: null, samples: 3 } as const;
   const values = { difference: 0, allowed: DOUBLE };
@@ -187,6 +230,17 @@ flow: { tEnd: 0.1 }
 figure: { draw: false }
 `,
 );
+test.each([
+  [{ inputs: Float64Array.of(1, 2) }, /^inputs: must be finite numbers, 3 for each .* got 2$/],
+  [{ inputs: new Float64Array(0) }, /^inputs: .* got 0$/],
+  [{ inputs: Float64Array.of(1, Number.NaN, 2) }, /^inputs: .* got 3, not all of them finite$/],
+  [{ threads: 1.5 }, /^threads: must be a whole number from 1 up, got 1\.5$/],
+])("checkOnnx refuses what it cannot use: %o", async (options, message) => {
+  const error = await checkOnnx(join(folder, "net.onnx"), options).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(ConfigError);
+  expect((error as ConfigError).message).toMatch(message);
+});
+
 const load = (set: readonly string[] = []) => loadConfig(join(folder, "study.yaml"), { set });
 
 test("record and description have it, and a study can do without", async () => {
@@ -207,7 +261,9 @@ test("record and description have it, and a study can do without", async () => {
 });
 
 test("a study whose file the runtime reads otherwise is refused", async () => {
-  vi.mocked(recast).mockImplementationOnce(() => onnxBytes(mlp({ operator: "Tanh", inputs: [] })));
+  // On inputs like the data, and once more between −1 and 1.
+  for (let k = 0; k < 2; k++)
+    vi.mocked(recast).mockImplementationOnce(() => onnxBytes(mlp({ operator: "Tanh", inputs: [] })));
   const directory = join(folder, "refused");
   const running = runExperiment(await load(), { command: ["test"], directory });
   await expect(running).rejects.toThrow(

@@ -1,6 +1,6 @@
 /** Local functions of a file, and products with an ellipsis: ONNX Runtime computes both by itself. */
 import { describe, expect, test } from "vitest";
-import { checkImport, disagreement } from "../../../src/experiment/import-check.js";
+import { checkImport, disagreement, replacedIn } from "../../../src/experiment/import-check.js";
 import { importModel } from "../../../src/model/index.js";
 import { decodeModel, OnnxError } from "../../../src/onnx/index.js";
 import { modelType } from "../../../src/onnx/schema.js";
@@ -125,6 +125,30 @@ test.each(["a value of the graph", "an initialiser"])(
     expect(disagreement(found)).toBeNull();
   },
 );
+
+test("a function that is named as an operator is told where the two are not the same", async () => {
+  const raw = modelType.toObject(
+    modelType.decode(
+      onnxBytes({
+        ...{ input: ["n", 4], tensors: [tensor("w", 4, 4)] },
+        nodes: [
+          { operator: "MatMul", name: "h", inputs: ["x", "w"] },
+          { operator: "Tanh", inputs: ["h"] },
+        ],
+      }),
+    ),
+  ) as { functions: object[] };
+  const sine = {
+    ...{ name: "Tanh", domain: "", input: ["X"], output: ["Y"] },
+    node: [node("Sin", ["X"], "Y")],
+  };
+  raw.functions = [{ ...sine, opset_import: [{ domain: "", version: 20 }] }];
+  const model = decodeModel(modelType.encode(modelType.fromObject(raw)).finish());
+  expect(model.nodes.map(({ operator }) => operator)).toEqual(["MatMul", "Sin"]);
+  expect(replacedIn(model)).toMatch(
+    /local functions named as operators of ONNX, Tanh; gradflow computes the functions/,
+  );
+});
 
 describe("refused", () => {
   const calling = (name: string): TestModel => ({ ...model, nodes: [{ operator: name, inputs: ["x"] }] });
