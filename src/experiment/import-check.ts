@@ -49,8 +49,9 @@ const STEPS = [2 ** -9, 2 ** -14, 2 ** -19, 2 ** -24] as const;
 const DERIVATIVE = 1e-5;
 
 /**
- * On inputs like the data. Where these make a difference, once more between −1 and 1: data of another scale saturates a sigmoid or a softmax, and
- * there the runtime's are approximations that miss all digits (its double Sigmoid is 0 below −36).
+ * On inputs like the data. Where these make a difference, once more between −1 and 1: data of another scale
+ * saturates a sigmoid or a softmax, and there the runtime's are approximations that miss all digits (its double
+ * Sigmoid is 0 below −36).
  * @throws OnnxError or LayerError where the file cannot be taken at all, ConfigError where the inputs are none
  */
 export async function checkImport(file: CheckedFile): Promise<ImportCheckResult> {
@@ -314,7 +315,7 @@ async function differenceAt(
  * |g·v − dL/dv| over √Σ(g_i v_i)², the derivative by difference quotients of second order, extrapolated. Null where they do not settle: kinks or
  * rounding in all of them. A difference that rounding of the loss explains is none: where all is saturated, the loss is constant to rounding.
  */
-async function derivativeError(
+export async function derivativeError(
   loss: (theta: Float64Array) => Promise<number>,
   theta: Float64Array,
   direction: Float64Array,
@@ -330,20 +331,21 @@ async function derivativeError(
     size = Math.max(size, up, down);
     return (up - down) / (2 * h);
   };
-  let best: { error: number; spread: number } | null = null;
+  // Over the scale at the end alone: a gradient of zeros beside a loss that moves is an error, not rounding.
+  let best: { apart: number; spread: number } | null = null;
   for (const h of STEPS) {
     const [wide, narrow] = [await quotient(h), await quotient(h / 2)];
-    const error = Math.abs((4 * narrow - wide) / 3 - expected) / scale;
-    const rounding = (ROUNDINGS * 2 * ROUNDOFF.float64 * size) / (h * scale);
-    if (rounding > DERIVATIVE && error <= rounding) continue;
-    const spread = Math.abs(wide - narrow) / scale;
-    if (best === null || Math.max(error, spread) < Math.max(best.error, best.spread))
-      best = { error, spread };
-    if (error < DERIVATIVE / 10) return error;
+    const apart = Math.abs((4 * narrow - wide) / 3 - expected);
+    const spread = Math.abs(wide - narrow);
+    const rounding = (ROUNDINGS * 2 * ROUNDOFF.float64 * size) / h;
+    if (rounding >= DERIVATIVE * scale && apart <= rounding) continue;
+    if (best === null || Math.max(apart, spread) < Math.max(best.apart, best.spread))
+      best = { apart, spread };
+    if (apart < (DERIVATIVE / 10) * scale) return apart / scale;
   }
   if (best === null) return null;
-  const { error, spread } = best;
-  return error <= DERIVATIVE || error > 10 * spread ? error : null;
+  const { apart, spread } = best;
+  return apart <= DERIVATIVE * scale || apart > 10 * spread ? apart / scale : null;
 }
 
 // Loops: a network may have millions of parameters.

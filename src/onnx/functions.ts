@@ -15,7 +15,7 @@ export interface LocalFunction {
   readonly defaults: ReadonlyMap<string, Attribute>;
 }
 
-/** Of calls within calls, and of nodes with those that are calls themselves: a small file could announce any number of either. */
+/** Of calls within calls, and of nodes, calls among them: a small file could announce any number of either. */
 const [MOST_DEPTH, MOST_NODES] = [64, 50_000];
 
 /**
@@ -37,7 +37,7 @@ export function inlineFunctions(
   let visits = 0;
   const made: OperatorNode[] = [];
   const expand = (node: OperatorNode, depth: number): void => {
-    // Calls count too: forty functions that call the next one twice are 2⁴⁰ calls, whatever nodes the last one has.
+    // Calls count too: forty functions that call the next one twice are 2⁴⁰ calls, even if the last is empty.
     if (++visits > MOST_NODES)
       throw new OnnxError(
         `has functions that come to more than ${MOST_NODES} nodes and calls (${node.operator})`,

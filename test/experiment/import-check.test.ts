@@ -7,7 +7,7 @@ import { loadConfig } from "../../src/config/load.js";
 import { writeNpy } from "../../src/data/npy.js";
 import { ConfigError } from "../../src/errors.js";
 import { describeModel } from "../../src/experiment/describe-model.js";
-import { checkImport, checkOnnx, disagreement } from "../../src/experiment/import-check.js";
+import { checkImport, checkOnnx, derivativeError, disagreement } from "../../src/experiment/import-check.js";
 import { runExperiment } from "../../src/experiment/run.js";
 import { decodeModel, recast } from "../../src/onnx/index.js";
 import { describeImportCheck } from "../../src/record/import-check.js";
@@ -154,6 +154,23 @@ test("another network is refused on inputs like pixels too", async () => {
   expect(disagreement(found)).toMatch(/outputs differ/);
   expect(found.atData).toBeUndefined();
 });
+
+test.each([1e-9, 1, 1e9])(
+  "an error of the gradient is told from rounding of the loss, at scale %s",
+  async (scale) => {
+    const loss = async ([a]: Float64Array) => scale * (1 + Math.sin(a!));
+    const one = Float64Array.of(1);
+    const error = (slope: number) => derivativeError(loss, one, one, Float64Array.of(scale * slope));
+    const slope = Math.cos(1);
+    expect(await error(slope)).toBeLessThan(1e-6);
+    // What quotients have beside that is below 1e-6.
+    expect(await error(slope * 1.001)).toBeCloseTo(1e-3, 5);
+    expect(await error(0)).toBe(Number.POSITIVE_INFINITY);
+    const still = derivativeError(async () => scale, one, one, Float64Array.of(1e-11 * scale));
+    expect(await still).toBeNull();
+    expect(await derivativeError(async () => 0, one, one, Float64Array.of(0))).toBeNull();
+  },
+);
 
 test("a wrong gradient is found, and one that cannot be told is not", () => {
   const found = { runtime: "ONNX Runtime", precision: "float64", reason: null, samples: 3 } as const;
