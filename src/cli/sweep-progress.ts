@@ -24,7 +24,16 @@ interface Running {
 
 /** The report that fits `stream`. */
 export function reportSweep(stream: NodeJS.WriteStream, quiet: boolean, total: number): SweepReport {
-  if (quiet) return { tell() {}, say() {}, stop() {} };
+  if (quiet)
+    return {
+      // No record says why such a run has none.
+      tell(event) {
+        if (event.kind === "finished" && event.status === "failed")
+          stream.write(`${printable(`${event.name}: ${howItEnded(event)}`)}\n`);
+      },
+      say() {},
+      stop() {},
+    };
   const started = performance.now();
   const running = new Map<string, Running>();
   let ended = 0;
@@ -95,8 +104,10 @@ export function reportSweep(stream: NodeJS.WriteStream, quiet: boolean, total: n
       ended += 1;
       if (event.kind === "skipped") return say(`${event.name}: stands already (${event.status})`);
       computed += 1;
-      const how = event.loss === null ? event.message.split("\n", 1)[0]! : `loss ${formatNumber(event.loss)}`;
-      say(`${event.name}: ${event.status}, ${how}, ${formatDuration(event.seconds)}`);
+      say(`${event.name}: ${event.status}, ${howItEnded(event)}, ${formatDuration(event.seconds)}`);
     },
   };
 }
+
+const howItEnded = ({ loss, message }: Extract<JobEvent, { kind: "finished" }>): string =>
+  loss === null ? message.split("\n", 1)[0]! : `loss ${formatNumber(loss)}`;

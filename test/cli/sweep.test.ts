@@ -103,6 +103,26 @@ describe("gradflow sweep", () => {
     expect((await sweep(...tighter, "--force")).json).toMatchObject({ skipped: 0 });
   });
 
+  it("says why a run could not begin, also where it is quiet", async () => {
+    const data = "dataset={kind: digits, samples: 4, classes: [0, 1, 2, 3]}";
+    const words = [
+      "sweep",
+      study,
+      "--set",
+      data,
+      "-m",
+      "seed=0,1",
+      "--jobs",
+      "1",
+      "--out",
+      "none",
+      "--quiet",
+    ];
+    const { code, stderr } = await gradflow(folder, ...words);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^seed-0: .*dataset\.samples: class \d is left without a sample/m);
+  });
+
   it("is gone on with as it was: resume refuses a study that has changed, and what stands stays", async () => {
     const mine = await writeStudy(folder, "mine.yaml");
     const { json } = await sweep(mine, "-m", "seed=0", "--out", "changing");
