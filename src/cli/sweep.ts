@@ -145,7 +145,7 @@ function refuseChanges(directory: string, { jobs, study }: SweepManifest, sweep:
   const how =
     changed.length === 0 || was === undefined
       ? `had ${jobs.length} runs, and ${study} describes ${sweep.jobs.length}, not the same ones`
-      : `of its runs ${changed.length} would be others now, ${name} among them (hash ${was}, now ${hash}): ${study} or a file that it names has changed`;
+      : `of its runs ${changed.length} would be others now, ${name} among them (hash ${was}, now ${hash}): ${study}, a file that it names, or gradflow has changed`;
   throw new ConfigError(
     `${directory}: ${how}. Restore what has changed; or gradflow sweep ${study} begins a sweep of its own, and with --out ${directory} does in this one again what has changed.`,
   );
