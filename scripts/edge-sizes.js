@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { renderPng, renderSvg } from "../dist/figure/render.js";
 import { descentStyle, FLOW_COLOUR, THEME } from "../dist/figure/theme.js";
+import { readCells } from "../dist/record/table.js";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const FLOWS = ["modified", "central", "rod"];
@@ -20,13 +21,10 @@ const { status } = spawnSync(
 );
 if (status !== 0) throw new Error(`the sweep ended with ${status}`);
 
-/** Rows of a table of a record, numbers where cells are such. */
-function readTable(file) {
-  const [head, ...rows] = readFileSync(file, "utf8").trim().split("\n");
-  const names = head.split(",");
-  return rows.map((row) =>
-    Object.fromEntries(row.split(",").map((cell, k) => [names[k], cell === "" ? null : cell])),
-  );
+/** Rows of a table of a record by the names of its columns; a blank cell is null. */
+async function readRows(file) {
+  const { columns, rows } = await readCells(file);
+  return rows.map((cells) => Object.fromEntries(columns.map((name, k) => [name, cells[k] || null])));
 }
 
 /** How far λ_max is from 2/η, in parts of it, where the central flow has an oscillation to hold it by; null where it never has. */
@@ -38,9 +36,9 @@ function missOf(rows) {
   return misses.length === 0 ? null : Math.max(...misses);
 }
 
-const runs = readdirSync(folder)
-  .filter((name) => existsSync(join(folder, name, "result.json")))
-  .map((name) => {
+const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "result.json")));
+const runs = await Promise.all(
+  names.map(async (name) => {
     const read = (file) => JSON.parse(readFileSync(join(folder, name, file), "utf8"));
     const [{ flows, parameters }, { loss, descent, seed }] = [
       read("result.json"),
@@ -62,11 +60,12 @@ const runs = readdirSync(folder)
       rodLoss: predicts("rod", "meanLoss", "descentMeanLoss"),
       rodVariance: predicts("rod", "variance", "descentVariance"),
       watched: of("central").measured.watched.maximum,
-      miss: missOf(readTable(join(folder, name, "flows.csv"))),
+      miss: missOf(await readRows(join(folder, name, "flows.csv"))),
       cost: of("central").gradientEquivalents / of("central").steps,
       swing: Math.sqrt(of("central").means.descentVariance),
     };
-  });
+  }),
+);
 
 const LOSSES = ["squared", "cross-entropy", "smoothed labels"];
 const cases = LOSSES.flatMap((loss) =>
