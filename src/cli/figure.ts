@@ -71,7 +71,11 @@ runs. The last line names the figure to open.`,
     const isSweep = (await readSweep(directory)) !== null;
     const pictures = isSweep ? await drawSweep(directory, options) : await drawRun(directory, options);
     if (pictures.length === 0)
-      throw new ConfigError(`${directory}: has no recorded rows yet, so there is nothing to draw.`);
+      throw new ConfigError(
+        isSweep
+          ? `${directory}: none of its figures could be drawn from what its runs have recorded.`
+          : `${directory}: has no recorded rows yet, so there is nothing to draw.`,
+      );
     return tellPictures(pictures.map((picture) => join(directory, picture)));
   },
 };

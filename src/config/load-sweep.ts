@@ -1,7 +1,7 @@
 /** A study with a sweep → every run of it, checked before the first one starts. */
 import { ConfigError, type Problem } from "../errors.js";
 import { crossAxes, mergeAxes, type Point, parseAxes, readAxes } from "./axes.js";
-import { checkDistances, checkReferences } from "./checks-distances.js";
+import { checkDistances, checkReferences, describeEmpty } from "./checks-figures.js";
 import { type Digests, hashConfig } from "./hash.js";
 import { type LoadedConfig, loadConfig, readStudy, readStudyText, type StudyText } from "./load.js";
 import { describeIssue, type Finding } from "./messages.js";
@@ -28,7 +28,7 @@ export interface LoadedSweep {
   readonly fields: readonly string[];
   readonly jobs: readonly SweepJob[];
   readonly figures: readonly SweepFigure[];
-  /** Keys without a value, and what was taken in place of it, in the study or in any run. */
+  /** Keys without a value, and what was taken in place of it, in the study or in any run, and figures that cannot have anything to show. */
   readonly notes: readonly string[];
   /** Of a sweep from code: the module whose function `study` makes its studies, null where this process alone has it, and what file names are relative to. */
   readonly code?: { readonly module: string | null; readonly folder: string };
@@ -86,7 +86,9 @@ export async function loadSweep(
   refuse(checkReferences(figures, points));
   const jobs = await loadJobs(text, set, points);
   refuse(checkDistances(figures, jobs));
-  const notes = [...new Set([...own, ...jobs.flatMap(({ loaded }) => loaded.notes)])];
+  const notes = [
+    ...new Set([...own, ...jobs.flatMap(({ loaded }) => loaded.notes), ...describeEmpty(figures, jobs)]),
+  ];
   return { file, name: jobs[0]!.loaded.config.name, source, set, multiply, fields, jobs, figures, notes };
 }
 

@@ -3,7 +3,7 @@ import { realpathSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { crossAxes, type Point, readAxes } from "../config/axes.js";
-import { checkDistances, checkReferences } from "../config/checks-distances.js";
+import { checkDistances, checkReferences, describeEmpty } from "../config/checks-figures.js";
 import { hashConfig } from "../config/hash.js";
 import type { LoadedConfig } from "../config/load.js";
 import type { LoadedSweep, SweepJob } from "../config/load-sweep.js";
@@ -60,10 +60,11 @@ export async function defineSweep({
   const lacks = checkDistances(parsed.data.figures, jobs);
   if (lacks.length > 0) throw refusal(lacks);
   return {
-    ...{ file: CODE, name: jobs[0]!.loaded.config.name, set: [], multiply: [], jobs, notes: [] },
+    ...{ file: CODE, name: jobs[0]!.loaded.config.name, set: [], multiply: [], jobs },
     source: `${JSON.stringify({ ...(module !== null && { module }), sweep: given }, null, 2)}\n`,
     fields: Object.keys(points[0]!.values),
     figures: parsed.data.figures,
+    notes: describeEmpty(parsed.data.figures, jobs),
     code: { module, folder },
   };
 }

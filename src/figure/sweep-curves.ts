@@ -50,7 +50,7 @@ export async function drawSweepCurves(
     1,
   );
   const shown = drawn
-    .map(({ group, lines }) => ({ label: legendLabel(group), lines }))
+    .map(({ group, lines }) => ({ label: legendLabel(sweep, group), lines }))
     .filter(({ lines }) => lines.some(({ rows }) => rows.length > 0));
   if (shown.length === 0) return null;
   const rows = shown.flatMap(({ label, lines }) =>
@@ -82,8 +82,8 @@ function broadLine({ states }: Sweep): string {
   return `broad: gradient flow, unresolved in ${count} of ${states.length} runs (${why.join("; ")})`;
 }
 
-function legendLabel(group: Group): string {
-  return [group.label || "all runs", describeSize(group)].filter((text) => text !== "").join(", ");
+function legendLabel(sweep: Sweep, group: Group): string {
+  return [group.label || "all runs", describeSize(sweep, group)].filter((text) => text !== "").join(", ");
 }
 
 /** The values that the axis reaches: those of the flows, and what descents have up to a multiple of the largest. */

@@ -22,6 +22,11 @@ export function mergedFields({ manifest }: Sweep, asked: readonly string[] | und
   return manifest.fields.filter((field) => (asked ?? SEEDS).includes(field));
 }
 
+const SIZES = [
+  ["P =", "parameters"],
+  ["P/nM =", "parametersPerTarget"],
+] as const;
+
 const SEEDS = ["seed", "descent.seed"];
 
 /** Groups of runs with equal values in `fields`, in the order of the sweep; runs without a record are left out. */
@@ -49,10 +54,10 @@ function labelOf(members: readonly JobState[], fields: readonly string[]): strin
     .join(", ");
 }
 
-/** `P = 30150, P/nM = 0.603` where the runs of one group agree in it; empty else. */
-export function describeSize(group: Group): string {
-  const parameters = shared(group.states, "parameters");
-  const ratio = shared(group.states, "parametersPerTarget");
+/** `P = 30150, P/nM = 0.603` where the runs of one group agree in it and not all of the sweep do, which its title says; empty else. */
+export function describeSize({ states }: Sweep, group: Group): string {
+  const [parameters, ratio] = SIZES.map(([, name]) => shared(group.states, name));
+  if (SIZES.every(([, name]) => shared(states, name) !== undefined)) return "";
   if (typeof parameters !== "number" || typeof ratio !== "number") return "";
   return `P = ${parameters}, P/nM = ${formatNumber(ratio)}`;
 }
@@ -102,10 +107,12 @@ export function titleWords(sweep: Sweep, more: readonly string[] = []) {
   const { word, number } = sharedFacts(sweep);
   const { title, latex } = sweepSettings(sweep);
   const slope = number("slope", "model.activation.slope");
+  const sizes = SIZES.map(([text, name]) => number(text, name));
   const subtitle = [
     word("model.kind"),
     `${word("model.activation.kind")}${slope === "" ? "" : ` (${slope})`}`,
     ...more,
+    ...(sizes.includes("") ? [] : sizes),
     number("n =", "samples"),
     number("N =", "inputs"),
     number("M =", "outputs"),

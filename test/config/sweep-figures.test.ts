@@ -1,4 +1,4 @@
-/** Figures of distances that no run could fill are refused while the sweep is loaded, at their line. */
+/** Figures that no run could fill: of distances they are refused while the sweep is loaded, at their line; of curves a note says so. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -128,4 +128,17 @@ test("of a sweep from code the same is refused", async () => {
     "sweep.figures.0.from: must be at most 1,",
   );
   await expect(define({ seed: 0 }, parameters)).resolves.toBeDefined();
+});
+
+test.each([
+  [
+    1e-9,
+    [
+      "The figure late will show nothing: it begins at t = 1e-9 (its from), and the last run ends at 1e-9 (flow.tEnd).",
+    ],
+  ],
+  [9e-10, []],
+])("curves from t = %f of runs that end at 1e-9", async (from, notes) => {
+  const parts = { axes: TOLERANCES, figure: `${LOOSE} }\n    - { kind: curves, name: late, from: ${from}` };
+  expect((await load(parts)).notes).toEqual(notes);
 });

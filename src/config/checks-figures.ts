@@ -1,4 +1,4 @@
-/** What figures of distances need of a sweep's runs, found before the first one starts: θ of two runs, at the same times, of one size. */
+/** What figures need of a sweep's runs, found before the first one starts: times that are reached, and for distances θ of two runs, of one size. */
 import { isDeepStrictEqual } from "node:util";
 import { buildNetwork, LayerError } from "../model/index.js";
 import type { Point } from "./axes.js";
@@ -24,7 +24,19 @@ export function checkReferences(figures: readonly SweepFigure[], points: readonl
   });
 }
 
-/** Figures that none of the runs could fill beside its reference, by what their studies say. */
+/** A sentence for each figure of curves that begins after all runs have ended: no reason to refuse a short trial of the runs. */
+export function describeEmpty(figures: readonly SweepFigure[], jobs: readonly Job[]): string[] {
+  const last = Math.max(...jobs.map(tEndOf));
+  return figures.flatMap((figure) =>
+    figure.kind === "curves" && figure.from !== undefined && figure.from >= last
+      ? [
+          `The figure ${figure.name} will show nothing: it begins at t = ${figure.from} (its from), and the last run ends at ${last} (flow.tEnd).`,
+        ]
+      : [],
+  );
+}
+
+/** Figures of distances that none of the runs could fill beside its reference, by what their studies say. */
 export function checkDistances(figures: readonly SweepFigure[], jobs: readonly Job[]): Finding[] {
   const known = new Map<string, number | null>();
   const sizeOf = ({ loaded }: Job): number | null => {
@@ -51,9 +63,7 @@ export function checkDistances(figures: readonly SweepFigure[], jobs: readonly J
         message: `no run has as many parameters as its reference: θ of ${own.name} has ${sizeOf(own)} entries, that of ${other.name} ${sizeOf(other)}; name fields that leave the sizes of the network as they are.`,
       };
     }
-    const last = Math.max(
-      ...alike.map((pair) => Math.min(...pair.map(({ loaded }) => loaded.config.flow.tEnd))),
-    );
+    const last = Math.max(...alike.map((pair) => Math.min(...pair.map(tEndOf))));
     if (from <= last) return [];
     return {
       path: [...path, "from"],
@@ -104,6 +114,10 @@ function describeAlone(points: readonly Point[], reference: Point["values"]): st
   if (own === undefined)
     return `every run has ${words(reference)} and so is its own reference; add another value to the axis.`;
   return `no run has a reference in this sweep: that of ${own.name} would be the run with ${words({ ...own.values, ...reference })}, which there is not; name the fields that go in step too, or give ${Object.keys(reference).join(", ")} an axis of its own.`;
+}
+
+function tEndOf({ loaded }: Job): number {
+  return loaded.config.flow.tEnd;
 }
 
 function takesSnapshots({ loaded }: Job): boolean {
