@@ -1,8 +1,8 @@
 /** The files a config refers to: which they are, whether they exist. Never reads what they hold. */
-import { stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { readdir, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { sources } from "../data/sources/index.js";
-import type { Finding } from "./messages.js";
+import { type Finding, nearest } from "./messages.js";
 import type { Sections } from "./schema.js";
 
 /** A field of the config that names a file. */
@@ -48,10 +48,22 @@ export async function checkFiles(sections: Sections, baseDir: string): Promise<F
       const found = await stat(full).catch(() => null);
       if (found?.isFile()) return [];
       const fault = found === null ? "no such file" : "not a file";
+      const near = found === null ? await suggestFile(full) : "";
       return [
-        { path, message: `${fault}: ${file} (looked for ${full}; names are relative to the config file).` },
+        {
+          path,
+          message: `${fault}: ${file} (looked for ${full}; names are relative to the config file).${near}`,
+        },
       ];
     }),
   );
   return findings.flat();
+}
+
+/** ` Did you mean …?` where the folder of a missing file holds one of nearly that name; empty else. */
+export async function suggestFile(missing: string): Promise<string> {
+  const entries = await readdir(dirname(missing), { withFileTypes: true }).catch(() => []);
+  const files = entries.flatMap((entry) => (entry.isDirectory() ? [] : [entry.name]));
+  const near = nearest(basename(missing), files);
+  return near === null ? "" : ` Did you mean ${join(dirname(missing), near)}?`;
 }

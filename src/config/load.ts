@@ -5,7 +5,7 @@ import { ConfigError, type Problem } from "../errors.js";
 import type { Measure } from "../measure/index.js";
 import type { Network } from "../model/index.js";
 import { dropEmptyKeys, type EmptyKey } from "./empty.js";
-import { checkFiles } from "./files.js";
+import { checkFiles, suggestFile } from "./files.js";
 import { applyOverrides, parseOverrides } from "./overrides.js";
 import { createLocate, type Locate } from "./positions.js";
 import { type Config, configSchema } from "./schema.js";
@@ -129,7 +129,7 @@ async function readSource(file: string): Promise<string> {
     const code = (error as NodeJS.ErrnoException).code;
     const message =
       code === "ENOENT"
-        ? "no such file. `gradflow init` writes a config to start from."
+        ? `no such file.${(await suggestFile(file)) || " `gradflow init` writes a config to start from."}`
         : `cannot be read (${code}).`;
     throw new ConfigError([{ path: "", message, file }]);
   }

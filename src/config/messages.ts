@@ -249,7 +249,7 @@ function suggest(value: unknown, options: readonly string[]): string {
 }
 
 /** The nearest name by edit distance, if it is near enough to be a slip: up to 2 edits, or a third of the length. */
-function nearest(name: string, known: readonly string[]): string | null {
+export function nearest(name: string, known: readonly string[]): string | null {
   if (known.length === 0) return null;
   const folded = known.find(
     (candidate) => candidate.toLowerCase() === name.toLowerCase().replaceAll(/[_-]/g, ""),

@@ -587,6 +587,10 @@ describe("YAML", () => {
 
   it("names a file that does not exist", async () => {
     await expect(loadConfig(join(folder, "absent.yaml"))).rejects.toThrow("absent.yaml: no such file.");
+    await writeFile(join(folder, "quickstart.yaml"), "");
+    await expect(loadConfig(join(folder, "quickstrat.yaml"))).rejects.toThrow(
+      `no such file. Did you mean ${join(folder, "quickstart.yaml")}?`,
+    );
     await expect(loadConfig(folder)).rejects.toThrow("cannot be read (EISDIR)");
   });
 });
