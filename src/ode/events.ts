@@ -7,7 +7,7 @@ import { ConfigError } from "../errors.js";
 import { Memory } from "../memory.js";
 import { requirePositive } from "./arguments.js";
 import type { Step } from "./contracts.js";
-import { firstExcursion, firstExit, mayLeave } from "./hermite-excursion.js";
+import { exitTime, firstExcursion, mayLeave } from "./hermite-excursion.js";
 import { type Breakpoints, PieceRanges, type ZTolerance } from "./piece-ranges.js";
 import { nextTrial } from "./root.js";
 import type { VectorSpace } from "./vector-space.js";
@@ -179,30 +179,43 @@ export class EventLocator<V> {
    * not NaN, nor beyond the end of `z`), if theirs bend as that tells.
    */
   ahead(room: number, later?: { readonly after: number; readonly z: Float64Array }): Forecast | null {
-    const { start } = this.#state;
-    let first: Forecast | null = null;
-    for (let e = 0; e < start.z.length; e++) {
-      const exit = this.#exit(e, later?.z[e] ?? Number.NaN, later?.after ?? 0);
-      if (exit !== null && exit.after <= room && exit.after < (first?.after ?? Infinity))
-        first = { component: e, ...exit };
+    const { z } = this.#state.start;
+    let soonest = { component: -1, after: Infinity, bend: 0 };
+    for (let e = 0; e < z.length; e++) {
+      const then = later?.z[e] ?? Number.NaN;
+      const bend = Number.isNaN(then) ? 0 : this.#bendTo(e, then, later!.after);
+      const after = this.#exit(e, bend);
+      if (after <= room && after < soonest.after) soonest = { component: e, after, bend };
     }
-    return first;
+    const { component, after } = soonest;
+    return component < 0 ? null : { component, after, isUp: this.#isUp(soonest) };
   }
 
   /** Of the first `count` components, those that leave their pieces within `room` if their slopes stay. */
   within(room: number, count: number): number[] {
     const found: number[] = [];
-    for (let e = 0; e < count; e++) if ((this.#exit(e)?.after ?? Infinity) <= room) found.push(e);
+    for (let e = 0; e < count; e++) if (this.#exit(e) <= room) found.push(e);
     return found;
   }
 
-  #exit(e: number, later = Number.NaN, after = 0): ReturnType<typeof firstExit> {
-    const { low, high, threshold } = this.#ranges.state;
-    if (low[e] === -Infinity && high[e] === Infinity) return null;
+  /** When component e, on the parabola of this bend, leaves its piece; ∞ if it does not. */
+  #exit(e: number, bend = 0): number {
+    const { start, startSlope, ranges } = this.#state;
+    const slack = ranges.threshold[e]!;
+    return exitTime(start.z[e]!, startSlope[e]!, bend, ranges.low[e]! - slack, ranges.high[e]! + slack);
+  }
+
+  /** Half the second derivative of component e, if its value is `then` some time after. */
+  #bendTo(e: number, then: number, after: number): number {
     const { start, startSlope } = this.#state;
-    const [z, d] = [start.z[e]!, startSlope[e]!];
-    const q = Number.isNaN(later) ? 0 : (later - z - d * after) / after ** 2;
-    return firstExit(z, d, q, low[e]! - threshold[e]!, high[e]! + threshold[e]!);
+    return (then - start.z[e]! - startSlope[e]! * after) / after ** 2;
+  }
+
+  /** Whether a component that leaves its piece goes to the one above. */
+  #isUp({ component: e, after, bend }: { component: number; after: number; bend: number }): boolean {
+    const { start, startSlope, ranges } = this.#state;
+    const z = start.z[e]! + (startSlope[e]! + bend * after) * after;
+    return ranges.high[e]! - z < z - ranges.low[e]!;
   }
 
   /** The first event in (left.t, right.t], the whole step; nothing has left its piece at `left`. Frees `right` where there is one. */

@@ -56,24 +56,16 @@ function quadraticRoots(a: number, b: number, c: number): number[] {
   return [q / a, c / q].filter(Number.isFinite).sort((x, y) => x - y);
 }
 
-/**
- * When z + d·s + q·s² first leaves [low, high], in which it begins, and on which side; null if it does not.
- */
-export function firstExit(
-  z: number,
-  d: number,
-  q: number,
-  low: number,
-  high: number,
-): { readonly after: number; readonly isUp: boolean } | null {
-  const until = (level: number): number => {
-    if (!Number.isFinite(level)) return Infinity;
-    if (q === 0) return (level - z) / d;
-    return quadraticRoots(q, d, z - level).find((s) => s > 0) ?? Infinity;
-  };
-  const [down, up] = [until(low), until(high)].map((s) => (s > 0 ? s : Infinity)) as [number, number];
-  if (up === Infinity && down === Infinity) return null;
-  return up < down ? { after: up, isUp: true } : { after: down, isUp: false };
+/** When z + d·s + q·s² first leaves [low, high], in which it begins; ∞ if it does not. */
+export function exitTime(z: number, d: number, q: number, low: number, high: number): number {
+  if (q !== 0) return Math.min(firstRoot(q, d, z - low), firstRoot(q, d, z - high));
+  // Nearly all that is ever asked: of every entry, several times a step.
+  const after = ((d > 0 ? high : low) - z) / d;
+  return after > 0 ? after : Infinity;
+}
+
+function firstRoot(a: number, b: number, c: number): number {
+  return Number.isFinite(c) ? (quadraticRoots(a, b, c).find((s) => s > 0) ?? Infinity) : Infinity;
 }
 
 /** Bisections suffice: a forecast need not be better than the cubic is. 30 halvings are 1e-9 of the step. */

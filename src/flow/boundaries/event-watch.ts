@@ -88,7 +88,8 @@ export function createEventWatch(
     (start, startSlope, end, out) => {
       const x = (inside.t - t0) / h;
       for (let e = 0; e < E; e++) {
-        const [z0, d] = [start[e]!, h * startSlope[e]!];
+        const z0 = start[e]!;
+        const d = h * startSlope[e]!;
         // z0 + d·x + (a − b)x² + b·x³
         const a = end[e]! - z0 - d;
         const b = inside.z === null ? 0 : ((inside.z[e]! - z0 - d * x) / x ** 2 - a) / (x - 1);

@@ -101,7 +101,7 @@ export function createFactoredRows(
         const all = found[`signal ${f}`]!;
         members.forEach((s, k) => {
           kinds[s] = DENSE;
-          rows.set(row(all, k, factor.fanOut), s * factor.fanOut);
+          copyRow(all, k, rows, s, factor.fanOut);
         });
       }
       for (const before of groups.keys()) {
@@ -153,14 +153,16 @@ export function createFactoredRows(
       const site = sites.find(({ offset }) => name === `pieces ${offset}`);
       const from = site === undefined ? given[name]! : pieces.subarray(samples * site.offset);
       places.forEach(({ sample }, k) => {
-        buffer.set(row(from, sample, width), k * width);
+        copyRow(from, sample, buffer, k, width);
       });
     }
   }
 }
 
-const row = (all: Float64Array, at: number, width: number): Float64Array =>
-  all.subarray(at * width, (at + 1) * width);
+/** Row `at` of a table into row `to` of another; views of rows would be made by the million. */
+function copyRow(from: Float64Array, at: number, into: Float64Array, to: number, width: number): void {
+  for (let c = 0, p = at * width, q = to * width; c < width; c++) into[q++] = from[p++]!;
+}
 
 /** The samples of contacts, each once, and which of them each contact has. */
 function distinct(places: readonly Place[]): { own: readonly number[]; rowOf: Int32Array } {
@@ -187,7 +189,7 @@ function gather(all: Float64Array | undefined, width: number, rows: readonly num
   const out = new Float64Array(rows.length * width);
   if (width > 0)
     rows.forEach((at, r) => {
-      out.set(row(all!, at, width), r * width);
+      copyRow(all!, at, out, r, width);
     });
   return out;
 }

@@ -4,7 +4,7 @@
  */
 import { type Contacts, movable } from "./contact.js";
 import { decide } from "./decide.js";
-import type { Contact, Kinks } from "./kinks.js";
+import { type Contact, inOrder, type Kinks } from "./kinks.js";
 import { isSliding, type Ledger } from "./ledger.js";
 import type { LockedField } from "./locked-field.js";
 import { openings, turned } from "./openings.js";
@@ -55,6 +55,24 @@ export function createInstants(
     return { entry, breakpoint, weight: pattern.pieces[entry] === breakpoint ? 0 : 1, follows: null };
   };
 
+  const isNear = (entry: number, breakpoint: number, z: Float64Array): boolean =>
+    Math.abs(z[entry]! - (kinks.breakpoints(entry)[breakpoint] ?? Number.NaN)) <= 2 * distances[entry]!;
+
+  /** The lead, what slides, with its place in `slot`, and what is near an end of its piece: few of all. */
+  const nearby = (z: Float64Array, lead: number | null): readonly number[] => {
+    const { pieces, sliding } = pattern;
+    sliding.forEach(({ entry }, s) => {
+      slot[entry] = s + 1;
+    });
+    const found: number[] = [];
+    for (let entry = 0; entry < kinks.entries; entry++) {
+      const piece = pieces[entry] as number;
+      const isAsked = slot[entry] !== 0 || entry === lead;
+      if (isAsked || isNear(entry, piece - 1, z) || isNear(entry, piece, z)) found.push(entry);
+    }
+    return found;
+  };
+
   /** Everything about which the instant has to decide: what slides, and what is on a breakpoint and does not move off. */
   const touchingAt = async (
     t: number,
@@ -62,27 +80,20 @@ export function createInstants(
     lead: number | null,
   ): Promise<readonly Contact[]> => {
     const { z, velocity } = await field.evaluate(theta);
-    pattern.sliding.forEach(({ entry }, s) => {
-      slot[entry] = s + 1;
-    });
     const touching: Contact[] = [];
+    const arrived = lead === null ? null : await arrival(theta, lead);
     let isAsked = false;
-    for (let entry = 0; entry < kinks.entries; entry++) {
+    for (const entry of nearby(z, lead)) {
       if (slot[entry] !== 0) {
         touching.push(pattern.sliding[slot[entry]! - 1]!);
         slot[entry] = 0;
         continue;
       }
       const piece = pattern.pieces[entry] as number;
-      const value = z[entry] as number;
-      const breakpoints = kinks.breakpoints(entry);
       for (let breakpoint = piece - 1; breakpoint <= piece; breakpoint++) {
-        const position = breakpoints[breakpoint];
-        if (position === undefined) continue;
-        const near = Math.abs(value - position);
-        const arrived = entry === lead && breakpoints.every((other) => Math.abs(value - other) >= near);
-        if (!arrived && near > 2 * (distances[entry] as number)) continue;
-        if (!arrived && t > 0) {
+        const isArrived = entry === lead && breakpoint === arrived!.breakpoint;
+        if (!isArrived && !isNear(entry, breakpoint, z)) continue;
+        if (!isArrived && t > 0) {
           // An entry that has just crossed and moves off is near its breakpoint, but nothing is to be decided about it.
           if (!isAsked) await field.normalVelocities(theta, velocity, zDot);
           isAsked = true;
@@ -114,7 +125,7 @@ export function createInstants(
       const slid = new Set(pattern.sliding.map(({ entry }) => entry));
       // What the step missed the breakpoint by is an error of the step; others may have to arrive there with the one that leads.
       const arrived = lead === null ? [] : [await arrival(theta, lead)];
-      await hold(theta, [...pattern.sliding, ...arrived]);
+      await hold(theta, inOrder([...pattern.sliding, ...arrived]));
       let touching = await touchingAt(t, theta, lead);
       if (t > 0 && slid.size > 0) touching = await withWeights(theta, touching);
       if (touching.length > 0) {

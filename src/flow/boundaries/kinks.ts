@@ -109,6 +109,10 @@ export function kinksOf(family: Family): Kinks | null {
   };
 }
 
+/** In the order of entries, in which contacts are asked about. */
+export const inOrder = (contacts: readonly Contact[]): readonly Contact[] =>
+  contacts.toSorted((a, b) => a.entry - b.entry);
+
 /** For a contact, the first layer in which its sample (any of a gcn) has one of `contacts`; ∞ if it has none. */
 export function firstLayer(kinks: Kinks, contacts: readonly Contact[]): (contact: Contact) => number {
   const groupOf = (entry: number): number => (kinks.coupled ? 0 : kinks.place(entry).sample);

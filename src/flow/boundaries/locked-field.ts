@@ -344,11 +344,16 @@ function inputsOf({ outputs }: Graph): Record<string, Float64Array> {
   return Object.fromEntries(names.map((name) => [name, new Float64Array(sizeOf(outputs[name]!.shape))]));
 }
 
-/** Where each of `contacts` stands in `all`; null if one does not. */
+/** Where each of `contacts` stands in `all`; null if one does not, or in another order. */
 function placesOf(contacts: readonly Contact[], all: readonly Contact[]): number[] | null {
-  const places = new Map(all.map(({ entry }, s) => [entry, s]));
-  const found = contacts.map(({ entry }) => places.get(entry) ?? -1);
-  return found.includes(-1) ? null : found;
+  const places: number[] = [];
+  let at = 0;
+  for (const { entry } of contacts) {
+    while (at < all.length && all[at]!.entry !== entry) at++;
+    if (at === all.length) return null;
+    places.push(at++);
+  }
+  return places;
 }
 
 function sameEntries(a: readonly Contact[], b: readonly Contact[]): boolean {

@@ -7,7 +7,7 @@
 import type { Memory } from "../../memory.js";
 import { type Forecast, hermiteStep, type Node, type Step, type Stepper } from "../../ode/index.js";
 import type { EventWatch, Inside } from "./event-watch.js";
-import type { Contact, Kinks } from "./kinks.js";
+import { type Contact, inOrder, type Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
 import { weightsNear } from "./weights.js";
 
@@ -214,9 +214,8 @@ export function createShortSteps(tools: {
   };
 }
 
-/** In the order of entries. */
 function withLead(sliding: readonly Contact[], lead: Contact | null): readonly Contact[] {
-  return lead === null ? sliding : [...sliding, lead].sort((a, b) => a.entry - b.entry);
+  return lead === null ? sliding : inOrder([...sliding, lead]);
 }
 
 /** The entry on the breakpoint that it moves to. */

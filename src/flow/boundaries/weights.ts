@@ -4,7 +4,7 @@
  */
 import { factorise } from "../../linalg/cholesky.js";
 import { solveSquare } from "../../linalg/square-system.js";
-import { type Contact, enterEachOther, type Kinks } from "./kinks.js";
+import { type Contact, enterEachOther, inOrder, type Kinks } from "./kinks.js";
 import { type Evaluation, type LockedField, MOST_FOLLOWED } from "./locked-field.js";
 
 const MAX_ROUNDS = 10;
@@ -105,7 +105,7 @@ export async function setWeights(
     ...contact,
     weight: Math.min(Math.max(weights[s] as number, 0), 1),
   }));
-  const all = [...pattern.sliding, ...others].sort((a, b) => a.entry - b.entry);
+  const all = inOrder([...pattern.sliding, ...others]);
   await field.reweigh(
     all,
     all.map(({ weight }) => weight),
