@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { fitPower } from "../../dist/figure/power-fit.js";
 import { COOKBOOK_QUOTES } from "./cookbook-quotes.js";
+import { PAPER_FIGURES_QUOTES } from "./paper-figures-quotes.js";
 import { PAPERS_QUOTES } from "./papers-quotes.js";
 import { disagreements, measure, nameOf, near, ROOT, readPage, readTheta, writeBlock } from "./quoting.js";
 
@@ -29,21 +30,6 @@ const meanInterval = (values) => {
   const half = 2.7764 * Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 20);
   return [mean, mean - half, mean + half];
 };
-/** By how much the second run of errorCheck is off in the loss, at most, in per cent; and its distance in θ. */
-const checkedOff = (run) => {
-  const losses = new Map(run.table("series").map(({ t, loss }) => [t, loss]));
-  const parts = run
-    .table("error-check")
-    .map(({ t, tighterLoss }) => Math.abs(losses.get(t) / tighterLoss - 1));
-  return [100 * Math.max(...parts), 100 * run.errorCheck.relativeToDistance];
-};
-const checkedGradients = ({ gradientEvaluations, errorCheck }) => [
-  near(gradientEvaluations),
-  near(errorCheck.gradientEvaluations),
-];
-/** The first time at which the recorded sharpness is above a value. */
-const reaches = (value) => (run) =>
-  run.table("series").find(({ sharpness }) => sharpness !== "" && sharpness > value)?.sharpnessTime;
 const descentRow = ({ steps, time, loss, parameterGap, functionGap, lossGap }) => [
   steps,
   time,
@@ -691,74 +677,7 @@ export const QUOTES = [
     long: true,
     says: [[text, (_, run) => [near(run.gradientEvaluations), run.loss]]],
   })),
-  {
-    page: "docs/studies.md",
-    command:
-      "npx gradflow sweep configs/paper/resnet-depth.yaml --set scale=0.2 --set flow.tEnd=3 --set flow.errorCheck=true",
-    long: true,
-    says: ["8", "12", "16"].map((layers, k) => [
-      `| ${layers} | # | # | # | # % | # | #, # | #, # | # | # % |`,
-      ({ where }) => {
-        const run = where()[k];
-        const { perTarget, initialLoss, loss, descent, sharpness, decay } = run;
-        const [off, apart] = checkedOff(run);
-        return [
-          ...[perTarget, initialLoss, loss, off, descent[0].loss, ...checkedGradients(run)],
-          ...[sharpness.largest, sharpness.value, decay.rSquared, apart],
-        ];
-      },
-    ]),
-  },
-  {
-    page: "docs/studies.md",
-    command: "npx gradflow sweep configs/paper/gcn-width.yaml --set scale=0.2 --set flow.errorCheck=true",
-    long: true,
-    says: ["0.3", "1.3", "3.0"].map((perTarget, k) => [
-      `| ${perTarget} | # | # % | # | #, # | # | t = # | # | # % |`,
-      ({ where }) => {
-        const run = where()[k];
-        const { loss, descent, sharpness, decay } = run;
-        const [off, apart] = checkedOff(run);
-        return [
-          ...[loss, off, descent[0].loss, ...checkedGradients(run), sharpness.value],
-          ...[reaches(20)(run), decay.rSquared, apart],
-        ];
-      },
-    ]),
-  },
-  {
-    page: "docs/studies.md",
-    command: "npx gradflow sweep configs/paper/resnet-depth.yaml",
-    label: "full size",
-    long: true,
-    says: ["8", "12", "16"].map((layers, k) => [
-      `| ${layers} | # | # | # | # | # | #, # | # |`,
-      ({ where }) => {
-        const { perTarget, initialLoss, loss, descent, gradientEvaluations, sharpness, events } = where()[k];
-        return [
-          ...[perTarget, initialLoss, loss, descent[0].loss, near(gradientEvaluations)],
-          ...[sharpness.largest, sharpness.value, near(events.crossings)],
-        ];
-      },
-    ]),
-  },
-  {
-    page: "docs/studies.md",
-    command: "npx gradflow sweep configs/paper/gcn-width.yaml",
-    label: "full size",
-    long: true,
-    says: ["0.29", "1.3", "3.0"].map((perTarget, k) => [
-      `| ${perTarget} | # | # | # | # | t = # | # |`,
-      ({ where }) => {
-        const run = where()[k];
-        const { loss, descent, gradientEvaluations, sharpness, events } = run;
-        return [
-          ...[loss, descent[0].loss, near(gradientEvaluations), sharpness.value, reaches(20)(run)],
-          near(events.crossings),
-        ];
-      },
-    ]),
-  },
+  ...PAPER_FIGURES_QUOTES,
   {
     page: "docs/studies.md",
     command: "npx gradflow run configs/study/central-flow.yaml --out central",
@@ -1170,11 +1089,6 @@ export const UNQUOTED = [
     page: "docs/sliding.md",
     command: "node scripts/bench/survey.js 6 5e-4 1,2",
     why: "one of several commands, hours together",
-  },
-  {
-    page: "docs/studies.md",
-    command: "npx gradflow sweep configs/paper/dnn-width.yaml",
-    why: "ten minutes and hours, and kinks whose branches differ between processors",
   },
 ];
 
