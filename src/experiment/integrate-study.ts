@@ -1,13 +1,9 @@
 /** The integration of a study: the flow, what follows it in lockstep, and the checks after it. */
 import {
-  type ComparedStates,
-  type Comparison,
-  createDescent,
   createObserver,
   createStopRule,
   cutSegment,
   type Descent,
-  distance,
   type FlowCounts,
   type FlowEnd,
   type FlowOutcome,
@@ -16,8 +12,6 @@ import {
   type Observation,
   type Rise,
   type Segment,
-  stepsUntil,
-  stepTime,
 } from "../flow/index.js";
 import { ERROR_CHECK_COLUMNS, METHOD_COLUMNS } from "../record/columns.js";
 import type {
@@ -26,7 +20,6 @@ import type {
   Extents,
   FlowResult,
   GapResult,
-  LargestGap,
   MeasureResult,
   NtkResult,
   RoundingResult,
@@ -34,9 +27,9 @@ import type {
 } from "../record/result.js";
 import { boundaryNotes, type Treatment, whyNotFlow } from "./boundaries.js";
 import { scheduleCheckpoints, unsavedNote } from "./checkpoints.js";
-import { descentLaw } from "./descent-law.js";
+import { type ComparedRows, createDescents, descentNotes, followDescents } from "./descents.js";
 import { checkError } from "./error-check.js";
-import { type ExtentsState, extend, extendGap } from "./extents.js";
+import { type ExtentsState, extend } from "./extents.js";
 import { energyNotes, errorNotes, phasesOf, riseNotes, sharpnessNotes } from "./findings.js";
 import { createFlows } from "./flows.js";
 import { createForecast } from "./forecast.js";
@@ -71,12 +64,6 @@ export interface Integrated {
   readonly notes: readonly string[];
 }
 
-/** What the rows of a descent come to. Plain data: a checkpoint holds it. */
-export interface ComparedRows {
-  gap: LargestGap | null;
-  extents: ExtentsState;
-}
-
 /** Flow, descents and what is measured on the way, from the start or from the study's memory to the end. */
 export async function integrateStudy(
   study: OpenStudy,
@@ -97,19 +84,7 @@ export async function integrateStudy(
   const times = recordTimes(timesIn(config.record, config.flow), tEnd);
   const compareNear =
     times ?? (recordTimes(timesIn({ at: "log", points: 200 }, config.flow), tEnd) as number[]);
-  const law = descentLaw(config);
-  const descents = config.descent.learningRates.map((learningRate, index) =>
-    createDescent({
-      problem,
-      theta0: prepared.settled?.theta ?? theta0,
-      learningRate,
-      law,
-      times: compareNear,
-      tEnd,
-      countFlips: config.descent.countFlips,
-      memory: memory.within(`descent ${index}`),
-    }),
-  );
+  const descents = createDescents(study, compareNear);
   const measures = createMeasures(plan, loaded, record, memory);
   const flows = await createFlows(study, descents, measures);
   const gaps = await createGaps(study, descents, treatment);
@@ -203,31 +178,9 @@ export async function integrateStudy(
   };
   const isWhole = (): boolean => cutWork() === null;
   const checkpoints = scheduleCheckpoints(config.record.checkpoint, study.save, memory, signal, isWhole);
-  const takeDescents = await Promise.all(
-    descents.map(({ learningRate }, k) =>
-      measures.follow(
-        `descent ${k}`,
-        memory.within(`measured descent ${k}`),
-        stepTime(law, learningRate) / 2,
-      ),
-    ),
-  );
-  const comparing = descents.map(
-    (_, k) =>
-      async (comparison: Comparison, states: ComparedStates): Promise<boolean> => {
-        if (flows !== null && !(await flows.compare(k, comparison, states))) return false;
-        gaps?.compare(k, comparison, states);
-        const { theta, flowTheta } = states;
-        const { t, loss, parameterGap } = comparison;
-        const isLast = t === descents[k]!.times.at(-1);
-        const row = { ...comparison, ...(await takeDescents[k]!({ t, loss, theta, isLast })) };
-        const rows = seen.descents[k]!;
-        rows.gap = extendGap(rows.gap, t, parameterGap, distance(flowTheta, theta0));
-        extend(rows.extents, t, row);
-        record.descent.append(row);
-        return true;
-      },
-  );
+  const comparing = await followDescents(study, descents, {
+    ...{ flows, gaps, measures, rows: seen.descents },
+  });
   const follow = async (
     whole: Segment,
     counts: FlowCounts,
@@ -248,10 +201,7 @@ export async function integrateStudy(
       end !== null ||
       counts.accepted >= BUDGET_SHARE * maxSteps ||
       counts.gradients >= BUDGET_SHARE * (maxGradientEvaluations ?? Number.POSITIVE_INFINITY);
-    for (const [k, descent] of descents.entries()) {
-      if (mayBeLast) await descent.remember(segment);
-      await descent.defer(segment, comparing[k]!, signal);
-    }
+    await comparing.follow(segment, mayBeLast);
     checkpoints.passed(segment.t1);
     progress = {
       fraction: isLogClock ? Math.log1p(segment.t1) / Math.log1p(tEnd) : segment.t1 / tEnd,
@@ -277,11 +227,6 @@ export async function integrateStudy(
     errorCheck: null as ErrorCheckResult | null,
   });
   const wasEnded = ending.flow !== null;
-  /** Descents run while the flow is at rest: then they may be saved between any two of their steps. */
-  const catchUp = async (): Promise<void> => {
-    for (const [k, descent] of descents.entries())
-      await descent.catchUp(comparing[k]!, signal, checkpoints.pause);
-  };
   const limits = {
     maxSteps,
     ...(signal && { signal }),
@@ -295,7 +240,7 @@ export async function integrateStudy(
     watchSharpness: descents.length > 0,
     onResume: observer.resume,
     onRest: async () => {
-      await catchUp();
+      await comparing.catchUp(checkpoints.pause);
       await checkpoints.rest();
     },
   });
@@ -306,7 +251,7 @@ export async function integrateStudy(
     for (const phase of phasesOf(outcome)) table.append({ ...phase });
   }
   if (EARLY_ENDS.includes(outcome.status)) for (const descent of descents) descent.endAt(outcome.t);
-  await catchUp();
+  await comparing.catchUp(checkpoints.pause);
   // Between steps the flow has saved itself, and goes on from there.
   if (outcome.status === "interrupted") ending.flow = null;
   isFinishing = true;
@@ -316,12 +261,9 @@ export async function integrateStudy(
   if (wantsCheck && errorCheck === null && outcome.t > 0 && !isInterrupted()) {
     const onTime = (t: number) =>
       onProgress?.({ ...progress, activity: `errorCheck: t = ${t.toPrecision(4)} again` });
+    const again = integrators[treatment === "exact" || treatment === "stepping" ? treatment : "smooth"];
     const { check, losses } = await checkError(
-      treatment === "exact"
-        ? (options) => integrators.exact({ ...options, onEvent: () => undefined })
-        : treatment === "stepping"
-          ? (options) => integrators.stepping({ ...options, onEvent: () => undefined })
-          : integrators.smooth,
+      (options) => again({ ...options, onEvent: () => undefined }),
       { problem, theta0, ...limits, ...solver, maxSteps: 10 * maxSteps },
       outcome,
       { descents, times: compareNear, isStepping: treatment === "stepping", onTime },
@@ -362,21 +304,8 @@ export async function integrateStudy(
     );
   }
   notes.push(...boundaryNotes(events), ...(kernel?.notes() ?? []), ...(gaps?.notes() ?? []));
-  const name = law.kind === "gradient" ? "Gradient descent" : `Descent by ${law.kind}`;
-  for (const { divergedAtStep, learningRate, last: compared } of descents) {
-    const missed = stepsUntil(outcome.t, stepTime(law, learningRate));
-    if (
-      (GOOD_ENDS.includes(outcome.status) || EARLY_ENDS.includes(outcome.status)) &&
-      divergedAtStep === null &&
-      (compared?.step ?? 0) < missed &&
-      !isCut
-    )
-      notes.push(
-        `${name} with learning rate ${learningRate} is compared up to step ${compared?.step ?? 0} of ${missed}: the flow ended between its steps. Raise record.points.`,
-      );
-    if (divergedAtStep !== null)
-      notes.push(`${name} with learning rate ${learningRate} diverged at step ${divergedAtStep}.`);
-  }
+  const isAsAsked = GOOD_ENDS.includes(outcome.status) || EARLY_ENDS.includes(outcome.status);
+  notes.push(...descentNotes(descents, isAsAsked && !isCut ? outcome.t : null));
   return {
     outcome: isCut ? { ...outcome, ...afterEnd(outcome) } : outcome,
     first,

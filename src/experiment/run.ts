@@ -13,9 +13,10 @@ import {
 import type { DescentResult, RunResult } from "../record/result.js";
 import { visitRows } from "../record/rows.js";
 import type { Treatment } from "./boundaries.js";
+import type { ComparedRows } from "./descents.js";
 import { announceEffort } from "./effort.js";
 import { phasesOf, sharpnessOf } from "./findings.js";
-import { type ComparedRows, integrateStudy } from "./integrate-study.js";
+import { integrateStudy } from "./integrate-study.js";
 import { describeMeasures } from "./measures.js";
 import { refuseImpossible } from "./refusals.js";
 import { stabilityOf } from "./stability.js";
