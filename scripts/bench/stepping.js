@@ -12,13 +12,13 @@ import { loadConfig } from "../../dist/config/load.js";
 import { engineOf, prepare } from "../../dist/experiment/prepare.js";
 import { distance, integrateExactly, integrateSmooth, integrateStepping } from "../../dist/flow/index.js";
 
-const study = ({ samples, input, hidden, output }) => `name: stepping
+export const study = ({ samples, input, hidden, output }) => `name: stepping
 dataset: { kind: uniform-ball, samples: ${samples}, inputDimension: ${input}, outputDimension: ${output} }
 model: { kind: dnn, hidden: [${hidden}], activation: { kind: leaky-relu, slope: 0.01 }, init: { kind: kaiming-uniform } }
 flow: { tEnd: 1 }
 engine: { kind: onnx, dtype: float64, threads: 1 }
 `;
-const SIZES = {
+export const SIZES = {
   fifth: {
     samples: 200,
     input: 100,

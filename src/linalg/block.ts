@@ -1,5 +1,5 @@
 /** The rows and columns of a row-major matrix that belong to `members`, in their order. */
-export function blockOf(matrix: Float64Array, stride: number, members: readonly number[]): Float64Array {
+export function blockOf(matrix: Float64Array, stride: number, members: ArrayLike<number>): Float64Array {
   const m = members.length;
   const block = new Float64Array(m * m);
   for (let a = 0; a < m; a++)

@@ -21,6 +21,8 @@ export interface Kinks {
   /** E */
   readonly entries: number;
   place(entry: number): Place;
+  /** The site of an entry, counted from 0. */
+  siteOf(entry: number): number;
   /** A number for its site and unit, the same for all samples. */
   unitOf(entry: number): number;
   /** First entry of a site, counted from 0, and the one after its last. */
@@ -84,6 +86,7 @@ export function kinksOf(family: Family): Kinks | null {
       }
       return place;
     },
+    siteOf: (entry) => siteOf[entry] as number,
     unitOf(entry) {
       const { offset, units } = sites[siteOf[entry] as number] as Site;
       return offset + ((entry - family.samples * offset) % units);

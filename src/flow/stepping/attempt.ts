@@ -147,7 +147,7 @@ export async function attemptStep(
           reference: at.reference,
           duration: h,
           repair: options.repair,
-          scale: (e) => scales[kinks.place(e).layer - 1]!,
+          scales,
         },
         entries,
         blocks,

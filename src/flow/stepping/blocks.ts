@@ -1,12 +1,9 @@
-/**
- * The micro-simulations of one step: candidates are split into blocks that see each other, ties within a block become one variable, and
- * what each block finds is put back in its place.
- */
-import { blockOf } from "../../linalg/block.js";
+/** The micro-simulations of one step: each block of candidates that see each other is posed, simulated, and put back in its place. */
 import type { Kinks } from "../boundaries/kinks.js";
 import type { GramBlock } from "./gram-blocks.js";
 import { Simulator } from "./micro.js";
-import type { MicroEvent, MicroProblem } from "./micro-state.js";
+import type { MicroEvent } from "./micro-state.js";
+import { Poser } from "./poser.js";
 import type { Slopes } from "./slopes.js";
 
 /** What a step knows of all entries, each [E]. */
@@ -27,8 +24,8 @@ export interface StepEntries {
   readonly duration: number;
   /** Time in which a sliding entry is brought back to its breakpoint. */
   readonly repair: number;
-  /** Size of z at each entry's site, for what counts as equal. */
-  scale(entry: number): number;
+  /** Size of z at each site, for what counts as equal. */
+  readonly scales: readonly number[];
 }
 
 export interface StepEvent extends Omit<MicroEvent, "entry"> {
@@ -49,10 +46,6 @@ export interface Simulated {
   readonly unsettled: number;
 }
 
-/** Entries of one unit with z as near as this, relative to their site's, and normals as parallel are one. */
-const SAME_Z = 1e-9;
-const PARALLEL = 1 - 1e-8;
-
 export function simulateBlocks(
   step: StepEntries,
   candidates: readonly number[],
@@ -67,106 +60,26 @@ export function simulateBlocks(
   const events: StepEvent[] = [];
   const largest = blocks.reduce((most, { members }) => Math.max(most, members.length), 0);
   const simulator = new Simulator(largest);
-  const pose = createPoser(step, largest);
+  const poser = new Poser(step, candidates, largest);
+  const pieces = new Float64Array(count);
   let unsettled = 0;
   for (const { members, gram } of blocks) {
-    const entries = members.map((i) => candidates[i]!);
-    const variables = tiesIn(step, entries, gram);
-    const found = simulator.simulate(pose(entries, gram, variables));
+    const { variables } = poser;
+    const found = simulator.simulate(poser.pose(members, gram));
     if (!found.settled) unsettled++;
-    variables.forEach((variable, v) => {
-      const at = found.place[v]!;
-      for (const a of variable) {
-        const [e, i] = [entries[a]!, members[a]!];
-        mean[e] = step.slopes.indexOf(e, found.mean[v]!, found.lowest[v]!, found.highest[v]!);
-        end[i] = found.slides[v] === 0 ? at : step.slopes.indexOf(e, found.slope[v]!, at, at + 1);
-        endHeld[i] = found.slides[v] === 0 ? -1 : at;
-        margins[i] = found.margin[v]!;
-        missed[i] = found.missed[v]!;
-      }
-    });
-    for (const { time, entry, kind, breakpoint, isAbove } of found.events)
-      for (const a of variables[entry]!) events.push({ time, entry: entries[a]!, kind, breakpoint, isAbove });
-  }
-  return { mean, end, endHeld, events, margins, missed, unsettled };
-}
-
-/** Makes the problems of blocks of up to `capacity` entries, each in the buffers of the one before. */
-function createPoser(step: StepEntries, capacity: number) {
-  const numbers = () => new Float64Array(capacity);
-  const problem = {
-    ...{ z: numbers(), velocity: numbers(), signal: numbers(), reference: numbers(), slope: numbers() },
-    place: new Int32Array(capacity),
-    slides: new Uint8Array(capacity),
-    duration: step.duration,
-  };
-  /** @param variables lists of places in `entries`, each one variable */
-  return (
-    entries: readonly number[],
-    gram: Float64Array,
-    variables: readonly (readonly number[])[],
-  ): MicroProblem => {
-    const k = variables.length;
-    const leads = variables.map((members) => members[0]!);
-    variables.forEach((members, v) => {
-      const lead = entries[members.find((a) => step.held[entries[a]!]! >= 0) ?? members[0]!]!;
-      problem.signal[v] = 0;
-      problem.reference[v] = 0;
-      for (const a of members) {
-        const e = entries[a]!;
-        problem.signal[v]! += step.signal[e]!;
-        problem.reference[v]! += step.signal[e]! * step.slopes.at(e, step.reference[e]!);
-      }
-      const breakpoint = step.held[lead]!;
-      const level = breakpoint >= 0 ? step.kinks.breakpoints(lead)[breakpoint]! : step.z0[lead]!;
-      problem.slides[v] = breakpoint >= 0 ? 1 : 0;
-      problem.place[v] = breakpoint >= 0 ? breakpoint : step.start[lead]!;
-      problem.slope[v] = step.slopes.at(lead, step.start[lead]!);
-      problem.z[v] = level;
-      problem.velocity[v] =
-        (step.z1[lead]! - step.z0[lead]!) / step.duration + (step.z0[lead]! - level) / step.repair;
-    });
-    return {
-      ...problem,
-      size: k,
-      gram: k === entries.length ? gram : blockOf(gram, entries.length, leads),
-      breakpoints: leads.map((a) => step.kinks.breakpoints(entries[a]!)),
-      slopes: leads.map((a) => step.slopes.of(entries[a]!)),
-    };
-  };
-}
-
-/** Lists of places in `entries` that are one and the same: equal samples, or dead units before them. One by one they would be followed wrongly. */
-function tiesIn(
-  { kinks, z0, z1, scale }: StepEntries,
-  entries: readonly number[],
-  gram: Float64Array,
-): number[][] {
-  const count = entries.length;
-  const variables: number[][] = [];
-  const byUnit = new Map<number, number[][]>();
-  entries.forEach((e, i) => {
-    const unit = kinks.unitOf(e);
-    const known = byUnit.get(unit) ?? [];
-    const near = SAME_Z * scale(e);
-    const twin = known.find((members) => {
-      const j = members[0]!;
-      const f = entries[j]!;
-      const product = gram[i * count + j]!;
-      return (
-        Math.abs(z0[e]! - z0[f]!) <= near &&
-        Math.abs(z1[e]! - z1[f]!) <= near &&
-        product > 0 &&
-        product * product >= PARALLEL * gram[i * count + i]! * gram[j * count + j]!
-      );
-    });
-    if (twin !== undefined) twin.push(i);
-    else {
-      const members = [i];
-      known.push(members);
-      byUnit.set(unit, known);
-      variables.push(members);
+    for (let a = 0; a < members.length; a++) {
+      const [i, v] = [members[a]!, variables[a]!];
+      const [e, at] = [candidates[i]!, found.place[v]!];
+      pieces[i] = step.slopes.indexOf(e, found.mean[v]!, found.lowest[v]!, found.highest[v]!);
+      end[i] = found.slides[v] === 0 ? at : step.slopes.indexOf(e, found.slope[v]!, at, at + 1);
+      if (found.slides[v] !== 0) endHeld[i] = at;
+      margins[i] = found.margin[v]!;
+      missed[i] = found.missed[v]!;
     }
-  });
-  return variables;
+    for (const { time, entry, kind, breakpoint, isAbove } of found.events)
+      for (const a of poser.membersOf(entry))
+        events.push({ time, entry: candidates[members[a]!]!, kind, breakpoint, isAbove });
+  }
+  for (let i = 0; i < count; i++) mean[candidates[i]!] = pieces[i]!;
+  return { mean, end, endHeld, events, margins, missed, unsettled };
 }

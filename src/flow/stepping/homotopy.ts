@@ -14,8 +14,10 @@ export class Homotopy {
   readonly #s: MicroState;
   readonly #df: Float64Array;
   readonly #dw: Float64Array;
-  /** Sizes of the terms of `dw`. */
+  /** Sizes of the terms of `dw`, in the order of `#free`. */
   readonly #terms: Float64Array;
+  /** Those that do not slide. */
+  readonly #free: Int32Array;
   readonly #open: Float64Array;
   /** Sliding entries whose normals are independent. */
   readonly #basis = new Basis();
@@ -27,6 +29,7 @@ export class Homotopy {
     this.#df = new Float64Array(state.capacity);
     this.#dw = new Float64Array(state.capacity);
     this.#terms = new Float64Array(state.capacity);
+    this.#free = new Int32Array(state.capacity);
     this.#open = new Float64Array(state.capacity);
   }
 
@@ -133,41 +136,38 @@ export class Homotopy {
     }
   }
 
-  /** `df` and `dw` for a unit of the drive. */
+  /** `df` and `dw` for a unit of the drive; velocities of what slides stay. */
   #directions(lead: number, direction: number, open: Float64Array | null): void {
     const { status, problem } = this.#s;
     const { size: k, gram } = problem;
-    const [df, dw, terms] = [this.#df, this.#dw, this.#terms];
-    const { members: basis, inverse, stride } = this.#basis;
-    const m = basis.length;
+    const [df, dw, terms, free] = [this.#df, this.#dw, this.#terms, this.#free];
+    const basis = this.#basis.members;
     df.fill(0, 0, k);
+    dw.fill(0, 0, k);
     if (lead >= 0) df[lead] = direction;
-    for (let i = 0; i < m; i++) {
-      let sum = 0;
-      for (let j = 0; j < m; j++) {
-        const b = basis[j]!;
-        sum += inverse[i * stride + j]! * (lead < 0 ? open![b]! : gram[lead * k + b]!);
-      }
-      df[basis[i]!] = lead < 0 ? sum : -sum * direction;
-    }
+    const solved = open === null ? this.#basis.project(lead) : this.#basis.solve(open);
+    for (let i = 0; i < basis.length; i++)
+      df[basis[i]!] = open === null ? -solved[i]! * direction : solved[i]!;
+    let count = 0;
     for (let j = 0; j < k; j++) {
-      dw[j] = open === null ? 0 : open[j]!;
-      terms[j] = Math.abs(dw[j]!);
+      if (status[j] !== FREE) continue;
+      // Those that left since the drive began take theirs with them.
+      if (open !== null) dw[j] = open[j]!;
+      terms[count] = Math.abs(dw[j]!);
+      free[count++] = j;
     }
-    const add = (e: number): void => {
+    for (let i = lead < 0 ? 0 : -1; i < basis.length; i++) {
+      const e = i < 0 ? lead : basis[i]!;
       const d = df[e]!;
-      if (d === 0) return;
+      if (d === 0) continue;
       const size = Math.abs(d);
-      for (let j = 0, at = e * k; j < k; j++, at++) {
-        dw[j]! -= gram[at]! * d;
-        terms[j]! += Math.abs(gram[at]!) * size;
+      for (let n = 0, row = e * k; n < count; n++) {
+        const part = gram[row + free[n]!]!;
+        dw[free[n]!]! -= part * d;
+        terms[n]! += Math.abs(part) * size;
       }
-    };
-    if (lead >= 0) add(lead);
-    for (const e of basis) add(e);
-    for (const e of basis) dw[e] = 0;
-    for (let j = 0; j < k; j++)
-      if (status[j] === PINNED || Math.abs(dw[j]!) < RATE_ROUNDING * terms[j]!) dw[j] = 0;
+    }
+    for (let n = 0; n < count; n++) if (Math.abs(dw[free[n]!]!) < RATE_ROUNDING * terms[n]!) dw[free[n]!] = 0;
   }
 
   #hold(e: number): void {

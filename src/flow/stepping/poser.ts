@@ -1,0 +1,136 @@
+/**
+ * Makes the problem of a block of candidates, in the buffers of the one before. Candidates that are one and the same, by equal samples or
+ * dead units before them, become one variable: one by one they would be followed wrongly.
+ */
+import { blockOf } from "../../linalg/block.js";
+import type { StepEntries } from "./blocks.js";
+import type { MicroProblem } from "./micro-state.js";
+
+/** Entries of one unit with z as near as this, relative to their site's, and normals as parallel are one. */
+const SAME_Z = 1e-9;
+const PARALLEL = 1 - 1e-8;
+
+export class Poser {
+  /** The variable of each member of the block. */
+  readonly variables: Int32Array;
+  readonly #step: StepEntries;
+  readonly #candidates: readonly number[];
+  readonly #of: ReturnType<typeof gather>;
+  readonly #problem;
+  /** First member of each variable. */
+  readonly #leads: Int32Array;
+  #members: readonly number[] = [];
+  #count = 0;
+
+  /** @param capacity members of the largest block */
+  constructor(step: StepEntries, candidates: readonly number[], capacity: number) {
+    const numbers = () => new Float64Array(capacity);
+    this.#step = step;
+    this.#candidates = candidates;
+    this.#of = gather(step, candidates);
+    this.variables = new Int32Array(capacity);
+    this.#leads = new Int32Array(capacity);
+    this.#problem = {
+      ...{ z: numbers(), velocity: numbers(), signal: numbers(), reference: numbers(), slope: numbers() },
+      place: new Int32Array(capacity),
+      slides: new Uint8Array(capacity),
+      breakpoints: new Array<readonly number[]>(capacity),
+      slopes: new Array<Float64Array>(capacity),
+      duration: step.duration,
+    };
+  }
+
+  /** @param members places in `candidates` */
+  pose(members: readonly number[], gram: Float64Array): MicroProblem {
+    this.#members = members;
+    this.#tie(gram);
+    const [m, count] = [members.length, this.#count];
+    for (let v = 0; v < count; v++) this.#begin(v);
+    const { signal, reference } = this.#problem;
+    for (let a = 0; a < m; a++) {
+      const [i, v] = [members[a]!, this.variables[a]!];
+      signal[v]! += this.#of.signal[i]!;
+      reference[v]! += this.#of.reference[i]!;
+    }
+    return {
+      ...this.#problem,
+      size: count,
+      gram: count === m ? gram : blockOf(gram, m, this.#leads.subarray(0, count)),
+    };
+  }
+
+  /** Members that a variable stands for, ascending. */
+  membersOf(variable: number): readonly number[] {
+    const m = this.#members.length;
+    if (this.#count === m) return [variable];
+    const members: number[] = [];
+    for (let a = this.#leads[variable]!; a < m; a++) if (this.variables[a] === variable) members.push(a);
+    return members;
+  }
+
+  /** Which members are one variable. */
+  #tie(gram: Float64Array): void {
+    const { unit, z0, z1, near } = this.#of;
+    const [members, variables, leads] = [this.#members, this.variables, this.#leads];
+    const m = members.length;
+    let count = 0;
+    for (let a = 0; a < m; a++) {
+      const i = members[a]!;
+      let v = 0;
+      for (; v < count; v++) {
+        const b = leads[v]!;
+        const j = members[b]!;
+        if (unit[i] !== unit[j] || !(Math.abs(z0[i]! - z0[j]!) <= near[i]!)) continue;
+        if (!(Math.abs(z1[i]! - z1[j]!) <= near[i]!)) continue;
+        const product = gram[a * m + b]!;
+        if (product > 0 && product * product >= PARALLEL * gram[a * m + a]! * gram[b * m + b]!) break;
+      }
+      if (v === count) leads[count++] = a;
+      variables[a] = v;
+    }
+    this.#count = count;
+  }
+
+  #begin(v: number): void {
+    const { kinks, slopes, start, duration, repair } = this.#step;
+    const { z0, z1, held } = this.#of;
+    const problem = this.#problem;
+    const own = this.membersOf(v);
+    // Of several that are one, a sliding one speaks for all.
+    const i = this.#members[own.find((a) => held[this.#members[a]!]! >= 0) ?? own[0]!]!;
+    const e = this.#candidates[i]!;
+    const breakpoint = held[i]!;
+    const breakpoints = kinks.breakpoints(e);
+    const level = breakpoint >= 0 ? breakpoints[breakpoint]! : z0[i]!;
+    problem.slides[v] = breakpoint >= 0 ? 1 : 0;
+    problem.place[v] = breakpoint >= 0 ? breakpoint : start[e]!;
+    problem.slope[v] = slopes.at(e, start[e]!);
+    problem.z[v] = level;
+    problem.velocity[v] = (z1[i]! - z0[i]!) / duration + (z0[i]! - level) / repair;
+    problem.breakpoints[v] = breakpoints;
+    problem.slopes[v] = slopes.of(e);
+    problem.signal[v] = 0;
+    problem.reference[v] = 0;
+  }
+}
+
+/** What the candidates are, in their order: blocks ask for them here and there, and the lists of all entries are long. */
+function gather(step: StepEntries, candidates: readonly number[]) {
+  const { kinks, slopes, scales } = step;
+  const numbers = () => new Float64Array(candidates.length);
+  const of = {
+    ...{ z0: numbers(), z1: numbers(), held: numbers(), signal: numbers(), reference: numbers() },
+    ...{ near: numbers(), unit: new Int32Array(candidates.length) },
+  };
+  for (let i = 0; i < candidates.length; i++) {
+    const e = candidates[i]!;
+    of.z0[i] = step.z0[e]!;
+    of.z1[i] = step.z1[e]!;
+    of.held[i] = step.held[e]!;
+    of.signal[i] = step.signal[e]!;
+    of.reference[i] = step.signal[e]! * slopes.at(e, step.reference[e]!);
+    of.near[i] = SAME_Z * scales[kinks.siteOf(e)]!;
+    of.unit[i] = kinks.unitOf(e);
+  }
+  return of;
+}
