@@ -30,12 +30,15 @@ export function pieceAt(breakpoints: readonly number[], z: number): number {
 }
 
 /** Pieces of all entries [E], read off their pre-activations. */
-export function piecesOf({ sites, samples }: Family, z: Float64Array): Float64Array {
-  const pieces = new Float64Array(z.length);
+export function piecesOf(
+  { sites, samples }: Family,
+  z: Float64Array,
+  into: Float64Array = new Float64Array(z.length),
+): Float64Array {
   for (const { offset, units, table } of sites) {
     const [start, end] = [samples * offset, samples * (offset + units)];
-    for (const breakpoint of table.breakpoints)
-      for (let e = start; e < end; e++) if ((z[e] as number) > breakpoint) (pieces[e] as number)++;
+    const { breakpoints } = table;
+    for (let e = start; e < end; e++) into[e] = pieceAt(breakpoints, z[e] as number);
   }
-  return pieces;
+  return into;
 }

@@ -12,7 +12,7 @@ import {
   topologicalOrder,
 } from "../graph/index.js";
 import { isMoved, lockedRows, movedInputs } from "./entry-signals.js";
-import type { Network } from "./network.js";
+import type { Forward, Network } from "./network.js";
 import type { Site } from "./scope.js";
 
 /** Gram matrices of entries unit by unit: what is computed, and what is left to tables over samples. */
@@ -27,7 +27,7 @@ export interface UnitGrams {
 }
 
 /**
- * For `blocks` units of a site, `rows` entries of each: the entries of a unit one after the other. From `seeds` [s, units of the site] and,
+ * For `blocks` units of a site, `rows` entries of each: the entries of a unit one after the other. From `seeds` [blocks, units of the site] and,
  * where needed, `pieces o` [s, units] of the site at offset o, `x`, and `input l` [s, fanIn] of affine maps. s = blocks × rows.
  * @param withTables whether products of inputs that are data are left to tables; else they are rows like the others
  * @throws Error for a network without layer products
@@ -41,15 +41,9 @@ export function unitGrams(
 ): UnitGrams {
   const b = new GraphBuilder();
   const s = blocks * rows;
-  const own = b.reshape(b.input("seeds", [s, site.units]), [s, ...site.shape]);
-  const run = lockedRows(b, network, s);
   const at = network.sites.findIndex(({ offset }) => offset === site.offset);
-  const pulled = pullback(
-    b,
-    [run.preactivations[at] as Node],
-    [own],
-    [...run.affine.map(({ z }) => z), ...run.spreads.map(({ node }) => node)],
-  );
+  const run = lockedRows(b, network, s);
+  const { own, pulled } = pulledUnits(b, network, run, at, blocks);
   const gramOf = (node: Node): Node => {
     const cut = b.reshape(node, [blocks, rows, sizeOf(node.shape) / s]);
     return b.matmul(cut, cut, { transposeB: true });
@@ -59,17 +53,17 @@ export function unitGrams(
   const tables: { layer: number; isOne: boolean }[] = [];
   run.affine.forEach(({ input, bias }, layer) => {
     const signal = pulled[layer];
-    if (!signal) return;
     // Entries of one unit have one seed.
-    const isOne = signal === own;
+    const isOne = layer === own;
+    if (!signal && !isOne) return;
     if (withTables && !isMoved(input)) {
       tables.push({ layer, isOne });
-      if (!isOne) signals[`signals ${layer}`] = gramOf(signal);
+      if (signal) signals[`signals ${layer}`] = gramOf(signal);
       return;
     }
     const products = gramOf(b.input(`input ${layer}`, input.shape));
     const inputs = bias === null ? products : b.add(products, b.constant(1));
-    terms.push(isOne ? inputs : b.mul(inputs, gramOf(signal)));
+    terms.push(signal ? b.mul(inputs, gramOf(signal)) : inputs);
   });
   for (const signal of pulled.slice(run.affine.length)) if (signal) terms.push(gramOf(signal));
   const outputs = terms.length === 0 ? signals : { gram: terms.reduce((p, q) => b.add(p, q)), ...signals };
@@ -78,6 +72,27 @@ export function unitGrams(
     graph: isNothing ? null : createGraph(`unit-grams-${site.offset}-${blocks}-${rows}`, outputs),
     tables,
   };
+}
+
+/**
+ * Signals of the affine maps and spreads for `seeds`, and the map whose z the pre-activations are, if any: its signal is the seed. Through that map
+ * all entries of a unit pass alike, so that one row for each of `blocks` units is multiplied, and not one for each entry.
+ */
+function pulledUnits(b: GraphBuilder, network: Network, run: Forward, at: number, blocks: number) {
+  const { units, shape } = network.sites[at] as Site;
+  const seeds = b.input("seeds", [blocks, units]);
+  const z = run.preactivations[at] as Node;
+  const s = z.shape[0] as number;
+  const each = (node: Node, width: number): Node =>
+    b.reshape(b.broadcast(b.reshape(node, [blocks, 1, width]), [blocks, s / blocks, width]), [s, width]);
+  const targets = [...run.affine.map((map) => map.z), ...run.spreads.map(({ node }) => node)];
+  const own = run.affine.findIndex((map) => map.z === z);
+  if (own < 0)
+    return { own, pulled: pullback(b, [z], [b.reshape(each(seeds, units), [s, ...shape])], targets) };
+  const { input, z: end } = lockedRows(b, network, blocks).affine[own]!;
+  const [signal] = pullback(b, [end], [seeds], [input]);
+  const before = run.affine[own]!.input;
+  return { own, pulled: pullback(b, [before], [each(signal!, sizeOf(input.shape) / blocks)], targets) };
 }
 
 /**

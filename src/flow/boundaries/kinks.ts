@@ -38,7 +38,7 @@ export interface Kinks {
   /** Whether one sample's entries depend on another's. */
   readonly coupled: boolean;
   /** Pieces of all entries, a breakpoint belonging to the piece below it. */
-  piecesOf(z: Float64Array): Float64Array;
+  piecesOf(z: Float64Array, into?: Float64Array): Float64Array;
   /** Piece of one. */
   pieceOf(entry: number, z: number): number;
 }
@@ -107,7 +107,7 @@ export function kinksOf(family: Family): Kinks | null {
       const { slope } = sites[site] as Site;
       return slope === null ? (known[site]!.jumps[breakpoint] as number) : 1 - (theta[slope] as number);
     },
-    piecesOf: (z) => piecesOf(family, z),
+    piecesOf: (z, into) => piecesOf(family, z, into),
     pieceOf: (entry, z) => pieceAt(at(entry).breakpoints, z),
   };
 }

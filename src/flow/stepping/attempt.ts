@@ -105,6 +105,8 @@ export async function attemptStep(
   const { rho, mostCandidates } = options;
   const { kinks, problem } = field;
   const { theta, z: z0, held } = state;
+  const { scratch } = field;
+  scratch.reclaim(Object.values(state));
   const isStiff = h * rho >= STIFF && state.mean !== null;
   const prediction = isStiff ? await predictStiff(field, state, h) : await predict(field, state, h);
   if (!isAllFinite(prediction.end)) return "nonFinite";
@@ -112,7 +114,7 @@ export async function attemptStep(
   let end = prediction.end;
   let z1 = await field.preactivations(end);
   const ahead = z1;
-  const start = state.pieces.slice();
+  const start = scratch.copy(state.pieces);
   const scales = field.scales(z0);
   const resting = restingOn(kinks, z0, held, scales);
   const candidates = new Candidates(kinks, scales.length, held);
@@ -151,6 +153,7 @@ export async function attemptStep(
         },
         entries,
         blocks,
+        scratch.copy(start),
       );
       found = { entries, blocks, ...simulated };
     } else found = NOTHING(start);
@@ -171,11 +174,11 @@ export async function attemptStep(
     passes.push({ end, z: z1 });
   }
   const second = passes[passes.length - 1]!;
-  const { pieces, held: nextHeld, events } = reconcile(kinks, state, found, z0, z1, h);
+  const { pieces, held: nextHeld, events } = reconcile(kinks, state, found, z0, z1, h, scratch);
   // Where nothing may change its piece there is one pass. Beside it stands the prediction, of second order too, or the estimate of RKC2.
   const first = passes[passes.length - 2] ?? { end: prediction.end, z: ahead };
   let between = combine(1, second.end, -1, first.end);
-  const moved = combine(1, second.z, -1, first.z);
+  const moved = combine(1, second.z, -1, first.z, scratch.take(z0.length));
   let zDifference = length(moved) / Math.sqrt(moved.length);
   if (passes.length === 1 && stiffStart !== null) {
     const { gradient } = await field.mean(second.end, found.mean);
@@ -302,7 +305,7 @@ async function alongSurface(
 ): Promise<number> {
   const { entries, blocks, endHeld } = found;
   if (endHeld.every((breakpoint) => breakpoint < 0)) return length(between);
-  const seeds = new Float64Array(moved.length);
+  const seeds = field.scratch.take(moved.length).fill(0);
   for (const { members, gram } of blocks) {
     const sliding = members.flatMap((i, a) => (endHeld[i]! >= 0 ? [a] : []));
     const own = sliding.map((a) => entries[members[a]!]!);

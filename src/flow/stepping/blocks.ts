@@ -46,13 +46,14 @@ export interface Simulated {
   readonly unsettled: number;
 }
 
+/** @param mean the pieces at the start, to be changed to those with the mean slopes */
 export function simulateBlocks(
   step: StepEntries,
   candidates: readonly number[],
   blocks: readonly GramBlock[],
+  mean: Float64Array,
 ): Simulated {
   const count = candidates.length;
-  const mean = step.start.slice();
   const end = new Float64Array(count);
   const endHeld = new Float64Array(count).fill(-1);
   const margins = new Float64Array(count).fill(Infinity);

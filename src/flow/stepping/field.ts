@@ -4,6 +4,7 @@ import { rkc2Coefficients, rkc2Stages } from "../../ode/index.js";
 import type { Kinks } from "../boundaries/kinks.js";
 import type { Problem } from "../problem.js";
 import { createGramBlocks, type GramBlocks } from "./gram-blocks.js";
+import { Scratch } from "./scratch.js";
 
 /** What a run has spent: gradients, and what else. */
 export interface SteppingCost {
@@ -28,6 +29,8 @@ export interface SteppingField {
   readonly problem: Problem;
   readonly kinks: Kinks;
   readonly cost: SteppingCost;
+  /** What is evaluated for a step stands in arrays of it, but for the ends of steps. */
+  readonly scratch: Scratch;
   /** The gradient with values and slopes of the given pieces. */
   locked(theta: Float64Array, pieces: Float64Array): Promise<StepField>;
   /** The gradient with the values that θ gives and the slopes of the given pieces. */
@@ -66,19 +69,23 @@ export async function createSteppingField(
   const gradientProgram = await problem.compile(family.meanField(false));
   const preactivation = await problem.compile(family.preactivations("free"));
   const pulledBack = await problem.compile(family.entryPullback());
+  const scratch = new Scratch();
+  const fresh = (size: number) => new Float64Array(size);
+  const take = (size: number) => scratch.take(size);
   const evaluate = async (
     program: Program,
     theta: Float64Array,
     pieces: Float64Array,
+    allocate: (length: number) => Float64Array,
   ): Promise<StepField> => {
-    const [gradient, signal] = [new Float64Array(P), new Float64Array(E)];
+    const [gradient, signal] = [allocate(P), allocate(E)];
     const { loss } = await program.run({ theta, pieces }, { gradient, signal });
     return { loss: loss?.[0] as number, gradient, signal };
   };
   const counted = (program: Program) => (theta: Float64Array, pieces: Float64Array) => {
     spend();
     cost.gradients++;
-    return evaluate(program, theta, pieces);
+    return evaluate(program, theta, pieces, take);
   };
   const mean = counted(meanProgram);
   const meanGradient = async (theta: Float64Array, pieces: Float64Array, into: Float64Array) => {
@@ -86,8 +93,7 @@ export async function createSteppingField(
     cost.gradients++;
     await gradientProgram.run({ theta, pieces }, { gradient: into });
   };
-  const lookAt = async (theta: Float64Array): Promise<Float64Array> => {
-    const z = new Float64Array(E);
+  const preactivationsAt = async (theta: Float64Array, z: Float64Array): Promise<Float64Array> => {
     await preactivation.run({ theta }, { z });
     return z;
   };
@@ -95,23 +101,24 @@ export async function createSteppingField(
     problem,
     kinks,
     cost,
+    scratch,
     locked: counted(lockedProgram),
     mean,
-    observe: (theta, pieces) => evaluate(meanProgram, theta, pieces),
-    lookAt,
+    observe: (theta, pieces) => evaluate(meanProgram, theta, pieces, fresh),
+    lookAt: (theta) => preactivationsAt(theta, fresh(E)),
     preactivations(theta) {
       cost.forwards++;
-      return lookAt(theta);
+      return preactivationsAt(theta, take(E));
     },
     async stabilised(theta, h, rho, pieces) {
       const { stages, mu, nu, muTilde, a } = rkc2Coefficients(rkc2Stages(h * rho));
-      const first = new Float64Array(P);
-      const gradient = new Float64Array(P);
+      const first = take(P);
+      const gradient = take(P);
       await meanGradient(theta, pieces, first);
       // Three vectors take turns, but the start is not to be written to.
       let before: Float64Array = theta;
-      let now: Float64Array = new Float64Array(P);
-      let spare: Float64Array = new Float64Array(P);
+      let now = take(P);
+      let spare = take(P);
       for (let i = 0; i < P; i++) now[i] = theta[i]! - h * muTilde[1]! * first[i]!;
       for (let j = 2; j <= stages; j++) {
         await meanGradient(now, pieces, gradient);
@@ -123,15 +130,15 @@ export async function createSteppingField(
             mu[j]! * now[i]! +
             nu[j]! * before[i]! -
             step * (gradient[i]! - share * first[i]!);
-        spare = before === theta ? new Float64Array(P) : before;
+        spare = before === theta ? take(P) : before;
         [before, now] = [now, next];
       }
-      return { end: now, first };
+      return { end: now.slice(), first };
     },
     gramBlocks: createGramBlocks(problem, kinks, cost),
     async pullback(theta, pieces, seeds) {
       cost.pullbacks++;
-      const product = new Float64Array(P);
+      const product = take(P);
       await pulledBack.run({ theta, pieces, seeds }, { product });
       return product;
     },

@@ -1,6 +1,7 @@
 /** The pieces that a step ends with, where the simulation and θ at its end say differently. */
 import type { Kinks } from "../boundaries/kinks.js";
 import type { Simulated, StepEvent } from "./blocks.js";
+import type { Scratch } from "./scratch.js";
 
 /**
  * The pieces at the end: of those that slide, what the simulation found; of all others, what z says. Where the simulation had it
@@ -13,9 +14,10 @@ export function reconcile(
   z0: Float64Array,
   z1: Float64Array,
   h: number,
+  scratch: Scratch,
 ): { pieces: Float64Array; held: Float64Array; events: StepEvent[] } {
-  const pieces = kinks.piecesOf(z1);
-  const held = new Float64Array(pieces.length).fill(-1);
+  const pieces = kinks.piecesOf(z1, scratch.take(z1.length));
+  const held = scratch.take(z1.length).fill(-1);
   simulated.entries.forEach((e, i) => {
     if (simulated.endHeld[i]! < 0) return;
     held[e] = simulated.endHeld[i]!;

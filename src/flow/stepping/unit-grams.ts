@@ -29,7 +29,7 @@ interface Batch extends Pick<UnitGrams, "tables"> {
   readonly program: Program | null;
   readonly rows: number;
   readonly blocks: number;
-  /** Inputs that have a row for each entry, `seeds` among them. */
+  /** `seeds`, a row for each unit, and inputs that have a row for each entry. */
   readonly inputs: Readonly<Record<string, Float64Array>>;
 }
 
@@ -50,7 +50,7 @@ export function createUnitGrams(problem: Problem, kinks: Kinks, cost: { products
       fixed: fixed === null ? {} : await (await problem.compile(fixed)).run({}),
     };
   };
-  /** Batches share buffers: rows that a call leaves as they are have no seed. */
+  /** Batches share buffers: what comes of rows that a call leaves as they are is not looked at. */
   const bufferFor = (name: string, size: number): Float64Array => {
     const key = `${name} ${size}`;
     const buffer = buffers.get(key) ?? new Float64Array(size);
@@ -131,12 +131,10 @@ async function run(
   if (program === null) return {};
   const { seeds, ...gathered } = inputs;
   if (seeds !== undefined) {
-    const width = seeds.length / (capacity * blocks);
+    const width = seeds.length / blocks;
     seeds.fill(0);
     units.forEach((own, block) => {
-      own.forEach(({ unit }, i) => {
-        seeds[(block * capacity + i) * width + unit] = 1;
-      });
+      seeds[block * width + own[0]!.unit] = 1;
     });
   }
   for (const [name, into] of Object.entries(gathered)) {
