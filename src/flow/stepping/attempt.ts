@@ -120,7 +120,7 @@ export async function attemptStep(
   const candidates = new Candidates(kinks, scales.length, held);
   if (isStiff) {
     candidates.addDifferent(state.mean!, start);
-    candidates.addMoved(z0, z1, 0.5, start);
+    candidates.addMoved(z0, z1, [0.5], start);
   }
   let found: { readonly entries: readonly number[]; readonly blocks: readonly GramBlock[] } & Simulated =
     NOTHING(start);
@@ -130,8 +130,7 @@ export async function attemptStep(
     // Entries that rest on a breakpoint have no side yet: the one that they move to.
     for (const e of resting) start[e] = kinks.pieceOf(e, z1[e]!);
     candidates.addDifferentAmong(resting, at.reference, start);
-    candidates.addMoved(z0, z1, 1, start);
-    if (pass === 0) candidates.addMoved(z0, z1, 1 + MARGIN, start);
+    candidates.addMoved(z0, z1, pass === 0 ? [1, 1 + MARGIN] : [1], start);
     const entries = candidates.list();
     if (entries.length > mostCandidates) return "tooMany";
     if (entries.length === 0 && pass > 0) break;
@@ -207,8 +206,6 @@ export async function attemptStep(
     },
     found,
   );
-  let sliding = 0;
-  for (let e = 0; e < nextHeld.length; e++) if (nextHeld[e]! >= 0) sliding++;
   return {
     h,
     theta: end,
@@ -221,8 +218,8 @@ export async function attemptStep(
     tangential,
     zDifference,
     candidates: found.entries.length,
-    slidBefore: held.some((breakpoint) => breakpoint >= 0),
-    sliding,
+    slidBefore: countHeld(held) > 0,
+    sliding: countHeld(nextHeld),
     unsettled: found.unsettled,
     branches,
   };
@@ -271,6 +268,12 @@ const NOTHING = (start: Float64Array) => ({
   missed: new Int32Array(0),
   unsettled: 0,
 });
+
+function countHeld(held: Float64Array): number {
+  let count = 0;
+  for (let e = 0; e < held.length; e++) if (held[e]! >= 0) count++;
+  return count;
+}
 
 /** Entries that do not slide and are on a breakpoint up to rounding, as behind dead units without biases. */
 function restingOn(

@@ -87,6 +87,9 @@ export async function branchesIn(
     .filter(({ speed }) => speed * left > thetaError);
 }
 
+/** For a bound that rounding must not make too small. */
+const ROUNDED_UP = 1 + 1e-9;
+
 interface Turn {
   readonly entry: number;
   readonly breakpoint: number;
@@ -99,13 +102,20 @@ function turns({ kinks, problem }: SteppingField, step: SteppedOver, error: numb
   const { theta, z0, zBefore, size, held, ahead, h, signal } = step;
   const found: Turn[] = [];
   if (zBefore === null || !(size > 0)) return found;
+  const ratio = h / size;
   for (let site = 0; site < problem.family.sites.length; site++) {
     const [from, to] = kinks.rangeOf(site);
     const breakpoints = to > from ? kinks.breakpoints(from) : [];
     for (let entry = from; entry < to; entry++) {
-      if (held[entry]! >= 0) continue;
       const start = z0[entry]!;
       const end = ahead[entry]!;
+      // By its parabola it moves no farther than this, which leaves next to all of them out.
+      const most = Math.max(Math.abs(end - start), Math.abs(start - zBefore[entry]!) * ratio);
+      const far = (error + most) * ROUNDED_UP;
+      let isNear = false;
+      for (let b = 0; b < breakpoints.length; b++)
+        if (Math.abs(start - breakpoints[b]!) <= far) isNear = true;
+      if (!isNear || held[entry]! >= 0) continue;
       const before = (start - zBefore[entry]!) / size;
       const after = (end - start) / h;
       const bend = (after - before) / ((h + size) / 2);

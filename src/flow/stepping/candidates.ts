@@ -27,17 +27,19 @@ export class Candidates {
     for (const e of entries) this.#compare(e, a[e]!, b[e]!);
   }
 
-  /** Those that have another piece at z₀ + share·(z₁ − z₀) than in `pieces`. */
-  addMoved(z0: Float64Array, z1: Float64Array, share: number, pieces: Float64Array): void {
-    const own = 1 - share;
+  /** Those that have another piece at z₀ + share·(z₁ − z₀), for any of `shares`, than in `pieces`. */
+  addMoved(z0: Float64Array, z1: Float64Array, shares: readonly number[], pieces: Float64Array): void {
     for (let site = 0; site < this.sites; site++) {
       const [from, to] = this.#kinks.rangeOf(site);
       const breakpoints = to > from ? this.#kinks.breakpoints(from) : [];
       for (let e = from; e < to; e++) {
-        const z = share === 1 ? z1[e]! : own * z0[e]! + share * z1[e]!;
-        let piece = 0;
-        for (let b = 0; b < breakpoints.length; b++) if (z > breakpoints[b]!) piece++;
-        this.#compare(e, piece, pieces[e]!);
+        for (let k = 0; k < shares.length; k++) {
+          const share = shares[k]!;
+          const z = share === 1 ? z1[e]! : (1 - share) * z0[e]! + share * z1[e]!;
+          let piece = 0;
+          for (let b = 0; b < breakpoints.length; b++) if (z > breakpoints[b]!) piece++;
+          this.#compare(e, piece, pieces[e]!);
+        }
       }
     }
   }
