@@ -49,6 +49,7 @@ export async function planMeasures(loaded: LoadedConfig, prepared: Prepared): Pr
     test: test === null ? null : sampleSet(problem, test.family, test.targets, test.data, meter),
     theta0,
     leastLoss: problem.family.criterion.least(dataset.targets),
+    lossRounding: (loss) => problem.lossRounding(loss),
     seed: loaded.config.seed,
   };
   const asked: Asked[] = [];

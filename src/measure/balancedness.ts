@@ -1,13 +1,14 @@
 /**
  * Balancedness: between two layers with a positively homogeneous activation of degree p, gradient flow of the loss alone keeps p‖out_j‖² − ‖in_j‖²
  * of each unit j (Du, Hu & Lee 2018), in_j being the weights and the bias that make the unit, out_j the weights that read it; weight decay λ of all of
- * them lets it fall as e^{−2λt}. Which pairs of layers have the identity behind it, ⟨in_j, ∂L/∂in_j⟩ = p⟨out_j, ∂L/∂out_j⟩ of the data's loss at every
+ * them lets it fall as e^{−2λt}. Which pairs of layers have the identity behind it, ⟨in_j, ∂/∂in_j⟩ = p⟨out_j, ∂/∂out_j⟩ of all outputs at every
  * θ, is found by trying it, not read off names.
  */
 import { length } from "../linalg/norm.js";
 import type { Parameter } from "../model/index.js";
 import { createRandom } from "../random.js";
 import { defineMeasure, type Subject } from "./measure.js";
+import { RANGE, SCALES } from "./scales.js";
 
 /** Two weights with units between them, and what belongs to each unit: places in θ. */
 interface Pair {
@@ -18,11 +19,7 @@ interface Pair {
 
 /** Part of the products' size up to which the identity holds: rounding of one gradient, in float32 too. */
 const TOLERANCE = { float64: 1e-9, float32: 1e-3 } as const;
-/** Random states at which it must hold. */
-const TRIALS = 3;
 const MOST_DEGREE = 8;
-const SHRINK = 16;
-const MOST_SHRINKING = 10;
 
 export const balancedness = defineMeasure({
   name: "balancedness",
@@ -47,7 +44,7 @@ export const balancedness = defineMeasure({
         scale: "log" as const,
       },
     ]),
-  graphs: (family, _, on) => (on === "train" ? [family.dataLossGradient()] : []),
+  graphs: (family, _, on) => (on === "train" ? [family.jacobianTransposeProduct("free")] : []),
   // The places of θ by units, into them and out of them.
   numbers: ({ layout }) => 2 * layout.size,
   async follow(subject) {
@@ -98,7 +95,7 @@ async function findPairs({ train, theta0, seed }: Subject): Promise<Pair[]> {
   const { layout, criterion } = train.family;
   const { parameters } = layout;
   const keepsBiases = criterion.regularisation?.biases === false;
-  const program = await train.compile(train.family.dataLossGradient());
+  const program = await train.compile(train.family.jacobianTransposeProduct("free"));
   const candidates = parameters.flatMap((parameter, k): Omit<Pair, "degree">[] => {
     const next = parameters.slice(k + 1).find(isWeight);
     if (!isWeight(parameter) || next === undefined) return [];
@@ -110,35 +107,32 @@ async function findPairs({ train, theta0, seed }: Subject): Promise<Pair[]> {
       : [{ name: parameter.name.replace(/\.?weight$/, ""), units }];
   });
   const random = createRandom(seed).split("balancedness");
+  const draw = (count: number) => Float64Array.from({ length: count }, random.normal);
   /** By candidate; null once it has failed. */
   const degrees: (number | null | undefined)[] = candidates.map(() => undefined);
   const spread = length(theta0) / Math.sqrt(theta0.length) || 1;
-  for (let trial = 0; trial < TRIALS; trial++) {
-    const theta = theta0.map((value) => value + spread * random.normal());
-    const found: (number | null | undefined)[] = candidates.map(() => undefined);
-    // Nearer to 0 where the loss overflows, vanishes, or is that of one sample alone.
-    for (let shrunk = 0; shrunk < MOST_SHRINKING && found.includes(undefined); shrunk++) {
-      const gradient = (await program.run({ theta }))["gradient"] as Float64Array;
-      if (gradient.every((g, i) => Number.isFinite(g * (theta[i] as number) * theta.length)))
-        for (const [k, { units }] of candidates.entries())
-          if (found[k] === undefined) found[k] = degreeAt(units, theta, gradient, TOLERANCE[train.dtype]);
-      for (let i = 0; i < theta.length; i++) theta[i]! /= SHRINK;
-    }
-    for (const [k, degree] of found.entries())
+  for (const scale of SCALES) {
+    const noise = draw(theta0.length);
+    const theta = theta0.map((value, i) => scale * (value + spread * (noise[i] as number)));
+    const cotangent = draw(train.family.samples * train.family.network.outputs);
+    const product = (await program.run({ theta, cotangent }))["product"] as Float64Array;
+    for (const [k, { units }] of candidates.entries()) {
+      const degree = degreeAt(units, theta, product, train.dtype);
       if (degree !== undefined && degrees[k] !== null)
         degrees[k] = degrees[k] === undefined || degrees[k] === degree ? degree : null;
+    }
   }
   return candidates.flatMap((candidate, k) =>
     typeof degrees[k] === "number" ? [{ ...candidate, degree: degrees[k] }] : [],
   );
 }
 
-/** The degree that fits every unit; null where none does, undefined where no unit has any effect. */
+/** The degree that fits every unit; null where none does, undefined where no unit has any effect, or one that overflows or vanishes. */
 function degreeAt(
   units: Pair["units"],
   theta: Float64Array,
   gradient: Float64Array,
-  tolerance: number,
+  dtype: keyof typeof TOLERANCE,
 ): number | null | undefined {
   const along = (places: readonly number[]) => {
     let [sum, size] = [0, 0];
@@ -151,12 +145,13 @@ function degreeAt(
   };
   const products = units.map((unit) => ({ into: along(unit.in), out: along(unit.out) }));
   const [most] = products.toSorted((a, b) => Math.abs(b.out.sum) - Math.abs(a.out.sum));
-  if (products.every(({ into, out }) => into.size === 0 && out.size === 0)) return undefined;
+  const reach = products.reduce((most, { into, out }) => Math.max(most, into.size, out.size), 0);
+  if (!(reach > 1 / RANGE[dtype] && reach < RANGE[dtype])) return undefined;
   const degree = Math.round(most!.into.sum / most!.out.sum);
   if (!(degree >= 1 && degree <= MOST_DEGREE)) return null;
   const largest = products.reduce((most, { into, out }) => Math.max(most, into.size + degree * out.size), 0);
   const holds = products.every(
-    ({ into, out }) => Math.abs(into.sum - degree * out.sum) <= tolerance * largest,
+    ({ into, out }) => Math.abs(into.sum - degree * out.sum) <= TOLERANCE[dtype] * largest,
   );
   return holds ? degree : null;
 }

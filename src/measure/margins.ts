@@ -1,6 +1,7 @@
 /** Margins of classified samples: by how much an output is on the side of its sign, or the output of the true class above all others. */
 import { createRandom } from "../random.js";
 import type { SampleSet, Subject } from "./measure.js";
+import { RANGE, SCALES } from "./scales.js";
 
 /** What margins need: certain labels. Null where the samples have them, else why not. */
 export function whyNoMargins({ family, targets }: SampleSet): string | null {
@@ -32,20 +33,37 @@ export function marginsOf(
 
 /** Roundings of a deep network, of outputs that are to have an exact ratio. */
 const ROUNDING = { float64: 1e-9, float32: 1e-3 } as const;
+/** Random θ after which a network that gives nothing but zeros has no degree. */
+const TRIALS = 3;
 
-/** Λ with F(sθ) = s^Λ F(θ), looked for at random θ; null where there is none. */
+/** Λ with F(sθ) = s^Λ F(θ) for s from 2^−60 to 2^60, looked for at random θ; null where there is none. */
 export async function degreeOf({ train, seed }: Subject): Promise<number | null> {
   const random = createRandom(seed).split("degree");
-  const theta = Float64Array.from({ length: train.family.layout.size }, () => random.normal());
-  const one = await train.predict(theta);
-  const two = await train.predict(theta.map((value) => 2 * value));
-  const size = one.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  if (!(size > 0)) return null;
+  const range = RANGE[train.dtype];
+  const draw = () => Float64Array.from({ length: train.family.layout.size }, () => random.normal());
+  let theta = draw();
+  let one = await train.predict(theta);
+  for (let trial = 1; trial < TRIALS && one.every((value) => value === 0); trial++) {
+    theta = draw();
+    one = await train.predict(theta);
+  }
+  const size = sizeOf(one);
+  if (!(size > 1 / range && size < range)) return null;
   const largest = one.findIndex((value) => Math.abs(value) === size);
-  const degree = Math.round(Math.log2((two[largest] as number) / (one[largest] as number)));
-  const factor = 2 ** degree;
-  const isHomogeneous = one.every(
-    (value, i) => Math.abs((two[i] as number) - factor * value) <= ROUNDING[train.dtype] * factor * size,
-  );
-  return isHomogeneous && degree > 0 ? degree : null;
+  const at = (scale: number) => train.predict(theta.map((value) => scale * value));
+  const degree = Math.round(Math.log2((await at(2))[largest]! / one[largest]!));
+  if (!(degree > 0)) return null;
+  for (const scale of [2, ...SCALES]) {
+    const expected = size * scale ** degree;
+    if (!(expected > 1 / range && expected < range)) continue;
+    const scaled = await at(scale);
+    const isFit = one.every(
+      (value, i) => Math.abs((scaled[i] as number) / scale ** degree - value) <= ROUNDING[train.dtype] * size,
+    );
+    if (!isFit) return null;
+  }
+  return degree;
 }
+
+const sizeOf = (values: Float64Array): number =>
+  values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);

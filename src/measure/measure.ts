@@ -31,6 +31,8 @@ export interface Subject {
   readonly theta0: Float64Array;
   /** What L is at least, where that is known. */
   readonly leastLoss: number | null;
+  /** By how much rounding may move a loss of this size. */
+  lossRounding(loss: number): number;
   /** Takes none of the run's random numbers; the same in every run of a study. */
   readonly seed: number;
 }

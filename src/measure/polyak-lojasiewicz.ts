@@ -3,9 +3,12 @@ import { z } from "zod";
 import { length } from "../linalg/norm.js";
 import { defineMeasure } from "./measure.js";
 
+/** Roundings above which L − L* is known to a per cent. */
+const CLEAR = 100;
+
 export const polyakLojasiewicz = defineMeasure({
   name: "polyakLojasiewicz",
-  text: "The ratio μ = ‖∇L‖²/(L − L*), and the least so far: along the flow L − L* falls at the rate μ, and by at least exp(−t·least). For the squared loss with L* = 0 it is 4cλ_eff.",
+  text: "The ratio μ = ‖∇L‖²/(L − L*), and the least so far: along the flow L − L* falls at the rate μ, and by at least exp(−t·least). Blank where L − L* is not much more than the rounding of L. For the squared loss with L* = 0 it is 4cλ_eff.",
   look: "Where μ stays level the loss decays exponentially at that rate; where μ falls like 1/t the loss falls like a power of t.",
   fields: {
     leastLoss: z
@@ -24,12 +27,13 @@ export const polyakLojasiewicz = defineMeasure({
     { name: "leastPolyakLojasiewicz", label: "least μ so far", axis: "‖∇L‖²/(L − L*)", scale: "log" },
   ],
   graphs: (family, _, on) => (on === "train" ? [family.lossGradient("free")] : []),
-  follow({ leastLoss, memory }, settings) {
+  follow({ leastLoss, lossRounding, memory }, settings) {
     const bottom = settings.leastLoss ?? (leastLoss as number);
     const state = memory.keep("least", { value: Number.POSITIVE_INFINITY });
     return async (point) => {
       const above = point.loss - bottom;
-      if (!(above > 0)) return { polyakLojasiewicz: null, leastPolyakLojasiewicz: null };
+      if (!(above > CLEAR * lossRounding(point.loss)))
+        return { polyakLojasiewicz: null, leastPolyakLojasiewicz: null };
       // The quotient first: squares of small gradients vanish before the ratio does.
       const part = length(await point.gradient()) / Math.sqrt(above);
       const ratio = part * part;

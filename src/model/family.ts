@@ -71,8 +71,6 @@ export interface Family extends Omit<FamilyOptions, "criterion" | "factor"> {
   loss(): Graph;
   /** `loss` [] without weight decay. */
   dataLoss(): Graph;
-  /** `gradient` [P], of the loss without weight decay. */
-  dataLossGradient(): Graph;
   /** `z` [E], and if asked `input l` of affine maps; see entry-signals.ts. */
   preactivations(pieces: Pieces, withInputs?: boolean): Graph;
   /** From `before` [E]: `z` [E], its `pieces` [E], and `changed`, how many differ from those before. */
@@ -242,10 +240,6 @@ export function createFamily(options: FamilyOptions): Family {
     },
     loss: () => createGraph("loss", { loss: lossOf(pass("free")) }),
     dataLoss: () => createGraph("data-loss", { loss: dataLossOf(pass("free")) }),
-    dataLossGradient: () => {
-      const [g] = gradient(b, dataLossOf(pass("free")), [theta]);
-      return createGraph("data-loss-gradient", { gradient: g as Node });
-    },
     preactivations: (pieces, withInputs = false) => {
       const run = pass(pieces);
       return createGraph(`preactivations-${pieces}`, {

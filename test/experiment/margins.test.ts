@@ -102,6 +102,76 @@ test.each([
   await expect(runExperiment(loaded, options)).rejects.toThrow(message);
 });
 
+/** The four samples at a scale. */
+const scaled = (yaml: string, scale: number) =>
+  yaml.replace("/x.npy", `/x${scale}.npy`).replace("margin: {}, kkt: {}", "margin: {}, balancedness: {}");
+for (const scale of [1e-9, 1e9])
+  await writeNpy(
+    join(folder, `x${scale}.npy`),
+    Float64Array.from(rows.flat(), (value) => scale * value),
+    [4, 2],
+  );
+
+test.each([
+  // tanh is linear at θ of size one, or a sign.
+  ["hidden: [4], bias: false, activation: { kind: tanh }", 1e-9],
+  ["hidden: [4], bias: false, activation: { kind: tanh }", 1e9],
+  // Biases are nothing beside the data.
+  ["hidden: [4], activation: { kind: relu }", 1e9],
+])("%s on data of size %d seems homogeneous at some sizes of θ, and is not", async (model, scale) => {
+  const yaml = scaled(study("ones", model, "kind: logistic", "tEnd: 1e-30"), scale);
+  const set = model.includes("tanh") ? ["measure.balancedness=null"] : [];
+  const { record } = await run(set, {}, yaml);
+  expect(record.series["margin"]).toBeDefined();
+  expect(record.series["normalisedMargin"]).toBeUndefined();
+  if (set.length > 0) await expect(run([], {}, yaml)).rejects.toThrow(/measure\.balancedness: needs two/);
+});
+
+test.each([1e-9, 1e9])("a relu network without biases is homogeneous on data of size %d", async (scale) => {
+  const model = "hidden: [4], bias: false, activation: { kind: relu }";
+  const yaml = scaled(study("ones", model, "kind: logistic", `tEnd: ${1e-3 / scale ** 2}`), scale);
+  const { record } = await run([], {}, yaml);
+  expect(record.series["normalisedMargin"]).toBeDefined();
+  expect(record.series["balanceDrift.layers.0"]).toBeDefined();
+});
+
+test("rounding of a loss that hardly moves is no fall of the smoothed margin and breaks no bound", async () => {
+  // w' = x e^{−xw}: the loss is 1 − x²t, and the growth ratio 1 to first order in x²t, which a rounding of L hides at first.
+  await writeNpy(join(folder, "one.npy"), Float64Array.of(1e-9), [1, 1]);
+  await writeNpy(join(folder, "label.npy"), Float64Array.of(1), [1, 1]);
+  const yaml = study("label", linear.replace("zero", "zero1"), "kind: exponential", "tEnd: 1e10, rtol: 1e-9")
+    .replace("/x.npy", "/one.npy")
+    .replace("kkt: {}", "growth: {}");
+  await writeNpy(join(folder, "zero1.npy"), new Float64Array(1), [1]);
+  const { record, result } = await run([], {}, yaml);
+  const { t, growthRatio } = record.series;
+  // A loss of 1 has a rounding of 1e-16, bounded at 64 of them; 200 of those are 3e-12.
+  expect(t[growthRatio!.findIndex((value) => !Number.isNaN(value))]).toBeGreaterThan(1e6);
+  expect(result.measured["growthRatio"]!.maximum).toBeLessThanOrEqual(1);
+  expect(growthRatio!.at(-1)).toBeGreaterThan(0.995);
+  expect(result.measured["smoothedMarginFall"]!.maximum).toBe(0);
+});
+
+test("μ is blank where L − L* is rounding: of two smoothed classes it comes to 2·2p(1 − p), p = 0.9", async () => {
+  await writeNpy(join(folder, "unit.npy"), Float64Array.of(1), [1, 1]);
+  const yaml = study(
+    "rows",
+    linear,
+    "kind: cross-entropy, labelSmoothing: 0.2",
+    "tEnd: 400, rtol: 1e-10, atol: 1e-14",
+  )
+    .replace("/x.npy", "/unit.npy")
+    .replace("margin: {}, kkt: {}", "polyakLojasiewicz: {}")
+    .replace("at: log", "at: linear");
+  await writeNpy(join(folder, "rows.npy"), Float64Array.of(1, 0), [1, 2]);
+  const { record, result } = await run([], {}, yaml);
+  const known = record.series["polyakLojasiewicz"]!.filter((value) => !Number.isNaN(value));
+  expect(known.length).toBeLessThan(30);
+  // The first row has the start, where p = 1/2; the rest fall like e^{−0.36t}, and a hundred roundings are a per cent.
+  for (const value of known.slice(3)) expect(Math.abs(value / 0.36 - 1)).toBeLessThan(0.02);
+  expect(result.measured["leastPolyakLojasiewicz"]!.minimum).toBeGreaterThan(0.35);
+});
+
 test("the degree of a network with more outputs than a call has room for", async () => {
   const predict = async ([w]: Float64Array) => new Float64Array(2e5).fill(w! ** 3);
   const train = { dtype: "float64", family: { layout: { size: 1 } }, predict };
