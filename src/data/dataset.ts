@@ -90,6 +90,8 @@ export interface DatasetContext<Network> {
   readonly random: Random;
   /** Needed for kind `teacher` only. */
   readonly teacher?: Teacher<Network>;
+  /** Bytes of memory that numbers of files may take; absent: any. */
+  readonly room?: number | undefined;
   /** Called now and then while numbers are drawn or read; what it throws ends that. */
   readonly pause?: () => Promise<void> | undefined;
 }
@@ -156,10 +158,10 @@ async function withEdges(
 async function loadSource(
   source: Source,
   spec: object,
-  { baseDir, random }: Pick<DatasetContext<unknown>, "baseDir" | "random">,
+  { baseDir, random, room }: Pick<DatasetContext<unknown>, "baseDir" | "random" | "room">,
 ): Promise<Dataset> {
   const samples = await Promise.resolve()
-    .then(() => source.load(spec as never, { baseDir, random }))
+    .then(() => source.load(spec as never, { baseDir, random, room }))
     .catch((error: unknown) => {
       if (!(error instanceof RangeError)) throw error;
       const message = "makes more numbers than an array can hold here; lower its sizes.";
@@ -236,11 +238,11 @@ function* drawNormals(count: number, scale: number, random: Random): Steps<Float
 
 async function loadFiles(
   spec: FileSpec,
-  { baseDir, pause }: Pick<DatasetContext<unknown>, "baseDir" | "pause">,
+  { baseDir, pause, room }: Pick<DatasetContext<unknown>, "baseDir" | "pause" | "room">,
 ): Promise<Dataset> {
   const problems: Problem[] = [];
   const load = (field: string, file: string) =>
-    loadMatrix(resolve(baseDir, file), { ...spec, pause }).catch((error: unknown) => {
+    loadMatrix(resolve(baseDir, file), { ...spec, pause }, room).catch((error: unknown) => {
       if (!(error instanceof ConfigError)) throw error;
       problems.push(...error.problems.map((problem) => ({ ...problem, path: `dataset.${field}` })));
       return null;
@@ -269,7 +271,7 @@ async function loadFiles(
   };
 }
 
-async function loadMatrix(file: string, options: CsvOptions): Promise<Matrix> {
+async function loadMatrix(file: string, options: CsvOptions, room?: number): Promise<Matrix> {
   const fail = (message: string, line?: number): never => {
     throw new ConfigError([{ path: "", message, file, ...(line === undefined ? {} : { line }) }]);
   };
@@ -279,7 +281,7 @@ async function loadMatrix(file: string, options: CsvOptions): Promise<Matrix> {
   const table =
     extension === ".csv"
       ? await readCsv(file, options)
-      : { ...(await readNpy(file)), lines: [], numbered: null, notes: [] };
+      : { ...(await readNpy(file, room)), lines: [], numbered: null, notes: [] };
   const { shape, data, lines, numbered, notes } = table;
   if (shape.length < 1) return fail("holds one number, not samples.");
   const rows = shape[0]!;

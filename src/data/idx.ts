@@ -4,6 +4,7 @@ import { open } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
 import { ConfigError } from "../errors.js";
 import type { NumericArray } from "./npy.js";
+import { requireRoom } from "./room.js";
 
 /** Types by their code, with their bytes; all big-endian. */
 const TYPES: Readonly<Record<number, [bytes: number, read: (view: DataView, at: number) => number]>> = {
@@ -17,12 +18,15 @@ const TYPES: Readonly<Record<number, [bytes: number, read: (view: DataView, at: 
 const MOST_AXES = 8;
 const MOST_BYTES = 2 ** 31;
 
-/** @throws ConfigError naming the file and the fault. No more is unpacked than the header announces. */
-export async function readIdx(path: string): Promise<NumericArray> {
+/**
+ * @param room bytes of memory that its numbers may take
+ * @throws ConfigError naming the file and the fault. No more is unpacked than the header announces.
+ */
+export async function readIdx(path: string, room?: number): Promise<NumericArray> {
   const fail = (message: string): never => {
     throw new ConfigError([{ path: "", message, file: path }]);
   };
-  const bytes = await readAnnounced(path, announcedBytes(fail), fail);
+  const bytes = await readAnnounced(path, announcedBytes(room, fail), fail);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { shape, start, size, read } = headerOf(view, fail)!;
   const count = shape.reduce((p, q) => p * q, 1);
@@ -37,13 +41,14 @@ export async function readIdx(path: string): Promise<NumericArray> {
 }
 
 /** How long the file must be, once its header is there; null before. */
-function announcedBytes(fail: (message: string) => never) {
+function announcedBytes(room: number | undefined, fail: (message: string) => never) {
   return (head: Buffer): number | null => {
     const header = headerOf(new DataView(head.buffer, head.byteOffset, head.byteLength), fail, true);
     if (header === null) return null;
     const bytes = header.start + header.shape.reduce((p, q) => p * q, 1) * header.size;
     if (bytes > MOST_BYTES)
       fail(`its header announces ${bytes} bytes, more than the 2 GiB that can be read.`);
+    requireRoom(header.shape, room, fail);
     return bytes;
   };
 }

@@ -15,15 +15,20 @@ export async function readNamedArrays(path: string, format: "npz" | "safetensors
 }
 
 function parseNpz(bytes: Uint8Array, fail: (message: string) => never): StoredArray[] {
-  return readZip(bytes, fail, "an .npz archive (numpy.savez writes one)").map(({ name, content }) => {
+  return readZip(bytes, fail, "an .npz archive (numpy.savez writes one)").map((entry) => {
+    const { name } = entry;
     const own = name.replace(/\.npy$/, "");
     const failAt = (message: string): never => fail(`array ${own}: ${message}`);
-    const data = content();
-    const { shape, dtype } = npyHeader(data, failAt);
+    // What a header does not announce is not unpacked.
+    const { shape, dtype, size } = npyHeader(entry.head(), failAt);
+    if (size !== null && size !== entry.size)
+      failAt(
+        `the data are ${entry.size < size ? "truncated" : "followed by extra bytes"}: shape (${shape.join(", ")}) of ${dtype} needs ${size} bytes, found ${entry.size}.`,
+      );
     return {
       ...{ name: own, shape, dtype },
       isFloat: /^[<>=|]?f/.test(dtype),
-      read: () => parseNpy(data, failAt).data,
+      read: () => parseNpy(entry.content(), failAt).data,
     };
   });
 }

@@ -5,6 +5,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { dump } from "npyjs";
 import { ConfigError } from "../errors.js";
+import { requireRoom } from "./room.js";
 
 /** An array of numbers in C order (last index fastest). */
 export interface NumericArray {
@@ -48,21 +49,26 @@ const REMEDY = 'save float64: numpy.save(path, a.astype("<f8"))';
  * Reads an .npy file of real numbers or truth values, widened to float64 and brought to C order. All of NumPy's
  * float, integer and boolean types are read, in either byte order; `=` counts as little-endian.
  * @throws ConfigError that names the file and the fault: no such file, not an .npy, malformed header, truncated,
- * not numeric, integers that float64 cannot hold.
+ * not numeric, integers that float64 cannot hold, more numbers than `room` bytes of memory have place for.
  */
-export async function readNpy(path: string): Promise<NumericArray> {
+export async function readNpy(path: string, room?: number): Promise<NumericArray> {
   const fail = (message: string): never => {
     throw new ConfigError([{ path: "", message, file: path }]);
   };
-  return parseNpy(await readBytes(path), fail);
+  const bytes = await readBytes(path);
+  requireRoom(readHeader(bytes, fail).shape, room, fail);
+  return parseNpy(bytes, fail);
 }
 
-/** The shape and the type of an .npy file's array, whatever the type is. */
+/** The shape and the type of an .npy file's array, whatever the type is, and the bytes of the whole file where it is one that is read. */
 export function npyHeader(
   bytes: Uint8Array,
   fail: (message: string) => never,
-): { readonly shape: readonly number[]; readonly dtype: string } {
-  return readHeader(bytes, fail);
+): { readonly shape: readonly number[]; readonly dtype: string; readonly size: number | null } {
+  const { shape, dtype, dataStart } = readHeader(bytes, fail);
+  const type = dtype.replace(/^[<>=|]/, "");
+  const size = dataStart + Number(type.slice(1)) * shape.reduce((p, q) => p * q, 1);
+  return { shape, dtype, size: Object.hasOwn(TYPES, type) ? size : null };
 }
 
 /** The array in the bytes of an .npy file. */

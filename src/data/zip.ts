@@ -1,8 +1,12 @@
 /** The files within a zip archive, each checked against its length and checksum. Source: PKWARE's APPNOTE.TXT, sections 4.3 and 4.4. */
-import { crc32, inflateRawSync } from "node:zlib";
+import { constants, crc32, inflateRawSync } from "node:zlib";
 
 interface ZipEntry {
   readonly name: string;
+  /** Bytes that it unpacks to, as the archive says. */
+  readonly size: number;
+  /** Its beginning, however long the whole is; not checked. */
+  head(): Uint8Array;
   /** Unpacks it. */
   content(): Uint8Array;
 }
@@ -51,20 +55,38 @@ export function readZip(bytes: Uint8Array, fail: (message: string) => never, wha
     if (method !== 0 && method !== 8)
       fail(`${name} is packed by method ${method}; numpy.savez packs by none.`);
     at += ENTRY + nameLength + extra + comment;
+    const stored = (): Uint8Array => {
+      if (!is(local, 0x04034b50) || local + LOCAL > bytes.byteLength) fail(broken);
+      const start = local + LOCAL + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
+      if (start + packed > bytes.byteLength) fail(`${name} is truncated.`);
+      return bytes.subarray(start, start + packed);
+    };
     return {
       name,
+      size,
+      head: () =>
+        (method === 0 ? stored() : inflateHead(stored())) ??
+        fail(`${name} is damaged: it cannot be unpacked.`),
       content() {
-        if (!is(local, 0x04034b50) || local + LOCAL > bytes.byteLength) fail(broken);
-        const start = local + LOCAL + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
-        if (start + packed > bytes.byteLength) fail(`${name} is truncated.`);
-        const stored = bytes.subarray(start, start + packed);
-        const data = method === 0 ? stored : inflate(stored, size);
+        const data = method === 0 ? stored() : inflate(stored(), size);
         if (data === null || data.byteLength !== size || crc32(data) !== checksum)
           return fail(`${name} is damaged: its length or its checksum is not what the archive says.`);
         return data;
       },
     };
   });
+}
+
+/** Packed bytes of a head, which unpack to a thousand times as many at most. */
+const HEAD = 1 << 14;
+
+/** What the first bytes unpack to; null where the data are no such. */
+function inflateHead(data: Uint8Array): Uint8Array | null {
+  try {
+    return inflateRawSync(data.subarray(0, HEAD), { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch {
+    return null;
+  }
 }
 
 /** Null where the data are no such or are more than they are said to be. */

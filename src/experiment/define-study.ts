@@ -1,14 +1,17 @@
 /** A study from code: the sections of a study file as an object, its network a `Network` of the program's own. */
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
+import { checkMeasured } from "../config/checks-descent.js";
 import { checkFiles } from "../config/files.js";
 import type { LoadedConfig } from "../config/load.js";
+import type { Sections } from "../config/schema.js";
 import { validate } from "../config/validate.js";
+import { isRecord } from "../config/walk.js";
 import { ConfigError } from "../errors.js";
-import { figures } from "../figure/figures.js";
-import { type Measure, measureSection, measures } from "../measure/index.js";
+import type { Measure } from "../measure/index.js";
 import { createFamily, type Network } from "../model/index.js";
 import { CODE } from "../record/sweep.js";
+import { ownMeasures } from "./own-measures.js";
 
 export interface StudyOptions {
   /** The sections of a study file; `model` as there, or a network. */
@@ -18,7 +21,7 @@ export interface StudyOptions {
   readonly init?: object;
   /** Of a network: `{ scale, centred }`, as `model.output` in a file. */
   readonly output?: object;
-  /** Measures of the program's own, taken beside those that `measure` names; of `defineMeasure`. */
+  /** Measures of the program's own, of `defineMeasure`. The section `measure` may have settings of them, by their names; without these they have their defaults. */
   readonly measures?: readonly Measure[];
 }
 
@@ -33,8 +36,8 @@ export async function defineStudy(
   folder = process.cwd(),
 ): Promise<LoadedConfig> {
   const network = "forward" in model ? (model as Network) : null;
-  const own = { ...(init && { init }), ...(output && { output }) };
-  const misplaced = network === null ? Object.keys(own) : [];
+  const start = { ...(init && { init }), ...(output && { output }) };
+  const misplaced = network === null ? Object.keys(start) : [];
   if (misplaced.length > 0)
     throw new ConfigError(
       misplaced.map((path) => ({ path, message: "belongs into model, unless model is a network." })),
@@ -45,46 +48,33 @@ export async function defineStudy(
       : {
           ...{ kind: "code", graph: digest(network), activation: network.activation },
           ...(network.start !== null && { init: { kind: "own" } }),
-          ...own,
+          ...start,
         };
   const input = { ...sections, model: section };
   const baseDir = resolve(folder);
-  const { sections: config, sweep, findings } = validate(input);
+  const asked = isRecord(sections["measure"]) ? sections["measure"] : {};
+  const isOwn = (name: string) => Array.isArray(mine) && mine.some((one) => one?.name === name);
+  const [others, ours] = [false, true].map((own) =>
+    Object.fromEntries(Object.entries(asked).filter(([name]) => isOwn(name) === own)),
+  );
+  const own = ownMeasures(mine, ours!);
+  const known = isRecord(sections["measure"]) ? { ...input, measure: others } : input;
+  const { sections: config, sweep, findings } = validate(known);
   const stray = { path: ["sweep"], message: "a study from code is one run; defineSweep makes many." };
   const all = [
     ...[...findings, ...(sweep === null ? [] : [stray]), ...(await checkFiles(config, baseDir))],
-    ...checkMeasures(mine),
+    ...[...own.findings, ...checkMeasured({ measure: own.sections, compare: config.compare } as Sections)],
   ];
   if (all.length > 0)
     throw new ConfigError(all.map(({ path, message }) => ({ path: path.map(String).join("."), message })));
+  const complete = config as LoadedConfig["config"];
   return {
-    config: withMeasures(config as LoadedConfig["config"], mine),
+    config: { ...complete, measure: { ...complete.measure, ...own.sections } },
     source: `${JSON.stringify(input, null, 2)}\n`,
     file: CODE,
     ...{ baseDir, set: [], locate: () => ({}), sweep: null, notes: [] },
-    ...{ ...(network !== null && { network }), ...(mine.length > 0 && { measures: mine }) },
+    ...{ ...(network !== null && { network }), ...(own.measures.length > 0 && { measures: own.measures }) },
   };
-}
-
-/** The config with a section for each, so that its hash tells them apart. */
-function withMeasures(config: LoadedConfig["config"], own: readonly Measure[]): LoadedConfig["config"] {
-  const sections = own.map((measure) => {
-    const text = [measure.columns, measure.follow, measure.refuse ?? ""].map(String).join("\n");
-    const code = createHash("sha256").update(text).digest("hex");
-    return [measure.name, { ...measureSection(measure).parse({}), code }];
-  });
-  return { ...config, measure: { ...config.measure, ...Object.fromEntries(sections) } };
-}
-
-function checkMeasures(own: readonly Measure[]): { path: string[]; message: string }[] {
-  const taken = [...measures.map(({ name }) => name), "ntk", ...figures.map(({ name }) => name)];
-  return own.flatMap(({ name }, k) => {
-    const path = ["measures", String(k), "name"];
-    if (!/^[A-Za-z][A-Za-z0-9-]*$/.test(name))
-      return [{ path, message: `must consist of letters, digits and '-', got ${JSON.stringify(name)}.` }];
-    const before = [...taken, ...own.slice(0, k).map((other) => other.name)];
-    return before.includes(name) ? [{ path, message: `${name} is taken; choose another name.` }] : [];
-  });
 }
 
 /** What tells networks apart: parameters with their laws, and every operation on the way to the outputs of a few samples. */

@@ -63,6 +63,15 @@ export async function planMeasures(loaded: LoadedConfig, prepared: Prepared): Pr
       if (refusal !== null) throw problemAt(loaded, `measure.${measure.name}`, refusal);
       return measure.columns(subject, settings as never);
     });
+    for (const other of asked) {
+      const shared = columns.find(({ name }) => other.columns.some((column) => column.name === name));
+      if (shared !== undefined)
+        throw problemAt(
+          loaded,
+          `measure.${measure.name}`,
+          `its column ${shared.name} is that of ${other.measure.name}; choose another name.`,
+        );
+    }
     asked.push({ measure, settings, columns, setUp });
   }
   return { asked, subject, meter };

@@ -5,6 +5,7 @@ import { totalmem } from "node:os";
 import { resolve } from "node:path";
 import { fileReferences } from "../config/files.js";
 import { type LoadedConfig, problemAt } from "../config/load.js";
+import { BYTES_PER_NUMBER } from "../data/room.js";
 import { sources } from "../data/sources/index.js";
 import { formatBytes } from "./bytes.js";
 
@@ -48,9 +49,6 @@ export async function requireRoomForFiles(
   }
 }
 
-/** Copies of the inputs that a source holds at once, in bytes a number: those drawn, those chosen, and those parted. */
-const SOURCE_BYTES = 24;
-
 /** @throws ConfigError where a source of data/sources draws, or reads from plain files, more than the machine holds */
 export async function requireRoomForSource(loaded: LoadedConfig): Promise<void> {
   const { dataset } = loaded.config;
@@ -62,7 +60,7 @@ export async function requireRoomForSource(loaded: LoadedConfig): Promise<void> 
   );
   // A byte of a pixel becomes a number.
   const numbers = source.numbers(dataset as never) + sizes.reduce((sum, size) => sum + size, 0);
-  const bytes = SOURCE_BYTES * numbers;
+  const bytes = BYTES_PER_NUMBER * numbers;
   if (bytes > availableMemory())
     throw problemAt(
       loaded,

@@ -22,7 +22,7 @@ import { createRandom, type Random } from "../random.js";
 import type { ImportCheckResult } from "../record/import-check.js";
 import { citing, type InitialParameters, initialParameters } from "./initial-parameters.js";
 import { announceMemory, requireMemory } from "./memory.js";
-import { requireRoomForFiles, requireRoomForSource } from "./memory-room.js";
+import { availableMemory, requireRoomForFiles, requireRoomForSource } from "./memory-room.js";
 import { datasetFor, networkOf } from "./network.js";
 import { checkNetwork } from "./onnx-model.js";
 import { withOrigin } from "./origin.js";
@@ -75,6 +75,7 @@ export async function prepare(
       await loadDataset(config.dataset, {
         baseDir,
         random: random.split("data"),
+        room: availableMemory(),
         pause: createPause(watch, !isDrawn(config.dataset) ? "reading the data" : "drawing the data"),
         teacher: (network, inputs, shape) =>
           teach(network as TeacherConfig, inputs, shape, engine, random.split("teacher"), loaded, watch),

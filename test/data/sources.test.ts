@@ -18,7 +18,7 @@ const put = (name: string, bytes: Uint8Array): string => {
 };
 
 /** Through the schema, as a study file's. */
-function load(dataset: object, seed = 0): Promise<Dataset> {
+function load(dataset: object, seed = 0, room?: number): Promise<Dataset> {
   const { sections, findings } = validate({
     name: "data",
     dataset,
@@ -30,6 +30,7 @@ function load(dataset: object, seed = 0): Promise<Dataset> {
   return loadDataset(sections.dataset as DatasetSpec<unknown>, {
     baseDir: folder,
     random: createRandom(seed),
+    room,
   });
 }
 
@@ -136,6 +137,43 @@ describe("idx", () => {
     for (const [change, message] of refused)
       await expect(load({ kind: "idx", ...good, ...change }), String(message)).rejects.toThrow(message);
   });
+});
+
+test("files that announce more numbers than there is memory are refused before they are unpacked", async () => {
+  const [shape, zeros] = [[100, 40, 50], new Uint8Array(2e5)] as const;
+  const images = put("zeros.gz", gzipSync(idxFile(shape, zeros)));
+  const labels = put(
+    "zero-labels",
+    idxFile(
+      [100],
+      new Uint8Array(100).map((_, i) => i % 2),
+    ),
+  );
+  const head = "{'descr': '|u1', 'fortran_order': False, 'shape': (100, 40, 50), }".padEnd(117);
+  const npy = Buffer.concat([
+    Buffer.from("\x93NUMPY\x01\x00\x76\x00", "latin1"),
+    Buffer.from(`${head}\n`),
+    zeros,
+  ]);
+  const y = formatNpy(new Float64Array(100), [100]);
+  put("zeros.npy", npy);
+  put("zero-targets.npy", y);
+  const path = put("zeros.npz", zipSync({ "x.npy": npy, "y.npy": y }));
+  for (const dataset of [
+    { kind: "idx", images, labels },
+    { kind: "npz", path },
+    { kind: "file", inputs: "zeros.npy", targets: "zero-targets.npy" },
+  ]) {
+    // 24 bytes a number: read, chosen, parted.
+    await expect(load(dataset, 0, 4e6)).rejects.toThrow(
+      /announces the shape \(100, 40, 50\), whose numbers take 0\.00480 GB of memory, and there are 0\.00400 GB/,
+    );
+    expect((await load(dataset, 0, 5e6)).samples).toBe(100);
+  }
+  const bomb = { "x.npy": Buffer.concat([npy, new Uint8Array(1 << 24)]), "y.npy": y };
+  await expect(load({ kind: "npz", path: put("bomb.npz", zipSync(bomb)) })).rejects.toThrow(
+    /array x: the data are followed by extra bytes: shape \(100, 40, 50\) of \|u1 needs 200128 bytes, found 16977344/,
+  );
 });
 
 describe("digits", () => {

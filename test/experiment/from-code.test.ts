@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { hashConfig } from "../../src/config/hash.js";
 import { loadConfig } from "../../src/config/load.js";
 import { readNamedArrays } from "../../src/data/named-arrays.js";
@@ -86,6 +87,75 @@ test("a measure from code has columns, a figure, extremes and a hash of its own"
     await expect(defineStudy({ ...sections, model, measures: [{ ...largest(1), name }] })).rejects.toThrow(
       /measures\.0\.name/,
     );
+});
+
+describe("a measure from code", () => {
+  const own = (change: object = {}) =>
+    defineMeasure({
+      name: "own",
+      text: "One.",
+      columns: () => [{ name: "one", label: "1", axis: "1", scale: "linear" }],
+      follow: () => async () => ({ one: 1 }),
+      ...change,
+    });
+  const base = { ...sections, model: { kind: "layers", layers }, figure: { draw: false } };
+  let count = 0;
+  const taken = async (measures: unknown, measure: object = {}) =>
+    runExperiment(await defineStudy({ ...base, measure, measures } as never), {
+      directory: join(folder, `own-${count++}`),
+      command: ["test"],
+    });
+  const answers = (values: unknown) => [own({ follow: () => async () => values })];
+  const columns = (...names: unknown[]) => [
+    own({ columns: () => names.map((name) => ({ name, label: "1", axis: "1", scale: "linear" })) }),
+  ];
+
+  test.each([
+    ["no list", "own", /measures: must be a list of measures/],
+    ["no measure", [{ name: "own" }], /measures\.0: must be a measure, with columns and follow/],
+    ["a column of the table", columns("loss"), /own: the column loss is there already/],
+    ["a column of descent's", columns("parameterGap"), /own: the column parameterGap is there already/],
+    ["one column twice", columns("one", "one"), /own: the column one is there already/],
+    ["a column that is no name", columns("a\nb"), /own: a column's name must consist of/],
+    ["another's column", columns("norm"), /measure\.own: its column norm is that of norms/],
+    ["a column not declared", answers({ two: 2 }), /own: answers with the column two, and declares one/],
+    ["a word", answers({ one: "x,y" }), /own: one must be a number, or null .*got "x,y"/],
+    ["nothing", answers(undefined), /own: must answer with an object/],
+    [
+      "a field without a default",
+      [own({ fields: { depth: z.number() } })],
+      /measure\.own\.depth: is required/,
+    ],
+    [
+      "its own error",
+      [
+        own({
+          follow: () => () => {
+            throw new Error("broke.");
+          },
+        }),
+      ],
+      /^measure own: broke\.$/,
+    ],
+  ])("with %s is refused by name", async (_, measures, message) => {
+    await expect(taken(measures, { norms: {} })).rejects.toThrow(message);
+  });
+
+  test("has its settings in the section measure, checked as those of others", async () => {
+    const result = await taken([own()], { own: { points: 1, of: ["flow"] } });
+    expect(result.measures.map(({ name, times }) => [name, times])).toEqual([["own", 2]]);
+    await expect(taken([own()], { own: { point: 1 } })).rejects.toThrow(/measure\.own\.point: unknown key/);
+    await expect(taken([own()], { own: { of: ["rod"] } })).rejects.toThrow(/measure\.own\.of\.0: rod is not/);
+  });
+
+  test("that changes the θ that it sees does not change the flow's", async () => {
+    const follow =
+      () =>
+      async ({ theta }: { theta: Float64Array }) => ({ one: theta.fill(0)[0] });
+    const [touched, plain] = [await taken([own({ follow })]), await taken([own()])];
+    expect(touched.loss).toBe(plain.loss);
+    expect(touched.descent).toEqual(plain.descent.map((one) => ({ ...one, measured: expect.anything() })));
+  });
 });
 
 test("a study that was done says so in words of code and of the terminal, and does again what it says", async () => {

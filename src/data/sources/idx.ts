@@ -16,19 +16,24 @@ export const idx = defineSource({
   hasClasses: true,
   numbers: () => 0,
   normalise: "range",
-  load: ({ images, labels }, { baseDir }) =>
-    readPair(resolve(baseDir, images), resolve(baseDir, labels), 255),
+  load: ({ images, labels }, { baseDir, room }) =>
+    readPair(resolve(baseDir, images), resolve(baseDir, labels), 255, room),
 });
 
 /** @param range the largest number that a pixel can be */
-export async function readPair(images: string, labels: string, range: number): Promise<Samples> {
+export async function readPair(
+  images: string,
+  labels: string,
+  range: number,
+  room?: number,
+): Promise<Samples> {
   const at = <T>(field: string, load: Promise<T>): Promise<T> =>
     load.catch((error: unknown) => {
       if (!(error instanceof ConfigError)) throw error;
       throw new ConfigError(error.problems.map((problem) => ({ ...problem, path: `dataset.${field}` })));
     });
-  const pixels = await at("images", readIdx(images));
-  const classes = await at("labels", readIdx(labels));
+  const pixels = await at("images", readIdx(images, room));
+  const classes = await at("labels", readIdx(labels, room));
   if (classes.shape.length !== 1)
     refuse("labels", `must have one axis, got (${classes.shape.join(", ")}).`, labels);
   const [samples = 0, ...shape] = pixels.shape;

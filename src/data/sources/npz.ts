@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { readNamedArrays } from "../named-arrays.js";
+import { requireRoom } from "../room.js";
 import { refuse } from "../samples.js";
 import { classLabels, defineSource, path, subset } from "./source.js";
 
@@ -22,7 +23,7 @@ export const npz = defineSource({
   files: ["path"],
   hasClasses: true,
   numbers: () => 0,
-  async load({ path: name, inputs: inputName, targets: targetName, areClasses }, { baseDir }) {
+  async load({ path: name, inputs: inputName, targets: targetName, areClasses }, { baseDir, room }) {
     const file = resolve(baseDir, name);
     const fail = (field: string, message: string): never => refuse(field, message, file);
     const { arrays } = await readNamedArrays(file, "npz");
@@ -33,6 +34,7 @@ export const npz = defineSource({
           field,
           `holds no array ${wanted}; it has ${arrays.map((array) => array.name).join(", ")}.`,
         );
+      requireRoom(found.shape, room, (message) => fail(field, `array ${wanted} ${message}`));
       const data = found.read();
       const bad = data.findIndex((value) => !Number.isFinite(value));
       if (found.shape.length < 1 || data.length === 0)

@@ -8,6 +8,8 @@ export interface SourceContext {
   /** The folder that relative file names start from. */
   readonly baseDir: string;
   readonly random: Random;
+  /** Bytes of memory that numbers of files may take; absent: any. */
+  readonly room?: number | undefined;
 }
 
 export interface Source {
