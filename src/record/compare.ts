@@ -30,7 +30,8 @@ export interface Distance {
 }
 
 /** Circumstances of a run, which differ always or follow from other settings. */
-const ALWAYS = /^(started|finished|resumed|wallSeconds|gradientSeconds|hash|process\..*)$/;
+const ALWAYS =
+  /^(started|finished|resumed|wallSeconds|gradientSeconds|measures\..*\.seconds|hash|process\..*)$/;
 /** Circumstances on which the last digits of equal studies depend. */
 const DIGITS = ["node", "platform", "gradflow", "engineVersion"];
 

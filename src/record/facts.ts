@@ -16,17 +16,18 @@ export interface FactSources {
 const HIDDEN = ["format", "formatVersion", "files", "command", "notes", "figures", "message"];
 
 /**
- * Facts by name: of `result.json` as they stand there (`loss`, `decay.rate`, `descent.0.parameterGap`), of the config by the names
+ * Facts by name: of `result.json` as they stand there (`loss`, `decay.rate`, `descent.0.parameterGap`; what a measure cost by its name, `measures.sharpness.seconds`), of the config by the names
  * that `--set` takes (`model.kind`; a list of plain values such as `model.hidden` is one word, `50-50`), of the manifest (`status`,
  * `started`), and `parametersPerTarget` = P/(nM). Where names meet, the result comes first, then the config.
  */
 export function readFacts({ manifest, result, config }: FactSources): Facts {
   const facts = new Map<string, Fact>();
-  const { problem, ...about } = manifest;
+  // What measures declare is no fact of the run.
+  const { problem, measures: _, ...about } = manifest;
   const parameters = result?.parameters ?? problem?.parameters;
   const samples = result?.samples ?? problem?.samples;
   const outputs = result?.outputs ?? problem?.outputs;
-  flatten(result ?? {}, "", facts);
+  flatten(named(result), "", facts);
   flatten({ parameters, samples, outputs, inputs: problem?.inputs }, "", facts);
   if (parameters !== undefined && samples !== undefined && outputs !== undefined)
     facts.set("parametersPerTarget", parameters / (samples * outputs));
@@ -39,8 +40,15 @@ export function readFacts({ manifest, result, config }: FactSources): Facts {
 /** The facts of `result.json` alone. */
 export function readResultFacts(result: RunResult | null): Facts {
   const facts = new Map<string, Fact>();
-  flatten(result ?? {}, "", facts);
+  flatten(named(result), "", facts);
   return facts;
+}
+
+/** What measures cost goes by their names: their places differ from study to study. */
+function named(result: RunResult | null): object {
+  if (result === null) return {};
+  const costs = result.measures.map(({ name, columns: _, ...cost }) => [name, cost]);
+  return { ...result, measures: Object.fromEntries(costs) };
 }
 
 function flatten(value: unknown, name: string, facts: Map<string, Fact>): void {

@@ -43,6 +43,7 @@ export interface SyntheticOptions {
   readonly logTime?: boolean;
   readonly force?: boolean;
   readonly name?: string;
+  readonly measures?: NonNullable<RunFacts["measures"]>;
 }
 
 /** Opens a record and fills its tables, as a run does before its end. */
@@ -54,7 +55,7 @@ export async function syntheticRecord(options: SyntheticOptions): Promise<Record
     config: { ...CONFIG, name, record: { at: logTime ? "log" : "linear", points: 200 } },
     configText: CONFIG_TEXT,
     overrides: ["flow.rtol=1e-6"],
-    manifest: FACTS,
+    manifest: { ...FACTS, ...(options.measures && { measures: options.measures }) },
   });
   const times = Array.from({ length: 201 }, (_, k) =>
     k === 0 ? 0 : logTime ? 0.01 * (END / 0.01) ** ((k - 1) / 199) : (END * k) / 200,
