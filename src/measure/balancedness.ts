@@ -110,8 +110,9 @@ async function findPairs({ train, theta0, seed }: Subject): Promise<Pair[]> {
   const draw = (count: number) => Float64Array.from({ length: count }, random.normal);
   /** By candidate; null once it has failed. */
   const degrees: (number | null | undefined)[] = candidates.map(() => undefined);
+  // A draw may leave all units of a layer dead: θ of its own size is tried three times.
   const spread = length(theta0) / Math.sqrt(theta0.length) || 1;
-  for (const scale of SCALES) {
+  for (const scale of [1, 1, ...SCALES]) {
     const noise = draw(theta0.length);
     const theta = theta0.map((value, i) => scale * (value + spread * (noise[i] as number)));
     const cotangent = draw(train.family.samples * train.family.network.outputs);
