@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { LoadedConfig } from "../config/load.js";
 import { describeIssue, type Finding } from "../config/messages.js";
+import { isRecord } from "../config/walk.js";
 import { figures } from "../figure/figures.js";
 import { fields as flowKinds } from "../flow/fields/registry.js";
 import { type Column, type Measure, measureSection, measures, type Values } from "../measure/index.js";
@@ -39,6 +40,13 @@ export function ownMeasures(given: unknown, asked: Readonly<Record<string, unkno
           findings.push({ path: ["measure", measure.name, ...path], message });
   }
   return { measures: own.map(guarded), sections: sections as MeasureSections, findings };
+}
+
+/** Of a complete config, the measures that a program made: those whose section has a digest of code. */
+export function namesOfOwn({ measure }: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(isRecord(measure) ? measure : {}).flatMap(([name, section]) =>
+    isRecord(section) && "code" in section ? [name] : [],
+  );
 }
 
 function checkShape(given: unknown): Finding[] {
@@ -82,7 +90,9 @@ function guarded(measure: Measure): Measure {
     try {
       return await work();
     } catch (cause) {
-      throw new Error(`measure ${measure.name}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+      throw new Error(`measure ${measure.name}: ${cause instanceof Error ? cause.message : cause}`, {
+        cause,
+      });
     }
   };
   const columnsOf: Measure["columns"] = async (subject, settings) => {

@@ -4,8 +4,9 @@ import { hashConfig } from "../config/hash.js";
 import { type LoadedConfig, loadConfig } from "../config/load.js";
 import { ConfigError } from "../errors.js";
 import { digestOnnx } from "../onnx/index.js";
-import { readIfPresent } from "../record/files.js";
+import { readIfPresent, readJsonObject } from "../record/files.js";
 import { contentFolder, isDone, type Manifest, NETWORK, readManifest } from "../record/manifest.js";
+import { namesOfOwn } from "./own-measures.js";
 
 /**
  * Reads the config that the record in `directory` was made by.
@@ -25,9 +26,15 @@ export async function loadUnfinished(directory: string): Promise<LoadedConfig> {
     );
   const folder = contentFolder(directory, manifest);
   const file = join(folder, "config.resolved.json");
-  if ((await readIfPresent(file)) === null)
+  const config = await readJsonObject(file);
+  if (config === null)
     throw new ConfigError(
       `${directory}: was killed before its config was written; start it again with gradflow run --force.`,
+    );
+  const own = namesOfOwn(config);
+  if (own.length > 0)
+    throw new ConfigError(
+      `${directory}: measures ${own.join(", ")} of a program, which no file holds; go on from that program, with runExperiment(study, { directory, resume: true }).`,
     );
   const copy = copyOfNetwork(directory, manifest);
   const set = copy === null ? [] : [`model.path=${JSON.stringify(copy.path)}`];

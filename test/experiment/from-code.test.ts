@@ -148,6 +148,19 @@ describe("a measure from code", () => {
     await expect(taken([own()], { own: { of: ["rod"] } })).rejects.toThrow(/measure\.own\.of\.0: rod is not/);
   });
 
+  test("is of its program: a terminal cannot go on with it, the program can", async () => {
+    const directory = join(folder, "own-stopped");
+    const study = await defineStudy({ ...base, measure: {}, measures: [own()] } as never);
+    const controller = new AbortController();
+    const stop = { signal: controller.signal, onProgress: () => controller.abort() };
+    expect((await runExperiment(study, { directory, command: ["test"], ...stop })).status).toBe(
+      "interrupted",
+    );
+    await expect(loadUnfinished(directory)).rejects.toThrow(/measures own of a program, which no file holds/);
+    const again = await runExperiment(study, { directory, command: ["test"], resume: true });
+    expect(again.status).toBe("reachedEnd");
+  });
+
   test("that changes the θ that it sees does not change the flow's", async () => {
     const follow =
       () =>
