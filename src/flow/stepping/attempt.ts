@@ -7,7 +7,6 @@ import { blockOf } from "../../linalg/block.js";
 import { factorise } from "../../linalg/cholesky.js";
 import { length } from "../../linalg/norm.js";
 import { dot, squaredNorm } from "../../linalg/vectors.js";
-import type { Kinks } from "../boundaries/kinks.js";
 import { type Simulated, type StepEvent, simulateBlocks } from "./blocks.js";
 import { type Branching, branchesIn } from "./branches.js";
 import { Candidates } from "./candidates.js";
@@ -15,6 +14,7 @@ import { combine } from "./combine.js";
 import type { StepField, SteppingField } from "./field.js";
 import { type GramBlock, unitsOf } from "./gram-blocks.js";
 import { reconcile } from "./reconcile.js";
+import { Sides } from "./sides.js";
 import { slopesAt } from "./slopes.js";
 
 /** The state between two steps; arrays are replaced, not changed. */
@@ -54,6 +54,8 @@ export interface Attempt {
   readonly candidates: number;
   /** Whether an entry slid at the start of the step, and how many at its end. */
   readonly slidBefore: boolean;
+  /** Whether an entry on a breakpoint took another side from pass to pass, as where what moves it crosses within the step. */
+  readonly isTurned: boolean;
   readonly sliding: number;
   /** Blocks whose simulation did not come to an end. */
   readonly unsettled: number;
@@ -70,8 +72,6 @@ export const STIFF = 0.6;
 const MARGIN = 0.2;
 /** The extrapolation to the middle of the step takes at most this much of the last change of velocity. */
 const MOST_EXTRAPOLATED = 2;
-/** Relative to the values of its site, an entry this near its breakpoint is on it. */
-const ON_BREAKPOINT = 1e-12;
 const PASSES = 2;
 
 interface Prediction {
@@ -108,27 +108,37 @@ export async function attemptStep(
   const { scratch } = field;
   scratch.reclaim(Object.values(state));
   const isStiff = h * rho >= STIFF && state.mean !== null;
-  const prediction = isStiff ? await predictStiff(field, state, h) : await predict(field, state, h);
+  const predictBy = isStiff ? predictStiff : predict;
+  const scales = field.scales(z0);
+  const sides = new Sides(kinks, scales);
+  const resting = sides.restingAt(z0, held);
+  const start = scratch.copy(state.pieces);
+  let prediction = await predictBy(field, state, h, isStiff ? state.mean! : state.pieces);
   if (!isAllFinite(prediction.end)) return "nonFinite";
+  let z1 = await field.preactivations(prediction.end);
+  if (sides.take(resting, z1, start)) {
+    // The signals before them were those of the other sides.
+    const reference = scratch.copy(prediction.reference);
+    for (const e of resting) reference[e] = start[e]!;
+    prediction = await predictBy(field, state, h, reference);
+    if (!isAllFinite(prediction.end)) return "nonFinite";
+    z1 = await field.preactivations(prediction.end);
+  }
   let at: Pick<Prediction, "middle" | "field" | "reference"> = prediction;
   let end = prediction.end;
-  let z1 = await field.preactivations(end);
   const ahead = z1;
-  const start = scratch.copy(state.pieces);
-  const scales = field.scales(z0);
-  const resting = restingOn(kinks, z0, held, scales);
-  const candidates = new Candidates(kinks, scales.length, held);
+  const candidates = new Candidates(sides, scales.length, held);
   if (isStiff) {
-    candidates.addDifferent(state.mean!, start);
+    candidates.addDifferent(at.reference, start);
     candidates.addMoved(z0, z1, [0.5], start);
   }
   let found: { readonly entries: readonly number[]; readonly blocks: readonly GramBlock[] } & Simulated =
     NOTHING(start);
   let stiffStart: Float64Array | null = null;
+  let isTurned = false;
   const passes: { readonly end: Float64Array; readonly z: Float64Array }[] = [];
   for (let pass = 0; pass < PASSES; pass++) {
-    // Entries that rest on a breakpoint have no side yet: the one that they move to.
-    for (const e of resting) start[e] = kinks.pieceOf(e, z1[e]!);
+    isTurned = sides.take(resting, z1, start) || isTurned;
     candidates.addDifferentAmong(resting, at.reference, start);
     candidates.addMoved(z0, z1, pass === 0 ? [1, 1 + MARGIN] : [1], start);
     const entries = candidates.list();
@@ -173,7 +183,7 @@ export async function attemptStep(
     passes.push({ end, z: z1 });
   }
   const second = passes[passes.length - 1]!;
-  const { pieces, held: nextHeld, events } = reconcile(kinks, state, found, z0, z1, h, scratch);
+  const { pieces, held: nextHeld, events } = reconcile(sides, state, found, start, z0, z1, h, scratch);
   // Where nothing may change its piece there is one pass. Beside it stands the prediction, of second order too, or the estimate of RKC2.
   const first = passes[passes.length - 2] ?? { end: prediction.end, z: ahead };
   let between = combine(1, second.end, -1, first.end);
@@ -219,6 +229,7 @@ export async function attemptStep(
     zDifference,
     candidates: found.entries.length,
     slidBefore: countHeld(held) > 0,
+    isTurned,
     sliding: countHeld(nextHeld),
     unsettled: found.unsettled,
     branches,
@@ -237,23 +248,32 @@ function stabilisedError(
 }
 
 /** Half a step ahead by the last velocities; from there a midpoint step, the pieces as they are. */
-async function predict(field: SteppingField, state: SteppingState, h: number): Promise<Prediction> {
-  const { theta, pieces, velocity, velocityBefore, size, sizeBefore } = state;
+async function predict(
+  field: SteppingField,
+  state: SteppingState,
+  h: number,
+  reference: Float64Array,
+): Promise<Prediction> {
+  const { theta, velocity, velocityBefore, size, sizeBefore } = state;
   let ahead = velocity;
   if (velocityBefore !== null) {
     const share = Math.min((h / 4 + size / 2) / ((size + sizeBefore) / 2), MOST_EXTRAPOLATED);
     ahead = combine(1 + share, velocity, -share, velocityBefore);
   }
   const middle = combine(1, theta, h / 2, ahead);
-  const found = await field.locked(middle, pieces);
-  return { end: combine(1, theta, -h, found.gradient), middle, field: found, reference: pieces };
+  const found = await field.locked(middle, reference);
+  return { end: combine(1, theta, -h, found.gradient), middle, field: found, reference };
 }
 
 /** The last velocity goes on; signals from one gradient at the middle, with the last mean slopes. */
-async function predictStiff(field: SteppingField, state: SteppingState, h: number): Promise<Prediction> {
-  const reference = state.mean!;
-  const end = combine(1, state.theta, h, state.velocity);
-  const middle = combine(0.5, state.theta, 0.5, end);
+async function predictStiff(
+  field: SteppingField,
+  { theta, velocity }: SteppingState,
+  h: number,
+  reference: Float64Array,
+): Promise<Prediction> {
+  const end = combine(1, theta, h, velocity);
+  const middle = combine(0.5, theta, 0.5, end);
   return { end, middle, field: await field.mean(middle, reference), reference };
 }
 
@@ -273,26 +293,6 @@ function countHeld(held: Float64Array): number {
   let count = 0;
   for (let e = 0; e < held.length; e++) if (held[e]! >= 0) count++;
   return count;
-}
-
-/** Entries that do not slide and are on a breakpoint up to rounding, as behind dead units without biases. */
-function restingOn(
-  kinks: Kinks,
-  z: Float64Array,
-  held: Float64Array,
-  scales: readonly number[],
-): readonly number[] {
-  const resting: number[] = [];
-  scales.forEach((scale, site) => {
-    const near = ON_BREAKPOINT * scale;
-    const [from, to] = kinks.rangeOf(site);
-    if (to === from) return;
-    const breakpoints = kinks.breakpoints(from);
-    for (let b = 0; b < breakpoints.length; b++)
-      for (let e = from; e < to; e++)
-        if (Math.abs(z[e]! - breakpoints[b]!) <= near && held[e]! < 0) resting.push(e);
-  });
-  return resting;
 }
 
 /**

@@ -1,18 +1,18 @@
 /** Entries that may change their pieces within a step: those that slide, and what is added. They stay for all passes. */
-import type { Kinks } from "../boundaries/kinks.js";
+import type { Sides } from "./sides.js";
 
 export class Candidates {
-  readonly #kinks: Kinks;
+  readonly #sides: Sides;
   readonly #held: Float64Array;
   readonly #is: Uint8Array;
 
   /** @param sites how many there are */
   constructor(
-    kinks: Kinks,
+    sides: Sides,
     private readonly sites: number,
     held: Float64Array,
   ) {
-    this.#kinks = kinks;
+    this.#sides = sides;
     this.#held = held;
     this.#is = new Uint8Array(held.length);
     for (let e = 0; e < held.length; e++) if (held[e]! >= 0) this.#is[e] = 1;
@@ -29,16 +29,18 @@ export class Candidates {
 
   /** Those that have another piece at z₀ + share·(z₁ − z₀), for any of `shares`, than in `pieces`. */
   addMoved(z0: Float64Array, z1: Float64Array, shares: readonly number[], pieces: Float64Array): void {
+    const { kinks } = this.#sides;
     for (let site = 0; site < this.sites; site++) {
-      const [from, to] = this.#kinks.rangeOf(site);
-      const breakpoints = to > from ? this.#kinks.breakpoints(from) : [];
+      const [from, to] = kinks.rangeOf(site);
+      const breakpoints = to > from ? kinks.breakpoints(from) : [];
       for (let e = from; e < to; e++) {
+        const before = pieces[e]!;
         for (let k = 0; k < shares.length; k++) {
           const share = shares[k]!;
           const z = share === 1 ? z1[e]! : (1 - share) * z0[e]! + share * z1[e]!;
           let piece = 0;
           for (let b = 0; b < breakpoints.length; b++) if (z > breakpoints[b]!) piece++;
-          this.#compare(e, piece, pieces[e]!);
+          if (piece !== before) this.#compare(e, this.#sides.pieceOf(e, z, before), before);
         }
       }
     }

@@ -14,6 +14,7 @@ import { createSharpness } from "../sharpness.js";
 import type { FlowOptions, FlowOutcome } from "../smooth.js";
 import { createBooks, type SteppingSummary } from "./books.js";
 import { createSteppingField, type SteppingCost } from "./field.js";
+import { Sides } from "./sides.js";
 import { type SteppingStep, SteppingStepper } from "./stepper.js";
 
 export interface SteppingFlowOptions extends Omit<FlowOptions, "method"> {
@@ -64,10 +65,11 @@ export async function integrateStepping(options: SteppingFlowOptions): Promise<S
     ...(maxStep !== undefined && { maxStep }),
   });
   const books = createBooks(kinks, tEnd, onEvent, memory);
-  /** Slopes of what slides as at the end of the step; of all else those that θ gives. */
+  /** Slopes of what slides, and sides of what rests on a breakpoint, as at the end of the step; of all else those that θ gives. */
   const measure: Segment["measure"] = async (theta) => {
-    const pieces = kinks.piecesOf(await field.lookAt(theta));
+    const z = await field.lookAt(theta);
     const { held, pieces: now } = stepper;
+    const pieces = new Sides(kinks, field.scales(z)).piecesOf(z, now);
     for (let e = 0; e < held.length; e++) if (held[e]! >= 0) pieces[e] = now[e]!;
     const { loss, gradient } = await field.observe(theta, pieces);
     return { loss, speed: length(gradient), gradient };

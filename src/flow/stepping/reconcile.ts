@@ -1,22 +1,24 @@
 /** The pieces that a step ends with, where the simulation and θ at its end say differently. */
-import type { Kinks } from "../boundaries/kinks.js";
 import type { Simulated, StepEvent } from "./blocks.js";
 import type { Scratch } from "./scratch.js";
+import type { Sides } from "./sides.js";
 
 /**
  * The pieces at the end: of those that slide, what the simulation found; of all others, what z says. Where the simulation had it
  * otherwise its events are mended, so that they lead from the pieces at the start to those at the end.
  */
 export function reconcile(
-  kinks: Kinks,
+  sides: Sides,
   state: { readonly pieces: Float64Array; readonly held: Float64Array },
   simulated: Pick<Simulated, "end" | "endHeld" | "events"> & { readonly entries: readonly number[] },
+  start: Float64Array,
   z0: Float64Array,
   z1: Float64Array,
   h: number,
   scratch: Scratch,
 ): { pieces: Float64Array; held: Float64Array; events: StepEvent[] } {
-  const pieces = kinks.piecesOf(z1, scratch.take(z1.length));
+  const { kinks } = sides;
+  const pieces = sides.piecesOf(z1, start, scratch.take(z1.length));
   const held = scratch.take(z1.length).fill(-1);
   simulated.entries.forEach((e, i) => {
     if (simulated.endHeld[i]! < 0) return;

@@ -14,10 +14,12 @@ const FIRST = 0.1;
 const SMALLEST = { now: 1, ever: 0.1 } as const;
 /**
  * What bounds steps from below is the part of the difference normal to what slides. Where a third of it is tangential, as at crossings
- * in narrow networks, or nothing slid before the step, a smaller step resolves it, down to this part of the smallest.
+ * in narrow networks, or nothing slid before the step, a smaller step resolves it, down to this part of the smallest. It does too where
+ * the tangential part alone is too large and has fallen to this part of what it was at the step that was rejected last.
  */
 const FINER = 0.1;
 const RESOLVABLE = 0.3;
+const FALLEN = 0.9;
 const LARGEST = 160;
 const TOO_LARGE_FACTOR = 0.4;
 
@@ -29,6 +31,8 @@ export interface Control {
   mayGrow: boolean;
   /** The last attempt was rejected, and smaller steps than usual resolve what it was rejected for. */
   isFiner: boolean;
+  /** Tangential part of the error of the attempt that was rejected last; Infinity after a step that was taken. */
+  rejectedWith: number;
   /** Spectral radius of the Jacobian as measured last, and the least one seen. */
   rho: number;
   leastRho: number;
@@ -36,7 +40,7 @@ export interface Control {
 
 /** @param next the first step, where it is given */
 export const newControl = (next: number): Control => ({
-  ...{ next, errorBefore: 1, mayGrow: true, isFiner: false },
+  ...{ next, errorBefore: 1, mayGrow: true, isFiner: false, rejectedWith: Number.POSITIVE_INFINITY },
   ...{ rho: 0, leastRho: Number.POSITIVE_INFINITY },
 });
 
@@ -71,14 +75,17 @@ export function shrinkUnjudged(control: Control, { h, smallest }: Planned): "sma
 export function judgeStep(
   control: Control,
   { h, smallest }: Planned,
-  { tangential, difference, slidBefore }: Pick<Attempt, "tangential" | "difference" | "slidBefore">,
+  attempt: Pick<Attempt, "tangential" | "difference" | "slidBefore" | "isTurned">,
   tolerance: number,
 ): "accepted" | "forced" | "rejected" {
+  const { tangential, difference, slidBefore, isTurned } = attempt;
   const error = Math.hypot(tangential, NORMAL_SHARE * difference) / tolerance;
-  const isResolvable = !slidBefore || tangential >= RESOLVABLE * difference;
+  const isFalling = tangential >= NORMAL_SHARE * difference && tangential <= FALLEN * control.rejectedWith;
+  const isResolvable = !slidBefore || isTurned || tangential >= RESOLVABLE * difference || isFalling;
   const isLast = h <= smallest * (isResolvable ? FINER : 1);
   if (error > REJECTED && !isLast) {
     control.isFiner = isResolvable;
+    control.rejectedWith = tangential;
     control.next = h * Math.min(0.8, Math.max(0.25, 0.9 * error ** -0.4));
     control.mayGrow = false;
     return "rejected";
@@ -89,5 +96,6 @@ export function judgeStep(
   control.next = h * Math.min(control.mayGrow ? 1.6 : 1, Math.max(0.5, factor));
   control.mayGrow = true;
   control.isFiner = false;
+  control.rejectedWith = Number.POSITIVE_INFINITY;
   return error > REJECTED ? "forced" : "accepted";
 }
