@@ -39,7 +39,7 @@ const polynomials = {
 };
 const pooled = [convolution, relu, { kind: "max-pool", size: 2 }, { kind: "flatten" }];
 const HE = { kind: "kaiming-normal", a: 0.1, bias: "uniform" };
-const KINDS = {
+export const KINDS = {
   "ReLU 6-6": { activation: relu },
   "leaky ReLU 6-6": { activation: leaky },
   "abs 6-6": { activation: { kind: "abs" } },
@@ -76,7 +76,7 @@ const KINDS = {
   },
 };
 
-function draw({ samples = SAMPLES, twins = false, layers = null, init = HE, ...given }, seed) {
+export function draw({ samples = SAMPLES, twins = false, layers = null, init = HE, ...given }, seed) {
   const random = createRandom(seed);
   const normals = (name, width) => {
     const stream = random.split(name);
