@@ -52,10 +52,7 @@ export interface Attempt {
   /** Of the two passes' pre-activations, root mean square. */
   readonly zDifference: number;
   readonly candidates: number;
-  /** Whether an entry slid at the start of the step, and how many at its end. */
-  readonly slidBefore: boolean;
-  /** Whether an entry on a breakpoint took another side from pass to pass, as where what moves it crosses within the step. */
-  readonly isTurned: boolean;
+  /** Entries that slide at the end. */
   readonly sliding: number;
   /** Blocks whose simulation did not come to an end. */
   readonly unsettled: number;
@@ -135,10 +132,9 @@ export async function attemptStep(
   let found: { readonly entries: readonly number[]; readonly blocks: readonly GramBlock[] } & Simulated =
     NOTHING(start);
   let stiffStart: Float64Array | null = null;
-  let isTurned = false;
   const passes: { readonly end: Float64Array; readonly z: Float64Array }[] = [];
   for (let pass = 0; pass < PASSES; pass++) {
-    isTurned = sides.take(resting, z1, start) || isTurned;
+    sides.take(resting, z1, start);
     candidates.addDifferentAmong(resting, at.reference, start);
     candidates.addMoved(z0, z1, pass === 0 ? [1, 1 + MARGIN] : [1], start);
     const entries = candidates.list();
@@ -228,8 +224,6 @@ export async function attemptStep(
     tangential,
     zDifference,
     candidates: found.entries.length,
-    slidBefore: countHeld(held) > 0,
-    isTurned,
     sliding: countHeld(nextHeld),
     unsettled: found.unsettled,
     branches,

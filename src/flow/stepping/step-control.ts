@@ -13,9 +13,9 @@ const REJECTED = 2;
 const FIRST = 0.1;
 const SMALLEST = { now: 1, ever: 0.1 } as const;
 /**
- * What bounds steps from below is the part of the difference normal to what slides. Where a third of it is tangential, as at crossings
- * in narrow networks, or nothing slid before the step, a smaller step resolves it, down to this part of the smallest. It does too where
- * the tangential part alone is too large and has fallen to this part of what it was at the step that was rejected last.
+ * What bounds steps from below is the part of the difference normal to what slides, which does not fall with the step. Where a third of it
+ * is tangential, as at crossings in narrow networks, or the error falls, as where entries hang on one another or nothing slid yet, a smaller
+ * step resolves it, down to `FINER` times the smallest. It falls if it is at most `FALLEN` times that of the attempt that was rejected last.
  */
 const FINER = 0.1;
 const RESOLVABLE = 0.3;
@@ -29,9 +29,9 @@ export interface Control {
   next: number;
   errorBefore: number;
   mayGrow: boolean;
-  /** The last attempt was rejected, and smaller steps than usual resolve what it was rejected for. */
+  /** The last attempt was rejected, and smaller steps than usual may resolve what it was rejected for. */
   isFiner: boolean;
-  /** Tangential part of the error of the attempt that was rejected last; Infinity after a step that was taken. */
+  /** Its error relative to the tolerance; ∞ after a step that was accepted, 0 after one that was forced: nothing falls below that. */
   rejectedWith: number;
   /** Spectral radius of the Jacobian as measured last, and the least one seen. */
   rho: number;
@@ -75,27 +75,26 @@ export function shrinkUnjudged(control: Control, { h, smallest }: Planned): "sma
 export function judgeStep(
   control: Control,
   { h, smallest }: Planned,
-  attempt: Pick<Attempt, "tangential" | "difference" | "slidBefore" | "isTurned">,
+  { tangential, difference }: Pick<Attempt, "tangential" | "difference">,
   tolerance: number,
 ): "accepted" | "forced" | "rejected" {
-  const { tangential, difference, slidBefore, isTurned } = attempt;
   const error = Math.hypot(tangential, NORMAL_SHARE * difference) / tolerance;
-  const isFalling = tangential >= NORMAL_SHARE * difference && tangential <= FALLEN * control.rejectedWith;
-  const isResolvable = !slidBefore || isTurned || tangential >= RESOLVABLE * difference || isFalling;
+  const isResolvable = tangential >= RESOLVABLE * difference || error <= FALLEN * control.rejectedWith;
   const isLast = h <= smallest * (isResolvable ? FINER : 1);
   if (error > REJECTED && !isLast) {
     control.isFiner = isResolvable;
-    control.rejectedWith = tangential;
+    control.rejectedWith = error;
     control.next = h * Math.min(0.8, Math.max(0.25, 0.9 * error ** -0.4));
     control.mayGrow = false;
     return "rejected";
   }
+  const isForced = error > REJECTED;
   const known = Math.max(error, 1e-3);
   const factor = 0.9 * known ** -0.3 * control.errorBefore ** 0.1;
   control.errorBefore = known;
   control.next = h * Math.min(control.mayGrow ? 1.6 : 1, Math.max(0.5, factor));
   control.mayGrow = true;
   control.isFiner = false;
-  control.rejectedWith = Number.POSITIVE_INFINITY;
-  return error > REJECTED ? "forced" : "accepted";
+  control.rejectedWith = isForced ? 0 : Number.POSITIVE_INFINITY;
+  return isForced ? "forced" : "accepted";
 }
