@@ -295,7 +295,10 @@ export async function integrateStudy(
   if (isCut) await checkpoints.rest();
   if (isCut || outcome.status === "interrupted")
     notes.push(...unsavedNote(config.record.checkpoint, checkpoints, cutWork()));
-  const rounding = problem.engine.dtype === "float32" ? await measureRounding(prepared, outcome.theta) : null;
+  const rounding =
+    problem.engine.dtype === "float32"
+      ? await measureRounding(prepared, outcome.theta, config.flow.clock === "log")
+      : null;
   if (rounding !== null) notes.push(...roundingNotes(rounding, problem.engine.resident !== null));
   if (outcome.hessian !== undefined) {
     const { products, gradientEquivalents } = outcome.hessian;

@@ -3,6 +3,7 @@ import { type LoadedConfig, problemAt } from "../config/load.js";
 import type { Program } from "../engine/index.js";
 import type { Problem } from "../flow/index.js";
 import type { Graph } from "../graph/index.js";
+import { dot } from "../linalg/vectors.js";
 import {
   type Column,
   type CommonSettings,
@@ -15,7 +16,7 @@ import {
   type Values,
 } from "../measure/index.js";
 import type { Memory } from "../memory.js";
-import type { Family } from "../model/index.js";
+import { createFamily, type Family } from "../model/index.js";
 import type { MeasureFacts } from "../record/manifest.js";
 import type { MeasureResult } from "../record/result.js";
 import type { RecordWriter } from "../record/writer.js";
@@ -43,10 +44,11 @@ export interface MeasurePlan {
 export async function planMeasures(loaded: LoadedConfig, prepared: Prepared): Promise<MeasurePlan> {
   const { problem, theta0, test, dataset } = prepared;
   const meter: Meter = { gradients: 0 };
-  const train = sampleSet(problem, problem.family, dataset.targets, problem.data, meter);
+  const isLog = loaded.config.flow.clock === "log";
+  const train = sampleSet(problem, problem.family, dataset.targets, problem.data, meter, isLog);
   const subject: Subject = {
     train,
-    test: test === null ? null : sampleSet(problem, test.family, test.targets, test.data, meter),
+    test: test === null ? null : sampleSet(problem, test.family, test.targets, test.data, meter, isLog),
     theta0,
     leastLoss: problem.family.criterion.least(dataset.targets),
     lossRounding: (loss) => problem.lossRounding(loss),
@@ -89,12 +91,14 @@ export function describeMeasures({ asked }: MeasurePlan): { readonly measures?: 
   return { measures };
 }
 
+/** @param isLog whether L and its derivatives come from ln L, which the precision of the engine holds however small L is */
 function sampleSet(
   problem: Problem,
   family: Family,
   targets: Float64Array,
   data: Readonly<Record<string, Float64Array>>,
   meter: Meter,
+  isLog: boolean,
 ): SampleSet {
   const compiled = new Map<string, Promise<Program>>();
   const compile = async (graph: Graph): Promise<Program> =>
@@ -104,19 +108,56 @@ function sampleSet(
     compiled.set(graph.name, made);
     return made;
   };
-  let [predict, gradient]: (Promise<Program> | null)[] = [null, null];
+  const logarithm = isLog ? createFamily({ ...family, logarithmic: true }) : null;
+  const ofLog = new Map<string, Promise<Program>>();
+  const inLog = (graph: Graph): Promise<Program> => {
+    const made = ofLog.get(graph.name) ?? compile(graph);
+    ofLog.set(graph.name, made);
+    return made;
+  };
+  /** L and ∇ln L. */
+  const tail = async (log: Family, theta: Float64Array) => {
+    const { loss, gradient } = await (await inLog(log.lossGradient("free"))).run({ theta });
+    return { loss: Math.exp(loss![0] as number), slope: gradient!.slice() };
+  };
   return {
     family,
     targets,
     dtype: problem.engine.dtype,
     compile: cached,
     async predict(theta) {
-      predict ??= cached(family.predict());
-      return (await (await predict).run({ theta }))["output"]!.slice();
+      return (await (await cached(family.predict())).run({ theta }))["output"]!.slice();
     },
     async gradient(theta) {
-      gradient ??= cached(family.lossGradient("free"));
-      return (await (await gradient).run({ theta }))["gradient"]!.slice();
+      if (logarithm === null) {
+        const program = await cached(family.lossGradient("free"));
+        return (await program.run({ theta }))["gradient"]!.slice();
+      }
+      const { loss, slope } = await tail(logarithm, theta);
+      return slope.map((value) => loss * value);
+    },
+    async dataLoss(theta) {
+      // With weight decay L does not fall to zero, and its logarithm is of both.
+      const isTail = logarithm !== null && family.criterion.regularisation === null;
+      const program = isTail ? inLog(logarithm.loss()) : cached(family.dataLoss());
+      const loss = (await (await program).run({ theta }))["loss"]![0] as number;
+      return isTail ? Math.exp(loss) : loss;
+    },
+    async hessian(theta) {
+      if (logarithm === null) {
+        const program = await cached(family.hessianProduct("free"));
+        return async (velocity, product) => void (await program.run({ theta, velocity }, { product }));
+      }
+      const { loss, slope } = await tail(logarithm, theta);
+      const program = await inLog(logarithm.hessianProduct("free"));
+      // ∇²L = L(∇²ln L + ∇ln L ∇ln Lᵀ)
+      return async (velocity, product) => {
+        await program.run({ theta, velocity }, { product });
+        const along = dot(slope, velocity);
+        product.forEach((value, i) => {
+          product[i] = loss * (value + along * (slope[i] as number));
+        });
+      };
     },
   };
 }

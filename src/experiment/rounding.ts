@@ -7,20 +7,29 @@ import type { Prepared } from "./prepare.js";
 /** Relative error of the gradient above which its direction is no longer to be trusted. */
 const UNRESOLVED = 0.1;
 
-/** @param theta parameters at the end. Costs two gradients in each precision. */
-export async function measureRounding(prepared: Prepared, theta: Float64Array): Promise<RoundingResult> {
+/**
+ * @param theta parameters at the end
+ * @param isLog whether the flow was that of ln L, which float32 holds where L itself vanishes
+ * Costs two gradients in each precision.
+ */
+export async function measureRounding(
+  prepared: Prepared,
+  theta: Float64Array,
+  isLog: boolean,
+): Promise<RoundingResult> {
   const { problem, data, theta0 } = prepared;
   const { family } = problem;
   const zero = new Float64Array(theta.length);
   const engine = await createEngine({ kind: "onnx", dtype: "float64", threads: problem.engine.threads });
   try {
-    const exact = await createProblem(engine, family, data);
+    const plain = await createProblem(engine, family, data);
+    const [exact, own] = isLog ? [await plain.logarithm(), await problem.logarithm()] : [plain, problem];
     const [rough, fine] = [new Float64Array(theta.length), new Float64Array(theta.length)];
     const at = async (point: Float64Array): Promise<RoundingAt> => {
       const expected = await exact.lossGradient(point, fine);
-      const found = await problem.lossGradient(point, rough);
+      const found = await own.lossGradient(point, rough);
       return {
-        loss: Math.abs(found - expected) / expected,
+        loss: isLog ? Math.abs(Math.expm1(found - expected)) : Math.abs(found - expected) / expected,
         gradient: distance(rough, fine) / distance(fine, zero),
       };
     };

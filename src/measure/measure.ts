@@ -21,6 +21,10 @@ export interface SampleSet {
   predict(theta: Float64Array): Promise<Float64Array>;
   /** ∇L(θ) in a new array. */
   gradient(theta: Float64Array): Promise<Float64Array>;
+  /** L(θ) without weight decay. */
+  dataLoss(theta: Float64Array): Promise<number>;
+  /** ∇²L at θ: what it makes of a vector goes to `product`. */
+  hessian(theta: Float64Array): Promise<(velocity: Float64Array, product: Float64Array) => Promise<void>>;
 }
 
 /** What is measured: one curve of a run, and what is known before it begins. */

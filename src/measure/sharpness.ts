@@ -53,8 +53,7 @@ export const sharpness = defineMeasure({
     const { top, bottom } = counts(size, settings);
     return size * (2 * (top + bottom + SPARE) + RESTART_VECTORS);
   },
-  async follow({ train, memory, seed, curve }, settings) {
-    const program = await train.compile(train.family.hessianProduct("free"));
+  follow({ train, memory, seed, curve }, settings) {
     const size = train.family.layout.size;
     const { top, bottom } = counts(size, settings);
     const random = createRandom(seed).split("sharpness").split(curve);
@@ -62,12 +61,13 @@ export const sharpness = defineMeasure({
     if (memory.isResumed) random.setPosition(state.random);
     return async ({ theta }) => {
       // One random direction beside the last eigenvectors: none is missed for being orthogonal to all of them.
+      const multiply = await train.hessian(theta);
       const start = [...state.vectors, Float64Array.from({ length: size }, random.normal)];
       const found = await blockLanczos({
         operator: {
           size,
           async apply(velocity, product) {
-            await program.run({ theta, velocity }, { product });
+            await multiply(velocity, product);
             return dot(velocity, product);
           },
         },

@@ -9,12 +9,7 @@ export const testLoss = defineMeasure({
     test === null ? "needs samples that are not trained on; set dataset.split: { test: 0.25 }." : null,
   columns: () => [{ name: "testLoss", label: "test loss", axis: "test loss", scale: "log" }],
   graphs: (family, _, on) => (on === "test" ? [family.dataLoss()] : []),
-  async follow({ test }) {
-    const set = test!;
-    const program = await set.compile(set.family.dataLoss());
-    return async ({ theta }) => {
-      const { loss } = await program.run({ theta });
-      return { testLoss: (loss as Float64Array)[0] as number };
-    };
-  },
+  follow:
+    ({ test }) =>
+    async ({ theta }) => ({ testLoss: await test!.dataLoss(theta) }),
 });
