@@ -542,6 +542,11 @@ export const QUOTES = [
   },
   {
     page: "docs/studies.md",
+    command: "npx gradflow run configs/study/classifier.yaml --set flow.tEnd=300",
+    says: [["drift by # at the default rtol", ({ measured }) => measured["balanceDrift.layers.2"].last]],
+  },
+  {
+    page: "docs/studies.md",
     command: "npx gradflow sweep configs/study/parametrisation.yaml --jobs 2",
     says: [
       [
