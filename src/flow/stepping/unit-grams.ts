@@ -7,7 +7,7 @@
 import type { Program } from "../../engine/index.js";
 import { sizeOf } from "../../graph/index.js";
 import type { UnitGrams } from "../../model/index.js";
-import type { Kinks, Place } from "../boundaries/kinks.js";
+import type { Kinks } from "../boundaries/kinks.js";
 import { capacityFor } from "../boundaries/rows.js";
 import type { Problem } from "../problem.js";
 
@@ -90,20 +90,41 @@ export function createUnitGrams(problem: Problem, kinks: Kinks, cost: { products
   return async (theta, pieces, units) => {
     cost.products++;
     const rows = await samplesAt(theta, pieces);
-    const grams = units.map(({ length: m }) => new Float64Array(m * m));
+    const grams = separate(units.map(({ length }) => length ** 2));
     for (const { site, capacity, places } of bySize(kinks, units)) {
       const batch = await batchFor(site, capacity);
+      const { offset, units: width } = sites[site]!;
+      const within = (entry: number) => entry - samples * offset;
       for (let from = 0; from < places.length; from += batch.blocks) {
         const part = places.slice(from, from + batch.blocks);
-        const own = part.map((u) => units[u]!.map((entry) => kinks.place(entry)));
+        const own = part.map((u) => ({
+          unit: within(units[u]![0]!) % width,
+          samples: Int32Array.from(units[u]!, (entry) => Math.floor(within(entry) / width)),
+        }));
         const found = await run(batch, theta, own, rows, samples);
         part.forEach((u, block) => {
-          collect(batch, found, block, own[block]!, rows, samples, grams[u]!);
+          collect(batch, found, block, own[block]!.samples, rows, samples, grams[u]!);
         });
       }
     }
     return grams;
   };
+}
+
+/** A unit's entries. */
+interface UnitEntries {
+  readonly unit: number;
+  readonly samples: Int32Array;
+}
+
+/** Arrays of these lengths in one piece of memory. */
+function separate(lengths: readonly number[]): Float64Array[] {
+  const all = new Float64Array(lengths.reduce((sum, length) => sum + length, 0));
+  let end = 0;
+  return lengths.map((length) => {
+    end += length;
+    return all.subarray(end - length, end);
+  });
 }
 
 /** Places of units of one site that have about as many entries. */
@@ -120,30 +141,27 @@ function bySize(kinks: Kinks, units: readonly (readonly number[])[]) {
   return groups.values();
 }
 
-/** @param units place of each entry, unit by unit */
 async function run(
   { program, rows: capacity, blocks, inputs }: Batch,
   theta: Float64Array,
-  units: readonly (readonly Place[])[],
+  units: readonly UnitEntries[],
   rows: Readonly<Record<string, Float64Array>>,
   samples: number,
 ): Promise<Readonly<Record<string, Float64Array>>> {
   if (program === null) return {};
   const { seeds, ...gathered } = inputs;
   if (seeds !== undefined) {
-    const width = seeds.length / blocks;
     seeds.fill(0);
-    units.forEach((own, block) => {
-      seeds[block * width + own[0]!.unit] = 1;
+    units.forEach(({ unit }, block) => {
+      seeds[(block * seeds.length) / blocks + unit] = 1;
     });
   }
   for (const [name, into] of Object.entries(gathered)) {
     const from = rows[name]!;
     const width = from.length / samples;
-    units.forEach((own, block) => {
-      own.forEach(({ sample }, i) => {
-        into.set(from.subarray(sample * width, (sample + 1) * width), (block * capacity + i) * width);
-      });
+    units.forEach(({ samples: own }, block) => {
+      for (let i = 0, to = block * capacity * width; i < own.length; i++, to += width)
+        into.set(from.subarray(own[i]! * width, (own[i]! + 1) * width), to);
     });
   }
   return program.run({ theta, ...inputs });
@@ -154,25 +172,25 @@ function collect(
   { tables, rows: capacity }: Batch,
   found: Readonly<Record<string, Float64Array>>,
   block: number,
-  own: readonly Place[],
+  own: Int32Array,
   rows: Readonly<Record<string, Float64Array>>,
   samples: number,
   out: Float64Array,
 ): void {
   const m = own.length;
   const { gram } = found;
-  for (let i = 0; i < m; i++) {
+  for (let i = 0; i < m && gram !== undefined; i++) {
     const at = (block * capacity + i) * capacity;
-    for (let j = 0; j < m; j++) out[i * m + j] = gram === undefined ? 0 : gram[at + j]!;
+    for (let j = 0; j < m; j++) out[i * m + j] = gram[at + j]!;
   }
   for (const { layer, isOne } of tables) {
     const table = rows[`products ${layer}`]!;
     const signals = found[`signals ${layer}`];
     for (let i = 0; i < m; i++) {
       const at = (block * capacity + i) * capacity;
-      const row = own[i]!.sample * samples;
+      const row = own[i]! * samples;
       for (let j = 0; j < m; j++)
-        out[i * m + j]! += table[row + own[j]!.sample]! * (isOne ? 1 : signals![at + j]!);
+        out[i * m + j]! += isOne ? table[row + own[j]!]! : table[row + own[j]!]! * signals![at + j]!;
     }
   }
 }
