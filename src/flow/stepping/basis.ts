@@ -1,5 +1,4 @@
 /** The sliding entries whose normals are independent, with the Cholesky factor of their Gram matrix, which follows as they come and go. */
-import { addScaled, dot } from "../../linalg/vectors.js";
 
 /** A normal whose part outside the span of the others is smaller than this, squared, depends on them. */
 const DEPENDENT = 1e-9;
@@ -45,7 +44,8 @@ export class Basis {
     this.#reduce();
     const row = this.#solution;
     const own = this.#gram[e * this.#count + e]!;
-    const outside = own - dot(row, row, 0, 0, m);
+    let outside = own;
+    for (let j = 0; j < m; j++) outside -= row[j]! * row[j]!;
     if (!(outside > DEPENDENT * own)) return false;
     const at = (m * (m + 1)) / 2;
     for (let j = 0; j < m; j++) this.#factor[at + j] = row[j]!;
@@ -65,7 +65,9 @@ export class Basis {
       for (let j = 0; j < place; j++) factor[to + j] = factor[from + j]!;
       let last = factor[from + place]!;
       for (let j = place; j < i; j++) {
-        const [cosine, sine, next] = [rotations[2 * j]!, rotations[2 * j + 1]!, factor[from + j + 1]!];
+        const cosine = rotations[2 * j]!;
+        const sine = rotations[2 * j + 1]!;
+        const next = factor[from + j + 1]!;
         factor[to + j] = cosine * last + sine * next;
         last = cosine * next - sine * last;
       }
@@ -90,17 +92,29 @@ export class Basis {
       const at = (i * (i + 1)) / 2;
       const value = solution[i]! / factor[at + i]!;
       solution[i] = value;
-      addScaled(solution, factor, -value, 0, at, i);
+      for (let j = 0; j < i; j++) solution[j]! -= value * factor[at + j]!;
     }
     return solution;
   }
 
-  /** `#solution` ← L⁻¹ of it */
+  /** `#solution` ← L⁻¹ of it. Four partial sums a row: one would wait for its last term. */
   #reduce(): void {
     const [factor, solution] = [this.#factor, this.#solution];
     const m = this.members.length;
     for (let i = 0, at = 0; i < m; i++) {
-      solution[i] = (solution[i]! - dot(factor, solution, at, 0, i)) / factor[at + i]!;
+      let s0 = solution[i]!;
+      let s1 = 0;
+      let s2 = 0;
+      let s3 = 0;
+      let j = 0;
+      for (; j + 3 < i; j += 4) {
+        s0 -= factor[at + j]! * solution[j]!;
+        s1 -= factor[at + j + 1]! * solution[j + 1]!;
+        s2 -= factor[at + j + 2]! * solution[j + 2]!;
+        s3 -= factor[at + j + 3]! * solution[j + 3]!;
+      }
+      for (; j < i; j++) s0 -= factor[at + j]! * solution[j]!;
+      solution[i] = (s0 + s1 + (s2 + s3)) / factor[at + i]!;
       at += i + 1;
     }
   }

@@ -74,6 +74,10 @@ export class MicroState {
   /** Size of the terms of `w`. */
   readonly scale: Float64Array;
   readonly piece: Int32Array;
+  /** Of its piece: the breakpoints below and above, NaN where there is none, and S. */
+  readonly below: Float64Array;
+  readonly above: Float64Array;
+  readonly slope: Float64Array;
   /** The breakpoint that an entry is on, while it is on one. */
   readonly on: Int32Array;
   readonly status: Uint8Array;
@@ -86,6 +90,9 @@ export class MicroState {
     this.f = new Float64Array(capacity);
     this.scale = new Float64Array(capacity);
     this.piece = new Int32Array(capacity);
+    this.below = new Float64Array(capacity);
+    this.above = new Float64Array(capacity);
+    this.slope = new Float64Array(capacity);
     this.on = new Int32Array(capacity);
     this.status = new Uint8Array(capacity);
     this.released = new Uint8Array(capacity);
@@ -101,7 +108,7 @@ export class MicroState {
       w[e] = velocity[e]!;
       scale[e] = Math.abs(velocity[e]!);
       f[e] = signal[e]! * slope[e]!;
-      this.piece[e] = place[e]!;
+      this.put(e, place[e]!);
       this.on[e] = -1;
       this.status[e] = FREE;
       this.released[e] = 0;
@@ -114,6 +121,15 @@ export class MicroState {
         scale[j]! += Math.abs(gram[at]!) * size;
       }
     }
+  }
+
+  /** On a piece. */
+  put(e: number, piece: number): void {
+    const breakpoints = this.problem.breakpoints[e]!;
+    this.piece[e] = piece;
+    this.below[e] = piece > 0 ? breakpoints[piece - 1]! : Number.NaN;
+    this.above[e] = piece < breakpoints.length ? breakpoints[piece]! : Number.NaN;
+    this.slope[e] = this.problem.slopes[e]![piece]!;
   }
 
   /** (σ'₊ − σ'₋)·c: positive where the boundary attracts. */
@@ -137,7 +153,7 @@ export class MicroState {
   /** Off the breakpoint that it is on. */
   leave(e: number, isAbove: boolean): void {
     this.status[e] = FREE;
-    this.piece[e] = this.on[e]! + (isAbove ? 1 : 0);
+    this.put(e, this.on[e]! + (isAbove ? 1 : 0));
     this.z[e] = this.problem.breakpoints[e]![this.on[e]!]!;
   }
 }

@@ -42,8 +42,8 @@ export class Simulator {
   }
 
   simulate(problem: MicroProblem): MicroResult {
-    const { size: k, duration, breakpoints } = problem;
-    const { z, w, scale, status, piece } = this.#s;
+    const { size: k, duration } = problem;
+    const { z, w, scale, status, piece, below, above } = this.#s;
     this.#begin(problem);
     let isSettled = true;
     let time = 0;
@@ -55,15 +55,13 @@ export class Simulator {
       if (!this.#homotopy.settled) isSettled = false;
       for (let e = 0; e < k && isSettled; e++) {
         const speed = w[e]!;
-        if (status[e] !== FREE || Math.abs(speed) < VELOCITY_ROUNDING * scale[e]!) continue;
-        const next = speed > 0 ? piece[e]! : piece[e]! - 1;
-        const position = breakpoints[e]![next];
-        if (position === undefined || speed === 0) continue;
+        if (status[e] !== FREE || speed === 0 || Math.abs(speed) < VELOCITY_ROUNDING * scale[e]!) continue;
+        const position = speed > 0 ? above[e]! : below[e]!;
         const arrival = Math.max((position - z[e]!) / speed, 0);
         if (arrival < rest) {
           rest = arrival;
           lead = e;
-          target = next;
+          target = speed > 0 ? piece[e]! : piece[e]! - 1;
         }
       }
       this.#pass(rest);
@@ -89,13 +87,13 @@ export class Simulator {
   }
 
   #pass(duration: number): void {
-    const { problem, status, piece, z, w, f } = this.#s;
-    const { size: k, signal, slopes, slope } = problem;
+    const { problem, status, z, w, f, slope: own } = this.#s;
+    const { size: k, signal, slope } = problem;
     const mean = this.#mean;
     this.#misses.pass(duration);
     for (let e = 0; e < k; e++) {
       if (status[e] === FREE) {
-        mean[e]! += duration * slopes[e]![piece[e]!]!;
+        mean[e]! += duration * own[e]!;
         z[e]! += duration * w[e]!;
       } else mean[e]! += duration * (signal[e] !== 0 ? f[e]! / signal[e]! : slope[e]!);
     }
@@ -115,7 +113,7 @@ export class Simulator {
     if (holds) this.#note(time, e, "entersSliding", !isUp);
     else {
       s.f[e] = goal;
-      s.piece[e] = isUp ? b + 1 : b;
+      s.put(e, isUp ? b + 1 : b);
       if (s.gain(e, b) < 0) this.#misses.crossed(e, b, isUp ? 1 : -1, s.w[e]! - before);
       this.#note(time, e, "crossing", isUp);
     }

@@ -40,7 +40,7 @@ export class Misses {
 
   /** Before a stretch at velocities w. */
   pass(duration: number): void {
-    const { w, status, piece, z, problem } = this.#s;
+    const { w, status, piece, below, above, z, problem } = this.#s;
     for (const [e, over] of this.#over) {
       over.beyond += duration * over.direction * (w[e]! - over.gained);
       over.farthest = Math.max(over.farthest, over.beyond);
@@ -53,8 +53,8 @@ export class Misses {
       if (sign * before >= 0) continue;
       // Others have turned it back.
       const b = before > 0 ? piece[e]! : piece[e]! - 1;
-      const position = problem.breakpoints[e]![b];
-      if (position !== undefined && this.#s.gain(e, b) < 0) this.#miss(e, b, Math.abs(position - z[e]!));
+      const position = before > 0 ? above[e]! : below[e]!;
+      if (!Number.isNaN(position) && this.#s.gain(e, b) < 0) this.#miss(e, b, Math.abs(position - z[e]!));
     }
   }
 

@@ -17,8 +17,9 @@ export class Poser {
   readonly #candidates: readonly number[];
   readonly #of: ReturnType<typeof gather>;
   readonly #problem;
-  /** First member of each variable. */
+  /** First member of each variable, and its z at the start. */
   readonly #leads: Int32Array;
+  readonly #starts: Float64Array;
   #members: readonly number[] = [];
   #count = 0;
 
@@ -30,6 +31,7 @@ export class Poser {
     this.#of = gather(step, candidates);
     this.variables = new Int32Array(capacity);
     this.#leads = new Int32Array(capacity);
+    this.#starts = numbers();
     this.#problem = {
       ...{ z: numbers(), velocity: numbers(), signal: numbers(), reference: numbers(), slope: numbers() },
       place: new Int32Array(capacity),
@@ -46,11 +48,14 @@ export class Poser {
     this.#tie(gram);
     const [m, count] = [members.length, this.#count];
     for (let v = 0; v < count; v++) this.#begin(v);
+    const { variables } = this;
+    const { signal: c, reference: f } = this.#of;
     const { signal, reference } = this.#problem;
     for (let a = 0; a < m; a++) {
-      const [i, v] = [members[a]!, this.variables[a]!];
-      signal[v]! += this.#of.signal[i]!;
-      reference[v]! += this.#of.reference[i]!;
+      const i = members[a]!;
+      const v = variables[a]!;
+      signal[v]! += c[i]!;
+      reference[v]! += f[i]!;
     }
     return {
       ...this.#problem,
@@ -71,33 +76,44 @@ export class Poser {
   /** Which members are one variable. */
   #tie(gram: Float64Array): void {
     const { unit, z0, z1, near } = this.#of;
-    const [members, variables, leads] = [this.#members, this.variables, this.#leads];
+    const [members, variables, leads, starts] = [this.#members, this.variables, this.#leads, this.#starts];
     const m = members.length;
     let count = 0;
     for (let a = 0; a < m; a++) {
       const i = members[a]!;
+      const start = z0[i]!;
+      const most = near[i]!;
       let v = 0;
       for (; v < count; v++) {
+        if (!(Math.abs(start - starts[v]!) <= most)) continue;
         const b = leads[v]!;
         const j = members[b]!;
-        if (unit[i] !== unit[j] || !(Math.abs(z0[i]! - z0[j]!) <= near[i]!)) continue;
-        if (!(Math.abs(z1[i]! - z1[j]!) <= near[i]!)) continue;
+        if (unit[i] !== unit[j] || !(Math.abs(z1[i]! - z1[j]!) <= most)) continue;
         const product = gram[a * m + b]!;
         if (product > 0 && product * product >= PARALLEL * gram[a * m + a]! * gram[b * m + b]!) break;
       }
-      if (v === count) leads[count++] = a;
+      if (v === count) {
+        leads[count] = a;
+        starts[count++] = start;
+      }
       variables[a] = v;
     }
     this.#count = count;
+  }
+
+  /** Of several that are one, a sliding one speaks for all. */
+  #speakerOf(variable: number): number {
+    const [members, { held }] = [this.#members, this.#of];
+    if (this.#count === members.length) return members[variable]!;
+    const own = this.membersOf(variable);
+    return members[own.find((a) => held[members[a]!]! >= 0) ?? own[0]!]!;
   }
 
   #begin(v: number): void {
     const { kinks, slopes, start, duration, repair } = this.#step;
     const { z0, z1, held } = this.#of;
     const problem = this.#problem;
-    const own = this.membersOf(v);
-    // Of several that are one, a sliding one speaks for all.
-    const i = this.#members[own.find((a) => held[this.#members[a]!]! >= 0) ?? own[0]!]!;
+    const i = this.#speakerOf(v);
     const e = this.#candidates[i]!;
     const breakpoint = held[i]!;
     const breakpoints = kinks.breakpoints(e);
