@@ -14,7 +14,6 @@ export class Poser {
   /** The variable of each member of the block. */
   readonly variables: Int32Array;
   readonly #step: StepEntries;
-  readonly #candidates: readonly number[];
   readonly #of: ReturnType<typeof gather>;
   readonly #problem;
   /** First member of each variable, and its z at the start. */
@@ -27,7 +26,6 @@ export class Poser {
   constructor(step: StepEntries, candidates: readonly number[], capacity: number) {
     const numbers = () => new Float64Array(capacity);
     this.#step = step;
-    this.#candidates = candidates;
     this.#of = gather(step, candidates);
     this.variables = new Int32Array(capacity);
     this.#leads = new Int32Array(capacity);
@@ -110,21 +108,20 @@ export class Poser {
   }
 
   #begin(v: number): void {
-    const { kinks, slopes, start, duration, repair } = this.#step;
-    const { z0, z1, held } = this.#of;
+    const { duration, repair } = this.#step;
+    const { z0, z1, held, start, slope, breakpoints: all, slopes } = this.#of;
     const problem = this.#problem;
     const i = this.#speakerOf(v);
-    const e = this.#candidates[i]!;
     const breakpoint = held[i]!;
-    const breakpoints = kinks.breakpoints(e);
+    const breakpoints = all[i]!;
     const level = breakpoint >= 0 ? breakpoints[breakpoint]! : z0[i]!;
     problem.slides[v] = breakpoint >= 0 ? 1 : 0;
-    problem.place[v] = breakpoint >= 0 ? breakpoint : start[e]!;
-    problem.slope[v] = slopes.at(e, start[e]!);
+    problem.place[v] = breakpoint >= 0 ? breakpoint : start[i]!;
+    problem.slope[v] = slope[i]!;
     problem.z[v] = level;
     problem.velocity[v] = (z1[i]! - z0[i]!) / duration + (z0[i]! - level) / repair;
     problem.breakpoints[v] = breakpoints;
-    problem.slopes[v] = slopes.of(e);
+    problem.slopes[v] = slopes[i]!;
     problem.signal[v] = 0;
     problem.reference[v] = 0;
   }
@@ -136,7 +133,9 @@ function gather(step: StepEntries, candidates: readonly number[]) {
   const numbers = () => new Float64Array(candidates.length);
   const of = {
     ...{ z0: numbers(), z1: numbers(), held: numbers(), signal: numbers(), reference: numbers() },
-    ...{ near: numbers(), unit: new Int32Array(candidates.length) },
+    ...{ start: numbers(), slope: numbers(), near: numbers(), unit: new Int32Array(candidates.length) },
+    breakpoints: new Array<readonly number[]>(candidates.length),
+    slopes: new Array<Float64Array>(candidates.length),
   };
   for (let i = 0; i < candidates.length; i++) {
     const e = candidates[i]!;
@@ -145,6 +144,10 @@ function gather(step: StepEntries, candidates: readonly number[]) {
     of.held[i] = step.held[e]!;
     of.signal[i] = step.signal[e]!;
     of.reference[i] = step.signal[e]! * slopes.at(e, step.reference[e]!);
+    of.start[i] = step.start[e]!;
+    of.slope[i] = slopes.at(e, step.start[e]!);
+    of.breakpoints[i] = kinks.breakpoints(e);
+    of.slopes[i] = slopes.of(e);
     of.near[i] = SAME_Z * scales[kinks.siteOf(e)]!;
     of.unit[i] = kinks.unitOf(e);
   }
