@@ -1064,6 +1064,11 @@ export const UNQUOTED = [
     command: "node scripts/bench/stepping.js 5 1 paper",
     why: "two branches of the flow lie so close together that the last bits of a processor choose",
   },
+  {
+    page: "docs/benchmarks.md",
+    command: "node scripts/bench/stepping-cost.js",
+    why: "seconds of one machine",
+  },
   { page: "docs/engines.md", command: "node scripts/bench/engines.js", why: "seconds of one machine" },
   {
     page: "docs/engines.md",
