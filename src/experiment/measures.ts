@@ -236,22 +236,24 @@ export function createMeasures(
         return values;
       };
     },
-    results: () =>
-      asked.map(({ measure, columns }, k) => {
+    results() {
+      const labels = asked.flatMap(({ columns }) => columns.map(({ label }) => label));
+      return asked.map(({ measure, columns }, k) => {
         const { times, gradients, seconds } = spent.costs[k]!;
         return {
           name: measure.name,
           columns: columns
             .filter(({ scale }) => scale !== "none")
             .map(({ name, label, axis }) => {
-              const isAlone = columns.filter((other) => other.label === label).length === 1;
+              const isAlone = labels.filter((other) => other === label).length === 1 || label === axis;
               return { name, label: isAlone ? label : `${axis}, ${label}` };
             }),
           times,
           gradientEquivalents: gradients,
           seconds,
         };
-      }),
+      });
+    },
   };
 }
 

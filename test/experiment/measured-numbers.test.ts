@@ -201,3 +201,12 @@ test("snapshots are θ at their rows; their number is no curve and no line of th
   expect(result.figures.filter((figure) => figure.includes("parameters"))).toEqual([]);
   expect(result.measures.find(({ name }) => name === "parameters")!.columns).toEqual([]);
 });
+
+test("every column has a name of its own in the summary", async () => {
+  const all =
+    "measure={ norms: { singularValues: 1 }, growth: {}, balancedness: {}, polyakLojasiewicz: {}, sharpness: { points: 1, top: 2, bottom: 2 } }";
+  const { result } = await run([all, "descent.learningRates=[]"], {}, study());
+  const labels = result.measures.flatMap(({ columns }) => columns.map(({ label }) => label));
+  expect(new Set(labels).size).toBe(labels.length);
+  expect(labels).toContain("norm, ‖θ‖");
+});
