@@ -8,7 +8,7 @@ const CLEAR = 100;
 
 export const polyakLojasiewicz = defineMeasure({
   name: "polyakLojasiewicz",
-  text: "The ratio μ = ‖∇L‖²/(L − L*), and the least so far: along the flow L − L* falls at the rate μ, and by at least exp(−t·least). Blank where L − L* is not much more than the rounding of L. For the squared loss with L* = 0 it is 4cλ_eff.",
+  text: "The ratio μ = ‖∇L‖²/(L − L*), and the least so far: along the flow L − L* falls at the rate μ, and by at least exp(−t·least). Blank where L is below leastLoss, or L − L* not much more than its rounding. For the squared loss with L* = 0 it is 4cλ_eff.",
   look: "Where μ stays level the loss decays exponentially at that rate; where μ falls like 1/t the loss falls like a power of t.",
   fields: {
     leastLoss: z
@@ -18,10 +18,17 @@ export const polyakLojasiewicz = defineMeasure({
         "L*, what the loss is at least. Absent: 0, of uncertain classes the entropy of the targets, where there is no weight decay.",
       ),
   },
-  refuse: ({ leastLoss }, settings) =>
-    leastLoss === null && settings.leastLoss === undefined
-      ? "needs to know what this loss is at least; set measure.polyakLojasiewicz.leastLoss."
-      : null,
+  async refuse({ train, theta0, leastLoss }, settings) {
+    if (settings.leastLoss === undefined)
+      return leastLoss === null
+        ? "needs to know what this loss is at least; set measure.polyakLojasiewicz.leastLoss."
+        : null;
+    const { loss } = await (await train.compile(train.family.loss())).run({ theta: theta0 });
+    const initial = loss![0] as number;
+    return settings.leastLoss > initial
+      ? `leastLoss is what the loss is at least, and at the start it is ${initial}, below ${settings.leastLoss}; lower it.`
+      : null;
+  },
   columns: () => [
     { name: "polyakLojasiewicz", label: "μ", axis: "‖∇L‖²/(L − L*)", scale: "log" },
     { name: "leastPolyakLojasiewicz", label: "least μ so far", axis: "‖∇L‖²/(L − L*)", scale: "log" },

@@ -202,6 +202,14 @@ test("snapshots are θ at their rows; their number is no curve and no line of th
   expect(result.measures.find(({ name }) => name === "parameters")!.columns).toEqual([]);
 });
 
+test("a least loss that the loss is below at the start is refused", async () => {
+  const asked = (least: number) => run([`measure.polyakLojasiewicz.leastLoss=${least}`], {}, study());
+  await expect(asked(1e3)).rejects.toThrow(
+    /measure\.polyakLojasiewicz: leastLoss is what the loss is at least, and at the start it is [\d.]+, below 1000; lower it/,
+  );
+  expect((await asked(-1)).result.measured["polyakLojasiewicz"]!.last).toBeGreaterThan(0);
+});
+
 test("every column has a name of its own in the summary", async () => {
   const all =
     "measure={ norms: { singularValues: 1 }, growth: {}, balancedness: {}, polyakLojasiewicz: {}, sharpness: { points: 1, top: 2, bottom: 2 } }";
