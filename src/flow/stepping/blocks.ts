@@ -1,32 +1,8 @@
 /** The micro-simulations of one step: each block of candidates that see each other is posed, simulated, and put back in its place. */
-import type { Kinks } from "../boundaries/kinks.js";
 import type { GramBlock } from "./gram-blocks.js";
 import { Simulator } from "./micro.js";
 import type { MicroEvent } from "./micro-state.js";
-import { Poser } from "./poser.js";
-import type { Slopes } from "./slopes.js";
-
-/** What a step knows of all entries, each [E]. */
-export interface StepEntries {
-  readonly kinks: Kinks;
-  readonly slopes: Slopes;
-  /** z at the start and, as predicted, at the end. */
-  readonly z0: Float64Array;
-  readonly z1: Float64Array;
-  /** ∂L/∂a at the middle, under the slopes of `reference`. */
-  readonly signal: Float64Array;
-  /** Pieces at the start; fractional where an entry slides. */
-  readonly start: Float64Array;
-  /** The breakpoint that an entry slides on at the start; −1 where it does not. */
-  readonly held: Float64Array;
-  /** Fractional pieces that the prediction was made with. */
-  readonly reference: Float64Array;
-  readonly duration: number;
-  /** Time in which a sliding entry is brought back to its breakpoint. */
-  readonly repair: number;
-  /** Size of z at each site, for what counts as equal. */
-  readonly scales: readonly number[];
-}
+import { Poser, type StepEntries } from "./poser.js";
 
 export interface StepEvent extends Omit<MicroEvent, "entry"> {
   readonly entry: number;

@@ -3,8 +3,31 @@
  * dead units before them, become one variable: one by one they would be followed wrongly.
  */
 import { blockOf } from "../../linalg/block.js";
-import type { StepEntries } from "./blocks.js";
+import type { Kinks } from "../boundaries/kinks.js";
 import type { MicroProblem } from "./micro-state.js";
+import type { Slopes } from "./slopes.js";
+
+/** What a step knows of all entries, each [E]. */
+export interface StepEntries {
+  readonly kinks: Kinks;
+  readonly slopes: Slopes;
+  /** z at the start and, as predicted, at the end. */
+  readonly z0: Float64Array;
+  readonly z1: Float64Array;
+  /** ∂L/∂a at the middle, under the slopes of `reference`. */
+  readonly signal: Float64Array;
+  /** Pieces at the start; fractional where an entry slides. */
+  readonly start: Float64Array;
+  /** The breakpoint that an entry slides on at the start; −1 where it does not. */
+  readonly held: Float64Array;
+  /** Fractional pieces that the prediction was made with. */
+  readonly reference: Float64Array;
+  readonly duration: number;
+  /** Time in which a sliding entry is brought back to its breakpoint. */
+  readonly repair: number;
+  /** Size of z at each site, for what counts as equal. */
+  readonly scales: readonly number[];
+}
 
 /** Entries of one unit with z as near as this, relative to their site's, and normals as parallel are one. */
 const SAME_Z = 1e-9;
