@@ -15,7 +15,7 @@ import { descentLaw } from "./descent-law.js";
 import { type ExtentsState, extend, extendGap } from "./extents.js";
 import type { RunFlows } from "./flows.js";
 import type { RunGaps } from "./gaps.js";
-import type { RunMeasures } from "./measures.js";
+import type { RunMeasures, TakeRow } from "./measures.js";
 import type { OpenStudy } from "./study-record.js";
 
 /** What the rows of a descent come to. Plain data: a checkpoint holds it. */
@@ -61,15 +61,16 @@ export async function followDescents(
   descents: readonly Descent[],
   { flows, gaps, measures, rows }: Beside,
 ): Promise<RunDescents> {
-  const takers = await Promise.all(
-    descents.map(({ learningRate, law }, k) =>
-      measures.follow(
+  // One after the other: measures may compute as they begin, and a program does one run at a time.
+  const takers: TakeRow[] = [];
+  for (const [k, { learningRate, law }] of descents.entries())
+    takers.push(
+      await measures.follow(
         `descent ${k}`,
         memory.within(`measured descent ${k}`),
         stepTime(law, learningRate) / 2,
       ),
-    ),
-  );
+    );
   const comparing = takers.map((take, k) => async (comparison: Comparison, states: ComparedStates) => {
     if (flows !== null && !(await flows.compare(k, comparison, states))) return false;
     gaps?.compare(k, comparison, states);

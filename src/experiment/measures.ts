@@ -100,21 +100,19 @@ function sampleSet(
   meter: Meter,
   isLog: boolean,
 ): SampleSet {
-  const compiled = new Map<string, Promise<Program>>();
   const compile = async (graph: Graph): Promise<Program> =>
     metered(await problem.engine.compile(graph, data), problem.priceOf(graph, data), meter);
-  const cached = (graph: Graph): Promise<Program> => {
-    const made = compiled.get(graph.name) ?? compile(graph);
-    compiled.set(graph.name, made);
-    return made;
+  /** Compiles each graph of a name once. */
+  const caching = () => {
+    const compiled = new Map<string, Promise<Program>>();
+    return (graph: Graph): Promise<Program> => {
+      const made = compiled.get(graph.name) ?? compile(graph);
+      compiled.set(graph.name, made);
+      return made;
+    };
   };
+  const [cached, inLog] = [caching(), caching()];
   const logarithm = isLog ? createFamily({ ...family, logarithmic: true }) : null;
-  const ofLog = new Map<string, Promise<Program>>();
-  const inLog = (graph: Graph): Promise<Program> => {
-    const made = ofLog.get(graph.name) ?? compile(graph);
-    ofLog.set(graph.name, made);
-    return made;
-  };
   /** L and ∇ln L. */
   const tail = async (log: Family, theta: Float64Array) => {
     const { loss, gradient } = await (await inLog(log.lossGradient("free"))).run({ theta });

@@ -177,3 +177,12 @@ test("the degree of a network with more outputs than a call has room for", async
   const train = { dtype: "float64", family: { layout: { size: 1 } }, predict };
   expect(await degreeOf({ train, seed: 0 } as unknown as Subject)).toBe(3);
 });
+
+test("every descent has its margins: their set-ups do not disturb one another in the runtime's buffers", async () => {
+  const relu = "hidden: [4], bias: false, activation: { kind: relu }";
+  const yaml = study("ones", relu, "kind: logistic", "tEnd: 1").replace("reference", "onnx");
+  const { record } = await run(["descent.learningRates=[0.5, 0.25, 0.1]"], {}, yaml);
+  const { learningRate, normalisedMargin } = record.descent as unknown as Record<string, Float64Array>;
+  expect(new Set(learningRate)).toEqual(new Set([0.5, 0.25, 0.1]));
+  expect(normalisedMargin!.every(Number.isFinite)).toBe(true);
+});

@@ -160,9 +160,13 @@ function createProgram(
     wrappers.set(data, tensor);
     return tensor;
   };
+  let isRunning = false;
   return {
     graph,
     async run(given, into = {}) {
+      // The buffers are those of the run before.
+      if (isRunning)
+        throw new Error(`${graph.name}: a second run while the first is under way; await one after the other.`);
       for (const { name, shape, size } of free) {
         const value = checkInput(graph, name, size, given[name]);
         const tensor = wrap(value, shape);
@@ -176,7 +180,10 @@ function createProgram(
         results[name] = target;
         fetches[name] = wrap(target, shape);
       }
-      await session.run(feeds, fetches);
+      isRunning = true;
+      await session.run(feeds, fetches).finally(() => {
+        isRunning = false;
+      });
       if (single) for (const { name } of outputs) results[name]!.set(fetches[name]!.data as Float32Array);
       return results;
     },
