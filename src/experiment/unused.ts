@@ -2,9 +2,10 @@
 import type { LoadedConfig } from "../config/load.js";
 import { kinksOf } from "../flow/index.js";
 import { DEFAULT_NEIGHBOURS, type Family } from "../model/index.js";
+import { DEFAULT_TOLERANCES } from "../ode/index.js";
 
 export function unusedNotes(
-  { dataset, descent, flow, model, stability }: LoadedConfig["config"],
+  { compare, dataset, descent, flow, measure, model, stability }: LoadedConfig["config"],
   family: Family,
 ): string[] {
   const notes: string[] = [];
@@ -17,6 +18,12 @@ export function unusedNotes(
     for (const field of ["kind", "batch"] as const)
       if (descent[field] !== undefined && descent[field] !== "gradient")
         notes.push(`descent.${field} is not used: descent.learningRates is empty.`);
+  // Flows beside the flow and the kernel go by tolerances where the flow itself has fixed steps.
+  const others = compare !== undefined || measure.ntk !== undefined;
+  if ("rtol" in flow && flow.stepSize !== undefined && !others)
+    for (const field of ["rtol", "atol"] as const)
+      if (flow[field] !== DEFAULT_TOLERANCES[field])
+        notes.push(`flow.${field} is not used: all steps have the size flow.stepSize.`);
   if (kinksOf(family) !== null) return notes;
   if (descent.countFlips && descent.learningRates.length > 0)
     notes.push("descent.countFlips is not used: the network has no kinks, so there is nothing to count.");

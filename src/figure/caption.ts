@@ -59,12 +59,16 @@ function solverFacts(record: RunRecord): string[] {
   const decay = part(loss["regularisation"])["weightDecay"];
   const kind = loss["kind"] === "squared" ? "" : words(loss["kind"]);
   const reduction = words(kind, loss["reduction"]);
-  const { rtol } = flow;
+  const { rtol, stepSize } = flow;
   return [
     reduction && `${reduction} loss`,
     typeof decay === "number" && decay > 0 ? `weight decay ${formatNumber(decay)}` : "",
     words(flow["method"]),
-    typeof rtol === "number" ? `rtol ${formatNumber(rtol)}` : "",
+    typeof stepSize === "number"
+      ? `steps of ${formatNumber(stepSize)}`
+      : typeof rtol === "number"
+        ? `rtol ${formatNumber(rtol)}`
+        : "",
     words(record.manifest.dtype),
   ].filter((fact) => fact !== "");
 }

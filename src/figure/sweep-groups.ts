@@ -152,7 +152,7 @@ export function sweepFacts(
   return [
     word("loss.reduction") && `${word("loss.reduction")} loss`,
     word("flow.method"),
-    number("rtol", "flow.rtol"),
+    number("steps of", "flow.stepSize") || number("rtol", "flow.rtol"),
     word("boundaries") && `boundaries ${word("boundaries")}`,
     present === 1 ? "1 run" : `${present} runs`,
     merge === "" || told ? "" : `${middle} over ${merge}, from lowest to highest`,

@@ -10,6 +10,8 @@ const folder = await mkdtemp(join(tmpdir(), "gradflow-unused-"));
 afterAll(() => rm(folder, { recursive: true }));
 const GRAPH = "dataset.graph={kind: nearest-neighbours, neighbours: 2}";
 
+const STEPS = "flow={tEnd: 1, boundaries: stepping, stepSize: 0.1}";
+
 it.each<[string[], string[]]>([
   [[], []],
   [[GRAPH], ["dataset.graph is not used: no layer of the network works on a graph between the samples."]],
@@ -32,6 +34,11 @@ it.each<[string[], string[]]>([
   [["descent={learningRates: [], batch: 4}"], ["descent.batch is not used: descent.learningRates is empty."]],
   [["descent={kind: nesterov}"], ["descent.kind is not used: descent.learningRates is empty."]],
   [["descent={learningRates: [0.1], batch: 4, kind: nesterov}"], []],
+  [[STEPS, "model.activation.kind=relu"], []],
+  [
+    [STEPS, "flow.rtol=1e-4", "model.activation.kind=relu"],
+    ["flow.rtol is not used: all steps have the size flow.stepSize."],
+  ],
 ])("%j", async (set, notes) => {
   const file = join(folder, "study.yaml");
   await writeFile(

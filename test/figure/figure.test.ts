@@ -145,6 +145,14 @@ describe("specs", () => {
     );
   });
 
+  it("name fixed steps, and no tolerance that these make void", async () => {
+    const record = await finished();
+    const flow = { ...(record.config["flow"] as object), stepSize: 0.05 };
+    const { facts } = caption({ ...record, config: { ...record.config, flow } }, "");
+    expect(facts).toContain("steps of 0.05");
+    expect(facts.join()).not.toContain("rtol");
+  });
+
   it("carry one line below the title, and a caption that begins with what to look for", async () => {
     const drawing = lossFigure.build(await finished())!;
     const { subtitle } = drawing.spec.title as { subtitle: string };
