@@ -166,7 +166,9 @@ function createProgram(
     async run(given, into = {}) {
       // The buffers are those of the run before.
       if (isRunning)
-        throw new Error(`${graph.name}: a second run while the first is under way; await one after the other.`);
+        throw new Error(
+          `${graph.name}: a second run while the first is under way; await one after the other.`,
+        );
       for (const { name, shape, size } of free) {
         const value = checkInput(graph, name, size, given[name]);
         const tensor = wrap(value, shape);
