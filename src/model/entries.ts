@@ -30,15 +30,12 @@ export function pieceAt(breakpoints: readonly number[], z: number): number {
 }
 
 /** Pieces of all entries [E], read off their pre-activations. */
-export function piecesOf(
-  { sites, samples }: Family,
-  z: Float64Array,
-  into: Float64Array = new Float64Array(z.length),
-): Float64Array {
+export function piecesOf({ sites, samples }: Family, z: Float64Array): Float64Array {
+  const pieces = new Float64Array(z.length);
   for (const { offset, units, table } of sites) {
     const [start, end] = [samples * offset, samples * (offset + units)];
     const { breakpoints } = table;
-    for (let e = start; e < end; e++) into[e] = pieceAt(breakpoints, z[e] as number);
+    for (let e = start; e < end; e++) pieces[e] = pieceAt(breakpoints, z[e] as number);
   }
-  return into;
+  return pieces;
 }

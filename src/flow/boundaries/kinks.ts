@@ -29,6 +29,8 @@ export interface Kinks {
   rangeOf(site: number): readonly [number, number];
   /** Of the entry's activation, ascending. */
   breakpoints(entry: number): readonly number[];
+  /** −∞, the breakpoints of a site, ∞: piece p is what lies above the p-th of these, up to the next. */
+  boundsOf(site: number): Float64Array;
   /** σ'(b+) − σ'(b−) for the entry's site; depends on θ for PReLU only. */
   jump(theta: Float64Array, entry: number, breakpoint: number): number;
   /** Whether σ' vanishes below the breakpoint: what is behind an entry there is cut off. */
@@ -38,7 +40,7 @@ export interface Kinks {
   /** Whether one sample's entries depend on another's. */
   readonly coupled: boolean;
   /** Pieces of all entries, a breakpoint belonging to the piece below it. */
-  piecesOf(z: Float64Array, into?: Float64Array): Float64Array;
+  piecesOf(z: Float64Array): Float64Array;
   /** Piece of one. */
   pieceOf(entry: number, z: number): number;
 }
@@ -96,6 +98,7 @@ export function kinksOf(family: Family): Kinks | null {
       return [family.samples * offset, family.samples * (offset + units)];
     },
     breakpoints: (entry) => at(entry).breakpoints,
+    boundsOf: (site) => Float64Array.of(-Infinity, ...known[site]!.breakpoints, Infinity),
     isFlatBelow: (entry, breakpoint) => at(entry).isFlatBelow[breakpoint] as boolean,
     cutsOff(entry, breakpoint) {
       const { isFlatBelow, isFlatAbove } = at(entry);
@@ -107,7 +110,7 @@ export function kinksOf(family: Family): Kinks | null {
       const { slope } = sites[site] as Site;
       return slope === null ? (known[site]!.jumps[breakpoint] as number) : 1 - (theta[slope] as number);
     },
-    piecesOf: (z, into) => piecesOf(family, z, into),
+    piecesOf: (z) => piecesOf(family, z),
     pieceOf: (entry, z) => pieceAt(at(entry).breakpoints, z),
   };
 }

@@ -124,10 +124,10 @@ export async function attemptStep(
   let at: Pick<Prediction, "middle" | "field" | "reference"> = prediction;
   let end = prediction.end;
   const ahead = z1;
-  const candidates = new Candidates(sides, scales.length, held);
+  const candidates = new Candidates(sides, held);
   if (isStiff) {
     candidates.addDifferent(at.reference, start);
-    candidates.addMoved(z0, z1, [0.5], start);
+    candidates.addMoved(z0, z1, 0.5, start);
   }
   let found: { readonly entries: readonly number[]; readonly blocks: readonly GramBlock[] } & Simulated =
     NOTHING(start);
@@ -136,7 +136,8 @@ export async function attemptStep(
   for (let pass = 0; pass < PASSES; pass++) {
     sides.take(resting, z1, start);
     candidates.addDifferentAmong(resting, at.reference, start);
-    candidates.addMoved(z0, z1, pass === 0 ? [1, 1 + MARGIN] : [1], start);
+    candidates.addMoved(z0, z1, 1, start);
+    if (pass === 0) candidates.addMoved(z0, z1, 1 + MARGIN, start);
     const entries = candidates.list();
     if (entries.length > mostCandidates) return "tooMany";
     if (entries.length === 0 && pass > 0) break;

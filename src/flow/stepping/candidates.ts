@@ -6,12 +6,7 @@ export class Candidates {
   readonly #held: Float64Array;
   readonly #is: Uint8Array;
 
-  /** @param sites how many there are */
-  constructor(
-    sides: Sides,
-    private readonly sites: number,
-    held: Float64Array,
-  ) {
+  constructor(sides: Sides, held: Float64Array) {
     this.#sides = sides;
     this.#held = held;
     this.#is = new Uint8Array(held.length);
@@ -27,23 +22,11 @@ export class Candidates {
     for (const e of entries) this.#compare(e, a[e]!, b[e]!);
   }
 
-  /** Those that have another piece at z₀ + share·(z₁ − z₀), for any of `shares`, than in `pieces`. */
-  addMoved(z0: Float64Array, z1: Float64Array, shares: readonly number[], pieces: Float64Array): void {
-    const { kinks } = this.#sides;
-    for (let site = 0; site < this.sites; site++) {
-      const [from, to] = kinks.rangeOf(site);
-      const breakpoints = to > from ? kinks.breakpoints(from) : [];
-      for (let e = from; e < to; e++) {
-        const before = pieces[e]!;
-        for (let k = 0; k < shares.length; k++) {
-          const share = shares[k]!;
-          const z = share === 1 ? z1[e]! : (1 - share) * z0[e]! + share * z1[e]!;
-          let piece = 0;
-          for (let b = 0; b < breakpoints.length; b++) if (z > breakpoints[b]!) piece++;
-          if (piece !== before) this.#compare(e, this.#sides.pieceOf(e, z, before), before);
-        }
-      }
-    }
+  /** Those that have another piece at z₀ + share·(z₁ − z₀) than in `pieces`. */
+  addMoved(z0: Float64Array, z1: Float64Array, share: number, pieces: Float64Array): void {
+    this.#sides.eachOff(z0, z1, share, pieces, (e, z) => {
+      this.#compare(e, this.#sides.pieceOf(e, z, pieces[e]!), pieces[e]!);
+    });
   }
 
   list(): number[] {

@@ -51,11 +51,39 @@ export class Sides {
   }
 
   /** The same of all entries. */
-  piecesOf(z: Float64Array, before: Float64Array, into?: Float64Array): Float64Array {
-    const pieces = this.kinks.piecesOf(z, into);
-    for (let e = 0; e < pieces.length; e++)
-      if (pieces[e] !== before[e]) pieces[e] = this.pieceOf(e, z[e]!, before[e]!);
+  piecesOf(
+    z: Float64Array,
+    before: Float64Array,
+    pieces: Float64Array = new Float64Array(z.length),
+  ): Float64Array {
+    pieces.set(before);
+    this.eachOff(z, z, 1, before, (e) => {
+      pieces[e] = this.pieceOf(e, z[e]!, before[e]!);
+    });
     return pieces;
+  }
+
+  /**
+   * Visits the entries that are not within their pieces at z = z₀ + share·(z₁ − z₀), those that slide among them. Nearly all are: asked so, the
+   * processor foresees the answer, as it does not foresee on which piece an entry is.
+   */
+  eachOff(
+    z0: Float64Array,
+    z1: Float64Array,
+    share: number,
+    pieces: Float64Array,
+    visit: (entry: number, z: number) => void,
+  ): void {
+    for (let site = 0; site < this.#near.length; site++) {
+      const [from, to] = this.kinks.rangeOf(site);
+      const bounds = this.kinks.boundsOf(site);
+      for (let e = from; e < to; e++) {
+        const z = share === 1 ? z1[e]! : (1 - share) * z0[e]! + share * z1[e]!;
+        const piece = pieces[e]!;
+        const whole = piece | 0;
+        if (piece !== whole || !(z > bounds[whole]! && z <= bounds[whole + 1]!)) visit(e, z);
+      }
+    }
   }
 
   /** Gives the resting ones the sides that they have at z; whether any is another than in `pieces`. */
