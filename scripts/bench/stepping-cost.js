@@ -1,7 +1,8 @@
 // Where the seconds of steps over kinks go: the engine's programs by what they compute, the simulation, work on lists of all entries and on
 // vectors of θ, garbage. `node scripts/bench/stepping-cost.js [span] [study.yaml] [record]` after a build, by default the paper's size from
 // t = 0 to 5, a quarter of a minute. With the folder of an unfinished record of the study it goes on from that record's last checkpoint.
-// Everything is counted in plain gradients and per pass, of which a step has two. The engine is to have one thread.
+// Everything is counted in plain gradients and per pass, of which a step has two. Seconds are the processor's, so that other work on the machine counts
+// less: of the engine's programs measured, the rest divided as a profiler finds it. The engine is to have one thread.
 import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { Session } from "node:inspector/promises";
@@ -76,10 +77,10 @@ function timing(plain) {
       const program = await plain.compile(graph, bound);
       const [name] = PROGRAMS.find(([, is]) => is(graph));
       const run = async (inputs, into) => {
-        const start = performance.now();
+        const clock = processorClock();
         const found = await program.run(inputs, into);
         const own = spent.get(name);
-        own.ms += performance.now() - start;
+        own.ms += clock();
         own.calls++;
         return found;
       };
@@ -88,14 +89,23 @@ function timing(plain) {
   };
 }
 
+/** Milliseconds of processor time since the call. */
+function processorClock() {
+  const start = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(start);
+    return (user + system) / 1e3;
+  };
+}
+
 /** Milliseconds of one, the median of some. */
 async function plainGradient() {
   const gradient = new Float64Array(theta0.length);
   const times = [];
   for (let i = 0; i < 15; i++) {
-    const start = performance.now();
+    const clock = processorClock();
     await problem.lossGradient(theta0, gradient);
-    times.push(performance.now() - start);
+    times.push(clock());
   }
   return times.sort((p, q) => p - q)[7];
 }
@@ -116,9 +126,9 @@ async function profiled(work) {
   session.connect();
   await session.post("Profiler.enable");
   await session.post("Profiler.start");
-  const start = process.cpuUsage();
+  const clock = processorClock();
   const result = await work();
-  const { user, system } = process.cpuUsage(start);
+  const ms = clock();
   const { profile: samples } = await session.post("Profiler.stop");
   session.disconnect();
   const frames = new Map(samples.nodes.map(({ id, callFrame }) => [id, callFrame]));
@@ -128,37 +138,38 @@ async function profiled(work) {
     const name = url || functionName;
     byFile.set(name, (byFile.get(name) ?? 0) + samples.timeDeltas[i] / 1e3);
   });
-  return { outcome: result, seconds: (user + system) / 1e6, byFile };
+  return { outcome: result, ms, byFile };
 }
 
 function report() {
   const { theta, events, accepted, rejected, t, status } = outcome;
   const passes = 2 * (accepted + rejected - before.accepted - before.rejected);
   const { held } = memory.snapshot().get("stepping");
-  const own = FILES.map(([name]) => [name, 0]);
+  const own = [
+    ...FILES.map(([name]) => [name, 0]),
+    ["garbage", profile.byFile.get("(garbage collector)") ?? 0],
+  ];
   for (const [path, ms] of profile.byFile) {
     const k = FILES.findIndex(([, pattern]) => pattern.test(path));
     if (k >= 0) own[k][1] += ms;
   }
-  const rows = [
-    ...[...spent].map(([name, { calls, ms }]) => [name, ms, calls]),
-    ...own.map(([name, ms]) => [name, ms, null]),
-    ["garbage", profile.byFile.get("(garbage collector)") ?? 0, null],
-  ].filter(([, ms]) => ms > 0);
-  const total = rows.reduce((sum, [, ms]) => sum + ms, 0);
+  const sum = (list) => list.reduce((total, [, ms]) => total + ms, 0);
+  const engineRows = [...spent].map(([name, { calls, ms }]) => [name, ms, String(calls)]);
+  const scale = (profile.ms - sum(engineRows)) / sum(own);
+  const rows = [...engineRows, ...own.map(([name, ms]) => [name, scale * ms, ""])].filter(([, ms]) => ms > 0);
   const hash = createHash("sha256").update(new Uint8Array(theta.buffer, theta.byteOffset, theta.byteLength));
   console.log(
     `Stepping: ${loaded.config.name}, ${problem.family.entries} entries, P = ${theta.length}, from t = ${t0} to ${t} (${status})\n` +
       `${accepted} steps, ${rejected} rejected; up to ${events.maxCandidates} candidates a step; at the end ${held.filter((b) => b >= 0).length} entries slide\n` +
-      `${profile.seconds.toFixed(1)} s of processor time, ${((1e3 * profile.seconds) / gradientMs / passes).toFixed(1)} gradients of ${gradientMs.toFixed(2)} ms for each of ${passes} passes; peak memory ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GB\n` +
+      `${(profile.ms / 1e3).toFixed(1)} s of processor time, ${(profile.ms / gradientMs / passes).toFixed(1)} gradients of ${gradientMs.toFixed(2)} ms for each of ${passes} passes; peak memory ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GB\n` +
       `θ at the end: sha256 ${hash.digest("hex").slice(0, 16)}\n`,
   );
   const cells = rows.map(([name, ms, calls]) => [
     name,
-    calls === null ? "" : String(calls),
+    calls,
     (ms / 1e3).toFixed(2),
     (ms / gradientMs / passes).toFixed(2),
-    `${((100 * ms) / total).toFixed(0)} %`,
+    `${((100 * ms) / profile.ms).toFixed(0)} %`,
   ]);
   console.log(table(["what", "calls", "seconds", "gradients a pass", "share"], cells));
 }
