@@ -10,6 +10,7 @@ import { ConfigError } from "../errors.js";
 import {
   CALL_NUMBERS,
   hasMixedGrams,
+  MAX_CONTACTS,
   MAX_ROW_NUMBERS,
   mostCandidates,
   TABLED_SAMPLES,
@@ -46,6 +47,8 @@ const RUN_VECTORS = 11;
 const DESCENT_VECTORS = 3;
 /** Lanczos basis of the sharpness: its usual length from a random start, and the vectors kept. */
 const SHARPNESS_VECTORS = 16;
+/** Numbers of each entry that exact holds: pieces, states and slopes at places of a step, of entries and of weights, ranges, distances. */
+const EXACT_VECTORS = 44;
 /** Numbers of each entry that a step over kinks holds: states at both ends and in between, signals, pieces. */
 const STEP_VECTORS = 24;
 /** Those of them that a checkpoint holds: z at the last two nodes, pieces, held breakpoints, mean slopes. */
@@ -142,6 +145,11 @@ export function estimateMemory(loaded: LoadedConfig, shape: EstimatedShape): Mem
             bytes: 8 * normalNumbers(family),
             field: "flow.boundaries",
           },
+          {
+            name: "entries followed",
+            bytes: 8 * EXACT_VECTORS * family.entries,
+            field: sampleField(loaded),
+          },
         ]
       : []),
     ...(treatment === "stepping"
@@ -214,7 +222,7 @@ function gradientBytes(
 /** Numbers that normals of held entries take: rows, or K of a tenth of all entries, its factor and copies (3 % are held in the golden run). */
 function normalNumbers({ entries, layout, network }: Family): number {
   return network.hasLayerProducts
-    ? 4 * (entries / 10) ** 2
+    ? 4 * Math.min(entries / 10, MAX_CONTACTS) ** 2
     : Math.min(MAX_ROW_NUMBERS, layout.size * entries);
 }
 

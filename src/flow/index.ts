@@ -2,6 +2,7 @@ export { distance } from "../linalg/norm.js";
 export { createRunningAverage, type DescentAverage, type RunningAverage } from "./average.js";
 export { createDetector, type DetectSummary } from "./boundaries/detect.js";
 export { MAX_ROW_NUMBERS } from "./boundaries/engine-rows.js";
+export { MAX_CONTACTS } from "./boundaries/normals.js";
 export { type ExactOptions, type ExactOutcome, integrateExactly } from "./boundaries/exact.js";
 export { kinksOf } from "./boundaries/kinks.js";
 export type { BoundaryEvent, BoundarySummary } from "./boundaries/ledger.js";

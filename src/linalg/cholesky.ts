@@ -1,6 +1,6 @@
 /** Cholesky factorisation of small symmetric positive semidefinite matrices, in place, without allocation in the hot path. */
 
-/** Pivots below this part of their diagonal entry mark a row as linearly dependent on the earlier ones. */
+/** Pivots below this part of their diagonal entry are rounding: the row is linearly dependent on the earlier ones. */
 const DEPENDENT = 1e-13;
 
 /** A = LLᵀ with dependent rows left out; `solve` gives them zero, the basic solution of a consistent system. */
@@ -19,8 +19,9 @@ export interface Factor {
 /**
  * Factors the leading n × n block of a row-major matrix.
  * @param stride distance between rows of `matrix`
+ * @param least part of its diagonal entry below which a pivot marks its row as dependent
  */
-export function factorise(matrix: Float64Array, n: number, stride = n): Factor {
+export function factorise(matrix: Float64Array, n: number, stride = n, least = DEPENDENT): Factor {
   const l = new Float64Array(n * n);
   const dependent: number[] = [];
   let operations = 0;
@@ -29,7 +30,7 @@ export function factorise(matrix: Float64Array, n: number, stride = n): Factor {
   for (let j = 0; j < n; j++) {
     const row = j * n;
     let pivot = matrix[j * stride + j] as number;
-    const floor = DEPENDENT * pivot;
+    const floor = least * pivot;
     let filled = 0;
     for (let k = 0; k < j; k++) {
       const value = l[row + k] as number;

@@ -132,6 +132,11 @@ export class EventLocator<V> {
     this.#ranges.free(component);
   }
 
+  /** Looks at the first `count` components alone, until it is told otherwise. */
+  watch(count: number): void {
+    this.#ranges.state.count = count;
+  }
+
   /** Slope of a component at the start of the next step, where more is known of it since. */
   bend(component: number, slope: number): void {
     this.#state.startSlope[component] = slope;
@@ -179,9 +184,8 @@ export class EventLocator<V> {
    * not NaN, nor beyond the end of `z`), if theirs bend as that tells.
    */
   ahead(room: number, later?: { readonly after: number; readonly z: Float64Array }): Forecast | null {
-    const { z } = this.#state.start;
     let soonest = { component: -1, after: Infinity, bend: 0 };
-    for (let e = 0; e < z.length; e++) {
+    for (let e = 0; e < this.#ranges.state.count; e++) {
       const then = later?.z[e] ?? Number.NaN;
       const bend = Number.isNaN(then) ? 0 : this.#bendTo(e, then, later!.after);
       const after = this.#exit(e, bend);
@@ -241,14 +245,14 @@ export class EventLocator<V> {
   #forecast(step: Step<V>, end: Point): { component: number; crossing: number; peak: number }[] {
     const found: { component: number; crossing: number; peak: number }[] = [];
     const { h, t0 } = step;
-    const { low: lows, high: highs, threshold } = this.#ranges.state;
+    const { count, low: lows, high: highs, threshold } = this.#ranges.state;
     const [start, startSlope, ending, endSlope] = [
       this.#state.start.z,
       this.#state.startSlope,
       end.z,
       this.#endSlope,
     ];
-    for (let e = 0; e < start.length; e++) {
+    for (let e = 0; e < count; e++) {
       const low = lows[e]! - threshold[e]!;
       const high = highs[e]! + threshold[e]!;
       const z0 = start[e]!;
@@ -312,9 +316,9 @@ export class EventLocator<V> {
     const pending = step.interpolate(point.t, this.#y);
     if (pending) await pending;
     const crossings: Crossing[] = [];
-    const z = point.z.slice();
-    const { low, high, threshold } = this.#ranges.state;
-    for (let e = 0; e < z.length; e++) {
+    const { count, low, high, threshold } = this.#ranges.state;
+    const z = point.z.slice(0, count);
+    for (let e = 0; e < count; e++) {
       const tolerance = this.#ranges.toleranceOf(e);
       const above = z[e]! - high[e]!;
       const below = low[e]! - z[e]!;

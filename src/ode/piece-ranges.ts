@@ -19,6 +19,9 @@ export type ZTolerance = number | ((component: number) => number);
 export class PieceRanges {
   /** All that is mutable, plain: for a checkpoint. */
   readonly state: {
+    /** Components beyond this many are not looked at. */
+    count: number;
+    /** −1 of those that go where they like. */
     readonly pieces: Int32Array;
     /** Ends of the present piece of each component. */
     readonly low: Float64Array;
@@ -33,7 +36,8 @@ export class PieceRanges {
     this.#of = typeof breakpoints === "function" ? breakpoints : () => breakpoints ?? atZero;
     this.toleranceOf = typeof tolerance === "function" ? tolerance : () => tolerance;
     this.state = {
-      pieces: new Int32Array(components),
+      count: components,
+      pieces: new Int32Array(components).fill(-1),
       low: new Float64Array(components).fill(-Infinity),
       high: new Float64Array(components).fill(Infinity),
       threshold: new Float64Array(components),
@@ -42,6 +46,7 @@ export class PieceRanges {
 
   /** Puts a component into a piece. */
   put(component: number, piece: number): void {
+    if (this.state.pieces[component] === piece) return;
     const breakpoints = this.#of(component);
     if (!(piece >= 0 && piece <= breakpoints.length)) {
       throw new ConfigError(
@@ -56,14 +61,15 @@ export class PieceRanges {
 
   /** Lets a component go where it likes until the next `put`. */
   free(component: number): void {
+    this.state.pieces[component] = -1;
     this.state.low[component] = -Infinity;
     this.state.high[component] = Infinity;
   }
 
   /** Thresholds of the step that starts at z: a component that starts a little outside has to go further to count. */
   arm(z: Float64Array): void {
-    const { low, high, threshold } = this.state;
-    for (let e = 0; e < z.length; e++) {
+    const { count, low, high, threshold } = this.state;
+    for (let e = 0; e < count; e++) {
       const tolerance = this.toleranceOf(e);
       const outside = Math.max(z[e]! - high[e]!, low[e]! - z[e]!);
       const isSlight = outside > 0 && outside <= START_SLACK * tolerance;
@@ -86,8 +92,8 @@ export class PieceRanges {
   }
 
   anyOutside(z: Float64Array): boolean {
-    const { low, high, threshold } = this.state;
-    for (let e = 0; e < z.length; e++) {
+    const { count, low, high, threshold } = this.state;
+    for (let e = 0; e < count; e++) {
       if (z[e]! - high[e]! > threshold[e]! || low[e]! - z[e]! > threshold[e]!) return true;
     }
     return false;
@@ -95,16 +101,16 @@ export class PieceRanges {
 
   /** Whether no component is farther outside than one tolerance more than counts: it is on its breakpoint as far as the tolerance tells. */
   isBarelyOutside(z: Float64Array): boolean {
-    for (let e = 0; e < z.length; e++) if (this.excess(e, z) > this.toleranceOf(e)) return false;
+    for (let e = 0; e < this.state.count; e++) if (this.excess(e, z) > this.toleranceOf(e)) return false;
     return true;
   }
 
   /** Of the components outside at `after` and inside at `before`, the one whose chord crosses first. */
   leader(before: Float64Array, after: Float64Array): number {
-    const { low, high, threshold } = this.state;
+    const { count, low, high, threshold } = this.state;
     let leader = -1;
     let earliest = Infinity;
-    for (let e = 0; e < after.length; e++) {
+    for (let e = 0; e < count; e++) {
       const above = Math.max(after[e]! - high[e]!, low[e]! - after[e]!) - threshold[e]!;
       if (above <= 0) continue;
       const below = this.excess(e, before, after[e]! > high[e]!);

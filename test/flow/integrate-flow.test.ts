@@ -105,10 +105,11 @@ describe("a network with kinks", () => {
     expect(named.treatment).toBe("detect");
     expect(named.notes.join()).toContain("not those of dopri5");
     expect(choose(2000, "exact", "dopri5").treatment).toBe("exact");
-    // By the estimate, 5 gradients an entry of 1e-4 s and 6e-10 s for each sample and parameter: an hour at 39 400 samples.
-    expect(choose(39_000, "exact", "dopri5").treatment).toBe("exact");
-    expect(() => choose(40_000, "exact")).toThrow(
-      "400,000 pre-activation entries (samples × hidden units) may take exact some 2 hours",
+    // By the estimate, an event an entry, of 5 gradients (1e-4 s and 6e-10 s for each sample and parameter) and 2e-7 s for each entry
+    // that it looks at: an hour at 12 600 samples.
+    expect(choose(12_500, "exact", "dopri5").treatment).toBe("exact");
+    expect(() => choose(13_000, "exact")).toThrow(
+      "130,000 pre-activation entries (samples × hidden units) may take exact some 2 hours",
     );
     // 100 samples of 40 units are 4 000 entries, but with 1.2 million parameters a gradient takes a second's tenth.
     const costly = createFamily({

@@ -7,6 +7,7 @@ import type { Memory } from "../../memory.js";
 import { type Contact, firstLayer, type Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
 import { createProbes } from "./probes.js";
+import { PARALLEL } from "./ties.js";
 
 /** Part of the tolerance on θ that is granted to the position on a boundary. */
 const SHARE = 1e-4;
@@ -17,12 +18,16 @@ const ROUNDINGS = 256;
  * too small by a factor of 10⁴, so that the distance would be below rounding, once in 10⁷ entries.
  */
 const PROBES = 4;
+/** By so many times the distance, as part of an input, may normals be inclined that are parallel on the boundaries. */
+const INCLINED = 10;
 /** The distances are taken anew once θ has moved by this part of itself, root mean square over parameters on the solver's scale. */
 const MOVED = 0.25;
 
 export interface Contacts {
   /** The distance of each entry [E]; zero where no parameter moves z_e. */
   readonly distances: Float64Array;
+  /** Squared sine below which normals are parallel: at positions so uncertain, inputs of units at rest on their kink are. */
+  readonly parallel: number;
   /** Takes them at θ under the present pattern. */
   measure(theta: Float64Array): Promise<void>;
   /** The same where θ has moved on since. */
@@ -61,6 +66,7 @@ export function createContacts(
   };
   return {
     distances: state.distances,
+    parallel: Math.max(PARALLEL, (INCLINED * SHARE * rtol) ** 2),
     measure,
     async renew(theta) {
       let sum = 0;

@@ -30,6 +30,7 @@ export interface Decision {
  * Decides at θ. Leaves the weights found in the field's pattern; the sliding set is the caller's to update.
  * @param given contacts in the order of their entries
  * @param snap a weight this near 0 or 1 counts as having reached it
+ * @param parallel squared sine below which normals are parallel
  */
 export async function decide(
   field: LockedField,
@@ -37,12 +38,13 @@ export async function decide(
   theta: Float64Array,
   given: readonly Contact[],
   snap: number,
+  parallel: number,
 ): Promise<Decision> {
   field.pattern.sliding = [];
   // Entries that arrive move along the surfaces of those that slide; one that turns out to leave is no such surface.
   const held = given.map(({ weight }) => weight > snap && weight < 1 - snap);
   for (;;) {
-    const decision = await decideAlong(field, kinks, theta, given, snap, held);
+    const decision = await decideAlong(field, kinks, theta, given, snap, parallel, held);
     const left = decision.contacts.map(({ weight }, i) => held[i]! && (weight === 0 || weight === 1));
     if (!decision.tied || !left.includes(true)) return decision;
     left.forEach((leaves, i) => {
@@ -57,10 +59,11 @@ async function decideAlong(
   theta: Float64Array,
   given: readonly Contact[],
   snap: number,
+  parallel: number,
   held: readonly boolean[],
 ): Promise<Decision & { readonly tied: boolean }> {
   const weights = Float64Array.from(given, ({ weight }) => weight);
-  const { ties, sides } = await tie(field, kinks, theta, given, held);
+  const { ties, sides } = await tie(field, kinks, theta, given, held, parallel);
   const moves = ties.map(({ leader, bound }, i) => leader === i && !bound && sides[i] === null);
   sides.forEach((side, i) => {
     if (side !== null) weights[i] = side;
@@ -168,6 +171,7 @@ async function tie(
   theta: Float64Array,
   given: readonly Contact[],
   held: readonly boolean[],
+  parallel: number,
 ): Promise<{ ties: readonly Tie[]; sides: readonly (0 | 1 | null)[] }> {
   const sides = given.map((): 0 | 1 | null => null);
   const index = new Map(given.map(({ entry }, i) => [entry, i]));
@@ -192,6 +196,7 @@ async function tie(
       normals,
       given.map(() => false),
       follows,
+      parallel,
     );
     // One layer at a time: the next one sees the sides of this one.
     const next = ties.flatMap(({ leader }, i) =>
@@ -204,7 +209,7 @@ async function tie(
     const layer = Math.min(...next.map((i) => layers[i]!));
     for (const i of next) if (layers[i] === layer) sides[i] = ties[i]!.ratio > 0 ? 1 : 0;
   }
-  const ties = tiesOf(normals, held, follows);
+  const ties = tiesOf(normals, held, follows, parallel);
   return { ties: ties.map((t, i) => (sides[i] === null ? t : { leader: i, ratio: 1, bound: true })), sides };
 }
 

@@ -25,7 +25,7 @@ export interface EventWatch {
   readonly weights: readonly number[];
   /** Begins at (t, θ) with the pattern as it is. */
   begin(t: number, theta: Float64Array): Promise<void>;
-  /** What slopes foretell of the next `room`, components being entries and, E further on, their weights; see `EventLocator.ahead`. */
+  /** What slopes foretell of the next `room`, components being entries and, from E on, weights of those that slide; see `EventLocator.ahead`. */
   ahead(room: number, later?: { readonly after: number; readonly z: Float64Array }): Forecast | null;
   /** The first event in a step that begins where the last one ended; null if there is none. Finds the weights at its end. */
   /** Entries that come to a breakpoint within `room` if slopes stay. */
@@ -50,13 +50,13 @@ export function createEventWatch(
     isLeaving: false,
   });
   const ratesInto = (out: Float64Array): void => {
-    out.fill(0, E);
-    field.pattern.sliding.forEach(({ entry }, s) => {
-      out[E + entry] = state.rates[s] ?? 0;
+    field.pattern.sliding.forEach((_, s) => {
+      out[E + s] = state.rates[s] ?? 0;
     });
   };
-  // Components 0 … E−1 are the pre-activations, E … 2E−1 the weights of those that slide.
+  // Components 0 … E−1 are the pre-activations, those from E on the weights of those that slide, in their order.
   const span = [0, 1];
+  const watched = new Float64Array(2 * E);
   const locator = new EventLocator({
     space: stepper.space,
     memory,
@@ -70,11 +70,9 @@ export function createEventWatch(
         // Weights first: they take a gradient at θ, which finds z as well.
         const weights = isEnd ? state.weights : isAsked ? await slidingWeights(field, kinks, theta) : [];
         out.set(await field.preactivations(theta));
-        if (!isAsked) out.fill(0.5, E);
-        else
-          field.pattern.sliding.forEach(({ entry }, s) => {
-            out[E + entry] = weights[s] as number;
-          });
+        field.pattern.sliding.forEach((_, s) => {
+          out[E + s] = weights[s] ?? 0.5;
+        });
       },
       derivative: async (_t, theta, velocity, out) => {
         await field.normalVelocities(theta, velocity, out.subarray(0, E));
@@ -104,17 +102,16 @@ export function createEventWatch(
     async begin(t, theta) {
       const { pieces, sliding } = field.pattern;
       const { velocity, z } = await field.evaluate(theta);
+      watched.set(z);
       for (let e = 0; e < E; e++) {
         if (Number.isInteger(pieces[e])) locator.setPiece(e, pieces[e] as number);
-        locator.ignore(E + e);
       }
-      const watched = new Float64Array(2 * E);
-      watched.set(z);
-      for (const { entry, weight } of sliding) {
+      sliding.forEach(({ entry, weight }, s) => {
         locator.ignore(entry);
-        locator.setPiece(E + entry, 1);
-        watched[E + entry] = weight;
-      }
+        locator.setPiece(E + s, 1);
+        watched[E + s] = weight;
+      });
+      locator.watch(E + sliding.length);
       state.rates = [];
       await locator.begin(t, theta, velocity, watched);
     },
@@ -129,7 +126,7 @@ export function createEventWatch(
         if (!inside?.weights) return rise / step.h;
         const x = (inside.t - step.t0) / step.h;
         const bend = ((inside.weights[s]! - before[s]!) / x - rise) / (x - 1);
-        locator.bend(E + field.pattern.sliding[s]!.entry, (rise - bend) / step.h);
+        locator.bend(E + s, (rise - bend) / step.h);
         return (rise + bend) / step.h;
       });
       state.isLeaving = weights.some((w) => w < -WEIGHT_SLACK || w > 1 + WEIGHT_SLACK);

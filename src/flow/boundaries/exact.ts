@@ -56,8 +56,11 @@ export interface ExactOutcome extends FlowOutcome {
 
 /** Decisions whose times differ by this part of the time are at one instant: some roundings of t. */
 const SAME_INSTANT = 1e-13;
-/** Decisions at one instant before it is declared a cycle. */
+/** Decisions at one instant, or in this part of the time without changing anything, before they are declared a cycle. */
 const MAX_DECISIONS = 50;
+const IDLE_SHARE = 1e-3;
+/** Boundaries whose normals depend on one another to this, as a squared sine, are named where events do not come to an end. */
+const NEARLY_DEPENDENT = 1e-9;
 /** @throws Error if the activation has no kinks: there is nothing to do that `integrateSmooth` does not. */
 export async function integrateExactly(options: ExactOptions): Promise<ExactOutcome> {
   const kinks = kinksOf(options.problem.family);
@@ -95,6 +98,9 @@ class ExactFlow {
     /** Of the last decision, and how many there have been at that instant. */
     lastInstant: Number.NEGATIVE_INFINITY,
     decisionsHere: 0,
+    /** Decisions in a row that changed nothing, and when the first was. */
+    idle: 0,
+    idleSince: 0,
   };
 
   constructor(options: ExactOptions, kinks: Kinks, field: LockedField, memory: Memory) {
@@ -268,10 +274,12 @@ class ExactFlow {
     const isSame = t1 - state.lastInstant <= SAME_INSTANT * t1;
     state.decisionsHere = isSame ? state.decisionsHere + 1 : 0;
     state.lastInstant = t1;
-    const isCycle = state.decisionsHere > MAX_DECISIONS;
     this.#probe.set(reached.theta1);
-    await this.#settle(t1, event.lead);
-    if (!isCycle) return undefined;
+    const hasChanged = await this.#settle(t1, event.lead);
+    if (hasChanged || t1 - state.idleSince > IDLE_SHARE * t1)
+      Object.assign(state, { idle: 0, idleSince: t1 });
+    else state.idle++;
+    if (state.decisionsHere <= MAX_DECISIONS && state.idle <= MAX_DECISIONS) return undefined;
     return {
       status: "stepTooSmall",
       message: `the events at t = ${t1} did not come to an end${await this.#whyEndless(event.lead)}.`,
@@ -285,9 +293,9 @@ class ExactFlow {
       lead === null ? [] : [{ entry: lead, breakpoint: 0, weight: pieces[lead] as number, follows: null }];
     const contacts = [...sliding, ...led];
     const { gram } = await this.#field.normals(this.#probe, contacts);
-    if (contacts.length > this.#probe.length || factorise(gram, contacts.length).dependent.length === 0)
-      return "";
-    return `: ${contacts.length} boundaries meet there whose normals depend on one another but for rounding, as those of inputs and biases of very different sizes do; dataset.normalise brings inputs to size 1`;
+    const n = contacts.length;
+    if (n > this.#probe.length || factorise(gram, n, n, NEARLY_DEPENDENT).dependent.length === 0) return "";
+    return `: ${n} boundaries meet there whose normals depend on one another but for rounding, as those of inputs and biases of very different sizes do; dataset.normalise brings inputs to size 1`;
   }
 
   /** The pattern at t = 0, entries that start on a breakpoint decided. */
@@ -327,10 +335,11 @@ class ExactFlow {
     return { t: t1, y: y1, derivative: derivative1, keepStepSize: true };
   }
 
-  /** Decides the instant t at the probe, and goes on from there. */
-  async #settle(t: number, lead: number | null): Promise<void> {
-    await this.#instants.settle(t, this.#probe, lead);
+  /** Decides the instant t at the probe, and goes on from there. Whether anything has changed. */
+  async #settle(t: number, lead: number | null): Promise<boolean> {
+    const hasChanged = await this.#instants.settle(t, this.#probe, lead);
     await this.#goOn(t, this.#probe, t > 0);
+    return hasChanged;
   }
 
   /** Restarts the solver and the watch at (t, θ) with the pattern as it is; the gradient there serves both. */

@@ -21,8 +21,9 @@ export interface Instants {
   /**
    * Decides at (t, θ) who crosses, who slides, who leaves; moves θ onto what slides then.
    * @param lead the entry that has arrived; null at the start, and where a weight has reached its end
+   * @returns whether anything is other than before
    */
-  settle(t: number, theta: Float64Array, lead: number | null): Promise<void>;
+  settle(t: number, theta: Float64Array, lead: number | null): Promise<boolean>;
 }
 
 export function createInstants(
@@ -32,7 +33,7 @@ export function createInstants(
   ledger: Ledger,
 ): Instants {
   const { pattern } = field;
-  const { distances } = contacts;
+  const { distances, parallel } = contacts;
   const zDot = new Float64Array(kinks.entries);
   /** Of each entry, its place among those that slide, from 1. */
   const slot = new Int32Array(kinks.entries);
@@ -58,17 +59,18 @@ export function createInstants(
   const isNear = (entry: number, breakpoint: number, z: Float64Array): boolean =>
     Math.abs(z[entry]! - (kinks.breakpoints(entry)[breakpoint] ?? Number.NaN)) <= 2 * distances[entry]!;
 
-  /** The lead, what slides, with its place in `slot`, and what is near an end of its piece: few of all. */
+  /** The lead, what slides, with its place in `slot`, and what is near a breakpoint: few of all. */
   const nearby = (z: Float64Array, lead: number | null): readonly number[] => {
-    const { pieces, sliding } = pattern;
-    sliding.forEach(({ entry }, s) => {
+    pattern.sliding.forEach(({ entry }, s) => {
       slot[entry] = s + 1;
     });
     const found: number[] = [];
     for (let entry = 0; entry < kinks.entries; entry++) {
-      const piece = pieces[entry] as number;
-      const isAsked = slot[entry] !== 0 || entry === lead;
-      if (isAsked || isNear(entry, piece - 1, z) || isNear(entry, piece, z)) found.push(entry);
+      const breakpoints = kinks.breakpoints(entry);
+      const reach = 2 * distances[entry]!;
+      let isFound = slot[entry] !== 0 || entry === lead;
+      for (let b = 0; b < breakpoints.length; b++) isFound ||= Math.abs(z[entry]! - breakpoints[b]!) <= reach;
+      if (isFound) found.push(entry);
     }
     return found;
   };
@@ -126,12 +128,14 @@ export function createInstants(
       // What the step missed the breakpoint by is an error of the step; others may have to arrive there with the one that leads.
       const arrived = lead === null ? [] : [await arrival(theta, lead)];
       await hold(theta, inOrder([...pattern.sliding, ...arrived]));
+      let hasChanged = false;
       let touching = await touchingAt(t, theta, lead);
       if (t > 0 && slid.size > 0) touching = await withWeights(theta, touching);
       if (touching.length > 0) {
         const snap = lead === null && t > 0 ? WEIGHT_SNAP : 0;
-        const fromAbove = t === 0 ? await decide(field, kinks, theta, touching.map(turned), snap) : null;
-        const decision = await decide(field, kinks, theta, touching, snap);
+        const decideFrom = (given: readonly Contact[]) => decide(field, kinks, theta, given, snap, parallel);
+        const fromAbove = t === 0 ? await decideFrom(touching.map(turned)) : null;
+        const decision = await decideFrom(touching);
         pattern.sliding = decision.contacts.filter(isSliding);
         if (fromAbove !== null) ledger.began(openings(kinks, decision, fromAbove));
         const changes = decision.contacts.map((contact, i) => ({
@@ -139,11 +143,12 @@ export function createInstants(
           weightBefore: touching[i]!.weight,
           slidBefore: slid.has(contact.entry),
         }));
-        ledger.decided(t, changes, pattern.sliding.length, decision);
+        hasChanged = ledger.decided(t, changes, pattern.sliding.length, decision);
       }
       await hold(theta, pattern.sliding);
       if (touching.some(({ entry, breakpoint }) => kinks.cutsOff(entry, breakpoint)))
         await contacts.measure(theta);
+      return hasChanged;
     },
   };
 }

@@ -47,8 +47,8 @@ export interface BoundarySummary extends Openings {
 export interface Ledger {
   /** Before the decision at t = 0, where there is one. */
   began(openings: Openings): void;
-  /** Enters the decision of an instant; `sliding` entries slide after it. */
-  decided(t: number, changes: readonly Change[], sliding: number, verdict: Verdict): void;
+  /** Enters the decision of an instant; `sliding` entries slide after it. Whether it changed anything. */
+  decided(t: number, changes: readonly Change[], sliding: number, verdict: Verdict): boolean;
   /** The flow has gone on for `duration` with `sliding` entries held. */
   passed(duration: number, sliding: number): void;
   readonly unsettled: number;
@@ -112,10 +112,13 @@ export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => vo
       if (came > 0 && changes.some(({ slidBefore }) => slidBefore)) counts.corners++;
       if (came > 1) counts.coincidences++;
       const slid = changes.flatMap(({ contact, slidBefore }) => (slidBefore ? [contact.entry] : []));
+      let emitted = 0;
       for (const { contact, weightBefore, slidBefore } of changes) {
         const { entry, breakpoint, weight } = contact;
-        const emit = (kind: BoundaryEvent["kind"], side: BoundaryEvent["side"]): void =>
+        const emit = (kind: BoundaryEvent["kind"], side: BoundaryEvent["side"]): void => {
+          emitted++;
           onEvent({ t, kind, ...kinks.place(entry), breakpoint, side, sliding });
+        };
         const slides = isSliding(contact);
         const goesTo = weight === 1 ? "above" : "below";
         if (slides && !slidBefore) {
@@ -130,6 +133,7 @@ export function createLedger(kinks: Kinks, onEvent: (event: BoundaryEvent) => vo
           emit("crossing", goesTo);
         }
       }
+      return emitted > 0;
     },
     passed(duration, sliding) {
       if (sliding === 0) return;

@@ -9,7 +9,7 @@ import type { Contact, Kinks } from "./kinks.js";
 import type { Rows, RowsAt } from "./rows.js";
 
 /** Contacts of one set: K takes 512 MiB, and its factor as much. */
-const MAX_CONTACTS = 8192;
+export const MAX_CONTACTS = 8192;
 
 /** More contacts at once than K can be formed for; the flow cannot go on. */
 export class TooManyContacts extends NumericalError {}

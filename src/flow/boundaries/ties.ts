@@ -8,8 +8,8 @@
 import { blockOf } from "../../linalg/block.js";
 import { factorise } from "../../linalg/cholesky.js";
 
-/** Two normals whose angle has a squared sine below this are parallel. */
-const PARALLEL = 1e-10;
+/** Two normals whose angle has a squared sine below this are parallel as far as their Gram matrix tells. */
+export const PARALLEL = 1e-13;
 /** Rounding of an inner product after projection, as part of the squared norms before. */
 const ROUNDING = 1e-14;
 
@@ -41,8 +41,14 @@ function independent(count: number): Tie[] {
 /**
  * @param held contacts that keep sliding, whose surfaces the others move along
  * @param follows for a held contact that shares the weight of another, the index of that one; else null
+ * @param parallel squared sine below which normals are parallel
  */
-export function tiesOf(k: Gram, held: readonly boolean[], follows: readonly (number | null)[]): Tie[] {
+export function tiesOf(
+  k: Gram,
+  held: readonly boolean[],
+  follows: readonly (number | null)[],
+  parallel = PARALLEL,
+): Tie[] {
   const { gram, count } = k;
   const at = (i: number, j: number): number => gram[i * count + j] as number;
   const ties = independent(count);
@@ -53,21 +59,21 @@ export function tiesOf(k: Gram, held: readonly boolean[], follows: readonly (num
     if (!held[i] || leader === null || !base.includes(leader)) return false;
     const others = base.filter((j) => j !== leader);
     const rest = restOf(k, others, [leader, i]);
-    if (!rest.areParallel(0, 1)) return false;
+    if (!rest.areParallel(0, 1, parallel)) return false;
     ties[i] = { leader, ratio: rest.product(0, 1) / rest.product(0, 0), bound: false };
     return true;
   };
   const candidates = indices.filter((i) => !base.includes(i) && !stays(i));
   const rest = restOf(k, base, candidates);
   candidates.forEach((i, a) => {
-    if (rest.product(a, a) <= PARALLEL * at(i, i)) {
+    if (rest.product(a, a) <= parallel * at(i, i)) {
       ties[i] = { leader: i, ratio: 1, bound: base.length > 0 && at(i, i) > 0 };
       return;
     }
     for (let b = 0; b < a; b++) {
       const j = candidates[b]!;
-      if (ties[j]!.leader !== j || ties[j]!.bound || rest.product(b, b) <= PARALLEL * at(j, j)) continue;
-      if (rest.areParallel(a, b)) {
+      if (ties[j]!.leader !== j || ties[j]!.bound || rest.product(b, b) <= parallel * at(j, j)) continue;
+      if (rest.areParallel(a, b, parallel)) {
         ties[i] = { leader: j, ratio: rest.product(a, b) / rest.product(b, b), bound: false };
         return;
       }
@@ -93,10 +99,10 @@ function restOf({ gram, count, work }: Gram, base: readonly number[], of: readon
   };
   return {
     product,
-    areParallel(a: number, b: number): boolean {
+    areParallel(a: number, b: number, parallel: number): boolean {
       const [aa, bb, ab] = [product(a, a), product(b, b), product(a, b)];
       const noise = ROUNDING * (at(of[a]!, of[a]!) * bb + aa * at(of[b]!, of[b]!));
-      return aa * bb - ab * ab <= PARALLEL * aa * bb + noise;
+      return aa * bb - ab * ab <= parallel * aa * bb + noise;
     },
   };
 }

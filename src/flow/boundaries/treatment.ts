@@ -17,8 +17,10 @@ const AUTO_EXACT_SECONDS = 300;
 /**
  * What events cost, measured: about one event an entry (0.5 on 10-20-20-2 with 50 samples up to t = 40, 1.4 on 100-50-50-10 with 200 up to
  * t = 200), as much as five gradients each where normals have factors, else some ten; a gradient takes six flops for each sample and parameter, at 10¹⁰ a second, and a call.
+ * Beside, each event looks at every entry some twenty times: beyond some 50 000 entries that is most of it.
  */
 const EVENT_GRADIENTS = { inFactors: 5, byRows: 10 } as const;
+const LOOK_SECONDS = 2e-7;
 const GRADIENT_SECONDS = { call: 1e-4, term: 6e-10 } as const;
 /** By name `exact` is had up to this many entries, and beyond where its events are expected to take no more than an hour. */
 const EXACT_ENTRIES = 20_000;
@@ -38,7 +40,8 @@ export interface KinkChoice {
 /** Seconds that `exact` may take for the events of this many entries. */
 function eventSeconds({ entries, samples, layout, network }: Family): number {
   const gradients = network.hasLayerProducts ? EVENT_GRADIENTS.inFactors : EVENT_GRADIENTS.byRows;
-  return entries * gradients * (GRADIENT_SECONDS.call + GRADIENT_SECONDS.term * samples * layout.size);
+  const gradient = GRADIENT_SECONDS.call + GRADIENT_SECONDS.term * samples * layout.size;
+  return entries * (gradients * gradient + LOOK_SECONDS * entries);
 }
 
 /**
