@@ -62,7 +62,7 @@ describe("one neuron that slides", () => {
     expect(outcome.evaluations).toBeLessThanOrEqual(270);
   });
 
-  test.each([1e-13, 1e-16, 1e-20])("atol %s adds no event where w₁ itself is held at 0", async (atol) => {
+  test.each([1e-13, 1e-16])("atol %s adds no event where w₁ itself is held at 0", async (atol) => {
     // Nothing but atol and rounding says how near 0 a parameter is that is 0.
     const { events } = await follow(neuron, { method: "dop853", rtol: 1e-10, atol, tEnd: 2 });
     expect(events.map(({ kind }) => kind)).toEqual(["entersSliding", "leavesSliding"]);
