@@ -32,7 +32,7 @@ const FILES = [
     "Gram matrices, around the engine",
     /stepping\/(gram-blocks|unit-grams|mixed-grams)\.js$|linalg\/block\.js$/,
   ],
-  ["entries and vectors", /\/dist\/(?!engine).*\.js$/],
+  ["entries and vectors", /^(?!.*node_modules).*\/dist\/(?!engine).*\.js$/],
 ];
 
 const [span = 5, file, record] = process.argv.slice(2);
