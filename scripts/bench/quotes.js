@@ -416,7 +416,7 @@ export const QUOTES = [
         },
       ],
       [
-        "μ levels off again, at # to #.",
+        "μ levels off again, at # to #,",
         ({ where }) =>
           range(where("loss-cross-entropy-0.1").map(({ measured }) => measured.polyakLojasiewicz.last)),
       ],
