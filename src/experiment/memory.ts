@@ -190,12 +190,7 @@ function gradientBytes(
   const { engine, descent, flow } = config;
   const graphs: Graph[] = [family.lossGradient("free"), ...beside];
   if (treatment === "stepping")
-    graphs.push(
-      family.lockedField(),
-      family.meanField(),
-      family.entryPullback(),
-      family.preactivations("free"),
-    );
+    graphs.push(family.meanField(), family.entryPullback(), family.preactivations("free"));
   else if (treatment === "exact")
     graphs.push(
       family.lockedField(),

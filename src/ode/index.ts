@@ -1,7 +1,7 @@
 /** ODE solvers over an abstract state. */
 
 export { explicitMethod } from "./auto.js";
-export { rkc2Coefficients, rkc2Stages } from "./chebyshev.js";
+export { rkc2Coefficients, rkc2Reach, rkc2Stages } from "./chebyshev.js";
 export type {
   Accepted,
   Advancing,

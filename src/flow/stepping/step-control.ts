@@ -4,6 +4,7 @@
  * 1/ρ: at it a step is taken whatever its error, and counted.
  */
 import type { Attempt } from "./attempt.js";
+import { cheapest } from "./stability.js";
 
 /** Of the normal part of the difference in the error. */
 const NORMAL_SHARE = 0.1;
@@ -25,7 +26,7 @@ const TOO_LARGE_FACTOR = 0.4;
 
 /** What the next step is decided by. Plain data, kept by whoever steps. */
 export interface Control {
-  /** The next step; 0 before the first. */
+  /** The next step as the error allows; 0 before the first. */
   next: number;
   errorBefore: number;
   mayGrow: boolean;
@@ -56,7 +57,10 @@ export function planStep(control: Control, left: number, maxStep: number): Plann
   if (control.next === 0) control.next = rho > 0 ? FIRST / rho : left / 100;
   const smallest = rho > 0 ? Math.min(SMALLEST.now / rho, SMALLEST.ever / leastRho, maxStep) : 0;
   const largest = rho > 0 ? LARGEST / rho : Number.POSITIVE_INFINITY;
-  const h = Math.max(Math.min(control.next, largest, maxStep), isFiner ? FINER * smallest : smallest);
+  const h = Math.max(
+    cheapest(Math.min(control.next, largest, maxStep), rho),
+    isFiner ? FINER * smallest : smallest,
+  );
   return { h, smallest };
 }
 
@@ -92,7 +96,7 @@ export function judgeStep(
   const known = Math.max(error, 1e-3);
   const factor = 0.9 * known ** -0.3 * control.errorBefore ** 0.1;
   control.errorBefore = known;
-  control.next = h * Math.min(control.mayGrow ? 1.6 : 1, Math.max(0.5, factor));
+  control.next = Math.min((control.mayGrow ? 1.6 : 1) * Math.max(h, control.next), h * Math.max(0.5, factor));
   control.mayGrow = true;
   control.isFiner = false;
   control.rejectedWith = isForced ? 0 : Number.POSITIVE_INFINITY;

@@ -113,11 +113,16 @@ export class SteppingStepper implements Advancing<SteppingStep> {
       zBefore: null as Float64Array | null,
       pieces: new Float64Array(0) as Float64Array,
       held: new Float64Array(kinks.entries).fill(-1) as Float64Array,
-      mean: null as Float64Array | null,
       velocity: new Float64Array(0) as Float64Array,
-      velocityBefore: null as Float64Array | null,
       size: 0,
+      ahead: new Float64Array(0) as Float64Array,
+      mean: new Float64Array(0) as Float64Array,
+      velocityBefore: null as Float64Array | null,
       sizeBefore: 0,
+      signal: new Float64Array(0) as Float64Array,
+      signalTime: 0,
+      signalBefore: null as Float64Array | null,
+      signalTimeBefore: 0,
       t: 0,
       isReady: false,
       accepted: 0,
@@ -176,7 +181,6 @@ export class SteppingStepper implements Advancing<SteppingStep> {
     state.zBefore = null;
     state.pieces = field.kinks.piecesOf(state.z);
     state.held = new Float64Array(state.pieces.length).fill(-1);
-    state.mean = null;
     state.isReady = false;
   }
 
@@ -189,8 +193,13 @@ export class SteppingStepper implements Advancing<SteppingStep> {
   async advance(limit: number): Promise<SteppingStep | Failure> {
     const state = this.#state;
     if (!state.isReady) {
-      const { gradient } = await this.#options.field.locked(state.theta, state.pieces);
+      const { gradient, signal } = await this.#options.field.mean(state.theta, state.pieces);
       state.velocity = gradient.map((g) => -g);
+      state.ahead = state.velocity;
+      state.mean = state.pieces;
+      state.signal = signal;
+      state.signalTime = state.t;
+      state.signalBefore = null;
       state.velocityBefore = null;
       state.size = 0;
       state.isReady = true;
@@ -235,7 +244,10 @@ export class SteppingStepper implements Advancing<SteppingStep> {
       const verdict = judgeStep(state, planned, attempt, this.#tolerance(attempt.theta));
       if (verdict === "rejected") {
         state.rejected++;
-        await this.#measureRho(combine(1 / h, attempt.theta, -1 / h, state.theta));
+        // It knows the velocity nearer by than the last step does, which may have been far longer than what is tried next.
+        state.ahead = combine(1 / h, attempt.theta, -1 / h, state.theta);
+        state.mean = attempt.mean;
+        await this.#measureRho(state.ahead);
         continue;
       }
       if (verdict === "forced") state.forced++;
@@ -269,7 +281,7 @@ export class SteppingStepper implements Advancing<SteppingStep> {
     const { field } = this.#options;
     if (state.fallbacks >= MOST_FALLBACKS)
       return this.#failure("stepTooSmall", h, `no step could be judged ${MOST_FALLBACKS} times`);
-    const { gradient } = await field.locked(state.theta, state.pieces);
+    const { gradient } = await field.mean(state.theta, state.pieces);
     const theta = combine(1, state.theta, -h, gradient);
     const z = await field.preactivations(theta);
     if (!Number.isFinite(length(theta)) || !z.every(Number.isFinite))
@@ -309,9 +321,24 @@ export class SteppingStepper implements Advancing<SteppingStep> {
       dense.interpolate(end, theta1);
     }
     const { z, pieces, held, mean } = attempt;
-    Object.assign(state, { theta: theta1, t: end, z, zBefore, pieces, held, mean, velocity, size: h });
+    Object.assign(state, {
+      theta: theta1,
+      t: end,
+      z,
+      zBefore,
+      pieces,
+      held,
+      mean,
+      velocity,
+      ahead: velocity,
+      size: h,
+    });
     state.velocityBefore = before;
     state.sizeBefore = sizeBefore;
+    state.signalBefore = attempt.signalBefore;
+    state.signalTimeBefore = state.signalTime;
+    state.signal = attempt.signal;
+    state.signalTime = attempt.signalTime;
     state.accepted++;
     state.zError = Math.hypot(state.zError, attempt.zDifference);
     state.thetaError = Math.hypot(state.thetaError, attempt.tangential);
