@@ -91,7 +91,7 @@ export function createBooks(
       state.startOnBreakpoint = count;
     },
     passed({ t0, t1, events, sliding, attempt, theta1 }, until) {
-      for (const { time, entry, kind, breakpoint, isAbove } of events) {
+      for (const [i, { time, entry, kind, breakpoint, isAbove }] of events.entries()) {
         const t = t0 + time;
         if (t > until) break;
         if (kind === "entersSliding") {
@@ -102,7 +102,8 @@ export function createBooks(
           state.sliding--;
           state.slidingExits++;
         } else state.crossings++;
-        state.maxSliding = Math.max(state.maxSliding, state.sliding);
+        // One enters and another leaves at one instant: what slides at once is what slides after it.
+        if (events[i + 1]?.time !== time) state.maxSliding = Math.max(state.maxSliding, state.sliding);
         onEvent({
           t,
           kind,
