@@ -12,6 +12,7 @@ import {
   type SmoothingResult,
   type StabilityResult,
   type StableRateResult,
+  whyNoError,
 } from "../record/result.js";
 import { describeFlows } from "./flows-summary.js";
 import { formatColumns, formatDuration, formatNumber, formatPath, roundTimes } from "./format.js";
@@ -132,8 +133,8 @@ function describeSharpness(sharpness: SharpnessResult): string {
 
 function describeErrorCheck(check: ErrorCheckResult): string {
   const { error, relativeToParameters, relativeToDistance, tighterRtol } = check;
-  if (error === null)
-    return `not known, the run at rtol ${formatNumber(tighterRtol)} ended with ${check.status}`;
+  const why = whyNoError(check);
+  if (why !== null) return `not known: ${why}`;
   return `${formatNumber(error)} at the end, ${formatNumber(relativeToParameters)} of ‖θ‖ and ${formatNumber(relativeToDistance)} of the distance moved; by a run at rtol ${formatNumber(tighterRtol)}`;
 }
 

@@ -130,7 +130,9 @@ async function readSource(file: string): Promise<string> {
     const message =
       code === "ENOENT"
         ? `no such file.${(await suggestFile(file)) || " `gradflow init` writes a config to start from."}`
-        : `cannot be read (${code}).`;
+        : code === "EISDIR"
+          ? "is a folder; name a study's YAML file. gradflow resume goes on with the run in a folder."
+          : `cannot be read (${code}).`;
     throw new ConfigError([{ path: "", message, file }]);
   }
   if (bytes.length > LARGEST_SOURCE || bytes.includes(0)) {

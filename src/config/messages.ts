@@ -1,7 +1,7 @@
 /** From zod's issues to sentences with constraint, value and remedy. Knows no files and no lines. */
 import { closest, distance } from "fastest-levenshtein";
 import type { z } from "zod";
-import { alternatives, descend, fieldsOf, shapeOf, unwrap, valueAt } from "./walk.js";
+import { alternatives, descend, fieldsOf, literals, shapeOf, unwrap, valueAt } from "./walk.js";
 
 /** A fault at a place in the config. */
 export interface Finding {
@@ -62,7 +62,7 @@ function describeValue(issue: z.core.$ZodIssue, root: z.core.$ZodType, input: un
   const got = `got ${show(value)}.`;
   switch (issue.code) {
     case "invalid_type":
-      return `must be ${nounOf(issue.expected, root, input, issue.path)}, ${got}${hintOf(value, issue.expected)}`;
+      return `must be ${nounOf(issue.expected, root, input, issue.path)}, ${got}${issue.expected === "object" ? sectionHint(value, root, input, issue.path) : hintOf(value, issue.expected)}`;
     case "too_small":
     case "too_big": {
       // [0,1] is a list of 0 and 1.
@@ -177,6 +177,32 @@ function hintOf(value: unknown, expected: string): string {
   return "";
 }
 
+/** How a value in place of a section is written as one: by the kind that it names, or as its only required field. */
+function sectionHint(
+  value: unknown,
+  root: z.core.$ZodType,
+  input: unknown,
+  path: readonly PropertyKey[],
+): string {
+  const field = descend(root, input, path);
+  if (field === null || (typeof value !== "string" && typeof value !== "number")) return "";
+  const { def } = unwrap(field.schema);
+  const fields = Object.entries(shapeOf(def) ?? {});
+  const { discriminator, options } = alternatives(def) ?? {
+    discriminator: "kind",
+    options: fields.flatMap(([name, schema]) =>
+      name === "kind" ? [{ values: literals(unwrap(schema).def) }] : [],
+    ),
+  };
+  const kind = nearest(
+    String(value),
+    options.flatMap(({ values }) => values),
+  );
+  if (kind !== null) return ` Write { ${discriminator}: ${kind} }.`;
+  const required = fields.filter(([, schema]) => !unwrap(schema).optional);
+  return required.length === 1 ? ` Write { ${required[0]![0]}: ${value} }.` : "";
+}
+
 /** The top-level sections that have a field of that name. */
 function sectionsWith(key: string, root: z.core.$ZodType): string[] {
   return Object.entries(shapeOf(unwrap(root).def) ?? {}).flatMap(([section, schema]) => {
@@ -243,7 +269,15 @@ function oneOf(options: readonly string[]): string {
   return options.length === 1 ? options[0]! : `one of ${options.join(", ")}`;
 }
 
+/** What people call kinds, by what they are called here. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  ...{ mnist: "idx", "fashion-mnist": "idx", emnist: "idx", kmnist: "idx", cifar: "cifar10" },
+  ...{ csv: "file", npy: "file", mse: "squared", mlp: "dnn" },
+};
+
 function suggest(value: unknown, options: readonly string[]): string {
+  const other = typeof value === "string" ? OTHER_NAMES[value.toLowerCase()] : undefined;
+  if (other !== undefined && options.includes(other)) return ` Did you mean ${other}?`;
   const near = typeof value === "string" ? nearest(value, options) : null;
   return near === null || options.length === 1 ? "" : ` Did you mean ${near}?`;
 }

@@ -14,6 +14,7 @@ import {
   MOST_ENERGY_DEFECT,
   type RunResult,
   type SharpnessResult,
+  whyNoError,
 } from "../record/result.js";
 
 export function phasesOf({ phases = [] }: FlowOutcome): RunResult["phases"] {
@@ -124,8 +125,10 @@ function roundUp(value: number): number {
 }
 
 /** Gaps that the solver's error could explain by itself. */
-export function errorNotes({ error, status, gaps, forcedSteps, tighterRtol }: ErrorCheckResult): string[] {
-  if (error === null) return [`flow.errorCheck: the second run ended with ${status}; no error is known.`];
+export function errorNotes(check: ErrorCheckResult): string[] {
+  const { gaps, forcedSteps, tighterRtol } = check;
+  const why = whyNoError(check);
+  if (why !== null) return [`flow.errorCheck: ${why}; no error is known.`];
   const forced =
     forcedSteps === undefined
       ? []

@@ -1,5 +1,5 @@
 /** Whether a run is to be trusted: each check is good, doubtful or bad, with the reason in words. Thresholds are relative to the run's own scales. */
-import { energyTerms, MOST_ENERGY_DEFECT, type RunResult } from "../record/result.js";
+import { energyTerms, MOST_ENERGY_DEFECT, type RunResult, whyNoError } from "../record/result.js";
 import { formatNumber } from "./axis.js";
 
 export type Verdict = "good" | "doubtful" | "bad";
@@ -111,14 +111,8 @@ function assessError({ errorCheck }: RunResult): Assessment[] {
   if (errorCheck === null) return [];
   const name = "the solver's error is small";
   const { relativeToDistance: error, tighterRtol } = errorCheck;
-  if (error === null)
-    return [
-      {
-        name,
-        verdict: "doubtful",
-        reason: `not known: the run at rtol ${formatNumber(tighterRtol)} ended with ${errorCheck.status}`,
-      },
-    ];
+  const why = whyNoError(errorCheck) ?? (error === null ? "the flow did not move" : null);
+  if (error === null || why !== null) return [{ name, verdict: "doubtful", reason: `not known: ${why}` }];
   const reason = `${formatNumber(error)} of the distance moved, against a run at rtol ${formatNumber(tighterRtol)}`;
   if (errorCheck.forcedSteps !== undefined)
     return [{ name, verdict: "doubtful", reason: `${reason}, which did not attain its own tolerance` }];

@@ -1,7 +1,7 @@
 /** What a report says of the identities that a run carries, of the verdict on its bound, and of descent beside it. */
 
 import { describeImportCheck } from "../record/import-check.js";
-import { energyTerms, type NtkResult, type RunResult } from "../record/result.js";
+import { energyTerms, type NtkResult, type RunResult, whyNoError } from "../record/result.js";
 import { assess } from "./assess.js";
 import { formatNumber } from "./axis.js";
 import { folded, section, table, verdicts } from "./report-page.js";
@@ -43,7 +43,7 @@ export function checkRows(result: RunResult): [string, string][] {
     rows.push([
       "solver's error",
       errorCheck.error === null
-        ? `not known: the run at rtol ${show(errorCheck.tighterRtol)} ended with ${errorCheck.status}`
+        ? `not known: ${whyNoError(errorCheck)}`
         : `‖θ − θ*‖ = ${show(errorCheck.error)}, ${show(errorCheck.relativeToDistance)} of the distance moved; θ* at rtol ${show(errorCheck.tighterRtol)}`,
     ]);
   if (sharpness !== null)

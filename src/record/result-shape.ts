@@ -132,6 +132,7 @@ const phase = fields<PhaseResult>({
 const count = optional(number);
 const errorCheck = fields<ErrorCheckResult>({
   forcedSteps: count,
+  sameSteps: optional(flag),
   rtol: number,
   tighterRtol: number,
   gradientEvaluations: number,

@@ -173,7 +173,7 @@ export interface ErrorCheckResult {
   readonly tighterRtol: number;
   readonly gradientEvaluations: number;
   readonly status: string;
-  /** ‖θ − θ_tight‖ at the end; null where the second run did not get there. */
+  /** ‖θ − θ_tight‖ at the end; null where the second run did not get there, or took the very steps of the first. */
   readonly error: number | null;
   /** The same relative to ‖θ‖ and to ‖θ − θ0‖. */
   readonly relativeToParameters: number | null;
@@ -182,6 +182,15 @@ export interface ErrorCheckResult {
   readonly gaps: readonly GapSplit[];
   /** Steps of the second run that erred by more than its tolerances; absent where there were none. */
   readonly forcedSteps?: number;
+  /** The second run moved and came to the very same θ: limits of the step other than the tolerance decided both. Else absent. */
+  readonly sameSteps?: true;
+}
+
+/** Why a check found no error; null where it found one. */
+export function whyNoError({ error, sameSteps, status, tighterRtol }: ErrorCheckResult): string | null {
+  const second = `the run at rtol ${Number(tighterRtol.toPrecision(3))}`;
+  if (sameSteps) return `${second} took the very same steps, which says nothing of them`;
+  return error === null ? `${second} ended with ${status}` : null;
 }
 
 /** θ_k − θ(t_k) = (θ_k − θ_tight(t_k)) + (θ_tight(t_k) − θ(t_k)), by norms: what was measured, the gap itself, the solver's error in it. */

@@ -294,6 +294,21 @@ describe("what YAML reads otherwise than it looks", () => {
       'loss: must be a section (keys and values), got "reduction:half-sum"; put a space after the colon: reduction: half-sum.',
     ],
     [
+      "a kind in place of the section that has it",
+      `${BASE}loss: huberr\n`,
+      'loss: must be a section (keys and values), got "huberr". Write { kind: huber }.',
+    ],
+    [
+      "a value in place of the section that it alone belongs in",
+      edit("dataset: {", "dataset: { split: 0.2,"),
+      "dataset.split: must be a section (keys and values), got 0.2. Write { test: 0.2 }.",
+    ],
+    [
+      "a name that people use for a kind",
+      edit("kind: gaussian", "kind: MNIST"),
+      'got "MNIST". Did you mean idx?',
+    ],
+    [
       "no space in a section that has variants",
       `${BASE}engine:\n  kind:onnx\n`,
       'engine: must be a section (keys and values), got "kind:onnx"; put a space after the colon: kind: onnx.',
@@ -591,7 +606,7 @@ describe("YAML", () => {
     await expect(loadConfig(join(folder, "quickstrat.yaml"))).rejects.toThrow(
       `no such file. Did you mean ${join(folder, "quickstart.yaml")}?`,
     );
-    await expect(loadConfig(folder)).rejects.toThrow("cannot be read (EISDIR)");
+    await expect(loadConfig(folder)).rejects.toThrow("is a folder; name a study's YAML file.");
   });
 });
 
