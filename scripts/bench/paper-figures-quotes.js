@@ -47,36 +47,72 @@ const shade = (run) => {
 };
 /** How far θ of the second run ends from the first, in per cent of the distance moved. */
 const apart = ({ errorCheck }) => 100 * errorCheck.relativeToDistance;
-const gradients = ({ gradientEvaluations, errorCheck }) => [
-  near(gradientEvaluations),
-  near(errorCheck.gradientEvaluations),
-];
 /** The first time at which the recorded sharpness is above a value. */
 const passes = (value) => (run) =>
   run.table("series").find(({ sharpness }) => sharpness !== "" && sharpness > value)?.sharpnessTime;
 
-/**
- * A whole table of the page, the runs of a sweep in rows by P/nM: one text, so that tables of two sizes may have like rows.
- * @param {string} header its first line
- * @param {string[]} keys first cells
- * @param {string} cells the others, `#` for each number
- * @param {(run: any) => any[]} read
- */
-const tableOf = (header, keys, cells, read) => [
-  `${header} ${header.replace(/[^|]+/g, "---")} ${keys.map((key) => `| ${key} | ${cells} |`).join(" ")}`,
-  ({ where }) => where().flatMap(read),
+/** Columns of the tables: what stands above them, in them, and where a run has it. */
+const flowAt = (end) => [`flow's loss at t = ${end}`, "#", ({ loss }) => loss];
+const sharpnessAt = (end) => [`at t = ${end}`, "#", ({ sharpness }) => sharpness.value];
+const passesAt = (limit) => [`sharpness passes ${limit}`, "t = #", passes(limit)];
+const START = ["loss at t = 0", "#", ({ initialLoss }) => initialLoss];
+const SHADE = ["shade, at most", "# %", shade];
+const DESCENT = ["descent's loss", "#", ({ descent }) => descent[0].loss];
+const ABOVE = ["above the flow, late", "# %", above];
+const MOST = ["sharpness: most", "#", ({ sharpness }) => sharpness.largest];
+const STRAIGHT = ["R²", "#", ({ decay }) => decay.rSquared];
+const GRADIENTS = ["gradients", "#", ({ gradientEvaluations }) => near(gradientEvaluations)];
+const TWICE = [
+  "gradients: flow, second run",
+  "#, #",
+  (run) => [run, run.errorCheck].map(({ gradientEvaluations }) => near(gradientEvaluations)),
 ];
+const SLIDE = ["slide at once", "#", ({ events }) => near(events.maxSliding)];
 
-const DNN_HEADER =
-  "| P/nM | flow's loss at t = 200 | shade, at most | descent's loss | above the flow, late | sharpness passes 100 | at t = 200 | R² | gradients: flow, second run | slide at once |";
+/**
+ * A whole table of the page, a row a run by P/nM, or for each of these folders, `keys` in the first column: one text, so that tables of two
+ * sizes may have like rows.
+ */
+const tableOf = (first, keys, columns, folders = null) => {
+  const row = (cells) => `| ${cells.join(" | ")} |`;
+  const rows = [
+    row([first, ...columns.map(([title]) => title)]),
+    `|${"---|".repeat(columns.length + 1)}`,
+    ...keys.map((key) => row([key, ...columns.map(([, pattern]) => pattern)])),
+  ];
+  const runsOf = ({ where }) => (folders === null ? where() : folders.flatMap((name) => where(name)));
+  return [
+    rows.join(" "),
+    (sweep) => runsOf(sweep).flatMap((run) => columns.flatMap(([, , read]) => read(run))),
+  ];
+};
+
 const dnnTable = (keys) =>
-  tableOf(DNN_HEADER, keys, "# | # % | # | # % | t = # | # | # | #, # | #", (run) => [
-    ...[run.loss, shade(run), run.descent[0].loss, above(run), passes(100)(run), run.sharpness.value],
-    ...[run.decay.rSquared, ...gradients(run), near(run.events.maxSliding)],
+  tableOf("P/nM", keys, [
+    ...[flowAt(200), SHADE, DESCENT, ABOVE, passesAt(100), sharpnessAt(200), STRAIGHT, TWICE, SLIDE],
   ]);
+/** With a second run, and of full sizes without one, where the loss has changed too little for R² to say anything. */
+const gcnColumns = (isChecked) => [
+  ...[flowAt(600), ...(isChecked ? [SHADE] : []), DESCENT, ABOVE, passesAt(20), sharpnessAt(600)],
+  ...(isChecked ? [STRAIGHT, TWICE] : [GRADIENTS]),
+  SLIDE,
+];
+const resnetColumns = (end, isChecked) => [
+  ...[START, flowAt(end), ...(isChecked ? [SHADE] : []), DESCENT, ABOVE, MOST, sharpnessAt(end)],
+  ...(isChecked ? [STRAIGHT, TWICE] : [GRADIENTS]),
+  SLIDE,
+];
+const widest = ({ where }) => where().at(-1);
+const narrowest = ({ where }) => where()[0];
+const least = (values) => Math.min(...values);
+const most = (values) => Math.max(...values);
+/** Networks that were run, where not all of them were. */
+const RESNET_FIFTH = [8, 12, 16].map((layers) => `hidden-${layers}x100`);
+const GCN_FULL = [25, 100, 200].map((width) => `hidden-${width}-${width}`);
+const ends = (values) => [values[0], values.at(-1)];
 
-/** Both sizes of a figure: the entries differ in their command, the table's keys, and what else the page says of each. */
-const DNN = [
+/** @type {import("./quoting.js").Entry[]} */
+export const PAPER_FIGURES_QUOTES = [
   {
     page: "docs/studies.md",
     command: "npx gradflow sweep configs/paper/dnn-width.yaml",
@@ -86,30 +122,21 @@ const DNN = [
       dnnTable(["0.60", "1.3", "2.1", "3.0", "4.0"]),
       [
         "The sharpness passes what descent bears, 2/η = 100, at t = # (widest) to # (narrowest), and from t = # to # on the losses are 5 % apart.",
-        ({ where }) => {
-          const [narrowest, ...others] = where();
-          const widest = others.at(-1);
-          return [passes(100), apartFrom(0.05)].flatMap((read) => [read(widest), read(narrowest)]);
-        },
+        (sweep) =>
+          [passes(100), apartFrom(0.05)].flatMap((read) => [read(widest(sweep)), read(narrowest(sweep))]),
       ],
       [
         "The widest network's rate over eighths of the time is #, #, #, #, #, #, # and #: it",
-        ({ where }) => rates(where().at(-1)),
+        (sweep) => rates(widest(sweep)),
       ],
       [
         "the narrowest keeps its rate between # and # over the last five eighths",
-        ({ where }) => {
-          const own = rates(where()[0], 3);
-          return [Math.min(...own), Math.max(...own)];
-        },
+        (sweep) => [least, most].map((of) => of(rates(narrowest(sweep), 3))),
       ],
-      ["ends # % of the distance away at P/nM = 4.0", ({ where }) => apart(where().at(-1))],
+      ["ends # % of the distance away at P/nM = 4.0", (sweep) => apart(widest(sweep))],
       [
         "# entries cross in the widest network, and # times",
-        ({ where }) => {
-          const { crossings, ambiguous } = where().at(-1).events;
-          return [near(crossings), near(ambiguous)];
-        },
+        (sweep) => [near(widest(sweep).events.crossings), near(widest(sweep).events.ambiguous)],
       ],
     ],
   },
@@ -119,87 +146,79 @@ const DNN = [
     long: true,
     says: [
       dnnTable(["0.6", "1.3", "2.1", "3.0", "4.1"]),
-      [
-        "The widest network's rate is #, #, #, #, #, #, # and #: a plateau",
-        ({ where }) => rates(where().at(-1)),
-      ],
+      ["The widest network's rate is #, #, #, #, #, #, # and #: a plateau", (sweep) => rates(widest(sweep))],
       [
         "second run ends # % of the distance away, # % off in the loss",
         ({ where }) => [apart(where()[3]), shade(where()[3])],
       ],
     ],
   },
-];
-
-/** @type {import("./quoting.js").Entry[]} */
-export const PAPER_FIGURES_QUOTES = [
-  ...DNN,
-  {
-    page: "docs/studies.md",
-    command:
-      "npx gradflow sweep configs/paper/resnet-depth.yaml --set scale=0.2 --set flow.tEnd=3 --set flow.errorCheck=true",
-    long: true,
-    says: ["8", "12", "16"].map((layers, k) => [
-      `| ${layers} | # | # | # | # % | # | #, # | #, # | # | # % |`,
-      ({ where }) => {
-        const run = where()[k];
-        const { perTarget, initialLoss, loss, descent, sharpness, decay } = run;
-
-        return [
-          ...[perTarget, initialLoss, loss, shade(run), descent[0].loss, ...gradients(run)],
-          ...[sharpness.largest, sharpness.value, decay.rSquared, apart(run)],
-        ];
-      },
-    ]),
-  },
-  {
-    page: "docs/studies.md",
-    command: "npx gradflow sweep configs/paper/gcn-width.yaml --set scale=0.2 --set flow.errorCheck=true",
-    long: true,
-    says: ["0.3", "1.3", "3.0"].map((perTarget, k) => [
-      `| ${perTarget} | # | # % | # | #, # | # | t = # | # | # % |`,
-      ({ where }) => {
-        const run = where()[k];
-        const { loss, descent, sharpness, decay } = run;
-
-        return [
-          ...[loss, shade(run), descent[0].loss, ...gradients(run), sharpness.value],
-          ...[passes(20)(run), decay.rSquared, apart(run)],
-        ];
-      },
-    ]),
-  },
   {
     page: "docs/studies.md",
     command: "npx gradflow sweep configs/paper/resnet-depth.yaml",
     label: "full size",
     long: true,
-    says: ["8", "12", "16"].map((layers, k) => [
-      `| ${layers} | # | # | # | # | # | #, # | # |`,
-      ({ where }) => {
-        const { perTarget, initialLoss, loss, descent, gradientEvaluations, sharpness, events } = where()[k];
-        return [
-          ...[perTarget, initialLoss, loss, descent[0].loss, near(gradientEvaluations)],
-          ...[sharpness.largest, sharpness.value, near(events.crossings)],
-        ];
-      },
-    ]),
+    says: [
+      tableOf(
+        "layers, P/nM",
+        ["8, 0.91", "10, 1.1", "12, 1.3", "14, 1.5", "16, 1.7"],
+        resnetColumns(1, false),
+      ),
+      [
+        "falls over eighths of the time, from the second on from # to # with 8 layers and from # to # with 16.",
+        (sweep) => [narrowest(sweep), widest(sweep)].flatMap((run) => ends(rates(run, 1))),
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command:
+      "npx gradflow sweep configs/paper/resnet-depth.yaml --set scale=0.2 --set flow.tEnd=3 --set flow.errorCheck=true",
+    long: true,
+    says: [
+      tableOf("layers, P/nM", ["8, 0.95", "12, 1.4", "16, 1.8"], resnetColumns(3, true), RESNET_FIFTH),
+      [
+        "falls with 8 layers, from the second eighth on, from # to #.",
+        (sweep) => ends(rates(narrowest(sweep), 1)),
+      ],
+      [
+        "With 16 it falls from # to # and then rises to #.",
+        (sweep) => {
+          const [first, ...others] = rates(widest(sweep), 1);
+          return [first, least(others), others.at(-1)];
+        },
+      ],
+    ],
   },
   {
     page: "docs/studies.md",
     command: "npx gradflow sweep configs/paper/gcn-width.yaml",
     label: "full size",
     long: true,
-    says: ["0.29", "1.3", "3.0"].map((perTarget, k) => [
-      `| ${perTarget} | # | # | # | # | t = # | # |`,
-      ({ where }) => {
-        const run = where()[k];
-        const { loss, descent, gradientEvaluations, sharpness, events } = run;
-        return [
-          ...[loss, descent[0].loss, near(gradientEvaluations), sharpness.value, passes(20)(run)],
-          near(events.crossings),
-        ];
-      },
-    ]),
+    says: [
+      tableOf("P/nM", ["0.29", "1.3", "3.0"], gcnColumns(false), GCN_FULL),
+      [
+        "is #, # and # in the last eighth of the time, from the narrowest to the widest, five to eleven times its lowest, # to #.",
+        ({ where }) => {
+          const all = GCN_FULL.flatMap((name) => where(name)).map((run) => rates(run));
+          return [...all.map((own) => own.at(-1)), ...[least, most].map((of) => of(all.map(least)))];
+        },
+      ],
+    ],
+  },
+  {
+    page: "docs/studies.md",
+    command: "npx gradflow sweep configs/paper/gcn-width.yaml --set scale=0.2 --set flow.errorCheck=true",
+    long: true,
+    says: [
+      tableOf("P/nM", ["0.3", "0.6", "1.3", "2.1", "3.0"], gcnColumns(true)),
+      [
+        "The widest network's rate is # at its lowest and # to # over the last five eighths.",
+        (sweep) => {
+          const late = rates(widest(sweep), 3);
+          return [least(rates(widest(sweep))), least(late), most(late)];
+        },
+      ],
+    ],
   },
 ];

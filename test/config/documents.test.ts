@@ -54,8 +54,8 @@ describe("configs in the repository", () => {
 
   it.each([
     ["paper/dnn-width", 5],
-    ["paper/resnet-depth", 3],
-    ["paper/gcn-width", 3],
+    ["paper/resnet-depth", 5],
+    ["paper/gcn-width", 5],
     ["study/gap", 10],
     ["study/leaky-to-relu", 25],
     ["study/parametrisation", 40],

@@ -11,7 +11,7 @@ const order = async (preset: string, multiply: readonly string[] = []) => {
 
 test("the widest first, so that it is not left alone at the end", async () => {
   const widths = await order("paper/gcn-width.yaml");
-  expect(widths).toEqual(["[[200,200]]", "[[100,100]]", "[[25,25]]"]);
+  expect(widths).toEqual(["[[200,200]]", "[[150,150]]", "[[100,100]]", "[[50,50]]", "[[25,25]]"]);
 });
 
 test("more samples, a longer time; seeds as they come", async () => {
