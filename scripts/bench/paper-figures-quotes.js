@@ -106,8 +106,7 @@ const widest = ({ where }) => where().at(-1);
 const narrowest = ({ where }) => where()[0];
 const least = (values) => Math.min(...values);
 const most = (values) => Math.max(...values);
-/** Networks that were run, where not all of them were. */
-const RESNET_FIFTH = [8, 12, 16].map((layers) => `hidden-${layers}x100`);
+/** Widths that were run at full size. */
 const GCN_FULL = [25, 100, 200].map((width) => `hidden-${width}-${width}`);
 const ends = (values) => [values[0], values.at(-1)];
 
@@ -176,7 +175,11 @@ export const PAPER_FIGURES_QUOTES = [
       "npx gradflow sweep configs/paper/resnet-depth.yaml --set scale=0.2 --set flow.tEnd=3 --set flow.errorCheck=true",
     long: true,
     says: [
-      tableOf("layers, P/nM", ["8, 0.95", "12, 1.4", "16, 1.8"], resnetColumns(3, true), RESNET_FIFTH),
+      tableOf(
+        "layers, P/nM",
+        ["8, 0.95", "10, 1.2", "12, 1.4", "14, 1.6", "16, 1.8"],
+        resnetColumns(3, true),
+      ),
       [
         "falls with 8 layers, from the second eighth on, from # to #.",
         (sweep) => ends(rates(narrowest(sweep), 1)),
@@ -187,6 +190,10 @@ export const PAPER_FIGURES_QUOTES = [
           const [first, ...others] = rates(widest(sweep), 1);
           return [first, least(others), others.at(-1)];
         },
+      ],
+      [
+        "With 14 layers it stays within # to # over the last five eighths",
+        ({ where }) => [least, most].map((of) => of(rates(where("hidden-14x100")[0], 3))),
       ],
     ],
   },
