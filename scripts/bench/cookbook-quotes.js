@@ -108,7 +108,7 @@ export const COOKBOOK_QUOTES = [
     says: [
       ["loss L # → #, fallen", ({ initialLoss, loss }) => [initialLoss, loss]],
       [
-        "∝ exp(-# t) for t in [#, #], R² = #; 4cλ_eff there #",
+        "exp(-# t) for t in [#, #], R² = #; 4cλ_eff there #",
         ({ decay }) => [decay.rate, ...decay.window, decay.rSquared, decay.meanRateFromLambdaEff],
       ],
       // 200 steps to t = 100, which would read as one number.

@@ -102,7 +102,7 @@ export const QUOTES = [
       ["flow time t = #, canonical time τ = 2ct = #", ({ time, canonicalTime }) => [time, canonicalTime]],
       ["energy defect #", (run) => run.energyDefect],
       [
-        "∝ exp(-# t) for t in [#, #], R² = #; 4cλ_eff there #",
+        "exp(-# t) for t in [#, #], R² = #; 4cλ_eff there #",
         ({ decay }) => [decay.rate, ...decay.window, decay.rSquared, decay.meanRateFromLambdaEff],
       ],
       ["0.5 # # # # # #", ({ descent }) => descentRow(descent[0])],

@@ -29,10 +29,10 @@ export const listCommand: Command = {
   },
   epilogue: `Examples:
   gradflow list --where status=reachedEnd --sort loss
-  gradflow list runs --where model.kind=dnn --where flow.rtol<=1e-6 --columns loss,decay.rSquared,descent.0.parameterGap
+  gradflow list runs --where model.kind=dnn --where flow.rtol<=1e-6 --columns loss,decay.law,descent.0.parameterGap
 
-Names are those of result.json (loss, decay.rate, descent.0.parameterGap), of the config as --set takes them (model.hidden; a list
-is written 50-50), of the manifest (status, started, study.commit), and parametersPerTarget, P/nM. --json shows them all.
+Names are those of result.json (loss, decay.rate of the fitted exponential, decay.law that says whether it is one,
+descent.0.parameterGap), of the config as --set takes them (model.hidden; a list is written 50-50), of the manifest (status, started, study.commit), and parametersPerTarget, P/nM. --json shows them all.
 Exit codes: 0 all were read, 1 some could not be, which is told.`,
 
   async execute(values) {

@@ -4,6 +4,7 @@ import { describeImportCheck } from "../record/import-check.js";
 import {
   type DecayFit,
   type DescentResult,
+  describeLaw,
   type ErrorCheckResult,
   type EventsResult,
   energyTerms,
@@ -116,7 +117,8 @@ function describeFall({ initialLoss, loss }: RunResult): string {
 function describeDecay(fit: DecayFit | null): string {
   if (fit === null) return "not fitted (too few rows in the window)";
   const [from, to] = fit.window;
-  return `∝ exp(${formatNumber(-fit.rate)} t) for t in [${formatNumber(from)}, ${formatNumber(to)}], R² = ${formatNumber(fit.rSquared, 5)}; 4cλ_eff there ${formatNumber(fit.meanRateFromLambdaEff)}`;
+  const name = fit.law === "exponential" || fit.law === "nearly" ? "∝" : "fitted";
+  return `${name} exp(${formatNumber(-fit.rate)} t) for t in [${formatNumber(from)}, ${formatNumber(to)}], R² = ${formatNumber(fit.rSquared, 5)}; 4cλ_eff there ${formatNumber(fit.meanRateFromLambdaEff)}; ${describeLaw(fit, (rate) => formatNumber(rate, 3))}`;
 }
 
 function describePhases({ phases }: RunResult): [string, string][] {
@@ -138,11 +140,13 @@ function describeErrorCheck(check: ErrorCheckResult): string {
   return `${formatNumber(error)} at the end, ${formatNumber(relativeToParameters)} of ‖θ‖ and ${formatNumber(relativeToDistance)} of the distance moved; by a run at rtol ${formatNumber(tighterRtol)}`;
 }
 
-/** The gap to descent apart from the error of the solver. */
-function describeGaps({ gaps }: ErrorCheckResult): [string, string][] {
+/** The gap from descent to the second run, whose θ is θ* here, and what of the first run's gap is the solver's error; see `GapSplit`. */
+function describeGaps(check: ErrorCheckResult): [string, string][] {
+  const { gaps, tighterRtol } = check;
+  const worth = whyNoError(check) === null ? ", the solver's error" : " is no measure of the solver's error";
   return gaps.map(({ learningRate, time, gap, solverError }) => [
     `gap, η = ${formatNumber(learningRate)}`,
-    `‖θ − θₖ‖ = ${formatNumber(gap)} at t = ${formatNumber(time)} and the solver's error ${formatNumber(solverError)}`,
+    `‖θ* − θₖ‖ = ${formatNumber(gap)} at t = ${formatNumber(time)}, θ* of the run at rtol ${formatNumber(tighterRtol)}; ‖θ − θ*‖ = ${formatNumber(solverError)}${worth}`,
   ]);
 }
 

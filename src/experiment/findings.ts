@@ -128,7 +128,8 @@ function roundUp(value: number): number {
 export function errorNotes(check: ErrorCheckResult): string[] {
   const { gaps, forcedSteps, tighterRtol } = check;
   const why = whyNoError(check);
-  if (why !== null) return [`flow.errorCheck: ${why}; no error is known.`];
+  if (why !== null && (forcedSteps === undefined || check.error === null))
+    return [`flow.errorCheck: ${why}; no error is known.`];
   const forced =
     forcedSteps === undefined
       ? []
@@ -137,9 +138,11 @@ export function errorNotes(check: ErrorCheckResult): string[] {
         ];
   const explained = gaps
     .filter(({ measuredGap, solverError }) => measuredGap < 10 * solverError)
-    .map(
-      ({ learningRate, measuredGap, gap, solverError }) =>
-        `The gap ‖θ − θₖ‖ = ${measuredGap.toPrecision(3)} for η = ${learningRate} is not much larger than the solver's error ${solverError.toPrecision(3)} in it; without that error it is ${gap.toPrecision(3)}. Lower flow.rtol.`,
-    );
+    .map(({ learningRate, measuredGap, gap, solverError }) => {
+      const fact = `The gap ‖θ − θₖ‖ = ${measuredGap.toPrecision(3)} for η = ${learningRate} is not much larger than`;
+      return forcedSteps === undefined
+        ? `${fact} the solver's error ${solverError.toPrecision(3)} in it; to θ of the second run, at rtol ${show(tighterRtol)}, it is ${gap.toPrecision(3)}. Lower flow.rtol.`
+        : `${fact} the ${solverError.toPrecision(3)} between the two runs, so it is not told apart from the solver's error; to θ of the second run it is ${gap.toPrecision(3)}.`;
+    });
   return [...forced, ...explained];
 }

@@ -33,6 +33,9 @@ export interface Place {
 
 const MOST_TICKS = 9;
 
+/** Values that span less than this part of themselves are one value, off by what rounding makes of sums of many: 2⁻⁴⁶, as in docs/math.md. */
+const ROUNDING = 2 ** -46;
+
 /** Of a lane, in lengths of the scale. */
 const LANE_WIDTH = 0.06;
 /** From its edge to the next label of the scale, in the same unit. */
@@ -56,13 +59,13 @@ export function planLogAxis(values: readonly number[], margin = 0.04): AxisPlan 
   return withLanes(plan("log", low, high, logTicks(low, high)), lanes);
 }
 
-/** Plans a linear axis that includes 0 where `fromZero`, and reaches no further than the values where `exact`; values that are not finite get a lane. */
+/** Plans a linear axis that includes 0 where `fromZero`, and reaches no further than the values where `exact`. A span that is rounding shows a constant. Values that are not finite get a lane. */
 export function planLinearAxis(given: readonly number[], fromZero = false, exact = false): AxisPlan {
   const values = given.filter(Number.isFinite);
   const lanes = kindsOf(given).filter((kind) => kind === "infinite");
   let [low, high] = range(values.length > 0 ? values : [0, 1]);
   if (fromZero) low = Math.min(0, low);
-  if (high === low) {
+  if (high - low <= (exact ? 0 : ROUNDING * Math.max(Math.abs(low), Math.abs(high)))) {
     const pad = Math.abs(high) * 0.05 || 1;
     low -= fromZero ? 0 : pad;
     high += pad;

@@ -1,7 +1,9 @@
 /** What a record says in words about piece boundaries: the treatment used, the counts, and whether the solution is unique. */
 import type { RecordedEvent, RunRecord } from "../record/reader.js";
-import { formatNumber } from "./axis.js";
+import { type AxisPlan, formatNumber } from "./axis.js";
 import { part } from "./caption.js";
+import { cutFact, planTimeAxis } from "./chart.js";
+import { descentCurves, flowCurve } from "./curves.js";
 import { slidingAtStart } from "./pieces.js";
 
 /** The end of what was recorded, finished or not. */
@@ -9,6 +11,26 @@ export function lastTime(record: RunRecord): number {
   const { series, events, result } = record;
   const reached = Number(result?.time ?? 0);
   return Math.max(reached, series.t.findLast(Number.isFinite) ?? 0, events?.at(-1)?.t ?? 0);
+}
+
+/** The time axis of loss.png; it reaches back to the first event where the loss rests until later, and to the end of a killed run's events. */
+export function planEventTime(record: RunRecord): AxisPlan {
+  const first = record.events?.find(({ t }) => t > 0)?.t;
+  const until = { t: lastTime(record), value: 1 };
+  const begins = first === undefined ? [] : [0.5, 1].map((part) => ({ t: part * first, value: part - 0.5 }));
+  const losses = [flowCurve(record, "loss"), ...descentCurves(record, "loss")];
+  return planTimeAxis(record, [...losses, { points: [...begins, until] }]);
+}
+
+/** Where the axis has an instant: what lasts from t = 0 on begins at the outer edge of its lane, what lies beyond an end stands at it. */
+export function edgeAt({ scale, reach: [from, to] }: AxisPlan, t: number): number {
+  return t <= 0 ? scale.domain[0] : Math.min(Math.max(t, from), to);
+}
+
+/** Says that events, or the end of the run, lie beyond the axis. */
+export function cutEvents(record: RunRecord, time: AxisPlan): string[] {
+  const events = (record.events ?? []).map(({ t }) => ({ t, value: 0 }));
+  return cutFact([{ points: [...events, { t: lastTime(record), value: 0 }] }], time);
 }
 
 /** `exact`, `detect`, …; what the config asked for where the run has no result, empty where it does not say either. */

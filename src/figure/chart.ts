@@ -34,7 +34,7 @@ export type PlottedRow = {
 /** One time axis for all panels of a figure. A long stretch of a log axis on which nothing moves is left out, unless `figure.from` says otherwise. */
 export function planTimeAxis(
   record: RunRecord,
-  curves: readonly Curve[],
+  curves: readonly Pick<Curve, "points">[],
   hasLog = hasLogTime(record),
 ): AxisPlan {
   const { from, to, xScale } = settingsOf(record.config);
@@ -55,7 +55,7 @@ const MOTION = 0.01;
 const LONG_PLATEAU = 0.3;
 
 /** From when on a log axis is worth its room; null where that is from its beginning on. */
-function startOfMotion(curves: readonly Curve[]): number | null {
+function startOfMotion(curves: readonly Pick<Curve, "points">[]): number | null {
   const moved = curves.map(({ points }) => {
     const positive = points.filter(({ t, value }) => t > 0 && Number.isFinite(value));
     const isLog = positive.every(({ value }) => value > 0);
@@ -248,7 +248,7 @@ export function breakTitle(title: string, height: number): string | string[] {
 }
 
 /** Says that a part of the times is not shown. */
-function cutFact(curves: readonly Curve[], time: AxisPlan): string[] {
+export function cutFact(curves: readonly Pick<Curve, "points">[], time: AxisPlan): string[] {
   const [from, to] = time.reach;
   const times = curves.flatMap(({ points }) => points.map(({ t }) => t));
   const facts = [

@@ -41,7 +41,7 @@ export interface SecondRun {
 /** What the band is. */
 export function describeBand(seconds: readonly SecondRun[]): string {
   const rtols = [...new Set(seconds.map(({ tighterRtol }) => formatNumber(tighterRtol)))];
-  return `The shade round the flow is as broad to either side as the loss of a second run, at rtol ${rtols.join(" or ")}, is off; where none is seen, the line is broader.`;
+  return `The shade reaches above and below the flow by the difference between its loss and that of a second run, at rtol ${rtols.join(" or ")}. Where no shade is seen, the difference is smaller than half the width of the line.`;
 }
 
 /** Where it is no measure of the error; empty where all second runs attained their tolerances. */

@@ -1,7 +1,7 @@
 /** The raster of activation pieces: one row per pre-activation entry of a layer, its colour the piece it is on or that it slides. */
 import type { RunRecord } from "../record/reader.js";
-import { planLinearAxis } from "./axis.js";
-import { boundaryFacts, lastTime } from "./boundaries.js";
+import { type AxisPlan, between, planLinearAxis } from "./axis.js";
+import { boundaryFacts, cutEvents, edgeAt, lastTime, planEventTime } from "./boundaries.js";
 import { caption } from "./caption.js";
 import { type Figure, legendColumns, sheet, timeChannel } from "./chart.js";
 import { type Entry, type Layer, layerPieces } from "./pieces.js";
@@ -48,8 +48,9 @@ export const rasterFigure: Figure<Bar> = {
     if (layer === null || layer.entries.length === 0 || end <= 0) return null;
     const { shown, facts, axis } = chooseRows(layer);
     const names = pieceNames(record);
+    const time = planEventTime(record);
     const rows = shown.flatMap((entry, row) =>
-      barsOf(entry, end, names).map(
+      barsOf(entry, end, names, time).map(
         (bar): Bar => ({ row, layer: layer.layer, sample: entry.sample, unit: entry.unit, ...bar }),
       ),
     );
@@ -64,19 +65,24 @@ export const rasterFigure: Figure<Bar> = {
     const fitting = Math.max(1, Math.floor((2 * HEIGHT) / shown.length) / 2); // whole pixels of the PNG
     const rowHeight = Math.min(fitting, Math.max(MAX_ROW_HEIGHT, MIN_HEIGHT / shown.length));
     const gap = rowHeight >= 4 ? 1 / rowHeight : 0;
-    const x = timeChannel(planLinearAxis([0, end], true));
+    const x = timeChannel(time);
     const { width } = settingsOf(record.config);
     const words = caption(
       record,
       "Each row is one pre-activation entry, its colour the piece it is on. A row that changes colour has crossed a boundary; one that slides is held on it.",
-      [...facts, ...boundaryFacts(record, layer.layer)],
+      [...facts, ...cutEvents(record, time), ...boundaryFacts(record, layer.layer)],
     );
     return {
       rows,
       spec: sheet(words, [], {
         width,
         height: rowHeight * shown.length,
-        data: { values: rows.map((bar) => ({ ...bar, below: bar.row + 1 - gap })) },
+        data: {
+          values: rows.map((bar) => ({
+            ...bar,
+            ...{ from: edgeAt(time, bar.from), to: edgeAt(time, bar.to), below: bar.row + 1 - gap },
+          })),
+        },
         mark: { type: "rect" as const, clip: true, stroke: null },
         encoding: {
           x: { ...x, field: "from", axis: { ...x.axis, grid: false } },
@@ -169,21 +175,26 @@ function pieceNames(record: RunRecord): string[] {
 
 type Stretch = Pick<Bar, "from" | "to" | "state">;
 
-/** The states of an entry as bars up to `end`. */
-function barsOf({ states }: Entry, end: number, names: readonly string[]): Stretch[] {
-  const bars = states.map(({ from, piece, slides }, k) => ({
-    from,
-    to: states[k + 1]?.from ?? end,
-    state: slides ? SLIDING : names[piece]!,
-  }));
-  return bars.length <= MAX_BARS ? bars : byColumns(bars, end);
+/** The states of an entry as bars up to `end`, as far as the axis shows them. */
+function barsOf({ states }: Entry, end: number, names: readonly string[], time: AxisPlan): Stretch[] {
+  const bars = states
+    .map(({ from, piece, slides }, k) => ({
+      from,
+      to: states[k + 1]?.from ?? end,
+      state: slides ? SLIDING : names[piece]!,
+    }))
+    .filter(({ from, to }) => edgeAt(time, to) > edgeAt(time, from));
+  return bars.length <= MAX_BARS ? bars : byColumns(bars, time);
 }
 
-/** Too many bars to tell apart: each column shows the state that lasts longest in it, or chatter. */
-function byColumns(bars: readonly Stretch[], end: number): Stretch[] {
+/** Too many bars to tell apart: each column of the axis shows the state that lasts longest in it, or chatter. */
+function byColumns(bars: readonly Stretch[], time: AxisPlan): Stretch[] {
   const columns: Stretch[] = [];
-  for (let column = 0, first = 0; column < COLUMNS; column++) {
-    const [from, to] = [(end * column) / COLUMNS, (end * (column + 1)) / COLUMNS];
+  const { at } = between(time, ...time.reach);
+  const end = Math.min(time.reach[1], bars.at(-1)!.to);
+  const edge = (column: number) => (column === 0 ? Math.min(bars[0]!.from, at(0)) : at(column / COLUMNS));
+  for (let column = 0, first = 0; column < COLUMNS && edge(column) < end; column++) {
+    const [from, to] = [edge(column), column === COLUMNS - 1 ? end : Math.min(edge(column + 1), end)];
     while (bars[first] !== undefined && bars[first]!.to <= from) first++;
     const shares = new Map<string, number>();
     let k = first;

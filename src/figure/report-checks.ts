@@ -1,7 +1,7 @@
 /** What a report says of the identities that a run carries, of the verdict on its bound, and of descent beside it. */
 
 import { describeImportCheck } from "../record/import-check.js";
-import { energyTerms, type NtkResult, type RunResult, whyNoError } from "../record/result.js";
+import { describeLaw, energyTerms, type NtkResult, type RunResult, whyNoError } from "../record/result.js";
 import { assess } from "./assess.js";
 import { formatNumber } from "./axis.js";
 import { folded, section, table, verdicts } from "./report-page.js";
@@ -31,7 +31,7 @@ export function checkRows(result: RunResult): [string, string][] {
     rows.push(
       [
         "decay of ‖r‖²",
-        `∝ exp(−${show(decay.rate)} t) on [${show(decay.window[0])}, ${show(decay.window[1])}], R² = ${formatNumber(decay.rSquared, 5)}`,
+        `fitted exp(−${show(decay.rate)} t) on [${show(decay.window[0])}, ${show(decay.window[1])}], R² = ${formatNumber(decay.rSquared, 5)}; ${describeLaw(decay, show)}`,
       ],
       [
         "effective rate",
@@ -39,13 +39,15 @@ export function checkRows(result: RunResult): [string, string][] {
       ],
     );
   if (ntk !== null) rows.push(...describeKernel(ntk));
-  if (errorCheck !== null)
+  if (errorCheck !== null) {
+    const why = whyNoError(errorCheck);
     rows.push([
       "solver's error",
-      errorCheck.error === null
-        ? `not known: ${whyNoError(errorCheck)}`
+      why !== null
+        ? `not known: ${why}`
         : `‖θ − θ*‖ = ${show(errorCheck.error)}, ${show(errorCheck.relativeToDistance)} of the distance moved; θ* at rtol ${show(errorCheck.tighterRtol)}`,
     ]);
+  }
   if (sharpness !== null)
     rows.push([
       "sharpness",

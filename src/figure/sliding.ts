@@ -1,7 +1,15 @@
 /** Sliding and crossings over time: how many entries are held on a boundary, and how the crossings of boundaries add up. */
 import type { RunRecord } from "../record/reader.js";
-import { type AxisPlan, formatNumber, planLinearAxis } from "./axis.js";
-import { boundaryFacts, firstSliding, lastTime, treatment } from "./boundaries.js";
+import { type AxisPlan, between, formatNumber, placeOn, planLinearAxis } from "./axis.js";
+import {
+  boundaryFacts,
+  cutEvents,
+  edgeAt,
+  firstSliding,
+  lastTime,
+  planEventTime,
+  treatment,
+} from "./boundaries.js";
 import { caption, TIME_TITLE } from "./caption.js";
 import {
   breakTitle,
@@ -13,7 +21,8 @@ import {
   timeChannel,
   valueChannel,
 } from "./chart.js";
-import { type Point, thin } from "./curves.js";
+import { type Point, thinOn } from "./curves.js";
+import { laneLayers } from "./marks.js";
 import { slidingAtStart } from "./pieces.js";
 import { settingsOf } from "./settings.js";
 import { LEGEND_SIZE, RATE_COLOUR, SLIDING_COLOUR, STEP_COLOUR } from "./theme.js";
@@ -27,18 +36,18 @@ export const slidingFigure: Figure = {
     const { events } = record;
     if (events === null || events.length === 0) return null;
     const end = lastTime(record);
-    const plan = planLinearAxis([0, end], true);
+    const plan = planEventTime(record);
     const first = firstSliding(record);
     const settings = settingsOf(record.config);
     const used = treatment(record);
     const panels = [
-      ...(first === null ? [] : [slidingPanel(slidingSteps(record, end), first)]),
+      ...(first === null ? [] : [slidingPanel(within(slidingSteps(record, end), plan), first)]),
       linePanel(
         "crossings",
         used === "detect" ? "crossings seen so far" : "crossings so far",
-        crossingSteps(record, end),
+        within(crossingSteps(record, end), plan),
       ),
-      ratePanel(crossingRate(record, end)),
+      ratePanel(record, plan),
     ];
     const height = Math.max(90, settings.height / panels.length);
     const words = caption(
@@ -46,13 +55,15 @@ export const slidingFigure: Figure = {
       first === null
         ? "Steep stretches of the count, tall bars of its rate: bursts of crossings."
         : "An entry that slides is held on the boundary between two pieces: the flow can neither cross it nor turn back. Tall bars are bursts of crossings.",
-      boundaryFacts(record),
+      [...cutEvents(record, plan), ...boundaryFacts(record)],
     );
     const views = panels.map(({ title, rows, up, layers }, k) => {
       const x = timeChannel(plan, k === panels.length - 1);
       const y = valueChannel(up, breakTitle(title, height));
       const marks = first === null ? [] : firstMark(first, plan, x, k === 0);
-      return { width: settings.width, height, layer: [...layers(rows, x, y), ...marks] };
+      const drawn = rows.map((row) => ({ ...row, t: edgeAt(plan, row.t) }));
+      const layer = [...laneLayers(plan, x, "x"), ...layers(drawn, x, y), ...marks];
+      return { width: settings.width, height, layer };
     });
     return {
       rows: panels.flatMap((panel) => panel.rows),
@@ -100,12 +111,24 @@ function steps(start: number, changes: readonly Point[], end: number): Point[] {
   return points;
 }
 
-/** Crossings per unit of time in equal bins; `t` is a bin's start. */
-function crossingRate(record: RunRecord, end: number): Point[] {
+/** A step function where the axis shows it: with its values at the ends, and at t = 0 where that has a lane. */
+function within(points: readonly Point[], plan: AxisPlan): Point[] {
+  const [from, to] = plan.reach;
+  const at = (t: number) => ({ t, value: (points.findLast((point) => point.t <= t) ?? points[0]!).value });
+  const shown = [at(from), ...points.filter(({ t }) => t > from && t < to), at(to)];
+  return thinOn(placeOn(plan, 0).off === "zero" ? [at(0), ...shown] : shown, plan.scale.type === "log");
+}
+
+/** Crossings per unit of time, on a log axis per decade, in bins of one width on the axis; `t` is a bin's start. */
+function crossingRate(record: RunRecord, plan: AxisPlan): Point[] {
+  const [from, to] = plan.reach;
+  const { share, at } = between(plan, from, to);
   const counts = new Array<number>(BINS).fill(0);
   for (const { t, kind } of record.events ?? [])
-    if (kind === "crossing") counts[Math.min(BINS - 1, Math.floor((BINS * t) / end))]! += 1;
-  return counts.map((count, bin) => ({ t: (end * bin) / BINS, value: (count * BINS) / end }));
+    if (kind === "crossing" && t >= from && t <= to)
+      counts[Math.min(BINS - 1, Math.floor(BINS * share(t)))]! += 1;
+  const width = plan.scale.type === "log" ? Math.log10(to / from) : to - from;
+  return counts.map((count, bin) => ({ t: at(bin / BINS), value: (count * BINS) / width }));
 }
 
 type Channel = ReturnType<typeof timeChannel>;
@@ -148,16 +171,16 @@ function linePanel(panel: string, title: string, points: readonly Point[]): Pane
   };
 }
 
-/** Bars of one width; the last row only ends the last of them. */
-function ratePanel(rate: readonly Point[]): Panel {
-  const title = "crossings per unit of t";
-  const width = (rate[1]?.t ?? 0) - (rate[0]?.t ?? 0);
+/** Bars from each row to the next; the last ends with the axis. */
+function ratePanel(record: RunRecord, plan: AxisPlan): Panel {
+  const title = plan.scale.type === "log" ? "crossings per decade of t" : "crossings per unit of t";
+  const rate = crossingRate(record, plan);
   return {
     ...{ title, rows: rowsOf("rate", title, rate), up: planLinearAxis([0, 1.05 * most(rate)], true) },
     look: lookOf(title, STEP_COLOUR),
     layers: (rows, x, y) => [
       {
-        data: { values: rows.map((row) => ({ ...row, end: row.t + width, floor: 0 })) },
+        data: { values: rows.map((row, k) => ({ ...row, end: rows[k + 1]?.t ?? plan.reach[1], floor: 0 })) },
         mark: { type: "rect", color: RATE_COLOUR, stroke: "#FFFFFF", strokeWidth: 0.6 },
         encoding: { x, x2: { field: "end" }, y, y2: { field: "floor" } },
       },
@@ -165,10 +188,13 @@ function ratePanel(rate: readonly Point[]): Panel {
   };
 }
 
-/** A rule where sliding begins, in words if `named`, to whichever side has more room. */
+/** A rule where sliding begins, in words if `named`, to whichever side has more room; none where that is not shown. */
 function firstMark(first: number, plan: AxisPlan, x: ReturnType<typeof timeChannel>, named: boolean) {
-  const values = [{ t: first, text: `first sliding, t = ${formatNumber(first)}` }];
-  const left = first > (plan.scale.domain[0] + plan.scale.domain[1]) / 2;
+  const { off } = placeOn(plan, first);
+  if (off !== null && off !== "zero") return [];
+  const t = edgeAt(plan, first);
+  const values = [{ t, text: `first sliding, t = ${formatNumber(first)}` }];
+  const left = between(plan, ...plan.scale.domain).share(t) > 0.5;
   return [
     {
       data: { values },
@@ -199,7 +225,7 @@ function stepLine(color: string) {
 }
 
 function rowsOf(panel: string, curve: string, points: readonly Point[]): PlottedRow[] {
-  return thin(points, (t) => t).map(({ t, value }) => ({ panel, curve, t, value, mark: "" }));
+  return points.map(({ t, value }) => ({ panel, curve, t, value, mark: "" }));
 }
 
 function most(points: readonly Point[]): number {

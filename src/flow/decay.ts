@@ -8,6 +8,39 @@ export interface DecayFit {
   readonly rSquared: number;
   /** Mean of 4cλ_eff over the window: equals the mean of −d ln‖r‖²/dt exactly, so it checks the fit. */
   readonly meanRateFromLambdaEff: number;
+  /** The mean rate of each third of the window, between rows: as many as the rows tell apart. */
+  readonly rates: readonly number[];
+  /** By how much ln‖r‖² falls over the window. */
+  readonly logFall: number;
+  readonly law: DecayLaw;
+}
+
+/**
+ * Whether one rate holds over the window: `exponential` and `nearly` say so, `varying` that it does not. `untold` where too few rows or too small a
+ * fall tell an exponential from a power of t.
+ */
+export type DecayLaw = "exponential" | "nearly" | "varying" | "untold";
+
+/** The thirds' rates may differ by this part of their mean, and 1 − R² be this large, where the decay counts as exponential or nearly so. */
+const EXPONENTIAL = { change: 0.05, off: 0.01 };
+const NEARLY = { change: 0.25, off: 0.1 };
+/** A fall by less proves less, in proportion: over a short stretch every curve is straight. */
+const TENFOLD = Math.log(10);
+
+/**
+ * A law t^−p has rate p/t: over a fall by ln F its rate changes by about ln F/p, in thirds' means by two thirds of that. So `exponential` admits no
+ * power below 30 and `nearly` none below 6, whatever the window.
+ */
+function judgeLaw(rates: readonly number[], logFall: number, rSquared: number): DecayLaw {
+  if (!(logFall > 0)) return "varying";
+  if (rates.length < 3) return "untold";
+  const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+  const change = (Math.max(...rates) - Math.min(...rates)) / mean;
+  const weight = Math.min(1, logFall / TENFOLD);
+  const meets = (limit: typeof NEARLY) => change <= weight * limit.change && 1 - rSquared <= limit.off;
+  if (meets(EXPONENTIAL)) return "exponential";
+  if (meets(NEARLY)) return "nearly";
+  return mean > 0 && change <= NEARLY.change ? "untold" : "varying";
 }
 
 /** What the fit needs of an observation. */
@@ -54,6 +87,8 @@ export function fitDecay(
 export function collectDecay(factor: number, [from, to]: readonly [number, number]) {
   let count = 0;
   let first = 0;
+  /** The first row of each third. */
+  const starts: DecayRow[] = [];
   /** The row whose weight is not known before the next, and the time before it. */
   let pending: DecayRow | null = null;
   let before = 0;
@@ -81,6 +116,7 @@ export function collectDecay(factor: number, [from, to]: readonly [number, numbe
         first = row.t;
         before = row.t;
       } else settle(pending, row.t);
+      if (row.t >= first + (starts.length * (to - first)) / 3) starts.push(row);
       pending = row;
       count++;
     },
@@ -89,12 +125,19 @@ export function collectDecay(factor: number, [from, to]: readonly [number, numbe
       if (pending === null || count < 3) return null;
       settle(pending, pending.t);
       if (!(varT > 0)) return null;
+      // At most 1 by Cauchy and Schwarz; where the loss moves by its rounding alone the moments do not know that.
+      const rSquared = varY === 0 ? 1 : Math.min(1, covariance ** 2 / (varT * varY));
+      const ends = [...starts.slice(0, 3).filter(({ t }) => t < pending!.t), pending];
+      const rates = ends.slice(1).map((row, k) => Math.log(ends[k]!.loss / row.loss) / (row.t - ends[k]!.t));
+      const logFall = Math.log(ends[0]!.loss / pending.loss);
       return {
         window: [first, pending.t],
         rate: -covariance / varT,
-        // At most 1 by Cauchy and Schwarz; where the loss moves by its rounding alone the moments do not know that.
-        rSquared: varY === 0 ? 1 : Math.min(1, covariance ** 2 / (varT * varY)),
+        rSquared,
         meanRateFromLambdaEff: meanRate,
+        rates,
+        logFall,
+        law: judgeLaw(rates, logFall, rSquared),
       };
     },
   };

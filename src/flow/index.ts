@@ -7,7 +7,7 @@ export { kinksOf } from "./boundaries/kinks.js";
 export type { BoundaryEvent, BoundarySummary } from "./boundaries/ledger.js";
 export { MAX_CONTACTS } from "./boundaries/normals.js";
 export { chooseKinkTreatment, type KinkChoice, type KinkTreatment } from "./boundaries/treatment.js";
-export { collectDecay, collectResolved, type DecayFit, fitDecay } from "./decay.js";
+export { collectDecay, collectResolved, type DecayFit, type DecayLaw, fitDecay } from "./decay.js";
 export { type ComparedStates, type Comparison, createDescent, type Descent, stepsUntil } from "./descent.js";
 export { type DescentLaw, GRADIENT, sharpnessLimit, stepTime } from "./descent-law.js";
 export { type Beside, createBeside, type FieldSolver, type SharedPrograms } from "./fields/beside.js";

@@ -41,6 +41,9 @@ const decay = fields<DecayFit>({
   rate: number,
   rSquared: number,
   meanRateFromLambdaEff: number,
+  rates: optional(list(number)),
+  logFall: optional(number),
+  law: optional(text),
 });
 
 const extents = record(

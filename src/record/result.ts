@@ -19,6 +19,22 @@ export interface DecayFit {
   readonly rSquared: number;
   /** Mean of 4cλ_eff over the window: what the gradient itself says the rate is. */
   readonly meanRateFromLambdaEff: number;
+  /** Mean rates of the window's thirds, the fall of ln‖r‖² over all of it, and whether one rate holds. Absent in records of older versions. */
+  readonly rates?: readonly number[];
+  readonly logFall?: number;
+  readonly law?: string;
+}
+
+const SMALL_FALL = "too few rows, or too small a fall, to tell an exponential from a power of t";
+
+/** What a fit says of the law of the decay. @param format numbers */
+export function describeLaw({ law, rates = [] }: DecayFit, format: (value: number) => string): string {
+  const thirds =
+    rates.length < 2 ? "" : `rate ${rates.map((rate) => format(rate)).join(", ")} over its thirds`;
+  if (law === undefined) return "R² alone does not tell an exponential from a power of t";
+  if (law === "untold") return [SMALL_FALL, thirds].filter((words) => words !== "").join("; ");
+  const name = { exponential: "exponential", nearly: "nearly exponential" }[law] ?? "no exponential";
+  return thirds === "" ? name : `${name}: ${thirds}`;
 }
 
 /** The largest rise of the loss above the least before it, which no gradient flow has. */
@@ -186,11 +202,13 @@ export interface ErrorCheckResult {
   readonly sameSteps?: true;
 }
 
-/** Why a check found no error; null where it found one. */
-export function whyNoError({ error, sameSteps, status, tighterRtol }: ErrorCheckResult): string | null {
+/** Why a check found no error, or none that measures the first run; null where it did. */
+export function whyNoError(check: ErrorCheckResult): string | null {
+  const { error, sameSteps, forcedSteps, status, tighterRtol } = check;
   const second = `the run at rtol ${Number(tighterRtol.toPrecision(3))}`;
   if (sameSteps) return `${second} took the very same steps, which says nothing of them`;
-  return error === null ? `${second} ended with ${status}` : null;
+  if (error === null) return `${second} ended with ${status}`;
+  return forcedSteps === undefined ? null : `${second} missed its own tolerance`;
 }
 
 /** θ_k − θ(t_k) = (θ_k − θ_tight(t_k)) + (θ_tight(t_k) − θ(t_k)), by norms: what was measured, the gap itself, the solver's error in it. */

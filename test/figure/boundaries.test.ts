@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { boundaryFacts, firstSliding, lastTime } from "../../src/figure/boundaries.js";
 import { drawFigures } from "../../src/figure/draw.js";
+import { lossFigure } from "../../src/figure/loss.js";
 import { layerPieces } from "../../src/figure/pieces.js";
 import { rasterFigure } from "../../src/figure/raster.js";
 import { crossingSteps, slidingFigure, slidingSteps } from "../../src/figure/sliding.js";
@@ -178,6 +179,92 @@ describe("the sliding figure", () => {
     expect(slidingFigure.build(record)).toBeNull();
     expect(slidingFigure.build({ ...record, events: null })).toBeNull();
     expect(rasterFigure.build({ ...record, events: null })).toBeNull();
+  });
+});
+
+describe("the time axis of sliding and raster is that of the loss", () => {
+  type View = { data?: { values: Record<string, number>[] }; encoding?: Record<string, unknown> };
+  /** The scale of the time in a spec, the same wherever it stands. */
+  const scaleOf = (spec: unknown) => {
+    const found = new Set<string>();
+    JSON.stringify(spec, (key, value) => {
+      if (key === "x" && value?.scale?.domain) found.add(JSON.stringify(value.scale));
+      return value;
+    });
+    expect(found.size).toBe(1);
+    return JSON.parse([...found][0]!) as { type: string; domain: [number, number] };
+  };
+  const withFigure = async (figure: object, at = "linear", options: Parameters<typeof watched>[0] = {}) => {
+    const record = await watched(options);
+    return { ...record, config: { ...record.config, figure, record: { at } } } as RunRecord;
+  };
+
+  it.each([
+    ["as it is", {}, "linear"],
+    ["log by record.at", {}, "log"],
+    ["log by xScale", { xScale: "log" }, "linear"],
+    ["linear by xScale", { xScale: "linear" }, "log"],
+    ["from and to", { from: 2.5, to: 40 }, "linear"],
+    ["from and to, log", { from: 0.5, to: 4, xScale: "log" }, "linear"],
+  ])("%s", async (_, figure, at) => {
+    const record = await withFigure(figure, at);
+    const expected = scaleOf(lossFigure.build(record)!.spec);
+    expect(scaleOf(slidingFigure.build(record)!.spec)).toEqual(expected);
+    const raster = rasterFigure.build(record)!;
+    expect(scaleOf(raster.spec)).toEqual(expected);
+    // Every bar lies on the axis, and the bars of an entry cover it.
+    const bars = (raster.spec as View).data!.values;
+    for (const row of new Set(bars.map((bar) => bar["row"]))) {
+      const own = bars.filter((bar) => bar["row"] === row);
+      expect([own[0]!["from"], own.at(-1)!["to"]]).toEqual(expected.domain);
+    }
+  });
+
+  it("steps begin at an end of the axis with what held before", async () => {
+    const { rows, spec } = slidingFigure.build(await withFigure({ from: 2.5, to: 40 }))!;
+    const of = (panel: string) => rows.filter((row) => row.panel === panel).map(({ t, value }) => [t, value]);
+    expect(of("sliding")).toEqual([
+      [2.5, 3],
+      [5, 2],
+      [40, 2],
+    ]);
+    expect(of("crossings")).toEqual([
+      [2.5, 1],
+      [3, 2],
+      [40, 2],
+    ]);
+    expect(JSON.stringify(spec)).toContain("not shown: t < 2.5 and t > 40");
+    expect(JSON.stringify(spec)).not.toContain("first sliding");
+  });
+
+  it("crossings of many decades are told apart, and counted per decade", async () => {
+    const events = [1e-3, 1e-2, 0.1, 1, 10].map((t, k) =>
+      event(t, "crossing", [1, 0, 0], { side: k % 2 === 0 ? "above" : "below" }),
+    );
+    const options = { events, pieces: new Float64Array(18) };
+    const record = await withFigure({ xScale: "log" }, "log", options);
+    const { rows, spec } = slidingFigure.build(record)!;
+    const rate = rows.filter((row) => row.curve === "crossings per decade of t");
+    const [from, to] = scaleOf(spec).domain.map(Math.log10) as [number, number];
+    expect(rate.filter((row) => row.value > 0).length).toBe(5);
+    // Each bin is a fortieth of the axis without the lane of t = 0.
+    const reach = to - Math.log10(rate[0]!.t);
+    expect(from).toBeLessThan(Math.log10(rate[0]!.t));
+    expect(rate.reduce((sum, row) => sum + (row.value * reach) / rate.length, 0)).toBeCloseTo(5, 9);
+    const bars = rasterFigure.build(record)!.rows.filter((bar) => bar.row === 0);
+    expect(bars.map((bar) => bar.from)).toEqual([0, 1e-3, 1e-2, 0.1, 1, 10]);
+  });
+
+  it("a flicker of one early decade is chatter there alone on a log axis", async () => {
+    const events = Array.from({ length: 1000 }, (_, k) =>
+      event(1e-3 * 10 ** (k / 999), "crossing", [1, 0, 0], { side: k % 2 === 0 ? "above" : "below" }),
+    );
+    const options = { events, pieces: new Float64Array(18) };
+    const record = await withFigure({ xScale: "log" }, "log", options);
+    const bars = rasterFigure.build(record)!.rows.filter((bar) => bar.row === 0);
+    const chatter = bars.filter((bar) => bar.state === "chatter");
+    expect(chatter[0]!.from).toBeLessThan(1.1e-3);
+    expect(chatter.at(-1)!.to / 1e-2).toBeCloseTo(1, 1);
   });
 });
 

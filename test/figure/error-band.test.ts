@@ -97,7 +97,7 @@ test.each([
       expect(row.value / row.low!).toBeCloseTo(1.5, 12);
     }
     const caption = captionOf(drawing.spec).join(" ");
-    expect(caption).toContain("as the loss of a second run, at rtol 0.003, is off");
+    expect(caption).toContain("the difference between its loss and that of a second run, at rtol 0.003.");
     expect(caption.includes("missed its own tolerance")).toBe(doubted);
     expect(JSON.stringify(drawing.spec)).toContain('"area"');
   },
@@ -132,7 +132,7 @@ describe("a sweep's losses", () => {
     const descents = rows.filter((row) => "line" in row && row.line !== "flow") as typeof flows;
     for (const { value, high } of descents) expect(high).toBe(value);
     const caption = captionOf(spec).join(" ");
-    expect(caption).toContain("as the loss of a second run, at rtol 0.003, is off");
+    expect(caption).toContain("the difference between its loss and that of a second run, at rtol 0.003.");
     expect(caption).toContain("1 of 2 second runs missed their own tolerance");
     expect(caption).not.toContain("bands reach from the lowest");
   });

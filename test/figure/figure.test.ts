@@ -176,6 +176,18 @@ describe("axes", () => {
     expect(labels(planLogAxis([1e-8, 1]))).toContain("10⁻⁸");
     expect(labels(planLogAxis([0.02, 0.5]))).toEqual(["0.02", "0.05", "0.1", "0.2", "0.5"]);
     expect(planLogAxis([0.5, 0.501]).scale.type).toBe("linear");
+    // An invariant, off by its rounding: 2⁻⁵⁰ is a few units of the last place. Twice 2⁻⁴⁶ is more than rounding, and seen.
+    for (const scale of [1e-9, 1, 1e9, -1]) {
+      const value = 0.4001126186515646 * scale;
+      const near = [value, value * (1 + 2 ** -50)];
+      for (const plan of [planLinearAxis(near), ...(scale > 0 ? [planLogAxis(near)] : [])]) {
+        const [low, high] = plan.scale.domain;
+        expect((high - low) / Math.abs(value)).toBeCloseTo(0.1, 9);
+        expect(Math.max(...labels(plan).map((label) => label.length))).toBeLessThan(12);
+      }
+      const [low, high] = planLinearAxis([value, value * (1 + 2 ** -45)]).scale.domain;
+      expect((high - low) / Math.abs(value)).toBeLessThan(1e-13);
+    }
     expect(labels(planLinearAxis([0, 8], true))).toEqual(["0", "2", "4", "6", "8"]);
     for (const values of [[1e-300, 1e300], [1, 1], [], [0, -1], [1e-7, 1.0001e-7]]) {
       const { axis, scale } = planLogAxis(values);

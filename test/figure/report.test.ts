@@ -153,6 +153,11 @@ describe("the checks say good, doubtful or bad, and why", () => {
     ...{ rtol: 1e-3, tighterRtol: 1e-4, gradientEvaluations: 9, status: "reachedEnd", error: 1e-3 },
     ...{ relativeToParameters: 1e-4, relativeToDistance: 1e-4, gaps: [] },
   };
+  /** Over [5, 10] ‖r‖² falls by e^12.5: 2.5 a unit of time, which the fit, of 2.6, need not be. */
+  const DECAY = {
+    ...{ window: [5, 10] as const, rate: 2.6, rSquared: 0.9999, meanRateFromLambdaEff: 2.5, logFall: 12.5 },
+    rates: [3, 2.7, 2],
+  };
   const verdictOf = (change: Partial<RunResult>, name: string) =>
     assess({ ...syntheticResult(folder), ...change }).find((check) => check.name === name);
 
@@ -190,8 +195,19 @@ describe("the checks say good, doubtful or bad, and why", () => {
       "the solver's error is small",
       { errorCheck: { ...ERROR_CHECK, forcedSteps: 2 } },
       "doubtful",
-      /did not attain its own tolerance/,
+      /^not known: .* missed its own tolerance/,
     ],
+    ["the decay is exponential", { decay: { ...DECAY, law: "exponential" } }, "good", /^exponential: rate/],
+    [
+      "the decay is exponential",
+      { decay: { ...DECAY, law: "varying" } },
+      "bad",
+      /^no exponential: rate 3, 2.7, 2/,
+    ],
+    ["the decay is exponential", { decay: { ...DECAY, law: "untold" } }, "doubtful", /^too few rows, or/],
+    ["the decay is exponential", {}, "doubtful", /^R² alone does not tell/],
+    ["‖r‖² falls as λ_eff says", { decay: DECAY }, "good", /is 1 of the mean rate .* whatever the law/],
+    ["‖r‖² falls as λ_eff says", { decay: { ...DECAY, logFall: 1 } }, "bad", /mean rate/],
     ["descent with η = 0.05 is stable", { sharpness: null }, "doubtful", /not known/],
   ])("%s: %o is %s", (name, change, verdict, reason) => {
     const found = verdictOf(change, name);

@@ -157,3 +157,65 @@ test("rows below what a step's error makes of ‖r‖ are not resolved, on any s
   // Rounding by itself: e^{−27} = 1.9e-12, e^{−28} = 6.9e-13.
   expect(result()).toBe(27);
 });
+
+describe("the law of the decay, by closed forms", () => {
+  const even = Array.from({ length: 201 }, (_, i) => i / 200);
+  const log = [0, ...logTimes(1e-4, 1, 400)];
+  const FORMS: [string, (s: number) => number, string, [number, number]?][] = [
+    ["e^−5s, a fall by 12 over half the time", (s) => Math.exp(-5 * s), "exponential"],
+    ["e^−200s", (s) => Math.exp(-200 * s), "exponential"],
+    ["e^−0.05s, a fall by 2.5 %", (s) => Math.exp(-0.05 * s), "exponential"],
+    ["a slow mode that has taken over", (s) => Math.exp(-40 * s) + 0.1 * Math.exp(-4 * s), "exponential"],
+    [
+      "a slow mode that takes over in the window",
+      (s) => Math.exp(-20 * s) + 1e-6 * Math.exp(-2 * s),
+      "varying",
+    ],
+    ["two modes with a large fall", (s) => Math.exp(-60 * s) + 1e-10 * Math.exp(-30 * s), "varying"],
+    ["1/t", (s) => 1 / (1 + 1e4 * s), "varying"],
+    ["1/t²", (s) => (1 + 1e4 * s) ** -2, "varying"],
+    ["1/t⁴", (s) => (1 + 1e4 * s) ** -4, "varying"],
+    ["1/t over a tenth of the time: no fall to tell it by", (s) => 1 / (1 + 1e4 * s), "untold", [0.9, 1]],
+    ["a plateau, approached", (s) => 1 + Math.exp(-10 * s), "varying"],
+    ["a rate that rises and falls again", (s) => Math.exp(-Math.tanh(20 * (s - 0.75))), "varying"],
+    ["no fall at all", () => 1, "varying"],
+    ["a rise", (s) => Math.exp(s), "varying"],
+  ];
+  const SCALES = [1e-9, 1, 1e9];
+  test.each(FORMS)("%s", (_, form, law, window = [0.5, 1]) => {
+    for (const scale of SCALES)
+      for (const size of SCALES)
+        for (const times of [even, log]) {
+          const rows = observe(
+            times.map((s) => s * scale),
+            (t) => size * form(t / scale),
+            () => 0,
+          );
+          const fit = fitDecay(rows, FACTOR, [window[0] * scale, window[1] * scale])!;
+          expect([scale, size, fit.law]).toEqual([scale, size, law]);
+        }
+  });
+
+  test("R² of an exact 1/t² looks like that of an exponential", () => {
+    const rows = observe(
+      even,
+      (s) => (1 + 1e4 * s) ** -2,
+      () => 0,
+    );
+    const fit = fitDecay(rows, FACTOR, [0.5, 1])!;
+    expect(fit.rSquared).toBeCloseTo(0.992, 3);
+    // ∫ 2/t over each third of [1/2, 1], by its length; 1 in 1 + 10⁴s and a border beside its row shift them by 1 %.
+    const exact = [4 / 3, 5 / 4, 6 / 5].map((ratio) => 12 * Math.log(ratio));
+    for (const [k, rate] of fit.rates.entries()) expect(rate / exact[k]!).toBeCloseTo(1, 1);
+    expect(fit.logFall / Math.log(4)).toBeCloseTo(1, 3);
+  });
+
+  test("too few rows for three thirds leave it untold", () => {
+    const rows = observe(
+      [0, 0.4, 1],
+      (s) => Math.exp(-5 * s),
+      () => 5,
+    );
+    expect(fitDecay(rows, FACTOR, [0, 1])!.law).toBe("untold");
+  });
+});
