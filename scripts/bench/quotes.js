@@ -1061,7 +1061,7 @@ export const UNQUOTED = [
   },
   {
     page: "docs/benchmarks.md",
-    command: "node scripts/bench/stepping.js 5 1 paper",
+    command: "node scripts/bench/stepping.js 5 1",
     why: "two branches of the flow lie so close together that the last bits of a processor choose",
   },
   {
