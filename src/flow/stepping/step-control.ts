@@ -15,10 +15,11 @@ const FIRST = 0.1;
 const SMALLEST = { now: 1, ever: 0.1 } as const;
 /**
  * What bounds steps from below is the part of the difference normal to what slides, which does not fall with the step. Where a third of it
- * is tangential, as at crossings in narrow networks, or the error falls, as where entries hang on one another or nothing slid yet, a smaller
- * step resolves it, down to `FINER` times the smallest. It falls if it is at most `FALLEN` times that of the attempt that was rejected last.
+ * is tangential, as at crossings in narrow networks, a smaller step resolves it, down to this part of the smallest. Where the error falls,
+ * as where entries hang on one another or nothing slid yet, smaller ones do, down to the second part: it falls if it is at most `FALLEN`
+ * times that of the attempt that was rejected last.
  */
-const FINER = 0.1;
+const FINER = { tangential: 0.1, falling: 1e-3 } as const;
 const RESOLVABLE = 0.3;
 const FALLEN = 0.9;
 const LARGEST = 160;
@@ -30,7 +31,7 @@ export interface Control {
   next: number;
   errorBefore: number;
   mayGrow: boolean;
-  /** The last attempt was rejected, and smaller steps than usual may resolve what it was rejected for. */
+  /** The last attempt was rejected, and smaller steps than usual may resolve what it was rejected for; or was such a step. */
   isFiner: boolean;
   /** Its error relative to the tolerance; ∞ after a step that was accepted, 0 after one that was forced: nothing falls below that. */
   rejectedWith: number;
@@ -59,7 +60,7 @@ export function planStep(control: Control, left: number, maxStep: number): Plann
   const largest = rho > 0 ? LARGEST / rho : Number.POSITIVE_INFINITY;
   const h = Math.max(
     cheapest(Math.min(control.next, largest, maxStep), rho),
-    isFiner ? FINER * smallest : smallest,
+    isFiner ? FINER.falling * smallest : smallest,
   );
   return { h, smallest };
 }
@@ -83,10 +84,10 @@ export function judgeStep(
   tolerance: number,
 ): "accepted" | "forced" | "rejected" {
   const error = Math.hypot(tangential, NORMAL_SHARE * difference) / tolerance;
-  const isResolvable = tangential >= RESOLVABLE * difference || error <= FALLEN * control.rejectedWith;
-  const isLast = h <= smallest * (isResolvable ? FINER : 1);
-  if (error > REJECTED && !isLast) {
-    control.isFiner = isResolvable;
+  let finest = tangential >= RESOLVABLE * difference ? FINER.tangential : 1;
+  if (error <= FALLEN * control.rejectedWith) finest = FINER.falling;
+  if (error > REJECTED && h > finest * smallest) {
+    control.isFiner = finest < 1;
     control.rejectedWith = error;
     control.next = h * Math.min(0.8, Math.max(0.25, 0.9 * error ** -0.4));
     control.mayGrow = false;
@@ -98,7 +99,7 @@ export function judgeStep(
   control.errorBefore = known;
   control.next = Math.min((control.mayGrow ? 1.6 : 1) * Math.max(h, control.next), h * Math.max(0.5, factor));
   control.mayGrow = true;
-  control.isFiner = false;
+  control.isFiner = h < smallest && !isForced;
   control.rejectedWith = isForced ? 0 : Number.POSITIVE_INFINITY;
   return isForced ? "forced" : "accepted";
 }
