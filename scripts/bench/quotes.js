@@ -1056,6 +1056,11 @@ export const UNQUOTED = [
   },
   {
     page: "docs/benchmarks.md",
+    command: "node scripts/attack/references.js",
+    why: "says by its exit code whether all is well; what it found once is told",
+  },
+  {
+    page: "docs/benchmarks.md",
     command: "node scripts/bench/stepping.js 20 1",
     why: "two branches of the flow lie so close together that the last bits of a processor choose",
   },

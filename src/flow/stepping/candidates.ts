@@ -22,10 +22,13 @@ export class Candidates {
     for (const e of entries) this.#compare(e, a[e]!, b[e]!);
   }
 
-  /** Those that have another piece at z₀ + share·(z₁ − z₀) than in `pieces`. */
+  /** Those that have another piece at z₀ + share·(z₁ − z₀) than in `pieces`. What z₁ has come to rest on is not gone beyond. */
   addMoved(z0: Float64Array, z1: Float64Array, share: number, pieces: Float64Array): void {
-    this.#sides.eachOff(z0, z1, share, pieces, (e, z) => {
-      this.#compare(e, this.#sides.pieceOf(e, z, pieces[e]!), pieces[e]!);
+    const sides = this.#sides;
+    sides.eachOff(z0, z1, share, pieces, (e, z) => {
+      if (this.#is[e] === 1) return;
+      const end = sides.isOn(e, z1[e]!) ? z1[e]! : z;
+      this.#compare(e, sides.pieceOf(e, end, pieces[e]!), pieces[e]!);
     });
   }
 

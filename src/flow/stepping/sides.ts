@@ -38,9 +38,7 @@ export class Sides {
   pieceOf(entry: number, z: number, before: number): number {
     const plain = this.kinks.pieceOf(entry, z);
     if (plain === before || !Number.isInteger(before)) return plain;
-    let site = 0;
-    while (entry >= this.kinks.rangeOf(site)[1]) site++;
-    const near = this.#near[site]!;
+    const near = this.#nearOf(entry);
     const breakpoints = this.kinks.breakpoints(entry);
     let piece = 0;
     for (let b = 0; b < breakpoints.length; b++) {
@@ -84,6 +82,17 @@ export class Sides {
         if (piece !== whole || !(z > bounds[whole]! && z <= bounds[whole + 1]!)) visit(e, z);
       }
     }
+  }
+
+  /** Whether z is on a breakpoint of the entry. */
+  isOn(entry: number, z: number): boolean {
+    return this.kinks.breakpoints(entry).some((b) => Math.abs(z - b) <= this.#nearOf(entry));
+  }
+
+  #nearOf(entry: number): number {
+    let site = 0;
+    while (entry >= this.kinks.rangeOf(site)[1]) site++;
+    return this.#near[site]!;
   }
 
   /** Gives the resting ones the sides that they have at z; whether any is another than in `pieces`. */
