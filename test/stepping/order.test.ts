@@ -54,6 +54,8 @@ describe("order of the fixed steps", () => {
       0.5,
     ],
     ["CNN with max-pool", convolution(4), 0.25],
+    // Taken to go beyond 0 where its unit dies, a tie had the signals of its window wrong: order 0.9.
+    ["CNN with max-pool whose windows become zeros", convolution(3), 0.25],
   ];
   test.each(kinds)("%s, against exact", async (_, subject, tEnd) => {
     const { outcome: exact, events } = await follow(subject, { method: "dopri5", rtol: 1e-7, tEnd, engine });
