@@ -29,7 +29,10 @@ test("result, events and notes of controlled steps", async () => {
 });
 
 test("a tolerance that is not attained is told", async () => {
-  const { result } = await run([...SET.slice(0, 1), "flow={rtol: 1e-10, atol: 1e-14, tEnd: 0.5, boundaries: stepping}"]);
+  const { result } = await run([
+    ...SET.slice(0, 1),
+    "flow={rtol: 1e-10, atol: 1e-14, tEnd: 0.5, boundaries: stepping}",
+  ]);
   expect(result.status).toBe("reachedEnd");
   expect(result.events!.forcedSteps).toBeGreaterThan(0);
   expect(result.notes.join(" ")).toContain(

@@ -33,7 +33,7 @@ export interface Control {
   mayGrow: boolean;
   /** The last attempt was rejected, and smaller steps than usual may resolve what it was rejected for; or was such a step. */
   isFiner: boolean;
-  /** Its error relative to the tolerance; ∞ after a step that was accepted, 0 after one that was forced: nothing falls below that. */
+  /** Its error relative to the tolerance, if it was no larger than the smallest; ∞ after a step that was accepted, 0 after one that was forced: nothing falls below that. */
   rejectedWith: number;
   /** Spectral radius of the Jacobian as measured last, and the least one seen. */
   rho: number;
@@ -88,7 +88,7 @@ export function judgeStep(
   if (error <= FALLEN * control.rejectedWith) finest = FINER.falling;
   if (error > REJECTED && h > finest * smallest) {
     control.isFiner = finest < 1;
-    control.rejectedWith = error;
+    if (h <= smallest) control.rejectedWith = error;
     control.next = h * Math.min(0.8, Math.max(0.25, 0.9 * error ** -0.4));
     control.mayGrow = false;
     return "rejected";
