@@ -63,7 +63,7 @@ const shared = {
     .enum(["auto", "exact", "stepping", "smooth", "detect", "off"])
     .default("auto")
     .describe(
-      "Treatment of the kinks of a piecewise-polynomial activation. exact: crossings located, sliding modes followed; stepping: steps of second order go over any number of crossings and slides, adaptive or of size flow.stepSize, for networks whose events are too many to be gone to one by one (flow.method stays auto); detect: crossings counted and chatter diagnosed, the flow left as it is; smooth: kinks replaced by polynomials of half-width flow.smoothing, an approximation; off: nothing is watched; auto, in float64: exact up to 5 000 pre-activation entries whose events are expected to take at most five minutes, stepping beyond (detect where flow.method names a method); in float32 detect. The record says which it was and why.",
+      "Treatment of the kinks of a piecewise-polynomial activation. exact: crossings located, sliding modes followed; stepping: steps of second order go over any number of crossings and slides, adaptive or of size flow.stepSize, for networks whose events are too many to be gone to one by one (flow.method stays auto); detect: crossings counted and chatter diagnosed, the flow left as it is; smooth: kinks replaced by polynomials of half-width flow.smoothing, an approximation; off: nothing is watched; auto, in float64: exact up to 5 000 pre-activation entries whose events are expected to take at most five minutes, stepping beyond (detect where flow.method names a method); in float32 detect. The record says which it was, and where it is not exact why.",
     ),
   smoothing: positive
     .exactOptional()
