@@ -80,9 +80,9 @@ function describe(report: CheckReport): string {
   const rows = report.steps.map(({ method, limit, stepSize, gradients }) => [
     method,
     `${formatNumber(limit)}/λ`,
-    formatNumber(stepSize),
-    String(gradients),
-    formatDuration(gradients * report.gradientSeconds),
+    stepSize === null ? "any" : formatNumber(stepSize),
+    gradients === null ? "–" : gradients < 1e15 ? String(gradients) : formatNumber(gradients),
+    gradients === null ? "–" : formatDuration(gradients * report.gradientSeconds),
   ]);
   return [
     `${report.name}, before it is run`,
@@ -90,6 +90,11 @@ function describe(report: CheckReport): string {
     ...facts.map(([name, text]) => `  ${name.padEnd(15)}${text}`),
     "",
     `  largest stable steps at the initial λ = λ_max(∇²L), and what they cost up to t = ${formatNumber(report.tEnd)}`,
+    ...(report.logSharpness === null
+      ? []
+      : [
+          `  but for gd in τ of flow.clock: log, dt = dτ/L: λ = λ_max(∇² ln L) = ${formatNumber(report.logSharpness)}; how many lead to t the fall of L decides`,
+        ]),
     ...formatColumns([["method", "limit", "step", "gradients", "time"], ...rows]),
     "",
     `  memory of a run at its peak: about ${formatBytes(memory.bytes)} of the ${formatBytes(memory.available)} that this machine has`,

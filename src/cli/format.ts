@@ -25,11 +25,16 @@ export function formatFact(fact: number | string | boolean | null | undefined, d
   return typeof fact === "number" ? formatNumber(fact, digits) : String(fact);
 }
 
+/** In seconds; what takes more of them than this is told in years. */
+const YEAR = 365.25 * 86_400;
+const YEARS = 2 * YEAR;
+
 /** `0.42 s`, `12 s`, `3 min 5 s`, `2 h 7 min`. */
 export function formatDuration(seconds: number): string {
   if (seconds < 10) return `${Number(seconds.toPrecision(2))} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
+  if (whole > YEARS) return `${formatNumber(whole / YEAR, 2)} years`;
   const minutes = Math.floor(whole / 60);
   return minutes < 60
     ? `${minutes} min ${whole % 60} s`

@@ -3,6 +3,7 @@ import type { LoadedConfig } from "../config/load.js";
 import { ntkDefaults } from "../config/schema-measure.js";
 import { lanczos } from "../linalg/krylov.js";
 import { singularValues } from "../linalg/svd.js";
+import type { Problem } from "../flow/index.js";
 import { describeNetwork, piecesOf } from "../model/index.js";
 import { createTangentKernel, type RankCap, rankCaps } from "../ntk/index.js";
 import { methods, stabilityInterval, tableaux } from "../ode/index.js";
@@ -40,14 +41,17 @@ export interface CheckReport {
   readonly lambdaMax: number;
   /** λ_max(∇²L) at θ₀: what limits the step; of L = c‖r‖² 2cλ_max(G) is its Gauss–Newton part, of other losses null. */
   readonly sharpness: number;
+  /** λ_max(∇² ln L) at θ₀, which limits the flow's steps in flow.clock: log; null without that clock. */
+  readonly logSharpness: number | null;
   readonly gaussNewton: number | null;
   readonly steps: readonly {
     readonly method: string;
-    /** Stable up to h = limit/λ_max. */
+    /** Stable up to h = limit/λ_max. In flow.clock: log h of all but gd is a step in τ, and λ_max that of ∇² ln L. */
     readonly limit: number;
-    readonly stepSize: number;
-    /** Gradients to tEnd at that step. */
-    readonly gradients: number;
+    /** Null where λ_max is not positive: then nothing limits the step. */
+    readonly stepSize: number | null;
+    /** Gradients to tEnd at that step; null where steps are in τ, of which tEnd does not say how far it goes. */
+    readonly gradients: number | null;
   }[];
   readonly tEnd: number;
   /** What a run takes at its peak, and what this machine has. */
@@ -100,21 +104,26 @@ export async function checkStudy(
     const search = { largest: 1, smallest: 0, tolerance: TOLERANCE, basis: 40, maxProducts: 300 };
     const top = await lanczos({ ...search, operator, start });
     onMessage?.("λ_max of the Hessian");
-    const hessian = await problem.compile(family.hessianProduct("free"));
-    // The end of the Hessian's spectrum that is largest in size may be negative; only the positive one limits a step.
-    const curvature = await lanczos({
-      ...search,
-      operator: {
-        size: theta0.length,
-        async apply(velocity, product) {
-          await hessian.run({ theta: theta0, velocity }, { product });
-          return velocity.reduce((sum, value, i) => sum + value * (product[i] as number), 0);
+    // The end of a Hessian's spectrum that is largest in size may be negative; only the positive one limits a step.
+    const curvatureOf = async (of: Problem) => {
+      const hessian = await of.compile(of.family.hessianProduct("free"));
+      return lanczos({
+        ...search,
+        operator: {
+          size: theta0.length,
+          async apply(velocity, product) {
+            await hessian.run({ theta: theta0, velocity }, { product });
+            return velocity.reduce((sum, value, i) => sum + value * (product[i] as number), 0);
+          },
         },
-      },
-      start: Float64Array.from({ length: theta0.length }, () => random.normal()),
-    });
+        start: Float64Array.from({ length: theta0.length }, () => random.normal()),
+      });
+    };
+    const curvature = await curvatureOf(problem);
+    const logCurvature = config.flow.clock === "log" ? await curvatureOf(await problem.logarithm()) : null;
     const lambdaMax = top.largest[0]!.value;
     const sharpness = curvature.largest[0]!.value;
+    const logSharpness = logCurvature?.largest[0]!.value ?? null;
     const { tEnd } = config.flow;
     const steps = [
       { method: "gd (learning rate)", limit: 2, stages: 1 },
@@ -129,12 +138,14 @@ export async function checkStudy(
         limit: stabilityPerSquare * (STAGES ** 2 - 1),
         stages: STAGES,
       })),
-    ].map(({ method, limit, stages }) => ({
-      method,
-      limit,
-      stepSize: limit / sharpness,
-      gradients: Math.ceil((tEnd * sharpness) / limit) * stages,
-    }));
+    ].map(({ method, limit, stages }, k) => {
+      const isTime = k === 0 || logSharpness === null;
+      const lambda = isTime ? sharpness : logSharpness;
+      return {
+        ...{ method, limit, stepSize: lambda > 0 ? limit / lambda : null },
+        gradients: isTime ? Math.max(0, Math.ceil((tEnd * lambda) / limit)) * stages : null,
+      };
+    });
     const effort = await announceEffort(config, async () => gradientSeconds);
     const seconds =
       choice.method === "lanczos"
@@ -162,6 +173,7 @@ export async function checkStudy(
       productSeconds,
       lambdaMax,
       sharpness,
+      logSharpness,
       gaussNewton: factor === null ? null : 2 * factor * lambdaMax,
       steps,
       tEnd,
@@ -177,9 +189,11 @@ export async function checkStudy(
           : [
               `λ_max(G) has a relative residual of ${(top.largest[0]!.residual / lambdaMax).toExponential(1)}.`,
             ]),
-        ...(curvature.converged
-          ? []
-          : ["λ_max(∇²L) did not converge to three digits; it is at least what is shown."]),
+        ...[curvature, logCurvature].flatMap((found, k) =>
+          found === null || found.converged
+            ? []
+            : [`λ_max(∇²${k === 0 ? "" : " ln "}L) did not converge to three digits; it is at least what is shown.`],
+        ),
       ],
     };
   } finally {

@@ -98,10 +98,10 @@ export async function describeModel(loaded: LoadedConfig): Promise<ModelReport> 
 async function shapeOfData(
   loaded: LoadedConfig,
 ): Promise<Pick<Dataset, "inputShape" | "outputDimension" | "samples"> & Partial<Pick<Dataset, "inputs">>> {
-  const { dataset, seed, loss } = loaded.config;
+  const { dataset, seed } = loaded.config;
   if (!isDrawn(dataset))
     return datasetFor(
-      loss,
+      loaded.config,
       await loadDataset(dataset, { baseDir: loaded.baseDir, random: createRandom(seed).split("data") }),
     );
   const { inputShape = [dataset.inputDimension as number], outputDimension, samples } = dataset;

@@ -23,7 +23,7 @@ const ROW_BYTES = 180;
 /** Gradients a step of the methods with a fixed step; auto is stepping over kinks then. */
 const STAGES: Readonly<Record<string, number>> = { euler: 1, heun: 2, rk4: 4, auto: 3 };
 
-/** The fewest steps of flow and descents, where the config says how long one is. */
+/** The fewest steps of flow and descents, where the config says how long one is: in flow.clock: log the flow's are in a time of their own. */
 export function leastSteps(config: Config): Steps[] {
   const { flow, descent, dataset } = config;
   const part = isDrawn(dataset) ? (descent.batch ?? dataset.samples) / dataset.samples : 1;
@@ -31,11 +31,12 @@ export function leastSteps(config: Config): Steps[] {
   const fixed = (field: string, value: number, gradients: number): Steps => {
     return { field, value, count: Math.ceil(tEnd / value), gradients };
   };
+  const isTime = flow.clock !== "log";
   return [
-    ...("stepSize" in flow && flow.stepSize !== undefined
+    ...(isTime && "stepSize" in flow && flow.stepSize !== undefined
       ? [fixed("flow.stepSize", flow.stepSize, STAGES[flow.method]!)]
       : []),
-    ...("maxStep" in flow && flow.maxStep !== undefined ? [fixed("flow.maxStep", flow.maxStep, 1)] : []),
+    ...(isTime && "maxStep" in flow && flow.maxStep !== undefined ? [fixed("flow.maxStep", flow.maxStep, 1)] : []),
     ...descent.learningRates.map((value, i): Steps => {
       return {
         field: `descent.learningRates.${i}`,

@@ -4,6 +4,7 @@ import { MANY_STEPS, showCount, showSeconds } from "./effort.js";
 
 /** Where a flow stands. */
 interface Mark {
+  readonly loss: number;
   readonly gradients: number;
   readonly accepted: number;
   readonly t: number;
@@ -15,6 +16,11 @@ const FIRST_LOOK = 10_000;
 const MARGIN = 4;
 /** In the clock of ln L a tail takes t on like e to the gradients; what has come to rest, like a power of them: no further than this one, doubled. */
 const REST_POWER = 4;
+/** Where the loss still falls by more than this share while the gradients double a tail may be to come. */
+const REST_FALL = 0.01;
+const isAtRest = (mark: Mark, now: Mark): boolean =>
+  now.t / mark.t <= (now.gradients / mark.gradients) ** REST_POWER &&
+  now.loss >= (1 - REST_FALL) * mark.loss;
 
 /**
  * Looks whenever the gradients have doubled. t grows with them like a power, at least linearly: steps grow as the flow slows down, and
@@ -36,7 +42,7 @@ export function createForecast(options: {
     if (isSaid || now.gradients < (mark === null ? FIRST_LOOK / 2 : 2 * mark.gradients)) return null;
     state.mark = now;
     if (mark === null || !(mark.t > 0)) return null;
-    if (isLogClock && now.t / mark.t > (now.gradients / mark.gradients) ** REST_POWER) return null;
+    if (isLogClock && !isAtRest(mark, now)) return null;
     const growth = (count: "gradients" | "accepted"): number =>
       (tEnd / now.t) ** Math.min(1, Math.log(now[count] / mark[count]) / Math.log(now.t / mark.t));
     const gradients = now.gradients * growth("gradients");

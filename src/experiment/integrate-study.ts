@@ -213,7 +213,7 @@ export async function integrateStudy(
     };
     onProgress?.(progress);
     const warning =
-      end === null && failure === null ? forecast({ t: segment.t1, ...counts }, problem.cost.seconds) : null;
+      end === null && failure === null ? forecast({ t: segment.t1, loss: progress.loss, ...counts }, problem.cost.seconds) : null;
     if (warning !== null) {
       said.notes.push(warning);
       onMessage?.(`note: ${warning}`);
@@ -326,7 +326,8 @@ export async function integrateStudy(
     flows: flows?.results(isCut ? "interrupted" : outcome.status) ?? [],
     gaps: gaps?.results() ?? [],
     notes: [
-      ...said.notes,
+      // What was said of an end to come has no place beside the end that came.
+      ...(outcome.status === "interrupted" ? said.notes : []),
       ...riseNotes(observer.rise, first.loss, last.loss, config.flow),
       ...energyNotes(first, last),
       ...((await tail?.notes(problem, last, outcome.theta)) ?? []),

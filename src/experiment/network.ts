@@ -1,22 +1,39 @@
 /** The network that a study's model is on its data. */
 import { type LoadedConfig, problemAt } from "../config/load.js";
+import type { Config } from "../config/schema.js";
 import type { Dataset } from "../data/dataset.js";
-import { MOST_CLASSES } from "../data/samples.js";
-import { buildNetwork, LayerError, type LossSpec, lossModule, type Network } from "../model/index.js";
+import { type Finish, MOST_CLASSES } from "../data/samples.js";
+import { sources } from "../data/sources/index.js";
+import { buildNetwork, LayerError, lossModule, type Network, type TargetKind } from "../model/index.js";
 import { importedNetwork } from "./onnx-model.js";
 import { type Targets, targetsFor } from "./targets.js";
 
 /** The data with their targets as the loss takes them. @throws ConfigError citing the first row that does not fit */
-export function datasetFor<D extends Targets & Pick<Dataset, "test">>({ kind }: LossSpec, data: D): D {
+export function datasetFor<D extends Targets & Pick<Dataset, "test">>(
+  { dataset, loss: { kind } }: Pick<Config, "dataset" | "loss">,
+  data: D,
+): D {
   const { targets } = lossModule(kind);
-  if (data.test === null) return targetsFor(targets, kind, data);
+  const remedy = remedyFor(targets, dataset);
+  if (data.test === null) return targetsFor(targets, kind, data, remedy);
   // Either part may lack a class that the other has.
   const classes = Math.max(2, ...[data, data.test].map(classesIn));
   const test = { ...data.test, outputDimension: data.outputDimension };
   return {
-    ...targetsFor(targets, kind, data, classes),
-    test: targetsFor(targets, kind, test, classes),
+    ...targetsFor(targets, kind, data, remedy, classes),
+    test: targetsFor(targets, kind, test, remedy, classes),
   };
+}
+
+/** How a study has other targets, where they are no file's as it stands: by how their classes are written, or by data that have some. */
+function remedyFor(targets: TargetKind, dataset: Config["dataset"]): string | null {
+  const source = sources.find(({ kind }) => kind === dataset.kind);
+  const { classes, encoding, areClasses } = dataset as Finish & { readonly areClasses?: boolean };
+  if (source?.hasClasses !== true && (classes ?? encoding ?? areClasses) === undefined)
+    return dataset.kind === "file" ? null : "take data with classes, as of dataset.kind: moons";
+  return targets === "signs"
+    ? "write dataset.encoding: sign, of two classes"
+    : "leave dataset.encoding out, or write index";
 }
 
 /** By the largest index; what is none is refused by `targetsFor`, before it makes rows of it. */

@@ -71,7 +71,7 @@ export async function prepare(
   else await requireRoomForSource(loaded);
   const dataset = await citing(loaded, "dataset", async () =>
     datasetFor(
-      config.loss,
+      config,
       await loadDataset(config.dataset, {
         baseDir,
         random: random.split("data"),

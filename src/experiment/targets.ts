@@ -11,10 +11,17 @@ export type Targets = Pick<Dataset, "targets" | "samples" | "outputDimension">;
 
 /**
  * The targets as that kind of loss takes them; class indices become rows with one 1, one column per class up to the largest there is.
+ * @param remedy what to do about others than these; absent: to write others, which holds for files
  * @param classes how many there are at least: those of other samples of the same data
  * @throws ConfigError citing the first row that does not fit
  */
-export function targetsFor<D extends Targets>(kind: TargetKind, loss: string, data: D, classes = 2): D {
+export function targetsFor<D extends Targets>(
+  kind: TargetKind,
+  loss: string,
+  data: D,
+  remedy: string | null = null,
+  classes = 2,
+): D {
   const { targets, samples, outputDimension: M } = data;
   const refuse = (row: number, message: string): never => {
     throw new ConfigError([{ path: "dataset", message: `target ${row + 1} ${message}` }]);
@@ -24,7 +31,7 @@ export function targetsFor<D extends Targets>(kind: TargetKind, loss: string, da
     const bad = targets.findIndex((value) => value !== 1 && value !== -1);
     if (bad < 0) return data;
     const value = targets[bad] as number;
-    const hint = value === 0 ? "write −1 for 0" : "change the targets";
+    const hint = remedy ?? (value === 0 ? "write −1 for 0" : "change the targets");
     return refuse(
       Math.floor(bad / M),
       `is ${value}${M > 1 ? ` in column ${(bad % M) + 1}` : ""}, and loss.kind: ${loss} takes ±1; ${hint}, or take another loss.`,
@@ -37,7 +44,7 @@ export function targetsFor<D extends Targets>(kind: TargetKind, loss: string, da
       if (row.some((value) => value < 0) || !(Math.abs(sum - 1) <= SUM_SLACK))
         return refuse(
           i,
-          `must be probabilities of ${M} classes, not negative and with the sum 1, got the sum ${sum}${row.some((value) => value < 0) ? " and a negative number" : ""}; loss.kind: ${loss} takes such rows, or one class index per sample. Change the targets, or take another loss.`,
+          `must be probabilities of ${M} classes, not negative and with the sum 1, got the sum ${sum}${row.some((value) => value < 0) ? " and a negative number" : ""}; loss.kind: ${loss} takes such rows, or one class index per sample; ${remedy ?? "change the targets"}, or take another loss.`,
         );
     }
     return data;
@@ -46,7 +53,7 @@ export function targetsFor<D extends Targets>(kind: TargetKind, loss: string, da
   if (bad >= 0)
     return refuse(
       bad,
-      `is ${targets[bad]}, and loss.kind: ${loss} takes the index of a class, a whole number from 0 (below ${MOST_CLASSES}), or rows that sum to 1; change the targets, or take another loss.`,
+      `is ${targets[bad]}, and loss.kind: ${loss} takes the index of a class, a whole number from 0 (below ${MOST_CLASSES}), or rows that sum to 1; ${remedy ?? "change the targets"}, or take another loss.`,
     );
   const K = targets.reduce((most, index) => Math.max(most, index + 1), classes);
   const rows = new Float64Array(samples * K);

@@ -244,7 +244,7 @@ export function inLogClock<O extends Watching, R extends FlowOutcome>(
       ...rest,
       t,
       message: ended === null ? `${outcome.message} (there in the clock τ; t = ${t})` : outcome.message,
-      ...("events" in outcome && { events: withTimes(outcome.events as object, books, clock, outcome.t) }),
+      ...("events" in outcome && { events: withTimes(outcome.events as object, books, clock) }),
       ...(phases && { phases: phases.map((phase) => ({ ...phase, t: clock.timeAt(phase.t) })) }),
     } as unknown as R;
   };
@@ -252,21 +252,15 @@ export function inLogClock<O extends Watching, R extends FlowOutcome>(
 
 /** What of an outcome's events depends on the clock: where sliding is known its times, and instants that could have gone another way. */
 function withTimes(
-  events: { readonly branches?: readonly { readonly t: number; readonly reach: number }[] },
+  events: { readonly branches?: readonly { readonly t: number }[] },
   { sliding: _, ...times }: SlidingTimes,
   clock: LogClock,
-  tauEnd: number,
 ): object {
   return {
     ...events,
     ...("timeSliding" in events && times),
     ...(events.branches && {
-      branches: events.branches.map((branch) => ({
-        ...branch,
-        t: clock.timeAt(branch.t),
-        // The solver's end is never reached; what could have moved did so until the flow ended.
-        reach: branch.reach * ((tauEnd - branch.t) / (NEVER - branch.t)),
-      })),
+      branches: events.branches.map((branch) => ({ ...branch, t: clock.timeAt(branch.t) })),
     }),
   };
 }

@@ -241,7 +241,7 @@ export interface BranchResult {
   /** By how much its pre-activation missed the other way, and the error of pre-activations so far, root mean square. */
   readonly margin: number;
   readonly error: number;
-  /** ‖difference of θ‖ at tEnd, had it gone the other way and stayed there. */
+  /** ‖difference of θ‖ where the flow ended, had it gone the other way and stayed there. */
   readonly reach: number;
 }
 

@@ -50,6 +50,24 @@ describe("work beyond all patience", () => {
     expect((await say("record.points=2e7"))[0]).toContain("record: 2.0e7 rows");
   });
 
+  it("says nothing of the flow's steps in flow.clock: log, which are in another time than tEnd", async () => {
+    const set = [
+      "loss={kind: logistic}",
+      "dataset={kind: gaussian-mixture, samples: 4, inputDimension: 2, encoding: sign}",
+      "model.activation.kind=relu",
+      "descent.learningRates=[0.1]",
+    ];
+    for (const flow of [
+      "method: rk4, stepSize: 0.1",
+      "method: auto, boundaries: stepping, stepSize: 0.1",
+      "method: auto, maxStep: 0.1",
+    ])
+      // Those of descent are in t.
+      expect(await say(...set, `flow={clock: log, tEnd: 1e12, ${flow}}`)).toEqual([
+        expect.stringContaining("descent.learningRates.0: 0.1 takes 1.0e13 steps to t = 1000000000000"),
+      ]);
+  });
+
   it("says nothing of ordinary runs", async () => {
     expect(await say("descent.learningRates=[1e-6]", "flow.maxStep=1e-6")).toEqual([]);
   });
@@ -66,13 +84,16 @@ describe("work beyond all patience", () => {
 });
 
 describe("a flow that will not get to its end", () => {
-  const at = (state: { gradients: number; accepted: number; t: number }[], options = {}) => {
+  const at = (
+    state: { gradients: number; accepted: number; t: number; loss?: number }[],
+    options = {},
+  ) => {
     const forecast = createForecast({
       ...{ tEnd: 1e15, maxSteps: 1e6, bounded: false, isLogClock: false, memory: new Memory() },
       ...options,
     });
     // A gradient of 0.1 ms.
-    return state.map((now) => forecast(now, now.gradients * 1e-4));
+    return state.map((now) => forecast({ loss: 1, ...now }, now.gradients * 1e-4));
   };
   const steady = [5e3, 1e4, 2e4, 4e4].map((gradients) => ({
     gradients,
@@ -97,6 +118,9 @@ describe("a flow that will not get to its end", () => {
     // A decade every thousand gradients; by a power of them the next doubling would be 1e75.
     const tail = steady.map((now) => ({ ...now, t: 10 ** (now.gradients / 4000) }));
     expect(at(tail, { tEnd: 1e60, maxSteps: 1, isLogClock: true })).toEqual([null, null, null, null]);
+    // Before the tail t is about as τ is, and the loss falls.
+    const before = steady.map((now, k) => ({ ...now, loss: 0.9 ** k }));
+    expect(at(before, { isLogClock: true })).toEqual([null, null, null, null]);
   });
 
   it("is not where steps grow with t, where the study bounds it, or where the end is near", () => {
@@ -134,6 +158,21 @@ describe("a flow that will not get to its end", () => {
     expect(result.status).toBe("interrupted");
     expect(result.notes).toContain(announced![0]);
     expect(said[0]).toContain("flow.stopWhen");
+  });
+
+  it("is no longer spoken of in the record of a flow that has ended", async () => {
+    const said: string[] = [];
+    const result = await runExperiment(
+      await load("flow={method: dopri5, tEnd: 1e18, maxSteps: 2500}", "engine={kind: reference}"),
+      {
+        directory: join(folder, "ended"),
+        command: ["test"],
+        onMessage: (line) => line.startsWith("note: After") && said.push(line),
+      },
+    );
+    expect(said).toHaveLength(1);
+    expect(result.status).toBe("maxSteps");
+    expect(result.notes.filter((note) => note.includes("As it goes on"))).toEqual([]);
   });
 
   it("is foreseen by check, from the sharpness at the start", async () => {

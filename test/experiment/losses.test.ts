@@ -391,6 +391,47 @@ test("kinks of a ReLU network and of its hinge, together: the exact flow is the 
   expect(report.entries).toBe(12 * 7);
 });
 
+test.each([
+  ["moons", "kind: logistic", /target \d+ is 0 .*takes ±1; write dataset\.encoding: sign, of two classes, or/],
+  ["gaussian-mixture, encoding: index", "kind: hinge", /target \d+ is 0, .*; write dataset\.encoding: sign/],
+  ["moons, encoding: sign", "kind: cross-entropy", /is -1, .*; leave dataset\.encoding out, or write index/],
+  ["gaussian", "kind: exponential", /takes ±1; take data with classes, as of dataset\.kind: moons, or/],
+])("targets that are drawn: the remedy is one of the study's fields: %s, %s", async (data, loss, message) => {
+  const file = join(folder, `drawn-${count++}.yaml`);
+  const dimension = data.startsWith("moons") ? "" : ", inputDimension: 2";
+  const outputs = data === "gaussian" ? ", outputDimension: 1" : "";
+  await writeFile(
+    file,
+    `name: drawn
+dataset: { kind: ${data}, samples: 8${dimension}${outputs} }
+model: { kind: dnn, hidden: [2], activation: { kind: tanh } }
+loss: { ${loss} }
+flow: { tEnd: 1 }
+`,
+  );
+  const loaded = await loadConfig(file);
+  await expect(prepare(loaded, createReferenceEngine())).rejects.toThrow(message);
+});
+
+test("a hinge without a violated margin is 0 and not −0, whatever engine sums it", async () => {
+  const { record } = await run(
+    [],
+    {},
+    `name: positive
+seed: 1
+dataset: { kind: gaussian-mixture, samples: 12, inputDimension: 3, encoding: sign }
+model: { kind: dnn, hidden: [4], activation: { kind: relu } }
+loss: { kind: hinge }
+flow: { tEnd: 100 }
+descent: { learningRates: [0.1] }
+record: { at: linear, points: 5 }
+engine: { kind: onnx, threads: 1 }
+`,
+  );
+  expect(record.series.loss.at(-1)).toBe(0);
+  expect(record.descent.loss.at(-1)).toBe(0);
+});
+
 async function writeArray(path: string, values: readonly number[]): Promise<void> {
   await writeNpy(path, Float64Array.from(values), [values.length]);
 }

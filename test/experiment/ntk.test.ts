@@ -1,15 +1,20 @@
 /** The kernel along whole runs: identities through kinks and slides, verdicts, what stands in the record, bad input. */
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { summarise } from "../../src/cli/summary.js";
 import { loadConfig } from "../../src/config/load.js";
 import { readNpy } from "../../src/data/npy.js";
+import { createReferenceEngine } from "../../src/engine/index.js";
 import { checkStudy } from "../../src/experiment/check.js";
+import { prepare } from "../../src/experiment/prepare.js";
 import { judgeBound } from "../../src/ntk/index.js";
 import { setUpRuns } from "./runs.js";
 
 const run = setUpRuns();
+const folder = await mkdtemp(join(tmpdir(), "gradflow-ntk-"));
+afterAll(() => rm(folder, { recursive: true }));
 
 /** Overparametrised: nM = 20, P = 145. */
 const smooth = `name: kernel-test
@@ -280,5 +285,49 @@ describe("the report before a run", () => {
     // Known limits on the negative real axis (Hairer & Wanner II, IV.2): RK4 2.785294, DOPRI5 3.3066.
     expect(limits["rk4"]).toBeCloseTo(2.7853, 2);
     expect(limits["dopri5"]).toBeCloseTo(3.3066, 2);
+  });
+
+  test("in flow.clock: log the flow's steps are of ∇² ln L, and how many lead to tEnd is not known", async () => {
+    const file = join(folder, "log.yaml");
+    await writeFile(
+      file,
+      `name: log
+dataset: { kind: gaussian-mixture, samples: 8, inputDimension: 2, encoding: sign }
+model: { kind: dnn, hidden: [], bias: false }
+loss: { kind: exponential }
+flow: { tEnd: 1e30, clock: log, method: rk4, stepSize: 0.1 }
+engine: { kind: reference }
+`,
+    );
+    const loaded = await loadConfig(file);
+    const report = await checkStudy(loaded);
+    const { theta0, data, problem } = await prepare(loaded, createReferenceEngine());
+    // f = w·x/√N or w·x: the rows of ∂f/∂w by f itself. ∇² ln Σ e^{−yf} is the covariance of y ∂f/∂w by the weights e^{−yf}.
+    const outputsAt = async (theta: Float64Array) => {
+      const out = new Float64Array(8);
+      await problem.predict(theta, out);
+      return out;
+    };
+    const [a, b] = [await outputsAt(Float64Array.of(1, 0)), await outputsAt(Float64Array.of(0, 1))];
+    const weights = (await outputsAt(theta0)).map((f, i) => Math.exp(-f * data["y"]![i]!));
+    const total = weights.reduce((p, q) => p + q, 0);
+    const mean = (g: (i: number) => number) => weights.reduce((sum, w, i) => sum + (w / total) * g(i), 0);
+    const y = data["y"]!;
+    const [ma, mb] = [mean((i) => y[i]! * a[i]!), mean((i) => y[i]! * b[i]!)];
+    const [p, q, r] = [
+      mean((i) => a[i]! ** 2) - ma ** 2,
+      mean((i) => a[i]! * b[i]!) - ma * mb,
+      mean((i) => b[i]! ** 2) - mb ** 2,
+    ];
+    const largest = (p + r) / 2 + Math.hypot((p - r) / 2, q);
+    // The search stops at three digits, and the Rayleigh quotient has twice as many.
+    expect(Math.abs(report.logSharpness! / largest - 1)).toBeLessThan(1e-5);
+    const [gd, ...flow] = report.steps;
+    expect(gd!.gradients).toBe(Math.ceil((1e30 * report.sharpness) / 2));
+    for (const { limit, stepSize, gradients } of flow) {
+      expect(stepSize).toBe(limit / report.logSharpness!);
+      expect(gradients).toBeNull();
+    }
+    expect(report.notes.filter((note) => note.includes("steps"))).toEqual([]);
   });
 });

@@ -15,9 +15,12 @@ export interface AmbiguousInstant extends Place {
   /** By how much z missed the other way, and what of z is not known, root mean square over all entries. */
   readonly margin: number;
   readonly error: number;
-  /** ‖difference of θ‖ at the end, had it gone the other way and stayed there. */
+  /** ‖difference of θ‖ where the flow ended, had it gone the other way and stayed there. */
   readonly reach: number;
 }
+
+/** The same while the end is open: ‖difference of θ'‖ in place of what it comes to. */
+type OpenInstant = Omit<AmbiguousInstant, "reach"> & { readonly speed: number };
 
 /** Ambiguous instants that are kept. */
 const MOST_BRANCHES = 10;
@@ -57,7 +60,9 @@ export interface Books {
   began(startOnBreakpoint: number): void;
   /** Enters a step, up to a time within it where the flow ends there. */
   passed(step: SteppingStep, until: number): void;
+  /** @param t where the flow ended */
   summary(
+    t: number,
     stepper: { readonly forced: number; readonly fallbacks: number },
     cost: SteppingCost,
   ): SteppingSummary;
@@ -65,7 +70,6 @@ export interface Books {
 
 export function createBooks(
   kinks: Kinks,
-  tEnd: number,
   onEvent: (event: BoundaryEvent) => void,
   memory: Memory,
 ): Books {
@@ -80,7 +84,7 @@ export function createBooks(
     firstSliding: null as number | null,
     startOnBreakpoint: 0,
     ambiguous: 0,
-    branches: [] as AmbiguousInstant[],
+    branches: [] as OpenInstant[],
     unsettled: 0,
     largestPassDifference: 0,
     summedPassDifference: 0,
@@ -132,16 +136,33 @@ export function createBooks(
           breakpoint,
           margin,
           error,
-          reach: speed * (tEnd - t0),
+          speed,
         });
-      if (state.branches.length > MOST_BRANCHES) {
-        const telling = [...state.branches].sort((p, q) => q.reach - p.reach).slice(0, MOST_BRANCHES);
-        state.branches = state.branches.filter((branch) => telling.includes(branch));
-      }
+      if (branches.length > 0) state.branches = mayMatter(state.branches, Math.min(until, t1));
     },
-    summary({ forced, fallbacks }, { gradients: _, ...cost }) {
-      const { sliding: __, ...counts } = state;
-      return { ...counts, forcedSteps: forced, eulerSteps: fallbacks, ...cost };
+    summary(end, { forced, fallbacks }, { gradients: _, ...cost }) {
+      const { sliding: __, branches: open, ...counts } = state;
+      const reached = open.map(({ speed, ...instant }) => ({ ...instant, reach: speed * (end - instant.t) }));
+      const telling = [...reached].sort((p, q) => q.reach - p.reach).slice(0, MOST_BRANCHES);
+      const branches = reached.filter((branch) => telling.includes(branch));
+      return { ...counts, branches, forcedSteps: forced, eulerSteps: fallbacks, ...cost };
     },
   };
+}
+
+/**
+ * Those that may be among the first when the flow ends, at `now` or at any time after: reach is linear in the end, so that who leads both at
+ * `now` and in speed leads at every end. Of equals the earlier leads.
+ */
+function mayMatter(instants: readonly OpenInstant[], now: number): OpenInstant[] {
+  if (instants.length <= MOST_BRANCHES) return [...instants];
+  const reach = instants.map(({ speed, t }) => speed * (now - t));
+  return instants.filter((own, i) => {
+    let ahead = 0;
+    for (const [k, other] of instants.entries()) {
+      if (k === i || other.speed < own.speed || reach[k]! < reach[i]!) continue;
+      if (other.speed > own.speed || reach[k]! > reach[i]! || k < i) ahead++;
+    }
+    return ahead < MOST_BRANCHES;
+  });
 }

@@ -64,7 +64,7 @@ export async function integrateStepping(options: SteppingFlowOptions): Promise<S
     ...(firstStep !== undefined && { firstStep }),
     ...(maxStep !== undefined && { maxStep }),
   });
-  const books = createBooks(kinks, tEnd, onEvent, memory);
+  const books = createBooks(kinks, onEvent, memory);
   /** Slopes of what slides, and sides of what rests on a breakpoint, as at the end of the step; of all else those that θ gives. */
   const measure: Segment["measure"] = async (theta) => {
     const z = await field.lookAt(theta);
@@ -127,7 +127,7 @@ export async function integrateStepping(options: SteppingFlowOptions): Promise<S
     ...(ended && { ...ended, message: `${stepper.name}: ${ended.message}` }),
     theta: (theta ?? stepper.theta).slice(),
     pieces: stepper.pieces.slice(),
-    events: books.summary(stepper, cost),
+    events: books.summary(ended?.t ?? outcome.t, stepper, cost),
     sharpness,
   };
 }

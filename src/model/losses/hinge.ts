@@ -11,9 +11,10 @@ export const hinge = defineLoss({
     activation: { kind: "relu" },
     z: (b, output, targets) => b.sub(b.constant(1), b.mul(targets, output)),
   },
-  terms(_b, _inputs, _fields, activated) {
+  terms(b, _inputs, _fields, activated) {
     if (activated === null) throw new Error("hinge: the loss stands at a site.");
-    return activated;
+    // σ is −0 below its kink, and some engines' sums of such are −0 too: 0 − (−1)·(−0) is 0, and exact otherwise.
+    return b.sub(b.constant(0), b.scale(b.total(activated), -1));
   },
   rounding: (loss, part, weight, { samples, outputs }) => part * (2 * weight * samples * outputs + loss),
 });
