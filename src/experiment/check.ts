@@ -1,9 +1,9 @@
 /** The report before a run: what the kernel of a study can be at all, what measuring it costs, and which steps are stable. */
 import type { LoadedConfig } from "../config/load.js";
 import { ntkDefaults } from "../config/schema-measure.js";
+import type { Problem } from "../flow/index.js";
 import { lanczos } from "../linalg/krylov.js";
 import { singularValues } from "../linalg/svd.js";
-import type { Problem } from "../flow/index.js";
 import { describeNetwork, piecesOf } from "../model/index.js";
 import { createTangentKernel, type RankCap, rankCaps } from "../ntk/index.js";
 import { methods, stabilityInterval, tableaux } from "../ode/index.js";
@@ -123,7 +123,7 @@ export async function checkStudy(
     const logCurvature = config.flow.clock === "log" ? await curvatureOf(await problem.logarithm()) : null;
     const lambdaMax = top.largest[0]!.value;
     const sharpness = curvature.largest[0]!.value;
-    const logSharpness = logCurvature?.largest[0]!.value ?? null;
+    const logSharpness = logCurvature === null ? null : logCurvature.largest[0]!.value;
     const { tEnd } = config.flow;
     const steps = [
       { method: "gd (learning rate)", limit: 2, stages: 1 },
@@ -192,7 +192,9 @@ export async function checkStudy(
         ...[curvature, logCurvature].flatMap((found, k) =>
           found === null || found.converged
             ? []
-            : [`λ_max(∇²${k === 0 ? "" : " ln "}L) did not converge to three digits; it is at least what is shown.`],
+            : [
+                `λ_max(∇²${k === 0 ? "" : " ln "}L) did not converge to three digits; it is at least what is shown.`,
+              ],
         ),
       ],
     };

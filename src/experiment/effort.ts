@@ -36,7 +36,9 @@ export function leastSteps(config: Config): Steps[] {
     ...(isTime && "stepSize" in flow && flow.stepSize !== undefined
       ? [fixed("flow.stepSize", flow.stepSize, STAGES[flow.method]!)]
       : []),
-    ...(isTime && "maxStep" in flow && flow.maxStep !== undefined ? [fixed("flow.maxStep", flow.maxStep, 1)] : []),
+    ...(isTime && "maxStep" in flow && flow.maxStep !== undefined
+      ? [fixed("flow.maxStep", flow.maxStep, 1)]
+      : []),
     ...descent.learningRates.map((value, i): Steps => {
       return {
         field: `descent.learningRates.${i}`,

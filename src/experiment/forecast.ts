@@ -19,8 +19,7 @@ const REST_POWER = 4;
 /** Where the loss still falls by more than this share while the gradients double a tail may be to come. */
 const REST_FALL = 0.01;
 const isAtRest = (mark: Mark, now: Mark): boolean =>
-  now.t / mark.t <= (now.gradients / mark.gradients) ** REST_POWER &&
-  now.loss >= (1 - REST_FALL) * mark.loss;
+  now.t / mark.t <= (now.gradients / mark.gradients) ** REST_POWER && now.loss >= (1 - REST_FALL) * mark.loss;
 
 /**
  * Looks whenever the gradients have doubled. t grows with them like a power, at least linearly: steps grow as the flow slows down, and

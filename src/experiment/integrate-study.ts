@@ -213,7 +213,9 @@ export async function integrateStudy(
     };
     onProgress?.(progress);
     const warning =
-      end === null && failure === null ? forecast({ t: segment.t1, loss: progress.loss, ...counts }, problem.cost.seconds) : null;
+      end === null && failure === null
+        ? forecast({ t: segment.t1, loss: progress.loss, ...counts }, problem.cost.seconds)
+        : null;
     if (warning !== null) {
       said.notes.push(warning);
       onMessage?.(`note: ${warning}`);

@@ -57,12 +57,12 @@ describe("work beyond all patience", () => {
       "model.activation.kind=relu",
       "descent.learningRates=[0.1]",
     ];
+    // Those of descent are in t.
     for (const flow of [
       "method: rk4, stepSize: 0.1",
       "method: auto, boundaries: stepping, stepSize: 0.1",
       "method: auto, maxStep: 0.1",
     ])
-      // Those of descent are in t.
       expect(await say(...set, `flow={clock: log, tEnd: 1e12, ${flow}}`)).toEqual([
         expect.stringContaining("descent.learningRates.0: 0.1 takes 1.0e13 steps to t = 1000000000000"),
       ]);
@@ -84,10 +84,7 @@ describe("work beyond all patience", () => {
 });
 
 describe("a flow that will not get to its end", () => {
-  const at = (
-    state: { gradients: number; accepted: number; t: number; loss?: number }[],
-    options = {},
-  ) => {
+  const at = (state: { gradients: number; accepted: number; t: number; loss?: number }[], options = {}) => {
     const forecast = createForecast({
       ...{ tEnd: 1e15, maxSteps: 1e6, bounded: false, isLogClock: false, memory: new Memory() },
       ...options,

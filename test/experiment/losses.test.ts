@@ -392,7 +392,11 @@ test("kinks of a ReLU network and of its hinge, together: the exact flow is the 
 });
 
 test.each([
-  ["moons", "kind: logistic", /target \d+ is 0 .*takes ±1; write dataset\.encoding: sign, of two classes, or/],
+  [
+    "moons",
+    "kind: logistic",
+    /target \d+ is 0 .*takes ±1; write dataset\.encoding: sign, of two classes, or/,
+  ],
   ["gaussian-mixture, encoding: index", "kind: hinge", /target \d+ is 0, .*; write dataset\.encoding: sign/],
   ["moons, encoding: sign", "kind: cross-entropy", /is -1, .*; leave dataset\.encoding out, or write index/],
   ["gaussian", "kind: exponential", /takes ±1; take data with classes, as of dataset\.kind: moons, or/],

@@ -68,11 +68,7 @@ export interface Books {
   ): SteppingSummary;
 }
 
-export function createBooks(
-  kinks: Kinks,
-  onEvent: (event: BoundaryEvent) => void,
-  memory: Memory,
-): Books {
+export function createBooks(kinks: Kinks, onEvent: (event: BoundaryEvent) => void, memory: Memory): Books {
   const state = memory.keep("books", {
     sliding: 0,
     crossings: 0,
