@@ -70,20 +70,18 @@ const TWICE = [
 const SLIDE = ["slide at once", "#", ({ events }) => near(events.maxSliding)];
 
 /**
- * A whole table of the page, a row a run by P/nM, or for each of these folders, `keys` in the first column: one text, so that tables of two
- * sizes may have like rows.
+ * A whole table of the page, a row a run by P/nM, `keys` in the first column: one text, so that tables of two sizes may have like rows.
  */
-const tableOf = (first, keys, columns, folders = null) => {
+const tableOf = (first, keys, columns) => {
   const row = (cells) => `| ${cells.join(" | ")} |`;
   const rows = [
     row([first, ...columns.map(([title]) => title)]),
     `|${"---|".repeat(columns.length + 1)}`,
     ...keys.map((key) => row([key, ...columns.map(([, pattern]) => pattern)])),
   ];
-  const runsOf = ({ where }) => (folders === null ? where() : folders.flatMap((name) => where(name)));
   return [
     rows.join(" "),
-    (sweep) => runsOf(sweep).flatMap((run) => columns.flatMap(([, , read]) => read(run))),
+    ({ where }) => where().flatMap((run) => columns.flatMap(([, , read]) => read(run))),
   ];
 };
 
@@ -106,8 +104,6 @@ const widest = ({ where }) => where().at(-1);
 const narrowest = ({ where }) => where()[0];
 const least = (values) => Math.min(...values);
 const most = (values) => Math.max(...values);
-/** Widths that were run at full size. */
-const GCN_FULL = [25, 100, 200].map((width) => `hidden-${width}-${width}`);
 const ends = (values) => [values[0], values.at(-1)];
 
 /** @type {import("./quoting.js").Entry[]} */
@@ -203,11 +199,11 @@ export const PAPER_FIGURES_QUOTES = [
     label: "full size",
     long: true,
     says: [
-      tableOf("P/nM", ["0.29", "1.3", "3.0"], gcnColumns(false), GCN_FULL),
+      tableOf("P/nM", ["0.29", "0.60", "1.3", "2.1", "3.0"], gcnColumns(false)),
       [
-        "is #, # and # in the last eighth of the time, from the narrowest to the widest, five to eleven times its lowest, # to #.",
+        "is #, #, #, # and # in the last eighth of the time, from the narrowest to the widest, # to # at its lowest.",
         ({ where }) => {
-          const all = GCN_FULL.flatMap((name) => where(name)).map((run) => rates(run));
+          const all = where().map((run) => rates(run));
           return [...all.map((own) => own.at(-1)), ...[least, most].map((of) => of(all.map(least)))];
         },
       ],
