@@ -24,6 +24,7 @@ const isAtRest = (mark: Mark, now: Mark): boolean =>
 /**
  * Looks whenever the gradients have doubled. t grows with them like a power, at least linearly: steps grow as the flow slows down, and
  * what grew over the last half is taken to go on growing so.
+ * `measureLoss` gives the loss where the flow stands; it costs a gradient, and is asked for in the clock of ln L alone, some dozen times at most.
  * @param bounded whether the study limits its gradients itself
  * @param isLogClock whether the solver goes by the clock of ln L
  */
@@ -33,12 +34,13 @@ export function createForecast(options: {
   readonly bounded: boolean;
   readonly isLogClock: boolean;
   readonly memory: Memory;
-}): (now: Mark, seconds: number) => string | null {
+}): (now: Omit<Mark, "loss">, seconds: number, measureLoss: () => Promise<number>) => Promise<string | null> {
   const { tEnd, maxSteps, bounded, isLogClock, memory } = options;
   const state = memory.keep("forecast", { mark: null as Mark | null, isSaid: false });
-  return (now, seconds) => {
+  return async (counts, seconds, measureLoss) => {
     const { mark, isSaid } = state;
-    if (isSaid || now.gradients < (mark === null ? FIRST_LOOK / 2 : 2 * mark.gradients)) return null;
+    if (isSaid || counts.gradients < (mark === null ? FIRST_LOOK / 2 : 2 * mark.gradients)) return null;
+    const now = { ...counts, loss: isLogClock ? await measureLoss() : 0 };
     state.mark = now;
     if (mark === null || !(mark.t > 0)) return null;
     if (isLogClock && !isAtRest(mark, now)) return null;

@@ -214,7 +214,9 @@ export async function integrateStudy(
     onProgress?.(progress);
     const warning =
       end === null && failure === null
-        ? forecast({ t: segment.t1, loss: progress.loss, ...counts }, problem.cost.seconds)
+        ? await forecast({ t: segment.t1, ...counts }, problem.cost.seconds, async () => {
+            return (segment.known ?? (await segment.measure(segment.theta1))).loss;
+          })
         : null;
     if (warning !== null) {
       said.notes.push(warning);

@@ -84,13 +84,19 @@ describe("work beyond all patience", () => {
 });
 
 describe("a flow that will not get to its end", () => {
-  const at = (state: { gradients: number; accepted: number; t: number; loss?: number }[], options = {}) => {
+  const at = async (
+    state: { gradients: number; accepted: number; t: number; loss?: number }[],
+    options = {},
+  ) => {
     const forecast = createForecast({
       ...{ tEnd: 1e15, maxSteps: 1e6, bounded: false, isLogClock: false, memory: new Memory() },
       ...options,
     });
     // A gradient of 0.1 ms.
-    return state.map((now) => forecast({ loss: 1, ...now }, now.gradients * 1e-4));
+    const said: (string | null)[] = [];
+    for (const { loss = 1, ...now } of state)
+      said.push(await forecast(now, now.gradients * 1e-4, async () => loss));
+    return said;
   };
   const steady = [5e3, 1e4, 2e4, 4e4].map((gradients) => ({
     gradients,
@@ -98,8 +104,8 @@ describe("a flow that will not get to its end", () => {
     t: gradients,
   }));
 
-  it("is announced once, from the second look on, with gradients and time", () => {
-    expect(at(steady)).toEqual([
+  it("is announced once, from the second look on, with gradients and time", async () => {
+    expect(await at(steady)).toEqual([
       null,
       "After 10,000 gradients the flow is at t = 10000 of 1.0e15. As it goes on it needs about 1.0e15, 3,169 years at the present speed, and flow.maxSteps allows 1,000,000 steps. Lower flow.tEnd, or let it end where little happens any more: flow.stopWhen: { gradientFactor: 1e6 }.",
       null,
@@ -107,28 +113,28 @@ describe("a flow that will not get to its end", () => {
     ]);
   });
 
-  it("is in the clock of ln L where t grows like a power of the gradients, and not in a tail", () => {
-    const [, note] = at(steady, { isLogClock: true });
+  it("is in the clock of ln L where t grows like a power of the gradients, and not in a tail", async () => {
+    const [, note] = await at(steady, { isLogClock: true });
     expect(note).toMatch(
       /needs about 1\.0e15.*where the network cannot separate the data\. Lower flow\.tEnd/,
     );
     // A decade every thousand gradients; by a power of them the next doubling would be 1e75.
     const tail = steady.map((now) => ({ ...now, t: 10 ** (now.gradients / 4000) }));
-    expect(at(tail, { tEnd: 1e60, maxSteps: 1, isLogClock: true })).toEqual([null, null, null, null]);
+    expect(await at(tail, { tEnd: 1e60, maxSteps: 1, isLogClock: true })).toEqual([null, null, null, null]);
     // Before the tail t is about as τ is, and the loss falls.
     const before = steady.map((now, k) => ({ ...now, loss: 0.9 ** k }));
-    expect(at(before, { isLogClock: true })).toEqual([null, null, null, null]);
+    expect(await at(before, { isLogClock: true })).toEqual([null, null, null, null]);
   });
 
-  it("is not where steps grow with t, where the study bounds it, or where the end is near", () => {
+  it("is not where steps grow with t, where the study bounds it, or where the end is near", async () => {
     const growing = steady.map((now, k) => ({ ...now, t: 10 ** (2 * k + 1) }));
-    expect(at(growing)).toEqual([null, null, null, null]);
-    expect(at(steady, { bounded: true, maxSteps: 1e13 })).toEqual([null, null, null, null]);
-    expect(at(steady, { tEnd: 1e6 })).toEqual([null, null, null, null]);
+    expect(await at(growing)).toEqual([null, null, null, null]);
+    expect(await at(steady, { bounded: true, maxSteps: 1e13 })).toEqual([null, null, null, null]);
+    expect(await at(steady, { tEnd: 1e6 })).toEqual([null, null, null, null]);
   });
 
-  it("is announced where flow.maxSteps will end it, which a bound on gradients does not change", () => {
-    const [, note] = at(steady, { bounded: true });
+  it("is announced where flow.maxSteps will end it, which a bound on gradients does not change", async () => {
+    const [, note] = await at(steady, { bounded: true });
     expect(note).toContain("it needs about 1.0e12 steps, and flow.maxSteps allows 1,000,000 steps.");
   });
 
