@@ -2,9 +2,10 @@
  * What happens at an instant: θ is put on the boundaries, all that is on a breakpoint is found, and decided together. Between instants the
  * flow is smooth and knows nothing of this.
  */
+import { length } from "../../linalg/norm.js";
 import { type Contacts, movable } from "./contact.js";
 import { decide } from "./decide.js";
-import { type Contact, inOrder, type Kinks } from "./kinks.js";
+import { type Contact, firstLayer, inOrder, type Kinks } from "./kinks.js";
 import { isSliding, type Ledger } from "./ledger.js";
 import type { LockedField } from "./locked-field.js";
 import { openings, turned } from "./openings.js";
@@ -82,7 +83,9 @@ export function createInstants(
     lead: number | null,
   ): Promise<readonly Contact[]> => {
     const { z, velocity } = await field.evaluate(theta);
+    const [path, size] = [length(velocity), length(theta)];
     const touching: Contact[] = [];
+    const resting: Contact[] = [];
     const arrived = lead === null ? null : await arrival(theta, lead);
     let isAsked = false;
     for (const entry of nearby(z, lead)) {
@@ -95,17 +98,28 @@ export function createInstants(
       for (let breakpoint = piece - 1; breakpoint <= piece; breakpoint++) {
         const isArrived = entry === lead && breakpoint === arrived!.breakpoint;
         if (!isArrived && !isNear(entry, breakpoint, z)) continue;
+        const contact = { entry, breakpoint, weight: piece === breakpoint ? 0 : 1, follows: null };
         if (!isArrived && t > 0) {
           // An entry that has just crossed and moves off is near its breakpoint, but nothing is to be decided about it.
           if (!isAsked) await field.normalVelocities(theta, velocity, zDot);
           isAsked = true;
           const speed = zDot[entry] as number;
-          if (piece === breakpoint ? speed < 0 : speed > 0) continue;
+          if (piece === breakpoint ? speed < 0 : speed > 0) {
+            // One that would not get off before θ has moved by its own size is at rest: the sign of its speed is rounding.
+            if (Math.abs(speed) * size <= path * distances[entry]!) resting.push(contact);
+            continue;
+          }
         }
-        touching.push({ entry, breakpoint, weight: piece === breakpoint ? 0 : 1, follows: null });
+        touching.push(contact);
       }
     }
-    return movable(kinks, distances, touching);
+    // What rests behind a contact that cuts it off moves, or not, as is decided about that one.
+    const first = firstLayer(
+      kinks,
+      touching.filter(({ entry, breakpoint }) => kinks.cutsOff(entry, breakpoint)),
+    );
+    const behind = resting.filter((contact) => kinks.place(contact.entry).layer > first(contact));
+    return movable(kinks, distances, inOrder([...touching, ...behind]));
   };
 
   /** The same contacts with the weights with which they slide at θ. */
