@@ -7,7 +7,7 @@
 import { solveBoxQp } from "../../linalg/box-qp.js";
 import { type Contact, firstLayer, type Kinks } from "./kinks.js";
 import type { LockedField } from "./locked-field.js";
-import { direction, sharedGains, sideOfSum, type Tie, tiesOf } from "./ties.js";
+import { direction, sharedGains, type Tie, tiesOf } from "./ties.js";
 
 const MAX_ROUNDS = 60;
 /** Weights that move less than this have settled: rounding in c_e and K is 1e-13 or so, and w enters θ' linearly. */
@@ -162,8 +162,8 @@ function placeWeights(
 }
 
 /**
- * Ties of the contacts at θ, and the sides of those that are fed by nothing but units on a kink below which they are flat, all to one
- * side: z = Σ v·σ(z′) is 0 while every z′ is below, where its piece matters to nobody, so it has the piece that it will have when one is above.
+ * Ties of the contacts at θ, and the sides of those that one unit alone feeds, itself on a kink below which it is flat: z = v·σ(z′)
+ * is 0 while z′ is below, where its piece matters to nobody, so it has the piece that it will have when z′ is above.
  */
 async function tie(
   field: LockedField,
@@ -184,9 +184,6 @@ async function tie(
   let normals = await field.normals(theta, given);
   const { layers } = normals;
   const mayCutOff = isCutOffBy(kinks, given);
-  const isFlat = (j: number): boolean => kinks.isFlatBelow(given[j]!.entry, given[j]!.breakpoint);
-  const isOfOne = (i: number, j: number): boolean =>
-    kinks.coupled || kinks.place(given[i]!.entry).sample === kinks.place(given[j]!.entry).sample;
   for (let fixed = -1; mayCutOff && fixed !== sides.filter((side) => side !== null).length; ) {
     fixed = sides.filter((side) => side !== null).length;
     placeWeights(
@@ -201,19 +198,16 @@ async function tie(
       follows,
       parallel,
     );
-    const gram = normals;
-    const next = ties.flatMap(({ leader, ratio }, i): { i: number; side: 0 | 1 }[] => {
-      if (sides[i] !== null) return [];
-      if (layers[leader]! < layers[i]! && isFlat(leader)) return [{ i, side: ratio > 0 ? 1 : 0 }];
-      const feeders = given.flatMap((_, j) =>
-        layers[j]! < layers[i]! && sides[j] === null && isFlat(j) && isOfOne(i, j) ? [j] : [],
-      );
-      const side = feeders.length < 2 ? null : sideOfSum(gram, feeders, i, parallel);
-      return side === null ? [] : [{ i, side }];
-    });
     // One layer at a time: the next one sees the sides of this one.
-    const layer = Math.min(...next.map(({ i }) => layers[i]!));
-    for (const { i, side } of next) if (layers[i] === layer) sides[i] = side;
+    const next = ties.flatMap(({ leader }, i) =>
+      sides[i] === null &&
+      layers[leader]! < layers[i]! &&
+      kinks.isFlatBelow(given[leader]!.entry, given[leader]!.breakpoint)
+        ? [i]
+        : [],
+    );
+    const layer = Math.min(...next.map((i) => layers[i]!));
+    for (const i of next) if (layers[i] === layer) sides[i] = ties[i]!.ratio > 0 ? 1 : 0;
   }
   const ties = tiesOf(normals, held, follows, parallel);
   return { ties: ties.map((t, i) => (sides[i] === null ? t : { leader: i, ratio: 1, bound: true })), sides };

@@ -113,11 +113,11 @@ export function createInstants(
         touching.push(contact);
       }
     }
-    // What rests behind a contact that cuts it off moves, or not, as is decided about that one.
-    const first = firstLayer(
-      kinks,
-      touching.filter(({ entry, breakpoint }) => kinks.cutsOff(entry, breakpoint)),
+    // What rests behind a contact that arrives, and may let it go, is decided with that one.
+    const arriving = touching.filter(
+      (contact) => kinks.cutsOff(contact.entry, contact.breakpoint) && !pattern.sliding.includes(contact),
     );
+    const first = firstLayer(kinks, arriving);
     const behind = resting.filter((contact) => kinks.place(contact.entry).layer > first(contact));
     return movable(kinks, distances, inOrder([...touching, ...behind]));
   };

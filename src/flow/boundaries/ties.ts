@@ -82,35 +82,6 @@ export function tiesOf(
   return ties;
 }
 
-/**
- * The side on which a contact stays while those that feed it only rise from 0: 1 where its normal is a sum of theirs with no negative
- * coefficients, 0 where with no positive ones, null where neither is known.
- */
-export function sideOfSum(
-  { gram, count, work }: Gram,
-  feeders: readonly number[],
-  i: number,
-  parallel = PARALLEL,
-): 0 | 1 | null {
-  const n = feeders.length;
-  const at = (a: number, b: number): number => gram[a * count + b] as number;
-  const factor = factorise(blockOf(gram, count, feeders), n);
-  if (factor.dependent.length > 0) return null;
-  const parts = Float64Array.from(feeders, (j) => at(j, i));
-  factor.solve(parts);
-  work(factor.operations + 4 * n ** 2);
-  const inside = feeders.reduce((sum, j, a) => sum + parts[a]! * at(j, i), 0);
-  if (at(i, i) - inside > parallel * at(i, i)) return null;
-  const least = Math.sqrt(parallel * at(i, i));
-  const signs = new Set(
-    feeders.flatMap((j, a) =>
-      Math.abs(parts[a]!) * Math.sqrt(at(j, j)) > least ? [Math.sign(parts[a]!)] : [],
-    ),
-  );
-  if (signs.size !== 1) return null;
-  return signs.has(1) ? 1 : 0;
-}
-
 /** Inner products of the normals `of` with the span of the normals `base` taken out. */
 function restOf({ gram, count, work }: Gram, base: readonly number[], of: readonly number[]) {
   const at = (i: number, j: number): number => gram[i * count + j] as number;
