@@ -23,6 +23,8 @@ const FINER = { tangential: 0.1, falling: 1e-3 } as const;
 const RESOLVABLE = 0.3;
 const FALLEN = 0.9;
 const LARGEST = 160;
+/** From one step to the next, at most; below the smallest, always. */
+const GROWTH = 1.6;
 const TOO_LARGE_FACTOR = 0.4;
 
 /** What the next step is decided by. Plain data, kept by whoever steps. */
@@ -97,7 +99,10 @@ export function judgeStep(
   const known = Math.max(error, 1e-3);
   const factor = 0.9 * known ** -0.3 * control.errorBefore ** 0.1;
   control.errorBefore = known;
-  control.next = Math.min((control.mayGrow ? 1.6 : 1) * Math.max(h, control.next), h * Math.max(0.5, factor));
+  const most = control.mayGrow ? GROWTH : 1;
+  // Below the smallest step an error that does not fall with it would hold it down for ever: from there it grows whatever the error.
+  const least = h < smallest ? most : 0.5;
+  control.next = Math.min(most * Math.max(h, control.next), h * Math.max(least, factor));
   control.mayGrow = true;
   control.isFiner = h < smallest && !isForced;
   control.rejectedWith = isForced ? 0 : Number.POSITIVE_INFINITY;
