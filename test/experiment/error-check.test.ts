@@ -3,13 +3,14 @@ import { checkError } from "../../src/experiment/error-check.js";
 import { errorNotes } from "../../src/experiment/findings.js";
 import type { FlowOptions, FlowOutcome } from "../../src/flow/index.js";
 
+const end = (theta: number): FlowOutcome => ({
+  ...{ status: "reachedEnd", message: "", t: 1, theta: Float64Array.of(theta), evaluations: 7 },
+  ...{ h: 1, accepted: 1, rejected: 0 },
+});
+const options = { theta0: Float64Array.of(0), rtol: 0.01, atol: 1e-4 } as unknown as FlowOptions;
+const run = { descents: [], times: [], isStepping: false };
+
 it("says where the second run did not attain its tolerance: what it finds is then no measure of the first", async () => {
-  const end = (theta: number): FlowOutcome => ({
-    ...{ status: "reachedEnd", message: "", t: 1, theta: Float64Array.of(theta), evaluations: 7 },
-    ...{ h: 1, accepted: 1, rejected: 0 },
-  });
-  const options = { theta0: Float64Array.of(0), rtol: 0.01, atol: 1e-4 } as unknown as FlowOptions;
-  const run = { descents: [], times: [], isStepping: false };
   const check = async (forcedSteps: number) =>
     (
       await checkError(
@@ -28,12 +29,6 @@ it("says where the second run did not attain its tolerance: what it finds is the
 });
 
 it("knows no error where the second run took the very steps of the first", async () => {
-  const end = (theta: number): FlowOutcome => ({
-    ...{ status: "reachedEnd", message: "", t: 1, theta: Float64Array.of(theta), evaluations: 7 },
-    ...{ h: 1, accepted: 1, rejected: 0 },
-  });
-  const options = { theta0: Float64Array.of(0), rtol: 0.01, atol: 1e-4 } as unknown as FlowOptions;
-  const run = { descents: [], times: [], isStepping: false };
   const found = async (theta: number) =>
     (await checkError(async () => end(theta), options, end(theta), run)).check;
   for (const scale of [1e-9, 1, 1e9]) {
